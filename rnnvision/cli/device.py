@@ -1,0 +1,78 @@
+"""The Trainer of a verb: where it runs, and what it says."""
+
+import logging
+import os
+import sys
+import warnings
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import TQDMProgressBar
+
+from rnnvision.cli.config import check_arguments
+from rnnvision.cli.errors import UsageError
+from rnnvision.cli.run_folder import RunFolder, is_first_process
+from rnnvision.training import VerifiedCheckpointIO
+
+
+def make_trainer(arguments: dict[str, Any], run: RunFolder, *, callbacks: Any = (), **fixed: Any) -> L.Trainer:
+    """A Lightning Trainer from the keyword arguments in the configuration and those that the verb fixes.
+
+    Raises:
+        UsageError: for a device that is not there, an unknown argument, or a value that Lightning refuses.
+    """
+    _quieten()
+    _check_device(arguments)
+    check_arguments("trainer", arguments, L.Trainer)
+    shows_bar = sys.stdout.isatty() and is_first_process()
+    try:
+        return L.Trainer(
+            **arguments,
+            **fixed,
+            callbacks=[*callbacks, *([TQDMProgressBar()] if shows_bar else [])],
+            plugins=[VerifiedCheckpointIO()],
+            default_root_dir=str(run.path),
+            enable_progress_bar=shows_bar,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise UsageError(f"trainer: {' '.join(str(error).split())}") from error
+
+
+def device_line(trainer: L.Trainer) -> str:
+    """Where the run runs, in words."""
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
+    return f"{device.type} ({name}){processes}, precision {trainer.precision}"
+
+
+def _check_device(arguments: dict[str, Any]) -> None:
+    accelerator, devices = arguments.get("accelerator", "auto"), arguments.get("devices", 1)
+    if accelerator in ("gpu", "cuda"):
+        found = torch.cuda.device_count()
+        wanted = devices if isinstance(devices, int) else 1
+        if found == 0 or wanted > found:
+            raise UsageError(
+                f"trainer.accelerator={accelerator}: torch sees {found} CUDA GPUs; choose device=cpu or device=auto"
+            )
+    if accelerator == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("trainer.accelerator=mps: there is no Apple GPU here; choose device=cpu or device=auto")
+    if arguments.get("deterministic"):
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuDNN's recurrences are not repeatable without
+
+
+def _quieten() -> None:
+    """Lightning's banners say what our own first lines say; of its warnings, those that are of no use here."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        r"Checkpoint directory .* exists and is not empty",  # a resumed run
+        r".*does not have many workers",
+        r"GPU available but not used",
+        r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    ):
+        warnings.filterwarnings("ignore", message=message)

@@ -1,0 +1,30 @@
+"""rnnvision VERB KEY=VALUE ...: run the verb's module in place of this process."""
+
+import difflib
+import os
+import sys
+
+VERBS = {
+    "train": "train a network, then test its best checkpoint",
+    "evaluate": "measure a trained checkpoint",
+}
+
+
+def main() -> None:
+    """Replace this process by `python -m rnnvision.cli.VERB`.
+
+    Nothing here touches `sys.argv`: Hydra reads it, and Lightning repeats it for each process of a distributed run.
+    """
+    words = sys.argv[1:]
+    if not words or words[0] in ("-h", "--help"):
+        verbs = "\n".join(f"  {verb:10}{what}" for verb, what in VERBS.items())
+        print(f"rnnvision VERB [KEY=VALUE ...]\n\n{verbs}\n\nrnnvision VERB --help says what a verb can be told.")
+        return
+    if words[0] not in VERBS:
+        near = difflib.get_close_matches(words[0], VERBS, n=1)
+        hint = f"; did you mean {near[0]}? Try: rnnvision {' '.join([near[0], *words[1:]])}" if near else ""
+        print(f"rnnvision: {words[0]}: there is no such verb; choose one of {', '.join(VERBS)}{hint}", file=sys.stderr)
+        sys.exit(2)
+    command = [sys.executable, "-m", f"rnnvision.cli.{words[0]}", *words[1:]]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)

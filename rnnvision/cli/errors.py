@@ -1,0 +1,114 @@
+"""A person's mistake becomes one message: what is wrong, what is legal, the nearest spelling, the corrected command."""
+
+import difflib
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPT, EXIT_TERMINATED = 1, 2, 130, 143
+CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
+
+
+class UsageError(Exception):
+    """Wrong use of a command. The message is for the user; the exit code is 2."""
+
+
+@contextmanager
+def arguments_of(prefix: str) -> Iterator[None]:
+    """Turn a constructor's ValueError, which begins with the argument, into a UsageError with the config key."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        separator = "." if re.match(r"\w+=", text) else ": "
+        raise UsageError(f"{prefix}{separator}{text}") from error
+
+
+def nearest(word: str, legal: list[str]) -> str | None:
+    """The legal word most like `word`; a key also counts as near when only its last part is."""
+    word_end = word.rpartition(".")[2]
+    by_end = {key.rpartition(".")[2]: key for key in reversed(legal)}
+    if found := difflib.get_close_matches(word, legal, n=1, cutoff=0.75):
+        return found[0]
+    if found := difflib.get_close_matches(word_end, by_end, n=1, cutoff=0.6):
+        return by_end[found[0]]
+    return None
+
+
+def corrected(wrong: str, right: str) -> str:
+    """The command that was typed, with `right` in place of `wrong`, ready to copy."""
+    program = "python train.py" if sys.argv[0].endswith("train.py") and _is_script() else _verb_command()
+    words = [right + a[len(wrong) :] if a == wrong or a.startswith(f"{wrong}=") else a for a in sys.argv[1:]]
+    return " ".join([program, *map(_quote, words)])
+
+
+def _is_script() -> bool:
+    main = sys.modules.get("__main__")
+    return getattr(main, "__spec__", None) is None
+
+
+def _verb_command() -> str:
+    return f"rnnvision {Path(sys.argv[0]).stem}"
+
+
+def _quote(word: str) -> str:
+    return word if re.fullmatch(r"[\w@%+=:,./\[\]-]+", word) else shlex.quote(word)
+
+
+def explain(error: Exception, config_dir: Path, config_name: str) -> str:
+    """The message for an error that Hydra or OmegaConf raised while the configuration was put together."""
+    if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        legal = [o for o in error.options if not o.startswith("_")]
+        near = nearest(option, legal)
+        return _message(f"{group}={option}", legal, near and f"{group}={near}", f"{group}={option}")
+    text = str(error)
+    if isinstance(error, ConfigCompositionException) and (match := re.search(r"Could not override '([^']+)'", text)):
+        key = match.group(1)
+        legal = _keys(config_dir, config_name)
+        near = nearest(key, legal)
+        if near is None and "." in key:
+            legal = [k for k in legal if k.startswith(key.partition(".")[0] + ".")]
+        shown = [k for k in legal if k.rpartition(".")[0] == (near or key).rpartition(".")[0]]
+        return _message(key, shown or sorted({k.partition(".")[0] for k in legal}), near, key)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: is not KEY=VALUE; quote what has spaces or brackets"
+    if cause := re.search(r"ValueError raised while resolving interpolation: (.*)", text):
+        return cause.group(1)
+    return text.strip().splitlines()[0]
+
+
+def _message(wrong: str, legal: list[str], near: str | None, typed: str) -> str:
+    hint = f"; did you mean {near}? Try: {corrected(typed, near)}" if near else ""
+    return f"{wrong}: there is no such {'option' if '=' in wrong else 'key'}; choose one of {', '.join(legal)}{hint}"
+
+
+def _keys(config_dir: Path, config_name: str) -> list[str]:
+    """Every key of the configuration that the group choices on the command line give, else of the default one."""
+    from hydra import compose, initialize_config_dir
+
+    groups = {p.name for p in config_dir.iterdir() if p.is_dir()}
+    choices = [a for a in sys.argv[1:] if a.partition("=")[0] in groups and "," not in a]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_dir)):
+        try:
+            config = compose(config_name, overrides=choices)
+        except HydraException:
+            config = compose(config_name)
+    return [*_walk(OmegaConf.to_container(config, resolve=False)), *sorted(groups)]
+
+
+def _walk(node: Any, prefix: str = "") -> Iterator[str]:
+    for key, value in node.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _walk(value, f"{prefix}{key}.")

@@ -1,0 +1,116 @@
+"""The folder of one run: status.json, environment.json, metrics.json, and the link to the newest."""
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("rnnvision", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy")
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes: the others of a distributed run keep silent."""
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file of a run folder; {} where it is missing or was cut short."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+class RunFolder:
+    """Records of one run, written at once and atomically, by the first process only."""
+
+    def __init__(self, path: str | Path, log_dir: str | Path, verb: str) -> None:
+        self.path = Path(path)
+        self._latest = Path(log_dir) / verb / "latest"
+        self._started = time.time()
+
+    def open(self) -> None:
+        """Mark the run as running, write down where it runs, and point `latest` to it."""
+        self.write_status("running")
+        self.write("environment.json", environment())
+        if is_first_process():
+            self._link()
+
+    def write_status(self, status: str, error: str | None = None) -> None:
+        """status: running, completed, failed or interrupted."""
+        started = datetime.fromtimestamp(self._started, timezone.utc).isoformat(timespec="seconds")
+        seconds = round(time.time() - self._started, 2)
+        self.write("status.json", {"status": status, "error": error, "started": started, "seconds": seconds})
+
+    def write(self, name: str, content: dict[str, Any]) -> None:
+        if not is_first_process():
+            return
+        temporary = self.path / f".{name}.tmp"
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        temporary.replace(self.path / name)
+
+    def shown(self) -> str:
+        """The path as a person would type it."""
+        return os.path.relpath(self.path) if self.path.is_relative_to(Path.cwd()) else str(self.path)
+
+    def _link(self) -> None:
+        link = self._latest.absolute()
+        temporary = link.with_name(f".latest.{os.getpid()}")
+        with contextlib.suppress(OSError):  # file systems without links, or a folder that is not ours
+            link.parent.mkdir(parents=True, exist_ok=True)
+            temporary.symlink_to(os.path.relpath(self.path.absolute(), link.parent))
+            temporary.replace(link)
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+def environment() -> dict[str, Any]:
+    """What a result depends on besides the configuration: code, versions, hardware, threads."""
+    import torch
+
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {
+        "command": [sys.executable, *sys.argv],
+        "git": _git(),
+        "versions": versions(),
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": gpus,
+    }
+
+
+def _git() -> dict[str, Any] | None:
+    def git(*words: str) -> str:
+        folder = Path(__file__).resolve().parents[2]
+        return subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _cpu() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,229 @@
+"""rnnvision train KEY=VALUE ...: train a network, then test its best checkpoint.
+
+What wins, strongest first: KEY=VALUE on the command line, debug=, sweep=, experiment=, conf/train.yaml, the groups.
+"""
+
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from rnnvision.cli.app import RunFailedError, run_verb
+from rnnvision.cli.config import instantiate_all, named_arguments, plain
+from rnnvision.cli.errors import UsageError, arguments_of
+from rnnvision.cli.run_folder import RunFolder, is_first_process, read_json, versions
+
+if TYPE_CHECKING:
+    import lightning as L
+
+    from rnnvision.data import ImageData
+    from rnnvision.training import Learner
+
+MAY_CHANGE_ON_RESUME = ("trainer.", "callbacks.", "logger.", "data.root")
+
+
+def main() -> None:
+    run_verb("train", train)
+
+
+def train(cfg: DictConfig, run: RunFolder) -> float:
+    """One run: fit, test the best checkpoint, write metrics.json; returns the best val/accuracy."""
+    if cfg.resume is not None:
+        cfg = _resumed(cfg, run)
+    if HydraConfig.get().mode == RunMode.MULTIRUN and str(cfg.trainer.strategy).startswith("ddp"):
+        return _as_plain_run(run)
+
+    import lightning as L
+
+    from rnnvision.cli.device import device_line
+    from rnnvision.data import DataError
+    from rnnvision.training import TrainingError
+
+    L.seed_everything(cfg.seed, verbose=False)
+    try:
+        data = _make_data(cfg)
+        learner, trainer = _make_learner(cfg, data, run)
+        if is_first_process():
+            print(
+                f"network   {_describe(learner)}\n"
+                f"data      {data.summary()}\n"
+                f"device    {device_line(trainer)}\n"
+                f"folder    {run.shown()}",
+                flush=True,
+            )
+        seconds = _fit(trainer, learner, data, run, resume=cfg.resume is not None)
+    except (DataError, TrainingError) as error:
+        raise RunFailedError(str(error)) from error
+    if not is_first_process():
+        return 0.0
+    return _finish(cfg, run, trainer, learner, data, seconds)
+
+
+def _make_data(cfg: DictConfig) -> "ImageData":
+    from rnnvision.data import CATALOG, ImageData
+
+    with arguments_of("data"):
+        arguments = named_arguments("data", cfg.data, {name: (ImageData, d.read) for name, d in CATALOG.items()})
+        data = ImageData(**arguments)
+        data.setup()
+    return data
+
+
+def _make_learner(cfg: DictConfig, data: "ImageData", run: RunFolder) -> "tuple[Learner, L.Trainer]":
+    """The network with its optimiser, and the trainer; everything that can be wrong in a config is found here."""
+    from rnnvision.cli.device import make_trainer
+    from rnnvision.nn import MODELS, build
+    from rnnvision.training import OPTIMIZERS, SCHEDULES, Learner, count_steps, make_optimizer, make_scheduler
+    from rnnvision.training.checkpoint import FORMAT
+    from rnnvision.training.optim import plateau
+
+    network_arguments = {
+        **named_arguments("model", cfg.model, MODELS),
+        "input_shape": list(data.input_shape),
+        "num_classes": len(data.class_names),
+    }
+    with arguments_of("model"):
+        network = build(**network_arguments)
+    optimizer_arguments = named_arguments("optimizer", cfg.optimizer, OPTIMIZERS)
+    scheduler_arguments = named_arguments("scheduler", cfg.scheduler, {**SCHEDULES, "plateau": plateau})
+    callbacks = instantiate_all("callbacks", cfg.callbacks)
+    loggers = instantiate_all("logger", cfg.logger)
+    trainer = make_trainer(plain(cfg.trainer), run, callbacks=callbacks, logger=loggers)
+    for logger in loggers:
+        logger.log_hyperparams(plain(cfg))
+    with arguments_of("trainer"):
+        steps = count_steps(
+            data.num_train_batches(trainer.world_size, trainer.limit_train_batches),
+            max_epochs=trainer.max_epochs,
+            max_steps=trainer.max_steps,
+            accumulate=trainer.accumulate_grad_batches,
+        )
+    with arguments_of("optimizer"):
+        trial = make_optimizer(network, **optimizer_arguments)
+    with arguments_of("scheduler"):
+        make_scheduler(trial, total_steps=steps, **scheduler_arguments)
+    with arguments_of("label_smoothing"):
+        learner = Learner(
+            network,
+            num_classes=len(data.class_names),
+            optimizer=partial(make_optimizer, **optimizer_arguments),
+            scheduler=partial(make_scheduler, total_steps=steps, **scheduler_arguments),
+            label_smoothing=cfg.label_smoothing,
+            seed=cfg.seed,
+            description={
+                "format": FORMAT,
+                "network": network_arguments,
+                "class_names": list(data.class_names),
+                "normalisation": data.normalisation,
+                "data": data.describe(),
+                "versions": versions(),
+            },
+        )
+    return learner, trainer
+
+
+def _fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", run: RunFolder, *, resume: bool) -> float:
+    """Train; returns the seconds it took. An interruption becomes the exit code of its signal."""
+    import torch
+
+    last = run.path / "checkpoints" / "last.ckpt"
+    if resume and not last.is_file():
+        raise UsageError(
+            f"resume={run.shown()}: holds no checkpoints/last.ckpt; it stopped before its first epoch ended"
+        )
+    started = time.monotonic()
+    try:
+        trainer.fit(learner, datamodule=data, ckpt_path=str(last) if resume else None)
+    except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1
+        raise SystemExit(error.code if error.code not in (0, 1, None) else 130) from error
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # the test that follows runs in one process
+    return time.monotonic() - started
+
+
+def _finish(
+    cfg: DictConfig, run: RunFolder, trainer: "L.Trainer", learner: "Learner", data: "ImageData", seconds: float
+) -> float:
+    """Test the best checkpoint exactly as `evaluate` does, and say what to do next."""
+    from rnnvision.cli.device import make_trainer
+    from rnnvision.cli.evaluate import measure, score_line
+
+    best = run.path / "checkpoints" / "best.ckpt"
+    before = read_json(run.path / "metrics.json").get("train/seconds", 0.0) if cfg.resume is not None else 0.0
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    metrics["train/seconds"] = round(before + seconds, 3)
+    if best.is_file() and not cfg.trainer.fast_dev_run:
+        where = {**plain(cfg.trainer), "devices": 1, "strategy": "auto", "precision": "32-true", "profiler": None}
+        tester = make_trainer(where, run, logger=False, enable_checkpointing=False)
+        metrics |= _best_validation(best) | measure(best, tester)
+        print(
+            f"\n{score_line(metrics)}   (best val/accuracy {metrics['val/accuracy']:.4f}; {seconds:.1f} s of training)"
+        )
+        print(f"results   {run.shown()}\nnext      rnnvision evaluate ckpt={run.shown()}")
+    else:
+        metrics |= {k: float(v) for k, v in trainer.test(learner, datamodule=data, verbose=False)[0].items()}
+        print(f"\n{score_line(metrics)}   (of the last weights; no best checkpoint was saved)\nresults   {run.shown()}")
+    run.write("metrics.json", metrics)
+    return metrics.get("val/accuracy", float("nan"))
+
+
+def _best_validation(best: Path) -> dict[str, float]:
+    """The validation accuracy for which the best checkpoint was kept."""
+    from rnnvision.training import read_checkpoint
+
+    for state in read_checkpoint(best)["callbacks"].values():
+        if isinstance(state, dict) and state.get("monitor") == "val/accuracy":
+            return {"val/accuracy": float(state["best_model_score"])}
+    return {}
+
+
+def _describe(learner: "Learner") -> str:
+    network = learner.description["network"]
+    parameters = sum(p.numel() for p in learner.network.parameters())
+    shape = " x ".join(map(str, network["input_shape"]))
+    shown = ("recurrence", "num_layers", "hidden_size", "bidirectional", "scan", "readout")
+    facts = ", ".join(f"{key} {network[key]}" for key in shown if key in network)
+    return f"{network['name']} ({facts}), {shape} -> {network['num_classes']}, {parameters:,} parameters"
+
+
+def _resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
+    """The configuration the run began with, and what this command line may change of it.
+
+    Raises:
+        UsageError: for a change that would make it another run.
+    """
+    saved_path = run.path / ".hydra" / "config.yaml"
+    saved = OmegaConf.load(saved_path)
+    assert isinstance(saved, DictConfig)
+    for override in HydraConfig.get().overrides.task:
+        key = override.lstrip("+~").partition("=")[0]
+        if key == "resume":
+            continue
+        if not key.startswith(MAY_CHANGE_ON_RESUME):
+            allowed = ", ".join(f"{k}*" if k.endswith(".") else k for k in MAY_CHANGE_ON_RESUME)
+            raise UsageError(f"{key}: cannot change on resume, it would be another run; what can: {allowed}")
+        OmegaConf.update(saved, key, OmegaConf.select(cfg, key), force_add=True)
+    if is_first_process():
+        OmegaConf.save(saved, saved_path)
+    return OmegaConf.merge(saved, {"resume": cfg.resume})  # type: ignore[return-value]
+
+
+def _as_plain_run(run: RunFolder) -> float:
+    """A distributed job of a sweep, as a command of its own: its processes would otherwise repeat the whole sweep."""
+    overrides = list(HydraConfig.get().overrides.task)
+    command = [sys.executable, "-m", "rnnvision.cli.train", *overrides, f'hydra.run.dir="{run.path}"']
+    code = subprocess.run(command, check=False).returncode
+    if code:
+        error = read_json(run.path / "status.json").get("error")
+        raise RunFailedError(error or f"ended with exit code {code}")
+    return float(read_json(run.path / "metrics.json").get("val/accuracy", "nan"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Networks: plain `torch.nn` modules, made by name with `build`. Imports torch and nothing else.
+
+>>> from rnnvision.nn import build
+>>> network = build("sequence_classifier", input_shape=(1, 28, 28), num_classes=10, recurrence="gru")
+"""
+
+from typing import Any
+
+from torch import nn
+
+from rnnvision.nn.checks import one_of
+from rnnvision.nn.classifier import SequenceClassifier
+from rnnvision.nn.gated import RECURRENCES
+from rnnvision.nn.readout import READOUTS
+from rnnvision.nn.scan import ORDERS, SCANS, Scan
+
+# What a checkpoint may name and a config may build. Nothing outside this table is ever made from a file.
+MODELS: dict[str, type[nn.Module]] = {"sequence_classifier": SequenceClassifier}
+
+
+def build(name: str, **arguments: Any) -> nn.Module:
+    """Make the network called `name` in `MODELS` with its keyword arguments.
+
+    Raises:
+        ValueError: for an unknown name, or as the network's constructor does.
+    """
+    one_of("name", name, MODELS)
+    return MODELS[name](**arguments)
+
+
+__all__ = ["MODELS", "ORDERS", "READOUTS", "RECURRENCES", "SCANS", "Scan", "SequenceClassifier", "build"]

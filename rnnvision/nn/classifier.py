@@ -1,0 +1,103 @@
+"""The sequence classifier: scan -> embed -> recurrence -> readout -> head."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from rnnvision.nn.checks import at_least, one_of, probability
+from rnnvision.nn.readout import READOUTS
+from rnnvision.nn.recurrence import Recurrence
+from rnnvision.nn.scan import Scan
+
+
+class SequenceClassifier(nn.Module):
+    """Classify an image by reading it as a sequence: (B, C, H, W) -> (B, num_classes) logits.
+
+    Args:
+        input_shape: (C, H, W) of the images.
+        num_classes: width of the head.
+        scan, patch_size, order, order_seed: how the image is read, see `rnnvision.nn.scan.Scan`.
+        embed_size: width of a linear map of each token before the recurrence; None leaves tokens as they are.
+        recurrence, hidden_size, num_layers, bidirectional, norm, residual, dropout, tied_dropout, weight_init,
+            gate_bias: the stack, see `rnnvision.nn.recurrence.Recurrence`.
+        readout: which state speaks, a name in `rnnvision.nn.READOUTS`.
+        head_dropout: dropout rate before the head.
+
+    Raises:
+        ValueError: that begins with the argument and names what is legal.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_shape: Sequence[int],
+        num_classes: int,
+        scan: str = "rows",
+        patch_size: int | tuple[int, int] | None = None,
+        order: str | None = None,
+        order_seed: int = 0,
+        embed_size: int | None = None,
+        recurrence: str = "lstm",
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        norm: bool = False,
+        residual: bool = False,
+        dropout: float = 0.0,
+        tied_dropout: bool = False,
+        weight_init: str | None = None,
+        gate_bias: str | None = None,
+        readout: str = "last",
+        head_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        at_least("num_classes", num_classes, 1)
+        one_of("readout", readout, READOUTS)
+        probability("head_dropout", head_dropout)
+        self.scan = Scan(input_shape=input_shape, scan=scan, patch_size=patch_size, order=order, order_seed=order_seed)
+        if embed_size is not None:
+            at_least("embed_size", embed_size, 1)
+        token_size = self.scan.token_size
+        self.embed = nn.Identity() if embed_size is None else nn.Linear(token_size, embed_size)
+        self.recurrence = Recurrence(
+            input_size=token_size if embed_size is None else embed_size,
+            recurrence=recurrence,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            norm=norm,
+            residual=residual,
+            dropout=dropout,
+            tied_dropout=tied_dropout,
+            sequence_length=self.scan.num_tokens,
+            weight_init=weight_init,
+            gate_bias=gate_bias,
+        )
+        self.readout = READOUTS[readout](self.recurrence.state_size, bidirectional)
+        self.head_dropout = nn.Dropout(head_dropout)
+        self.head = nn.Linear(self.readout.out_features, num_classes)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """The vector that the head classifies: (B, C, H, W) -> (B, D)."""
+        states, _ = self.recurrence(self.embed(self.scan(x)))
+        return self.readout(states)
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Logits of such a vector: (B, D) -> (B, num_classes)."""
+        return self.head(self.head_dropout(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.forward_head(self.forward_features(x))
+
+    def forward_anytime(self, x: Tensor) -> Tensor:
+        """What the head would say after each token: (B, C, H, W) -> (B, T, num_classes); the last is `forward`.
+
+        One pass for a one-directional network. A bidirectional one has to read each prefix anew, T passes.
+        """
+        tokens = self.embed(self.scan(x))  # (B, T, F)
+        if not self.recurrence.bidirectional:
+            states, _ = self.recurrence(tokens)
+            return self.forward_head(self.readout.prefixes(states))
+        prefixes = (self.recurrence(tokens[:, : t + 1])[0] for t in range(self.scan.num_tokens))
+        return self.forward_head(torch.stack([self.readout(states) for states in prefixes], dim=1))

@@ -1,0 +1,123 @@
+"""From the states of all times to one vector: the only place that knows which state speaks.
+
+Shapes: B images, T tokens, D features of a state (both directions side by side, forward first).
+
+The backward direction of a bidirectional stack has read the whole image at t = 0, not at t = T - 1.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class Readout(nn.Module, ABC):
+    """Pick one vector from the states.
+
+    Args:
+        state_size: D.
+        bidirectional: whether the second half of D comes from a direction that reads backwards.
+    """
+
+    def __init__(self, state_size: int, bidirectional: bool = False) -> None:
+        super().__init__()
+        self.state_size = state_size
+        self.bidirectional = bidirectional
+        self.out_features = state_size
+
+    @abstractmethod
+    def forward(self, states: Tensor) -> Tensor:
+        """The vector after the whole sequence: (B, T, D) -> (B, out_features)."""
+
+    @abstractmethod
+    def prefixes(self, states: Tensor) -> Tensor:
+        """The vector after each token of a one-directional stack: (B, T, D) -> (B, T, out_features).
+
+        The last of them equals `forward`.
+        """
+
+
+class Last(Readout):
+    """The state of each direction after it has read everything."""
+
+    def forward(self, states: Tensor) -> Tensor:
+        if not self.bidirectional:
+            return states[:, -1]
+        half = self.state_size // 2
+        return torch.cat((states[:, -1, :half], states[:, 0, half:]), dim=-1)
+
+    def prefixes(self, states: Tensor) -> Tensor:
+        return states
+
+
+class Mean(Readout):
+    """The mean over time."""
+
+    def forward(self, states: Tensor) -> Tensor:
+        return states.mean(dim=1)
+
+    def prefixes(self, states: Tensor) -> Tensor:
+        count = torch.arange(1, states.shape[1] + 1, device=states.device, dtype=states.dtype)
+        return states.cumsum(dim=1) / count.unsqueeze(-1)
+
+
+class Max(Readout):
+    """The largest value of each feature over time."""
+
+    def forward(self, states: Tensor) -> Tensor:
+        return states.amax(dim=1)
+
+    def prefixes(self, states: Tensor) -> Tensor:
+        return states.cummax(dim=1).values
+
+
+class FirstLast(Readout):
+    """The states at the first and at the last token side by side: 2 D features."""
+
+    def __init__(self, state_size: int, bidirectional: bool = False) -> None:
+        super().__init__(state_size, bidirectional)
+        self.out_features = 2 * state_size
+
+    def forward(self, states: Tensor) -> Tensor:
+        return torch.cat((states[:, 0], states[:, -1]), dim=-1)
+
+    def prefixes(self, states: Tensor) -> Tensor:
+        return torch.cat((states[:, :1].expand_as(states), states), dim=-1)
+
+
+class Attention(Readout):
+    """A weighted mean over time (Yang et al. 2016, "Hierarchical attention networks"):
+
+    a_t = softmax_t(v . tanh(W h_t + b)), out = sum_t a_t h_t, with W of D x D.
+    """
+
+    def __init__(self, state_size: int, bidirectional: bool = False) -> None:
+        super().__init__(state_size, bidirectional)
+        self.key = nn.Linear(state_size, state_size)
+        self.query = nn.Linear(state_size, 1, bias=False)
+
+    def weights(self, states: Tensor) -> Tensor:
+        """How much each token counts: (B, T, D) -> (B, T), rows that sum to 1."""
+        return self._scores(states).softmax(dim=1)
+
+    def forward(self, states: Tensor) -> Tensor:
+        return torch.einsum("bt,btd->bd", self.weights(states), states)
+
+    def prefixes(self, states: Tensor) -> Tensor:
+        scores = self._scores(states)  # (B, T)
+        times = torch.arange(scores.shape[1], device=scores.device)
+        future = times.unsqueeze(0) > times.unsqueeze(1)  # (T, T): row t sees the columns up to t
+        weights = scores.unsqueeze(1).masked_fill(future, -torch.inf).softmax(dim=-1)  # (B, T, T)
+        return weights @ states
+
+    def _scores(self, states: Tensor) -> Tensor:
+        return self.query(torch.tanh(self.key(states))).squeeze(-1)
+
+
+READOUTS: dict[str, type[Readout]] = {
+    "last": Last,
+    "mean": Mean,
+    "max": Max,
+    "first_last": FirstLast,
+    "attention": Attention,
+}

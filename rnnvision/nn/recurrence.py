@@ -1,0 +1,151 @@
+"""A stack of recurrent layers: directions, normalisation, dropout and residual connections.
+
+Shapes: B images, T tokens, F features of a token, D features of a state (2 x hidden_size with two directions).
+"""
+
+import inspect
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from rnnvision.nn.checks import at_least, one_of, probability
+from rnnvision.nn.gated import RECURRENCES
+from rnnvision.nn.layer import RecurrentLayer, State
+
+StackState = tuple[State, ...]  # one a layer
+
+
+class TiedDropout(nn.Module):
+    """Dropout with one mask for all times (Gal & Ghahramani 2016, arXiv 1512.05287): (B, T, D) -> (B, T, D)."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0.0:
+            return x
+        return x * nn.functional.dropout(x.new_ones(x.shape[0], 1, x.shape[2]), self.p)
+
+
+class Recurrence(nn.Module):
+    """`num_layers` recurrent layers on top of each other: (B, T, F) -> (B, T, D).
+
+    A layer computes x + dropout(layer(norm(x))), the parts that are not asked for left out. The layers are stacked here
+    and not inside torch's kernel: dropout stays reproducible on cuDNN and right on MPS.
+
+    Args:
+        input_size: F.
+        recurrence: a name in `rnnvision.nn.RECURRENCES`.
+        hidden_size: features of one direction's state.
+        num_layers: how many layers.
+        bidirectional: a second layer reads each sequence backwards; its states stand behind the forward ones in D.
+        norm: layer normalisation before each layer and after the last (arXiv 2002.04745).
+        residual: add a layer's input to its output wherever the two have the same width.
+        dropout: rate between layers.
+        tied_dropout: drop the same features at every time.
+        sequence_length: T, for initialisations that depend on it.
+        weight_init, gate_bias: handed to the layer where given; None leaves the layer's own default.
+
+    Raises:
+        ValueError: for an unknown name, a value out of range, or an option that the layer does not have.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_size: int,
+        recurrence: str = "lstm",
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        norm: bool = False,
+        residual: bool = False,
+        dropout: float = 0.0,
+        tied_dropout: bool = False,
+        sequence_length: int = 2,
+        weight_init: str | None = None,
+        gate_bias: str | None = None,
+    ) -> None:
+        super().__init__()
+        one_of("recurrence", recurrence, RECURRENCES)
+        at_least("hidden_size", hidden_size, 1)
+        at_least("num_layers", num_layers, 1)
+        probability("dropout", dropout)
+        self.bidirectional = bidirectional
+        self.residual = residual
+        self.state_size = hidden_size * (2 if bidirectional else 1)
+        options = _layer_options(recurrence, sequence_length, weight_init=weight_init, gate_bias=gate_bias)
+        sizes = [input_size] + [self.state_size] * num_layers
+
+        def layers() -> nn.ModuleList:
+            return nn.ModuleList(RECURRENCES[recurrence](size, hidden_size, **options) for size in sizes[:-1])
+
+        self.layers = layers()
+        self.backward_layers = layers() if bidirectional else nn.ModuleList()
+        self.norms = nn.ModuleList(nn.LayerNorm(size) if norm else nn.Identity() for size in sizes)
+        self.dropout = TiedDropout(dropout) if tied_dropout else nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, state: StackState | None = None) -> tuple[Tensor, StackState]:
+        """Read a sequence: (B, T, F) -> (B, T, D) and the state after it.
+
+        Raises:
+            ValueError: if a state is handed to a bidirectional stack, which has no "before".
+        """
+        if state is not None:
+            self._check_one_direction("continue from a state")
+        after = []
+        for i, layer in enumerate(self.layers):
+            y = self.norms[i](x)
+            states, last = layer(y, None if state is None else state[i])
+            if self.bidirectional:
+                backward, _ = self.backward_layers[i](y.flip(1))
+                states = torch.cat((states, backward.flip(1)), dim=-1)
+            x = self._join(i, x, states)
+            after.append(last)
+        return self.norms[-1](x), tuple(after)
+
+    def step(self, x_t: Tensor, state: StackState) -> tuple[Tensor, StackState]:
+        """Read one token: (B, F) -> (B, D) and the state after it. Dropout is not applied.
+
+        Raises:
+            ValueError: for a bidirectional stack, which needs the whole sequence.
+        """
+        self._check_one_direction("read token by token")
+        after = []
+        for i, layer in enumerate(self.layers):
+            y_t, last = cast(RecurrentLayer, layer).step(self.norms[i](x_t), state[i])
+            x_t = x_t + y_t if self._has_shortcut(x_t, y_t) else y_t
+            after.append(last)
+        return self.norms[-1](x_t), tuple(after)
+
+    def initial_state(
+        self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> StackState:
+        """The state before the first token, one entry a layer."""
+        layers = (cast(RecurrentLayer, layer) for layer in self.layers)
+        return tuple(layer.initial_state(batch_size, device=device, dtype=dtype) for layer in layers)
+
+    def _join(self, i: int, x: Tensor, y: Tensor) -> Tensor:
+        y = self.dropout(y) if i < len(self.layers) - 1 else y
+        return x + y if self._has_shortcut(x, y) else y
+
+    def _has_shortcut(self, x: Tensor, y: Tensor) -> bool:
+        return self.residual and x.shape[-1] == y.shape[-1]
+
+    def _check_one_direction(self, what: str) -> None:
+        if self.bidirectional:
+            raise ValueError(f"bidirectional=True: cannot {what}; use bidirectional=False")
+
+
+def _layer_options(recurrence: str, sequence_length: int, **given: str | None) -> dict[str, Any]:
+    """The keyword arguments that this kind of layer takes, from those that were given."""
+    parameters = inspect.signature(RECURRENCES[recurrence]).parameters
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    for name in options:
+        if name not in parameters:
+            raise ValueError(f"{name}={options[name]}: recurrence={recurrence} has no such option; leave it null")
+    if "sequence_length" in parameters:
+        options["sequence_length"] = sequence_length
+    return options

@@ -1,0 +1,28 @@
+"""Training: the Learner, optimisers and schedules, checkpoints, the record of a run. Knows no data and no config."""
+
+from rnnvision.training.checkpoint import (
+    CheckpointError,
+    VerifiedCheckpointIO,
+    find_checkpoint,
+    load_network,
+    read_checkpoint,
+)
+from rnnvision.training.learner import Learner, TrainingError
+from rnnvision.training.optim import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
+from rnnvision.training.run_log import RunLog
+
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "CheckpointError",
+    "Learner",
+    "RunLog",
+    "TrainingError",
+    "VerifiedCheckpointIO",
+    "count_steps",
+    "find_checkpoint",
+    "load_network",
+    "make_optimizer",
+    "make_scheduler",
+    "read_checkpoint",
+]

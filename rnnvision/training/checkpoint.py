@@ -1,0 +1,173 @@
+"""What a checkpoint holds, how it is written and how it is read back.
+
+A checkpoint is Lightning's dictionary with two entries more, all of it plain builtins and tensors:
+
+    rnnvision   what is needed to use the network without its config:
+                  format         1
+                  network        name in `rnnvision.nn.MODELS` and keyword arguments, input shape among them
+                  class_names    in the order of the logits
+                  normalisation  mean and std of each channel, pixels in [0, 1]
+                  data           the arguments of `rnnvision.data.ImageData`
+                  versions       of Python and of the packages that trained it
+    digests     SHA-256 of every other entry, verified on reading
+
+It is read with `weights_only=True`, so nothing in a file is ever run, and nothing it names is made but by `MODELS`.
+"""
+
+import hashlib
+import os
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import CheckpointIO
+from torch import Tensor, nn
+
+from rnnvision.nn import build
+
+FORMAT = 1
+
+
+class CheckpointError(Exception):
+    """A checkpoint that cannot be used. The message is one line for the user and begins with the path."""
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """The checkpoint meant by a file, or by a run folder: its best, else its last.
+
+    Raises:
+        CheckpointError: if there is none.
+    """
+    path = Path(path).expanduser()
+    if path.is_file():
+        return path.resolve()
+    if not path.exists():
+        raise CheckpointError(f"{path}: there is no such file or run folder")
+    for name in ("best", "last"):
+        if (found := path / "checkpoints" / f"{name}.ckpt").is_file():
+            return found.resolve()
+    raise CheckpointError(
+        f"{path}: holds no checkpoints/best.ckpt or checkpoints/last.ckpt; give a file or a run folder"
+    )
+
+
+def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
+    """Read and verify a checkpoint file; nothing in it is run.
+
+    Raises:
+        CheckpointError: if it is missing, is no checkpoint of this project, is cut short or changed, or holds code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such file")
+    if not zipfile.is_zipfile(path):
+        cut = path.open("rb").read(2) == b"PK"
+        raise CheckpointError(f"{path}: {'is cut short' if cut else 'is no checkpoint'}; nothing in it was run")
+    try:
+        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+    except Exception as error:  # a damaged file can fail anywhere inside the unpickler, with any type
+        unsafe = _unsafe_globals(path)
+        reason = f"asks to load {', '.join(unsafe)}" if unsafe else "is damaged"
+        raise CheckpointError(f"{path}: {reason}; nothing in it was run") from error
+    if not isinstance(checkpoint, dict) or not {"rnnvision", "digests", "state_dict"} <= checkpoint.keys():
+        raise CheckpointError(f"{path}: is no checkpoint of rnnvision (it has no description of its network)")
+    digests = checkpoint.pop("digests")
+    wrong = [
+        k for k in sorted({*digests, *checkpoint}) if k not in checkpoint or digests.get(k) != digest(checkpoint[k])
+    ]
+    if wrong:
+        raise CheckpointError(f"{path}: is damaged, its digest does not match: {', '.join(map(str, wrong))}")
+    if checkpoint["rnnvision"]["format"] != FORMAT:
+        raise CheckpointError(f"{path}: has format {checkpoint['rnnvision']['format']}; this version reads {FORMAT}")
+    return checkpoint
+
+
+def load_network(checkpoint: dict[str, Any]) -> nn.Module:
+    """The trained network of a checkpoint that `read_checkpoint` gave, in evaluation mode."""
+    network = build(**checkpoint["rnnvision"]["network"])
+    prefix = "network."
+    weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
+    network.load_state_dict(weights)
+    return network.eval()
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of plain values and tensors.
+
+    Raises:
+        TypeError: for anything else, so that it cannot get into a checkpoint.
+    """
+    sha = hashlib.sha256()
+    for part in _bytes_of(value):
+        sha.update(part)
+    return sha.hexdigest()
+
+
+def _bytes_of(value: Any) -> Iterator[bytes | memoryview]:
+    if isinstance(value, Tensor):
+        flat = value.detach().cpu().contiguous().reshape(-1)
+        yield f"tensor {value.dtype} {tuple(value.shape)}".encode()
+        yield memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else b""  # type: ignore[arg-type]
+    elif isinstance(value, Mapping):
+        yield f"map {len(value)}".encode()
+        for key, item in value.items():
+            yield from _bytes_of(key)
+            yield from _bytes_of(item)
+    elif isinstance(value, (list, tuple)):
+        yield f"sequence {len(value)}".encode()
+        for item in value:
+            yield from _bytes_of(item)
+    elif type(value) is float:
+        yield b"float" + struct.pack("<d", value)
+    elif type(value) in (int, bool, str, type(None)):
+        yield f"{type(value).__name__} {value!r};".encode()
+    else:
+        raise TypeError(f"a checkpoint holds plain values and tensors, not {type(value).__name__}: {value!r}")
+
+
+def _unsafe_globals(path: Path) -> list[str]:
+    try:
+        return torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
+    except Exception:  # the pickle itself is damaged
+        return []
+
+
+class VerifiedCheckpointIO(CheckpointIO):
+    """Lightning's reading and writing of checkpoints: digests, and a file that is either the old one or the new one."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digests = {key: digest(value) for key, value in checkpoint.items()}
+        # In the same folder: a rename is atomic only within one file system.
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                torch.save({**checkpoint, "digests": digests}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        return read_checkpoint(path, map_location or "cpu")
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        Path(path).unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,143 @@
+"""Learner: how a network is trained and judged."""
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassF1Score
+
+from rnnvision.seeding import derive_seed
+
+Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,)
+
+
+class TrainingError(Exception):
+    """A training that cannot go on. The message is one line for the user."""
+
+
+class Learner(L.LightningModule):
+    """Train a classifier on cross-entropy; measure it on validation after each epoch and on test in detail.
+
+    Logs train/loss, train/accuracy, val/loss, val/accuracy and lr once an epoch; test/accuracy, test/top5 (with more
+    than five classes), test/f1 (macro), test/nll (nats) and test/ece (15 bins) on test. Rates lie in [0, 1].
+
+    Args:
+        network: (B, C, H, W) -> (B, num_classes) logits.
+        num_classes: how many classes.
+        optimizer: makes the optimiser of a network; None where nothing is trained.
+        scheduler: makes Lightning's scheduler dictionary of an optimiser.
+        label_smoothing: of the training loss (arXiv 1512.00567).
+        seed: dropout of an epoch is a function of (seed, epoch, rank), so that a resumed run repeats it.
+        description: plain values that go into each checkpoint, see `rnnvision.training.checkpoint`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        num_classes: int,
+        optimizer: Callable[[nn.Module], Optimizer] | None = None,
+        scheduler: Callable[[Optimizer], dict[str, Any]] | None = None,
+        label_smoothing: float = 0.0,
+        seed: int = 0,
+        description: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if not 0.0 <= label_smoothing < 1.0:
+            raise ValueError(f"label_smoothing={label_smoothing}: must lie in [0, 1)")
+        self.network = network
+        self.label_smoothing = label_smoothing
+        self.seed = seed
+        self.description = description or {}
+        self._make_optimizer = optimizer
+        self._make_scheduler = scheduler
+
+        accuracy = MulticlassAccuracy(num_classes, average="micro")
+        self.val_metrics = MetricCollection(
+            {"accuracy": accuracy, "loss": MeanMetric()}, prefix="val/", compute_groups=False
+        )
+        detail: dict[str, Metric | MetricCollection] = {
+            "accuracy": accuracy.clone(),
+            "f1": MulticlassF1Score(num_classes, average="macro"),
+            "nll": MeanMetric(),
+            "ece": MulticlassCalibrationError(num_classes, n_bins=15),
+        }
+        if num_classes > 5:
+            detail["top5"] = MulticlassAccuracy(num_classes, average="micro", top_k=5)
+        self.test_metrics = MetricCollection(detail, prefix="test/", compute_groups=False)  # nll takes other inputs
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network(images)
+
+    # One step for every stage, what each stage keeps of it, and what an epoch makes of that.
+
+    def _step(self, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
+        images, labels = batch
+        logits = self.network(images)
+        return cross_entropy(logits, labels, label_smoothing=label_smoothing), logits
+
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(derive_seed("epoch", self.seed, self.current_epoch, self.global_rank))
+        # Sums on the device: metric objects in the step, or a log each step, cost a tenth of a small network's time.
+        precise = torch.float32 if self.device.type == "mps" else torch.float64
+        self._sums = torch.zeros(3, dtype=precise, device=self.device)  # loss, correct, samples
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        loss, logits = self._step(batch, self.label_smoothing)
+        labels = batch[1]
+        with torch.no_grad():
+            count = len(labels)
+            correct = (logits.argmax(dim=-1) == labels).sum()
+            self._sums += torch.stack((loss.detach() * count, correct, correct.new_tensor(count)))
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        loss, correct, count = self.trainer.strategy.reduce(self._sums, reduce_op="sum").tolist()
+        if count and not torch.isfinite(torch.tensor(loss)):
+            raise TrainingError(
+                f"the training loss became {loss / count} in epoch {self.current_epoch}; try a smaller optimizer.lr or "
+                f"trainer.gradient_clip_val"
+            )
+        if count:
+            self.log_dict({"train/loss": loss / count, "train/accuracy": correct / count, "lr": self._learning_rate()})
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        loss, logits = self._step(batch)
+        self.val_metrics["accuracy"].update(logits, batch[1])
+        self.val_metrics["loss"].update(loss, len(batch[1]))
+
+    def on_validation_epoch_end(self) -> None:
+        self.log_dict(self.val_metrics.compute())
+        self.val_metrics.reset()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        loss, logits = self._step(batch)
+        self.test_metrics["nll"].update(loss, len(batch[1]))
+        probabilities = logits.softmax(dim=-1)
+        for name, metric in self.test_metrics.items(keep_base=True):
+            if name != "nll":
+                metric.update(probabilities, batch[1])
+
+    def on_test_epoch_end(self) -> None:
+        self.log_dict(self.test_metrics.compute())
+        self.test_metrics.reset()
+
+    def configure_optimizers(self) -> Any:
+        assert self._make_optimizer is not None, "a Learner that trains needs an optimizer"
+        optimizer = self._make_optimizer(self.network)
+        if self._make_scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": self._make_scheduler(optimizer)}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["rnnvision"] = self.description
+
+    def _learning_rate(self) -> float:
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, Optimizer)
+        return optimizer.param_groups[0]["lr"]

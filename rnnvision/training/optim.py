@@ -1,0 +1,101 @@
+"""Optimisers with weight decay only where it belongs, and learning-rate schedules over a known number of steps."""
+
+import math
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+}
+
+
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Two groups: matrices decay; biases, norms and other vectors do not, since they do not overfit but set scales."""
+    matrices = [p for p in network.parameters() if p.requires_grad and p.ndim >= 2]
+    vectors = [p for p in network.parameters() if p.requires_grad and p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def make_optimizer(network: nn.Module, name: str, *, weight_decay: float = 0.0, **options: Any) -> Optimizer:
+    """The optimiser called `name` in `OPTIMIZERS` over `parameter_groups`; `options` are those of the torch class.
+
+    Raises:
+        ValueError: for a value that torch refuses.
+    """
+    return OPTIMIZERS[name](parameter_groups(network, weight_decay), **options)
+
+
+# Schedules are factors on the learning rate as a function of the share of training that is done, so a resumed run
+# needs no state of theirs and a longer one neither rises again nor fails.
+
+
+def constant(done: float, *, warmup: float = 0.0) -> float:
+    """1 after a linear rise over the share `warmup`."""
+    return min(1.0, done / warmup) if warmup > 0 else 1.0
+
+
+def cosine(done: float, *, warmup: float = 0.05, final: float = 0.0) -> float:
+    """Half a cosine from 1 to `final` (arXiv 1608.03983, no restarts) after a linear rise over the share `warmup`."""
+    if done < warmup:
+        return done / warmup
+    return _anneal(1.0, final, (done - warmup) / (1.0 - warmup))
+
+
+def one_cycle(done: float, *, warmup: float = 0.25, initial: float = 0.04, final: float = 1e-4) -> float:
+    """Up from `initial` to 1 and down to `final`, both along half a cosine (arXiv 1708.07120; torch's OneCycleLR)."""
+    if done < warmup:
+        return _anneal(initial, 1.0, done / warmup)
+    return _anneal(1.0, final, (done - warmup) / (1.0 - warmup))
+
+
+def _anneal(start: float, end: float, done: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * min(done, 1.0))) / 2
+
+
+SCHEDULES: dict[str, Callable[..., float]] = {"constant": constant, "cosine": cosine, "one_cycle": one_cycle}
+
+
+def plateau(optimizer: Optimizer, *, factor: float = 0.5, patience: int = 3, min_lr: float = 0.0) -> ReduceLROnPlateau:
+    """Multiply the learning rate by `factor` when val/loss has not fallen for `patience` epochs."""
+    return ReduceLROnPlateau(optimizer, factor=factor, patience=patience, min_lr=min_lr)
+
+
+def make_scheduler(optimizer: Optimizer, name: str, *, total_steps: int, **options: Any) -> dict[str, Any]:
+    """The schedule called `name` in `SCHEDULES`, or "plateau", as Lightning's dictionary.
+
+    `total_steps` counts optimiser steps of the whole training.
+
+    Raises:
+        ValueError: for a share of warm-up outside [0, 1).
+    """
+    if name == "plateau":
+        return {"scheduler": plateau(optimizer, **options), "interval": "epoch", "monitor": "val/loss"}
+    warmup = options.get("warmup", 0.0)
+    if not 0.0 <= warmup < 1.0:
+        raise ValueError(f"warmup={warmup}: must lie in [0, 1), the share of the training steps")
+    shape = partial(SCHEDULES[name], **options)
+    return {"scheduler": LambdaLR(optimizer, lambda step: shape(step / total_steps)), "interval": "step"}
+
+
+def count_steps(batches: int, *, max_epochs: int | None, max_steps: int = -1, accumulate: int = 1) -> int:
+    """Optimiser steps of a training over `batches` a epoch.
+
+    Raises:
+        ValueError: if neither `max_epochs` nor `max_steps` limits it.
+    """
+    limits: Iterable[int] = [max_steps] if max_steps > 0 else []
+    if max_epochs is not None and max_epochs >= 0:
+        limits = [*limits, max_epochs * math.ceil(batches / accumulate)]
+    if not limits:
+        raise ValueError("max_epochs=-1: a schedule needs an end; set max_epochs or max_steps")
+    return max(1, min(limits))

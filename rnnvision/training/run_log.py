@@ -1,0 +1,73 @@
+"""The record of a run: metrics.csv with one row an epoch, and the same row as a line where no progress bar runs."""
+
+import csv
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
+
+
+class RunLog(Logger):
+    """Write metrics.csv into a folder; a resumed run goes on with the file that is there.
+
+    Lightning's CSVLogger writes validation and training figures into rows of their own and starts the file anew when a
+    run is resumed.
+
+    Args:
+        save_dir: the run folder.
+        echo: print each row as it is complete; by default where there is no terminal for a progress bar.
+    """
+
+    def __init__(self, save_dir: str, echo: bool | None = None) -> None:
+        super().__init__()
+        self.path = Path(save_dir) / "metrics.csv"
+        self.echo = not sys.stdout.isatty() if echo is None else echo
+        self._rows: dict[int, dict[str, Any]] = {}
+        self._started = time.monotonic()
+        if self.path.is_file():
+            with self.path.open(newline="") as file:
+                self._rows = {int(row["step"]): dict(row) for row in csv.DictReader(file)}
+
+    @property
+    def name(self) -> str:
+        return "csv"
+
+    @property
+    def version(self) -> int:
+        return 0
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the configuration lies in .hydra beside this file."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        epoch = int(metrics.get("epoch", -1))
+        row = self._rows.setdefault(step or 0, {"epoch": epoch, "step": step or 0})
+        row.update({name: value for name, value in metrics.items() if name != "epoch"})
+        if "train/loss" in metrics:  # the last that Lightning reports of an epoch
+            now = time.monotonic()
+            row["seconds"], self._started = round(now - self._started, 3), now
+            self._write()
+            if self.echo:
+                print(_line(row), flush=True)
+
+    def _write(self) -> None:
+        columns = dict.fromkeys(name for row in self._rows.values() for name in row)
+        temporary = self.path.with_suffix(".csv.tmp")
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(columns))
+            writer.writeheader()
+            writer.writerows(self._rows[step] for step in sorted(self._rows))
+        temporary.replace(self.path)
+
+
+def _line(row: dict[str, Any]) -> str:
+    figures = [f"epoch {row['epoch'] + 1:3d}"]
+    for stage in ("train", "val"):
+        if f"{stage}/loss" in row:
+            figures.append(f"{stage} loss {row[f'{stage}/loss']:.4f} accuracy {row[f'{stage}/accuracy']:.4f}")
+    return "   ".join([*figures, f"{row['seconds']:.1f} s"])
