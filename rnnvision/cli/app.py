@@ -51,12 +51,12 @@ def run_verb(verb: str, task: Task) -> None:
         hydra.main(version_base="1.3", config_path=str(folder), config_name=verb)(job)()
     except KeyboardInterrupt:
         _exit(verb, "interrupted", EXIT_INTERRUPT)
-    except OSError as error:
-        _exit(verb, _unwritable(error), EXIT_USAGE)
-    except CONFIG_ERRORS as error:
+    except CONFIG_ERRORS as error:  # before OSError, which some of Hydra's are too
         if traceback_wanted:
             traceback.print_exc()
         _exit(verb, explain(error, folder, verb), EXIT_USAGE)
+    except OSError as error:
+        _exit(verb, _unwritable(error), EXIT_USAGE)
 
 
 def _run_job(verb: str, task: Task, config: DictConfig, traceback_wanted: bool) -> float | None:

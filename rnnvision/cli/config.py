@@ -112,7 +112,7 @@ def _fits(value: Any, annotation: Any) -> bool:
         if origin is tuple and inner[-1] is not Ellipsis:
             return len(value) == len(inner) and all(map(_fits, value, inner))
         return all(_fits(item, inner[0]) for item in value)
-    return True  # what a configuration cannot hold anyway
+    return isinstance(value, annotation) if inspect.isclass(annotation) else True
 
 
 def _describe(annotation: Any) -> str:
@@ -120,7 +120,7 @@ def _describe(annotation: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         return " or ".join(dict.fromkeys(_describe(option) for option in inner))
     if origin is typing.Literal:
-        return "one of " + ", ".join(map(str, inner))
+        return " or ".join(map(str, inner))
     if origin in (list, tuple, Sequence):
         count = "" if origin is not tuple or inner[-1] is Ellipsis else f"{len(inner)} values, each "
         return f"a list of {count}{_describe(inner[0])}"

@@ -10,11 +10,14 @@ import lightning as L
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 
 from rnnvision.cli.config import check_arguments
 from rnnvision.cli.errors import UsageError
 from rnnvision.cli.run_folder import RunFolder, is_first_process
 from rnnvision.training import VerifiedCheckpointIO
+
+PROFILERS: dict[str, Any] = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}  # into the run folder
 
 
 def make_trainer(arguments: dict[str, Any], run: RunFolder, *, callbacks: Any = (), **fixed: Any) -> L.Trainer:
@@ -26,6 +29,8 @@ def make_trainer(arguments: dict[str, Any], run: RunFolder, *, callbacks: Any = 
     _quieten()
     _check_device(arguments)
     check_arguments("trainer", arguments, L.Trainer)
+    if profiler := PROFILERS.get(str(arguments.get("profiler"))):
+        arguments = {**arguments, "profiler": profiler(dirpath=str(run.path), filename="profile")}
     shows_bar = sys.stdout.isatty() and is_first_process()
     try:
         return L.Trainer(
@@ -73,6 +78,7 @@ def _quieten() -> None:
         r"Checkpoint directory .* exists and is not empty",  # a resumed run
         r".*does not have many workers",
         r"GPU available but not used",
+        r"Encountered `nan` values in tensor",  # a diverged training ends in an error of our own
         r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -47,8 +47,17 @@ def nearest(word: str, legal: list[str]) -> str | None:
 def corrected(wrong: str, right: str) -> str:
     """The command that was typed, with `right` in place of `wrong`, ready to copy."""
     program = "python train.py" if sys.argv[0].endswith("train.py") and _is_script() else _verb_command()
-    words = [right + a[len(wrong) :] if a == wrong or a.startswith(f"{wrong}=") else a for a in sys.argv[1:]]
-    return " ".join([program, *map(_quote, words)])
+    return " ".join([program, *(_quote(_replaced(word, wrong, right)) for word in sys.argv[1:])])
+
+
+def _replaced(word: str, wrong: str, right: str) -> str:
+    key, _, value = word.partition("=")
+    wrong_key, _, wrong_option = wrong.partition("=")
+    if key.lstrip("+~") != wrong_key:
+        return word
+    if not wrong_option:
+        return word.replace(wrong, right, 1)
+    return f"{key}=" + re.sub(rf"(?<!\w){re.escape(wrong_option)}(?!\w)", right.partition("=")[2], value)
 
 
 def _is_script() -> bool:
@@ -78,8 +87,9 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
         near = nearest(key, legal)
         if near is None and "." in key:
             legal = [k for k in legal if k.startswith(key.partition(".")[0] + ".")]
-        shown = [k for k in legal if k.rpartition(".")[0] == (near or key).rpartition(".")[0]]
-        return _message(key, shown or sorted({k.partition(".")[0] for k in legal}), near, key)
+        parent = (near or key).rpartition(".")[0]
+        shown = dict.fromkeys(k for k in legal if k.rpartition(".")[0] == parent)
+        return _message(key, list(shown or dict.fromkeys(k.partition(".")[0] for k in legal)), near, key)
     if isinstance(error, OverrideParseException):
         return f"{error.override}: is not KEY=VALUE; quote what has spaces or brackets"
     if cause := re.search(r"ValueError raised while resolving interpolation: (.*)", text):

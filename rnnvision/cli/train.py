@@ -3,6 +3,7 @@
 What wins, strongest first: KEY=VALUE on the command line, debug=, sweep=, experiment=, conf/train.yaml, the groups.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -169,6 +170,8 @@ def _finish(
     else:
         metrics |= {k: float(v) for k, v in trainer.test(learner, datamodule=data, verbose=False)[0].items()}
         print(f"\n{score_line(metrics)}   (of the last weights; no best checkpoint was saved)\nresults   {run.shown()}")
+    if (profile := run.path / "fit-profile.txt").is_file():
+        print(f"profile   {os.path.relpath(profile)}")
     run.write("metrics.json", metrics)
     return metrics.get("val/accuracy", float("nan"))
 

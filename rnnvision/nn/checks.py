@@ -1,7 +1,7 @@
 """Argument checks of the networks: each raises a ValueError that begins with the argument and names what is legal."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def one_of(argument: str, value: object, legal: Iterable[str]) -> None:
@@ -9,20 +9,32 @@ def one_of(argument: str, value: object, legal: Iterable[str]) -> None:
     names = list(legal)
     if value in names:
         return
-    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(value).lower(), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise ValueError(f"{argument}={value}: choose one of {', '.join(names)}{hint}")
 
 
 def at_least(argument: str, value: object, minimum: int) -> None:
     """Check that `value` is a whole number and not below `minimum`."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
         raise ValueError(f"{argument}={value}: must be a whole number of at least {minimum}")
-    if value < minimum:
-        raise ValueError(f"{argument}={value}: must be at least {minimum}")
 
 
-def probability(argument: str, value: float) -> None:
+def probability(argument: str, value: object) -> None:
     """Check that `value` may be a dropout rate: 0 <= value < 1."""
-    if not 0.0 <= value < 1.0:
-        raise ValueError(f"{argument}={value}: must lie in [0, 1)")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value < 1.0:
+        raise ValueError(f"{argument}={value}: must be a number in [0, 1)")
+
+
+def flags(**values: object) -> None:
+    """Check that each value is True or False."""
+    for argument, value in values.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"{argument}={value}: must be true or false")
+
+
+def image_shape(argument: str, value: object) -> None:
+    """Check that `value` is (C, H, W), each at least 1."""
+    sides = list(value) if isinstance(value, Sequence) else []
+    if len(sides) != 3 or any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in sides):
+        raise ValueError(f"{argument}={value}: must be (channels, height, width), whole numbers of at least 1")

@@ -49,8 +49,9 @@ class FusedLayer(RecurrentLayer):
     def initial_state(
         self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
+        like = self.gate("weight_hh", 0)
         shape = (batch_size, self.hidden_size)
-        return tuple(torch.zeros(shape, device=device, dtype=dtype) for _ in range(self.num_states))
+        return tuple(like.new_zeros(shape, device=device, dtype=dtype) for _ in range(self.num_states))
 
     def gate(self, parameter: str, index: int) -> Tensor:
         """The rows of one gate in a parameter of the kernel (`weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`)."""

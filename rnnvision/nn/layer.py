@@ -35,4 +35,4 @@ class RecurrentLayer(nn.Module, ABC):
     def initial_state(
         self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        """The state before the first token."""
+        """The state before the first token; by default of the weights' device and type."""

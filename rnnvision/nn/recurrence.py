@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from rnnvision.nn.checks import at_least, one_of, probability
+from rnnvision.nn.checks import at_least, flags, one_of, probability
 from rnnvision.nn.gated import RECURRENCES
 from rnnvision.nn.layer import RecurrentLayer, State
 
@@ -41,7 +41,8 @@ class Recurrence(nn.Module):
         hidden_size: features of one direction's state.
         num_layers: how many layers.
         bidirectional: a second layer reads each sequence backwards; its states stand behind the forward ones in D.
-        norm: layer normalisation before each layer and after the last (arXiv 2002.04745).
+        norm: layer normalisation before each layer but the first, and after the last (arXiv 2002.04745). Not before the
+            first: of a token that is one grey pixel it would leave nothing.
         residual: add a layer's input to its output wherever the two have the same width.
         dropout: rate between layers.
         tied_dropout: drop the same features at every time.
@@ -73,6 +74,7 @@ class Recurrence(nn.Module):
         at_least("hidden_size", hidden_size, 1)
         at_least("num_layers", num_layers, 1)
         probability("dropout", dropout)
+        flags(bidirectional=bidirectional, norm=norm, residual=residual, tied_dropout=tied_dropout)
         self.bidirectional = bidirectional
         self.residual = residual
         self.state_size = hidden_size * (2 if bidirectional else 1)
@@ -84,11 +86,12 @@ class Recurrence(nn.Module):
 
         self.layers = layers()
         self.backward_layers = layers() if bidirectional else nn.ModuleList()
-        self.norms = nn.ModuleList(nn.LayerNorm(size) if norm else nn.Identity() for size in sizes)
+        inner = (nn.LayerNorm(size) if norm else nn.Identity() for size in sizes[1:])
+        self.norms = nn.ModuleList([nn.Identity(), *inner])
         self.dropout = TiedDropout(dropout) if tied_dropout else nn.Dropout(dropout)
 
     def forward(self, x: Tensor, state: StackState | None = None) -> tuple[Tensor, StackState]:
-        """Read a sequence: (B, T, F) -> (B, T, D) and the state after it.
+        """Read a sequence: (B, T, F) -> (B, T, D) and the state after it; () for a bidirectional stack, which has none.
 
         Raises:
             ValueError: if a state is handed to a bidirectional stack, which has no "before".
@@ -104,7 +107,7 @@ class Recurrence(nn.Module):
                 states = torch.cat((states, backward.flip(1)), dim=-1)
             x = self._join(i, x, states)
             after.append(last)
-        return self.norms[-1](x), tuple(after)
+        return self.norms[-1](x), () if self.bidirectional else tuple(after)
 
     def step(self, x_t: Tensor, state: StackState) -> tuple[Tensor, StackState]:
         """Read one token: (B, F) -> (B, D) and the state after it. Dropout is not applied.
@@ -123,7 +126,7 @@ class Recurrence(nn.Module):
     def initial_state(
         self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> StackState:
-        """The state before the first token, one entry a layer."""
+        """The state before the first token, one entry a layer; by default of the weights' device and type."""
         layers = (cast(RecurrentLayer, layer) for layer in self.layers)
         return tuple(layer.initial_state(batch_size, device=device, dtype=dtype) for layer in layers)
 

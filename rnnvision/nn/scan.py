@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rnnvision.nn.checks import at_least, one_of
+from rnnvision.nn.checks import at_least, image_shape, one_of
 
 Cell = tuple[int, int]
 Order = Callable[[int, int, int], Iterable[Cell]]
@@ -165,8 +165,10 @@ class Scan(nn.Module):
         order_seed: int = 0,
     ) -> None:
         super().__init__()
-        channels, height, width = input_shape
+        image_shape("input_shape", input_shape)
         one_of("scan", scan, SCANS)
+        at_least("order_seed", order_seed, 0)
+        channels, height, width = input_shape
         self.token_shape = h, w = _token_shape(scan, patch_size, height, width)
         self.input_shape = (channels, height, width)
         self.grid = rows, columns = height // h, width // w
@@ -175,10 +177,10 @@ class Scan(nn.Module):
 
         name = SCANS[scan].order if order is None else order
         one_of("order", name, ORDERS)
-        cells = ORDERS[name](rows, columns, order_seed)
+        cells = list(ORDERS[name](rows, columns, order_seed))
+        if sorted(cells) != list(_raster(rows, columns, order_seed)):
+            raise ValueError(f"order={name}: does not visit each cell of the {rows} x {columns} grid once")
         index = torch.tensor([r * columns + c for r, c in cells])
-        if not torch.equal(index.sort().values, torch.arange(self.num_tokens)):
-            raise ValueError(f"order={name}: visits {len(index)} cells of the {rows} x {columns} grid, not each once")
         self.register_buffer("order", index, persistent=False)
         self._is_raster = torch.equal(index, torch.arange(self.num_tokens))
 
@@ -212,7 +214,7 @@ def _token_shape(scan: str, patch_size: int | Sequence[int] | None, height: int,
     token = SCANS[scan].token
     argument = f"scan={scan}"
     if patch_size is not None:
-        sides = (patch_size, patch_size) if isinstance(patch_size, int) else tuple(patch_size)
+        sides = tuple(patch_size) if isinstance(patch_size, (list, tuple)) else (patch_size, patch_size)
         if len(sides) != 2:
             raise ValueError(f"patch_size={patch_size}: give one side, or [height, width]")
         for side in sides:
@@ -220,7 +222,7 @@ def _token_shape(scan: str, patch_size: int | Sequence[int] | None, height: int,
         token, argument = sides, f"patch_size={patch_size}"
     if token is None:
         example = next((d for d in range(2, min(height, width) + 1) if height % d == 0 and width % d == 0), 1)
-        raise ValueError(f"patch_size=None: scan={scan} needs one, for example patch_size={example}")
+        raise ValueError(f"patch_size=null: scan={scan} needs one, for example patch_size={example}")
     h, w = height if token[0] is None else token[0], width if token[1] is None else token[1]
     if height % h or width % w:
         raise ValueError(

@@ -104,7 +104,10 @@ class Learner(L.LightningModule):
                 f"trainer.gradient_clip_val"
             )
         if count:
-            self.log_dict({"train/loss": loss / count, "train/accuracy": correct / count, "lr": self._learning_rate()})
+            self.log_dict(
+                {"train/loss": loss / count, "train/accuracy": correct / count, "lr": self._learning_rate()},
+                sync_dist=True,
+            )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         loss, logits = self._step(batch)
@@ -112,7 +115,7 @@ class Learner(L.LightningModule):
         self.val_metrics["loss"].update(loss, len(batch[1]))
 
     def on_validation_epoch_end(self) -> None:
-        self.log_dict(self.val_metrics.compute())
+        self.log_dict(self.val_metrics.compute(), sync_dist=True)
         self.val_metrics.reset()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:

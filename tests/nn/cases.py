@@ -1,0 +1,64 @@
+"""What the tests vary over, read from the registries, so that a new entry is covered with no test edited."""
+
+import inspect
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnnvision.nn import MODELS, READOUTS, RECURRENCES, SCANS
+
+# Sizes that keep a network tiny; a network gets those that its constructor takes.
+TINY = {"num_classes": 3, "hidden_size": 5}
+# Ways to build the same network, on top of the first scan; a network gets those that its constructor takes in full.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "two_directions": {"bidirectional": True},
+    "two_layers_two_directions": {"bidirectional": True, "num_layers": 2},
+    "normalised_residual": {"num_layers": 2, "norm": True, "residual": True},
+    "embedded": {"embed_size": 6},
+}
+
+
+def scan_arguments(scan: str, channels: int = 1, rows: int = 3, columns: int = 4) -> dict[str, Any]:
+    """Arguments of `Scan` for a `rows` x `columns` grid of this scan's tokens; a spanning side is as long."""
+    token = SCANS[scan].token
+    if token is None:
+        return {"scan": scan, "patch_size": (2, 3), "input_shape": (channels, 2 * rows, 3 * columns)}
+    height, width = (n if side is None else n * side for n, side in zip((rows, columns), token, strict=True))
+    return {"scan": scan, "input_shape": (channels, height, width)}
+
+
+def parameters_of(model: str) -> list[str]:
+    return list(inspect.signature(MODELS[model]).parameters)
+
+
+def network_cases() -> Iterator[dict[str, Any]]:
+    """Arguments of `build` for every network x scan x readout x recurrence, of those axes that the network has."""
+    for model in MODELS:
+        takes = parameters_of(model)
+        scans = list(SCANS) if "scan" in takes else ["rows"]
+        readouts = list(READOUTS) if "readout" in takes else [None]
+        recurrences = list(RECURRENCES) if "recurrence" in takes else [None]
+        variants = [variant for variant in VARIANTS.values() if set(variant) <= set(takes)]
+        reads = [(scan, {}) for scan in scans] + [(scans[0], variant) for variant in variants]
+        for (scan, variant), readout, recurrence in itertools.product(reads, readouts, recurrences):
+            given = scan_arguments(scan) | TINY | {"readout": readout, "recurrence": recurrence} | variant
+            yield {"name": model} | {name: given[name] for name in takes if given.get(name) is not None}
+
+
+def label(case: dict[str, Any]) -> str:
+    words = [str(case[axis]) for axis in ("name", "scan", "readout", "recurrence") if axis in case]
+    return "-".join(words + [name for name, variant in VARIANTS.items() if variant.items() <= case.items()][-1:])
+
+
+def images(case: dict[str, Any], batch_size: int = 4, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(batch_size, *case["input_shape"], dtype=dtype)
+
+
+def randomise(module: nn.Module, scale: float = 0.7) -> None:
+    """Give every parameter a value that no initialisation gives, biases not zero, so that each shows in the result."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.uniform_(-scale, scale)

@@ -1,0 +1,82 @@
+"""The losses of 20 training steps of each network, compared with those in `tests/golden`.
+
+A change of numbers that is meant is recorded with
+
+    RNNVISION_RECORD_GOLDEN=1 python -m pytest tests/nn/test_golden.py
+
+and committed together with its reason.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from rnnvision.nn import MODELS, RECURRENCES, build
+from tests.nn.cases import parameters_of
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+STEPS, BATCH = 20, 32
+RECORD = "RNNVISION_RECORD_GOLDEN"
+
+
+def golden_cases() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A file name and the arguments of `build` for each network, and each recurrence where it takes one."""
+    for model in MODELS:
+        takes = parameters_of(model)
+        size = {"hidden_size": 32} if "hidden_size" in takes else {}
+        if "recurrence" not in takes:
+            yield model, {"name": model, **size}
+            continue
+        for recurrence in RECURRENCES:
+            yield f"{model}-{recurrence}", {"name": model, "recurrence": recurrence, **size}
+
+
+CASES = dict(golden_cases())
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def loss_trace(arguments: dict[str, Any]) -> list[float]:
+    """The losses on the first `STEPS` batches of the 8 x 8 digits of scikit-learn, each before its step of Adam."""
+    torch.manual_seed(0)
+    network = build(**arguments, input_shape=(1, 8, 8), num_classes=10)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    digits = load_digits()
+    images = torch.tensor(digits.images / 16, dtype=torch.float32).unsqueeze(1)
+    labels = torch.tensor(digits.target)
+    losses = []
+    for batch in range(0, STEPS * BATCH, BATCH):
+        loss = torch.nn.functional.cross_entropy(network(images[batch : batch + BATCH]), labels[batch : batch + BATCH])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_losses_are_those_on_file(name: str) -> None:
+    file = GOLDEN / f"{name}.txt"
+    losses = loss_trace(CASES[name])
+    if os.environ.get(RECORD) == "1":
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("".join(f"{loss:.6f}\n" for loss in losses))
+    if not file.exists():
+        pytest.fail(f"no tests/golden/{file.name}: record it with {RECORD}=1 python -m pytest tests/nn/test_golden.py")
+    expected = [float(line) for line in file.read_text().split()]
+    assert losses == pytest.approx(expected, rel=1e-3, abs=0), f"if this is meant, set {RECORD}=1 to record it anew"
+
+
+def test_every_file_belongs_to_a_network() -> None:
+    assert {file.stem for file in GOLDEN.glob("*.txt")} <= set(CASES)

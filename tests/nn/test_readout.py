@@ -1,0 +1,101 @@
+"""The readouts: each against a formula of its own, prefixes, directions."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from rnnvision.nn import READOUTS
+from rnnvision.nn.readout import Attention
+from tests.nn.cases import randomise
+
+BATCH, LENGTH, SIZE = 3, 7, 6
+BOTH = pytest.mark.parametrize("bidirectional", [False, True], ids=["one_direction", "two_directions"])
+
+
+def make_readout(name: str, bidirectional: bool = False) -> tuple[torch.nn.Module, Tensor]:
+    readout = READOUTS[name](SIZE, bidirectional).double()
+    randomise(readout, scale=2.0)
+    return readout, torch.randn(BATCH, LENGTH, SIZE).double()
+
+
+def assert_same(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_last_of_one_direction_is_the_state_at_the_end() -> None:
+    readout, states = make_readout("last")
+    assert_same(readout(states), states[:, LENGTH - 1])
+
+
+def test_last_of_two_directions_takes_the_backward_half_at_the_beginning() -> None:
+    readout, states = make_readout("last", bidirectional=True)
+    for b in range(BATCH):
+        assert readout(states)[b, :3].tolist() == states[b, LENGTH - 1, :3].tolist()
+        assert readout(states)[b, 3:].tolist() == states[b, 0, 3:].tolist()
+
+
+@BOTH
+def test_mean_is_the_sum_over_the_number_of_tokens(bidirectional: bool) -> None:
+    readout, states = make_readout("mean", bidirectional)
+    assert_same(readout(states), sum(states[:, t] for t in range(LENGTH)) / LENGTH)
+
+
+@BOTH
+def test_max_is_the_largest_over_time(bidirectional: bool) -> None:
+    readout, states = make_readout("max", bidirectional)
+    expected = [[max(states[b, :, d].tolist()) for d in range(SIZE)] for b in range(BATCH)]
+    assert readout(states).tolist() == expected
+
+
+@BOTH
+def test_first_last_puts_both_ends_side_by_side(bidirectional: bool) -> None:
+    readout, states = make_readout("first_last", bidirectional)
+    expected = [states[b, 0].tolist() + states[b, LENGTH - 1].tolist() for b in range(BATCH)]
+    assert readout(states).tolist() == expected
+
+
+@BOTH
+def test_attention_is_its_formula(bidirectional: bool) -> None:
+    readout, states = make_readout("attention", bidirectional)
+    weight, bias, query = readout.key.weight, readout.key.bias, readout.query.weight[0]
+    for b in range(BATCH):
+        scores = torch.stack([query @ torch.tanh(weight @ h + bias) for h in states[b]])
+        shares = scores.exp() / scores.exp().sum()
+        assert_same(readout(states)[b], sum(a * h for a, h in zip(shares, states[b], strict=True)))
+        assert_same(readout.weights(states)[b], shares)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+def test_attention_weights_sum_to_one(scale: float) -> None:
+    readout = Attention(SIZE).double()
+    weights = readout.weights(scale * torch.randn(BATCH, LENGTH, SIZE).double())
+    assert weights.shape == (BATCH, LENGTH)
+    assert weights.min() >= 0
+    assert_same(weights.sum(dim=1), torch.ones(BATCH).double())
+
+
+@BOTH
+@pytest.mark.parametrize("name", READOUTS)
+def test_the_vector_is_as_wide_as_it_says(name: str, bidirectional: bool) -> None:
+    readout, states = make_readout(name, bidirectional)
+    assert readout(states).shape == (BATCH, readout.out_features)
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_prefixes_are_what_the_readout_says_of_each_prefix(name: str) -> None:
+    readout, states = make_readout(name)
+    prefixes = readout.prefixes(states)
+    assert prefixes.shape == (BATCH, LENGTH, readout.out_features)
+    for t in range(LENGTH):
+        assert_same(prefixes[:, t], readout(states[:, : t + 1]))
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_prefixes_have_the_gradients_of_each_prefix(name: str) -> None:
+    readout, states = make_readout(name)
+    states.requires_grad_()
+    weight = torch.randn(BATCH, LENGTH, readout.out_features).double()
+    one_by_one = torch.stack([readout(states[:, : t + 1]) for t in range(LENGTH)], dim=1)
+    leaves = [states, *readout.parameters()]
+    together = torch.autograd.grad((readout.prefixes(states) * weight).sum(), leaves)
+    torch.testing.assert_close(together, torch.autograd.grad((one_by_one * weight).sum(), leaves))

@@ -1,0 +1,183 @@
+"""The contract of every network: all of MODELS with all of SCANS, READOUTS and RECURRENCES that they take."""
+
+import inspect
+import io
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rnnvision.nn import MODELS, READOUTS, RECURRENCES, SCANS, build
+from tests.nn.cases import TINY, images, label, network_cases, parameters_of, scan_arguments
+
+Case = dict[str, Any]
+ALL = list(network_cases())
+ANYTIME = [case for case in ALL if hasattr(MODELS[case["name"]], "forward_anytime")]
+CASES = pytest.mark.parametrize("case", ALL, ids=label)
+ANYTIME_CASES = pytest.mark.parametrize("case", ANYTIME, ids=label)
+
+
+def make_network(case: Case) -> nn.Module:
+    return build(**case).double().eval()
+
+
+def assert_same(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-10)
+
+
+# What a network computes ----------------------------------------------------------------------------------------------
+
+
+@CASES
+def test_logits_are_finite_and_every_parameter_gets_a_gradient(case: Case) -> None:
+    network = build(**case)
+    logits = network(images(case, dtype=torch.float32))
+    assert logits.shape == (4, case["num_classes"])
+    assert logits.isfinite().all()
+    nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 0])).backward()
+    gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
+    assert [name for name, gradient in gradients.items() if gradient is None or not gradient.any()] == []
+    assert [name for name, gradient in gradients.items() if not gradient.isfinite().all()] == []
+
+
+@CASES
+def test_the_logits_depend_on_every_pixel(case: Case) -> None:
+    image = images(case, batch_size=32).requires_grad_()  # many: the readout `max` may pass over a token in one image
+    make_network(case)(image).square().sum().backward()
+    assert (image.grad != 0).any(dim=0).all()
+
+
+@CASES
+def test_an_image_alone_gets_the_answer_that_it_gets_in_a_batch(case: Case) -> None:
+    network, batch = make_network(case), images(case)
+    assert_same(torch.cat([network(image.unsqueeze(0)) for image in batch]), network(batch))
+
+
+@CASES
+def test_forward_is_the_head_of_the_features(case: Case) -> None:
+    network, batch = make_network(case), images(case)
+    features = network.forward_features(batch)
+    assert features.ndim == 2
+    assert torch.equal(network.forward_head(features), network(batch))
+
+
+@ANYTIME_CASES
+def test_anytime_ends_with_forward(case: Case) -> None:
+    network, batch = make_network(case), images(case)
+    anytime = network.forward_anytime(batch)
+    assert anytime.shape == (len(batch), network.scan.num_tokens, case["num_classes"])
+    assert_same(anytime[:, -1], network(batch))
+
+
+@ANYTIME_CASES
+def test_anytime_knows_nothing_of_later_tokens(case: Case) -> None:
+    network, batch = make_network(case), images(case)
+    seen = network.scan.num_tokens // 2
+    tokens = network.scan(batch)
+    changed = torch.cat((tokens[:, :seen], torch.randn_like(tokens[:, seen:])), dim=1)
+    before, after = network.forward_anytime(batch), network.forward_anytime(network.scan.inverse(changed))
+    assert_same(after[:, :seen], before[:, :seen])
+    assert not torch.allclose(after[:, seen:], before[:, seen:])
+
+
+@CASES
+def test_a_state_dict_goes_through_a_file_into_another_network(case: Case) -> None:
+    network, other, batch = make_network(case), make_network(case), images(case)
+    assert not torch.equal(other(batch), network(batch))
+    file = io.BytesIO()
+    torch.save(network.state_dict(), file)
+    file.seek(0)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    assert torch.equal(other(batch), network(batch))
+
+
+# Options --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scan", SCANS)
+@pytest.mark.parametrize("model", [name for name in MODELS if {"scan", "norm"} <= set(parameters_of(name))])
+def test_a_normalised_network_still_sees_a_grey_image(model: str, scan: str) -> None:
+    case = {"name": model, **scan_arguments(scan, channels=1), **TINY, "norm": True}
+    network = make_network(case)
+    one, other = network(images(case, batch_size=2))
+    assert (one - other).abs().max() > 1e-6
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if {"scan", "hidden_size"} <= set(parameters_of(name))])
+@pytest.mark.parametrize("scan", ["pixels", "hilbert", "permuted_pixels"])
+def test_weights_of_pixel_tokens_do_not_depend_on_the_image_size(model: str, scan: str) -> None:
+    small, large = (build(model, input_shape=(1, side, side), scan=scan, **TINY) for side in (4, 6))
+    large.load_state_dict(small.state_dict())
+    assert large(torch.randn(2, 1, 6, 6)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if "head_dropout" in parameters_of(name)])
+def test_head_dropout_drops_features_in_training_only(model: str) -> None:
+    network = build(model, input_shape=(1, 4, 4), **TINY, head_dropout=0.5)
+    features = torch.ones(1, network.head.in_features)
+    assert torch.equal(network.eval().forward_head(features), network.head(features))
+    assert len({tuple(network.train().forward_head(features)[0].tolist()) for _ in range(20)}) > 1
+
+
+# Constructors ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_constructor_takes_typed_keywords_only(model: str) -> None:
+    parameters = inspect.signature(MODELS[model]).parameters.values()
+    assert {"input_shape", "num_classes"} <= {p.name for p in parameters}
+    assert [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY or p.annotation is p.empty] == []
+
+
+MISTAKES = [
+    *[("num_classes", value) for value in (0, -1, 2.5, "ten", True, None)],
+    *[("hidden_size", value) for value in (0, -3, 1.5, "abc", True, None)],
+    *[("num_layers", value) for value in (0, -1, 1.5, "two")],
+    *[("embed_size", value) for value in (0, -1, 1.5, "abc")],
+    *[("dropout", value) for value in (1.0, -0.1, 2, float("nan"), "abc", None)],
+    *[("head_dropout", value) for value in (1.0, -0.1, 2, float("nan"), "abc", None)],
+    *[("input_shape", value) for value in ((4, 6), (1, 0, 6), (1, 4, 0), (0, 4, 6), (1, -4, 6), 4)],
+    *[("patch_size", value) for value in (5, (2, 5), 0, -2, 1.5, (2, 2, 2), "abc")],
+    *[(flag, "no") for flag in ("bidirectional", "norm", "residual", "tied_dropout")],
+    *[(name, "nonsense") for name in ("scan", "order", "recurrence", "readout", "weight_init", "gate_bias")],
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "argument", "value"),
+    [(model, *mistake) for model in MODELS for mistake in MISTAKES if mistake[0] in parameters_of(model)],
+    ids=str,
+)
+def test_a_mistake_is_told_with_its_argument(model: str, argument: str, value: object) -> None:
+    legal = {"input_shape": (1, 4, 6), "num_classes": 3}
+    with pytest.raises(ValueError, match=f"^{argument}=.*: "):
+        build(model, **(legal | {argument: value}))
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if "patch_size" in parameters_of(name)])
+def test_patches_need_a_patch_size(model: str) -> None:
+    with pytest.raises(ValueError, match=r"^patch_size=None: scan=patches needs one"):
+        build(model, input_shape=(1, 4, 6), num_classes=3, scan="patches")
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "names", "meant"),
+    [
+        ("scan", "permuted_pixel", SCANS, "permuted_pixels"),
+        ("recurrence", "lstmm", RECURRENCES, "lstm"),
+        ("readout", "atention", READOUTS, "attention"),
+    ],
+)
+def test_an_unknown_name_is_told_with_all_names_and_the_nearest(
+    argument: str, value: str, names: dict[str, Any], meant: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"^{argument}={value}: .*did you mean {meant}\?") as error:
+        build("sequence_classifier", input_shape=(1, 4, 6), num_classes=3, **{argument: value})
+    assert [name for name in names if name not in str(error.value)] == []
+
+
+def test_an_unknown_network_is_told_with_all_names_and_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"^name=sequence_clasifier: .*did you mean sequence_classifier\?") as error:
+        build("sequence_clasifier", input_shape=(1, 4, 6), num_classes=3)
+    assert [name for name in MODELS if name not in str(error.value)] == []

@@ -1,0 +1,60 @@
+"""The recurrences as their papers write them: plain loops over time on the kernel's own weights.
+
+Slow and free of torch's recurrent kernels on purpose. The equations stand in `rnnvision.nn.gated`. Each oracle maps
+(x (B, T, F), state, weights) to (states (B, T, D), state); `weights` has the names of a torch kernel of one layer.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+State = tuple[Tensor, ...]
+Weights = Mapping[str, Tensor]
+Oracle = Callable[[Tensor, State, Weights], tuple[Tensor, State]]
+
+
+def rnn(x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
+    (h,) = state
+    states = []
+    for x_t in x.unbind(1):
+        (a,), (b,) = _affine(x_t, weights, "ih"), _affine(h, weights, "hh")
+        h = torch.tanh(a + b)
+        states.append(h)
+    return torch.stack(states, dim=1), (h,)
+
+
+def lstm(x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
+    h, c = state
+    states = []
+    for x_t in x.unbind(1):
+        i, f, g, o = (a + b for a, b in zip(_affine(x_t, weights, "ih"), _affine(h, weights, "hh"), strict=True))
+        c = _logistic(f) * c + _logistic(i) * torch.tanh(g)
+        h = _logistic(o) * torch.tanh(c)
+        states.append(h)
+    return torch.stack(states, dim=1), (h, c)
+
+
+def gru(x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
+    (h,) = state
+    states = []
+    for x_t in x.unbind(1):
+        (r_x, z_x, n_x), (r_h, z_h, n_h) = _affine(x_t, weights, "ih"), _affine(h, weights, "hh")
+        r, z = _logistic(r_x + r_h), _logistic(z_x + z_h)
+        n = torch.tanh(n_x + r * n_h)
+        h = (1 - z) * n + z * h
+        states.append(h)
+    return torch.stack(states, dim=1), (h,)
+
+
+ORACLES: dict[str, Oracle] = {"rnn": rnn, "lstm": lstm, "gru": gru}
+
+
+def _affine(v: Tensor, weights: Weights, which: str) -> tuple[Tensor, ...]:
+    """W v + b of each gate: (B, N) -> gates x (B, D)."""
+    hidden_size = weights["weight_hh_l0"].shape[1]
+    return (v @ weights[f"weight_{which}_l0"].T + weights[f"bias_{which}_l0"]).split(hidden_size, dim=-1)
+
+
+def _logistic(v: Tensor) -> Tensor:
+    return 1 / (1 + torch.exp(-v))
