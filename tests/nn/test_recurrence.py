@@ -90,7 +90,7 @@ def test_a_stack_is_its_formula(name: str, num_layers: int, input_size: int, nor
     inputs = make_input(size=input_size)
 
     def normalised(x: Tensor, i: int) -> Tensor:
-        if not norm:
+        if not norm or i == 0:
             return x
         centred = x - x.mean(dim=-1, keepdim=True)
         scaled = centred / (centred.square().mean(dim=-1, keepdim=True) + 1e-5).sqrt()

@@ -157,7 +157,7 @@ def test_a_mistake_is_told_with_its_argument(model: str, argument: str, value: o
 
 @pytest.mark.parametrize("model", [name for name in MODELS if "patch_size" in parameters_of(name)])
 def test_patches_need_a_patch_size(model: str) -> None:
-    with pytest.raises(ValueError, match=r"^patch_size=None: scan=patches needs one"):
+    with pytest.raises(ValueError, match=r"^patch_size=null: scan=patches needs one"):
         build(model, input_shape=(1, 4, 6), num_classes=3, scan="patches")
 
 

@@ -239,7 +239,7 @@ MISTAKES = [  # arguments; how the message begins; what it names
     ({"scan": "row_pairs", "input_shape": (1, 5, 4)}, "scan=row_pairs: ", ["2 x 4", "5 x 4", "1, 5"]),
     ({"scan": "patches", "patch_size": 5}, "patch_size=5: ", ["5 x 5", "8 x 6", "1, 2, 4, 8", "1, 2, 3, 6"]),
     ({"scan": "patches", "patch_size": (2, 4)}, "patch_size=(2, 4): ", ["2 x 4", "1, 2, 3, 6"]),
-    ({"scan": "patches"}, "patch_size=None: ", ["patches", "patch_size=2"]),
+    ({"scan": "patches"}, "patch_size=null: ", ["patches", "patch_size=2"]),
     ({"scan": "patches", "patch_size": (2, 2, 2)}, "patch_size=(2, 2, 2): ", ["[height, width]"]),
     ({"scan": "patches", "patch_size": 0}, "patch_size=0: ", ["at least 1"]),
     ({"scan": "patches", "patch_size": (2, -2)}, "patch_size=", ["-2", "at least 1"]),

@@ -1,0 +1,39 @@
+# make train, make test: both set up .venv first if it is missing or out of date.
+VENV   := .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test test-all lint format clean-venv
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Make .venv with the tested versions of everything
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
+	touch $@
+
+train: $(READY) ## Train an LSTM on handwritten digits (no download, a minute)
+	$(BIN)/python train.py experiment=digits_lstm
+
+test: $(READY) ## Run the tests that need neither a GPU nor minutes
+	$(BIN)/python -m pytest
+
+test-all: $(READY) ## Run every test, the slow ones and those for a GPU where there is one
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+lint: $(READY) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## Put the code into the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean-venv: ## Delete .venv
+	rm -rf $(VENV)

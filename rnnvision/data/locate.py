@@ -1,0 +1,69 @@
+"""Where data sets lie on this machine, and how they get there."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock
+
+from rnnvision.data.splits import DataError
+
+ENVIRONMENT_VARIABLE = "RNNVISION_DATA"
+SYSTEM_ROOT = Path("/usr/share/datasets")  # Debian's packages put data sets here
+NO_NETWORK = "data=digits and data=fake need no network"
+DOWNLOAD_TIMEOUT_S = 30.0
+LOCK = ".download.lock"
+
+
+def search_roots(root: str | None) -> list[Path]:
+    """The folders to look in, best first: the one asked for, the environment's, ./data, the system's."""
+    asked = [root, os.environ.get(ENVIRONMENT_VARIABLE), "data"]
+    return [Path(r).expanduser().resolve() for r in asked if r] + [SYSTEM_ROOT]
+
+
+def find_folder(root: str | None, folders: tuple[str, ...], is_complete: Callable[[Path], bool]) -> Path | None:
+    """The first of `folders` under any search root that `is_complete`."""
+    candidates = (base / folder for base in search_roots(root) for folder in folders)
+    return next((path for path in candidates if is_complete(path)), None)
+
+
+def download(name: str, root: str | None, folder: str, files: tuple[str, ...], fetch: Callable[[Path], object]) -> None:
+    """Let `fetch(root)` bring the data set into the first search root; one process at a time.
+
+    Raises:
+        DataError: that says what was tried, where to put which files, and what needs no network.
+    """
+    roots = search_roots(root)
+    target = roots[0]
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with FileLock(target / LOCK), _socket_timeout(DOWNLOAD_TIMEOUT_S):
+            fetch(target)
+    except (OSError, RuntimeError) as error:
+        _remove_empty(target)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{name} is not in {', '.join(map(str, roots))}, and downloading it to {target} failed ({reason}). "
+            f"Put {', '.join(files)} into {target / folder}, or set data.root=FOLDER or {ENVIRONMENT_VARIABLE} to the "
+            f"folder that holds {folder or files[0]}; {NO_NETWORK}"
+        ) from error
+
+
+def _remove_empty(folder: Path) -> None:
+    """Leave nothing behind of a download that brought nothing."""
+    (folder / LOCK).unlink(missing_ok=True)
+    for path in (*sorted(folder.rglob("*"), reverse=True), folder):
+        with suppress(OSError):  # not empty, or not a folder
+            path.rmdir()
+
+
+@contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
