@@ -25,6 +25,7 @@ from rnnvision.cli.errors import (
 )
 from rnnvision.cli.run_folder import RunFolder
 
+OURS = "RNNVISION_SET_HYDRA_FULL_ERROR"
 Task = Callable[[DictConfig, RunFolder], float | None]
 
 
@@ -40,8 +41,9 @@ def run_verb(verb: str, task: Task) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
     OmegaConf.register_new_resolver("config_subdir", _config_subdir, replace=True)
-    traceback_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise what it would print, so that the message is ours
+    traceback_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1" and OURS not in os.environ
+    # Makes Hydra raise what it would print, so that the message is ours; OURS tells it from a user's wish.
+    os.environ |= {"HYDRA_FULL_ERROR": "1"} if traceback_wanted else {"HYDRA_FULL_ERROR": "1", OURS: "1"}
     folder = config_dir()
 
     def job(config: DictConfig) -> float | None:
@@ -63,6 +65,8 @@ def _run_job(verb: str, task: Task, config: DictConfig, traceback_wanted: bool) 
     """One job: a plain run, or one of a sweep, where a failure is written down and the others go on."""
     hydra_config = HydraConfig.get()
     run = RunFolder(hydra_config.runtime.output_dir, config.log_dir, verb)
+    if config.get("resume") is None and run.is_used():
+        _exit(verb, f"{run.shown()}: already holds a run; choose another folder, or resume={run.shown()}", EXIT_USAGE)
     try:
         run.open()
     except OSError as error:

@@ -72,13 +72,14 @@ def check_arguments(prefix: str, arguments: Mapping[str, Any], *functions: Calla
     parameters: dict[str, Any] = {}
     for function in functions:
         parameters |= _annotations(function)
+    prefix = f"{prefix}." if prefix else ""
     for key, value in arguments.items():
         if key not in parameters:
             near = nearest(key, list(parameters))
-            hint = f"; did you mean {prefix}.{near}?" if near else ""
-            raise UsageError(f"{prefix}.{key}: there is no such key; choose one of {', '.join(parameters)}{hint}")
+            hint = f"; did you mean {prefix}{near}?" if near else ""
+            raise UsageError(f"{prefix}{key}: there is no such key; choose one of {', '.join(parameters)}{hint}")
         if not _fits(value, parameters[key]):
-            raise UsageError(f"{prefix}.{key}={_text(value)}: must be {_describe(parameters[key])}")
+            raise UsageError(f"{prefix}{key}={_text(value)}: must be {_describe(parameters[key])}")
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:

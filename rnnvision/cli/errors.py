@@ -30,7 +30,7 @@ def arguments_of(prefix: str) -> Iterator[None]:
     except ValueError as error:
         text = str(error)
         separator = "." if re.match(r"\w+=", text) else ": "
-        raise UsageError(f"{prefix}{separator}{text}") from error
+        raise UsageError(f"{prefix}{separator if prefix else ''}{text}") from error
 
 
 def nearest(word: str, legal: list[str]) -> str | None:

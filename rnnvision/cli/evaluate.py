@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from rnnvision.cli.app import RunFailedError, run_verb
-from rnnvision.cli.config import plain
-from rnnvision.cli.errors import UsageError
+from rnnvision.cli.config import check_arguments, plain
+from rnnvision.cli.errors import UsageError, arguments_of
 from rnnvision.cli.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -56,9 +56,11 @@ def measure(
     checkpoint = read_checkpoint(path)
     description = checkpoint["rnnvision"]
     given = {k: v for k, v in (changes or {}).items() if v is not None}
+    check_arguments("data", given, ImageData)
     try:
-        data = ImageData(**{**description["data"], **given})
-        data.setup()
+        with arguments_of("data"):
+            data = ImageData(**{**description["data"], **given})
+            data.setup()
     except DataError as error:
         raise RunFailedError(str(error)) from error
     if list(data.class_names) != description["class_names"]:

@@ -43,6 +43,11 @@ class RunFolder:
         if is_first_process():
             self._link()
 
+    def is_used(self) -> bool:
+        """Whether the folder holds results of another run, which this one would overwrite."""
+        results = ("checkpoints", "metrics.csv", "metrics.json")
+        return is_first_process() and any((self.path / name).exists() for name in results)
+
     def write_status(self, status: str, error: str | None = None) -> None:
         """status: running, completed, failed or interrupted."""
         started = datetime.fromtimestamp(self._started, timezone.utc).isoformat(timespec="seconds")

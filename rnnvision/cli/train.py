@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.app import RunFailedError, run_verb
-from rnnvision.cli.config import instantiate_all, named_arguments, plain
+from rnnvision.cli.config import check_arguments, instantiate_all, named_arguments, plain
 from rnnvision.cli.errors import UsageError, arguments_of
 from rnnvision.cli.run_folder import RunFolder, is_first_process, read_json, versions
 
@@ -44,10 +44,12 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
 
     from rnnvision.cli.device import device_line
     from rnnvision.data import DataError
-    from rnnvision.training import TrainingError
+    from rnnvision.training import CheckpointError, Learner, TrainingError
 
-    L.seed_everything(cfg.seed, verbose=False)
     try:
+        check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
+        with arguments_of("seed"):
+            L.seed_everything(cfg.seed, verbose=False)
         data = _make_data(cfg)
         learner, trainer = _make_learner(cfg, data, run)
         if is_first_process():
@@ -61,6 +63,8 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
         seconds = _fit(trainer, learner, data, run, resume=cfg.resume is not None)
     except (DataError, TrainingError) as error:
         raise RunFailedError(str(error)) from error
+    except CheckpointError as error:
+        raise UsageError(f"resume={error}") from error
     if not is_first_process():
         return 0.0
     return _finish(cfg, run, trainer, learner, data, seconds)
@@ -109,7 +113,7 @@ def _make_learner(cfg: DictConfig, data: "ImageData", run: RunFolder) -> "tuple[
         trial = make_optimizer(network, **optimizer_arguments)
     with arguments_of("scheduler"):
         make_scheduler(trial, total_steps=steps, **scheduler_arguments)
-    with arguments_of("label_smoothing"):
+    with arguments_of(""):
         learner = Learner(
             network,
             num_classes=len(data.class_names),
@@ -132,6 +136,7 @@ def _make_learner(cfg: DictConfig, data: "ImageData", run: RunFolder) -> "tuple[
 def _fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", run: RunFolder, *, resume: bool) -> float:
     """Train; returns the seconds it took. An interruption becomes the exit code of its signal."""
     import torch
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     last = run.path / "checkpoints" / "last.ckpt"
     if resume and not last.is_file():
@@ -141,6 +146,8 @@ def _fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", run: RunFo
     started = time.monotonic()
     try:
         trainer.fit(learner, datamodule=data, ckpt_path=str(last) if resume else None)
+    except MisconfigurationException as error:
+        raise UsageError(f"trainer: {' '.join(str(error).split())}") from error
     except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1
         raise SystemExit(error.code if error.code not in (0, 1, None) else 130) from error
     if torch.distributed.is_available() and torch.distributed.is_initialized():
@@ -157,18 +164,18 @@ def _finish(
 
     best = run.path / "checkpoints" / "best.ckpt"
     before = read_json(run.path / "metrics.json").get("train/seconds", 0.0) if cfg.resume is not None else 0.0
-    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("train/")}
     metrics["train/seconds"] = round(before + seconds, 3)
-    if best.is_file() and not cfg.trainer.fast_dev_run:
-        where = {**plain(cfg.trainer), "devices": 1, "strategy": "auto", "precision": "32-true", "profiler": None}
-        tester = make_trainer(where, run, logger=False, enable_checkpointing=False)
+    where = {**plain(cfg.trainer), "devices": 1, "strategy": "auto", "precision": "32-true", "profiler": None}
+    tester = make_trainer(where, run, logger=False, enable_checkpointing=False)
+    if best.is_file():
         metrics |= _best_validation(best) | measure(best, tester)
         print(
             f"\n{score_line(metrics)}   (best val/accuracy {metrics['val/accuracy']:.4f}; {seconds:.1f} s of training)"
         )
         print(f"results   {run.shown()}\nnext      rnnvision evaluate ckpt={run.shown()}")
     else:
-        metrics |= {k: float(v) for k, v in trainer.test(learner, datamodule=data, verbose=False)[0].items()}
+        metrics |= {k: float(v) for k, v in tester.test(learner, datamodule=data, verbose=False)[0].items()}
         print(f"\n{score_line(metrics)}   (of the last weights; no best checkpoint was saved)\nresults   {run.shown()}")
     if (profile := run.path / "fit-profile.txt").is_file():
         print(f"profile   {os.path.relpath(profile)}")

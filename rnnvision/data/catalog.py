@@ -54,7 +54,7 @@ FASHION_MNIST = Family(
 # MD5 of the archives when it downloads them.
 KMNIST = Family("KMNIST", ("KMNIST/raw", "KMNIST", "kmnist"), None)
 
-CIFAR100_CLASSES = tuple(
+CIFAR100_CLASSES = tuple(  # one word each, so that it stays a paragraph
     """
     apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
     castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
@@ -63,7 +63,7 @@ CIFAR100_CLASSES = tuple(
     pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk
     skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger
     tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
-    """.split()
+    """.split()  # noqa: SIM905
 )
 
 CATALOG: dict[str, Dataset] = {

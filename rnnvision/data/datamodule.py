@@ -1,6 +1,7 @@
 """ImageData: a data set of the catalog as a LightningDataModule."""
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class ImageData(L.LightningDataModule):
             train, val = (read.train, read.val) if read.val else read.train.divide(self.val_fraction, self.split_seed)
             if self.max_train_samples is not None:
                 train = train.select(torch.arange(min(self.max_train_samples, len(train))))
-            self._splits = Splits(train, read.test, read.class_names, read.origin, val)
+            self._splits = replace(read, train=train, val=val)
         return self._splits
 
     @property
@@ -108,7 +109,7 @@ class ImageData(L.LightningDataModule):
         """The arguments that make this data again, as plain values."""
         return {
             "name": self.name,
-            "root": self.root,
+            "root": self.splits.root,
             "eval_batch_size": self.eval_batch_size,
             "val_fraction": self.val_fraction,
             "split_seed": self.split_seed,

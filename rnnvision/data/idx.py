@@ -41,15 +41,16 @@ def read_family(name: str, family: Family, class_names: tuple[str, ...], root: s
     Raises:
         DataError: if it cannot be had, or a file is damaged; it names the file.
     """
-    folder = find_folder(root, family.folders, _is_complete)
-    if folder is None:
+    found = find_folder(root, family.folders, _is_complete)
+    if found is None:
         fetch = partial(_download, family.torchvision_class)
         download(name, root, family.folders[0], tuple(f"{f}.gz" for f in FILES), fetch)
-        folder = find_folder(root, family.folders, _is_complete)
-    if folder is None:
+        found = find_folder(root, family.folders, _is_complete)
+    if found is None:
         raise DataError(f"{name}: the download left no {FILES[0]} in {family.folders[0]}")
+    base, folder = found
     train, test = (_read_split(folder, part, family.digests, len(class_names)) for part in COUNTS)
-    return Splits(train, test, class_names, origin=str(folder))
+    return Splits(train, test, class_names, origin=str(folder), root=str(base))
 
 
 def _is_complete(folder: Path) -> bool:

@@ -23,10 +23,12 @@ def search_roots(root: str | None) -> list[Path]:
     return [Path(r).expanduser().resolve() for r in asked if r] + [SYSTEM_ROOT]
 
 
-def find_folder(root: str | None, folders: tuple[str, ...], is_complete: Callable[[Path], bool]) -> Path | None:
-    """The first of `folders` under any search root that `is_complete`."""
-    candidates = (base / folder for base in search_roots(root) for folder in folders)
-    return next((path for path in candidates if is_complete(path)), None)
+def find_folder(
+    root: str | None, folders: tuple[str, ...], is_complete: Callable[[Path], bool]
+) -> tuple[Path, Path] | None:
+    """The first search root with one of `folders` in it that `is_complete`, and that folder."""
+    candidates = ((base, base / folder) for base in search_roots(root) for folder in folders)
+    return next((found for found in candidates if is_complete(found[1])), None)
 
 
 def download(name: str, root: str | None, folder: str, files: tuple[str, ...], fetch: Callable[[Path], object]) -> None:

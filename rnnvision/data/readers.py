@@ -40,20 +40,22 @@ def read_cifar(name: str, torchvision_class: str, class_names: tuple[str, ...], 
     from torchvision.datasets.utils import check_integrity
 
     dataset = getattr(datasets, torchvision_class)
-    folder = find_folder(root, (dataset.base_folder,), Path.is_dir)
-    if folder is None:
+    found = find_folder(root, (dataset.base_folder,), Path.is_dir)
+    if found is None:
         archive = find_folder(root, (dataset.filename,), Path.is_file)
-        here = str(archive.parent) if archive else root  # torchvision unpacks an archive that it finds
+        here = str(archive[0]) if archive else root  # torchvision unpacks an archive that it finds
         download(name, here, "", (dataset.filename,), lambda target: dataset(target, download=True))
-        folder = search_roots(here)[0] / dataset.base_folder
+        base = search_roots(here)[0]
+        found = base, base / dataset.base_folder
+    base, folder = found
     for file, md5 in (*dataset.train_list, *dataset.test_list):
         if not check_integrity(str(folder / file), md5):
             raise DataError(f"{folder / file} is missing or damaged; delete {folder} to have it downloaded again")
     splits = []
     for train in (True, False):
-        part = dataset(folder.parent, train=train)
+        part = dataset(base, train=train)
         splits.append(Split(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets)))
-    return Splits(splits[0], splits[1], class_names, origin=str(folder))
+    return Splits(splits[0], splits[1], class_names, origin=str(folder), root=str(base))
 
 
 def read_image_folder(
@@ -84,11 +86,11 @@ def read_image_folder(
     names = _class_folders(folders["train"])
     read = {part: _read_classes(folder, names, image_size, channels) for part, folder in folders.items()}
     if "test" in read:
-        return Splits(read["train"], read["test"], names, origin=str(base), val=read.get("val"))
+        return Splits(read["train"], read["test"], names, origin=str(base), root=str(base), val=read.get("val"))
     if "val" in read:
-        return Splits(read["train"], read["val"], names, origin=str(base))
+        return Splits(read["train"], read["val"], names, origin=str(base), root=str(base))
     train, test = read["train"].divide(test_fraction, split_seed)
-    return Splits(train, test, names, origin=str(base))
+    return Splits(train, test, names, origin=str(base), root=str(base))
 
 
 def _class_folders(folder: Path) -> tuple[str, ...]:

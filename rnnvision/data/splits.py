@@ -32,10 +32,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Splits:
-    """The official splits of a data set. `val` is None where it has none: then it is cut from `train`."""
+    """The official splits of a data set. `val` is None where it has none: then it is cut from `train`.
+
+    `origin` says where the data came from; `root` is the `root` that finds it again from any working directory.
+    """
 
     train: Split
     test: Split
     class_names: tuple[str, ...]
     origin: str
     val: Split | None = None
+    root: str | None = None

@@ -64,7 +64,8 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file")
     if not zipfile.is_zipfile(path):
-        cut = path.open("rb").read(2) == b"PK"
+        with path.open("rb") as file:
+            cut = file.read(2) == b"PK"
         raise CheckpointError(f"{path}: {'is cut short' if cut else 'is no checkpoint'}; nothing in it was run")
     try:
         checkpoint = torch.load(path, map_location=map_location, weights_only=True)

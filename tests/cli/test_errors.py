@@ -1,0 +1,151 @@
+"""Wrong input: one clear line, no traceback, the right exit code."""
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.cli.conftest import Verb
+
+
+def _check(result: object, code: int, *parts: str) -> None:
+    message = result.message  # type: ignore[attr-defined]
+    assert result.code == code, message  # type: ignore[attr-defined]
+    assert "Traceback" not in message
+    assert len(message.splitlines()) == 1, message
+    assert message.startswith("rnnvision ")
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["model.hiden_size=4"], ["did you mean model.hidden_size?", "Try: rnnvision train model.hidden_size=4"]),
+        (["hidden_size=4"], ["did you mean model.hidden_size?"]),
+        (["modle=gru"], ["did you mean model?", "Try: rnnvision train model=gru"]),
+        (["model.zzzzz=4"], ["model.zzzzz: there is no such key", "model.readout"]),
+        (["model=lsmt"], ["choose one of gru, lstm, rnn", "did you mean model=lstm?"]),
+        (["data=imagenette9"], ["data=imagenette9", "digits", "mnist"]),
+        (["model.hidden_size=abc"], ["model.hidden_size=abc: must be a whole number"]),
+        (["model.hidden_size=2.5"], ["model.hidden_size=2.5: must be a whole number"]),
+        (["model.hidden_size=0"], ["model.hidden_size=0", "at least 1"]),
+        (["model.bidirectional=maybe"], ["model.bidirectional=maybe: must be true or false"]),
+        (["model.dropout=1.5"], ["model.dropout=1.5", "[0, 1)"]),
+        (["model.scan=rosw"], ["model.scan=rosw", "did you mean rows?"]),
+        (["model.recurrence=lsmt"], ["model.recurrence=lsmt", "did you mean lstm?"]),
+        (["model=rnn", "model.gate_bias=forget"], ["model.gate_bias=forget", "no such option"]),
+        (["model.scan=patches", "model.patch_size=3"], ["model.patch_size=3", "8 x 8", "1, 2, 4, 8"]),
+        (["model.scan=patches"], ["model.patch_size=null", "patch_size=2"]),
+        (["model.patch_size=[1,2,3]"], ["model.patch_size=[1, 2, 3]"]),
+        (["optimizer.lr=-1"], ["optimizer", "learning rate"]),
+        (["optimizer.lr=fast"], ["optimizer.lr=fast: must be a number"]),
+        (["scheduler.warmup=2"], ["scheduler.warmup=2", "[0, 1)"]),
+        (["label_smoothing=2"], ["train: label_smoothing=2"]),
+        (["label_smoothing=much"], ["label_smoothing=much: must be a number"]),
+        (["seed=one"], ["seed=one: must be a whole number"]),
+        (["trainer.limit_val_batches=0"], ["trainer", "val/accuracy"]),
+        (["trainer.max_epochs=many"], ["trainer.max_epochs=many: must be a whole number"]),
+        (["trainer.max_epochs=-1"], ["trainer.max_epochs=-1"]),
+        (["+trainer.max_epoch=3"], ["trainer.max_epoch: there is no such key", "max_epochs"]),
+        (["trainer.precision=17"], ["trainer.precision=17", "bf16-mixed"]),
+        (["data.val_fraction=1.5"], ["data.val_fraction=1.5"]),
+        (["data.batch_size=0"], ["data.batch_size=0", "at least 1"]),
+        (["+data.image_size=32"], ["data.image_size: there is no such key"]),
+        (["model.hidden_size=[1"], ["model.hidden_size=[1"]),
+        (["callbacks.best._target_=os.system"], ["callbacks.best._target_=os.system", "ModelCheckpoint"]),
+        (["+callbacks.best.colour=red"], ["callbacks.best.colour"]),
+        (["resume=nowhere"], ["resume=nowhere"]),
+        (["log_dir=/dev/null/logs"], ["/dev/null", "log_dir=FOLDER"]),
+        (["hydra.run.dir=/dev/null/run"], ["/dev/null", "log_dir=FOLDER"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
+)
+def test_wrong_use_of_train_is_told(verb: Verb, words: list[str], parts: list[str]) -> None:
+    _check(verb("train", *words), 2, *parts)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_told(verb: Verb) -> None:
+    _check(verb("train", "device=gpu"), 2, "CUDA", "device=cpu")
+
+
+def test_data_that_is_missing_is_told(verb: Verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST", refuse)
+    monkeypatch.setattr("rnnvision.data.locate.SYSTEM_ROOT", tmp_path / "none")
+    root = tmp_path / "root"
+    _check(
+        verb("train", "data=mnist", f"data.root={root}"),
+        1,
+        str(root / "MNIST" / "raw"),
+        "train-images-idx3-ubyte.gz",
+        "no route to host",
+        "data=digits and data=fake need no network",
+    )
+
+
+def test_data_that_is_damaged_is_told(verb: Verb, tmp_path: Path) -> None:
+    folder = tmp_path / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (folder / f"{name}-ubyte.gz").write_bytes(b"\x1f\x8b cut short")
+    _check(verb("train", "data=mnist", f"data.root={tmp_path}"), 1, "train-images-idx3-ubyte.gz is damaged")
+
+
+class _Attack:
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, ("touch attacked",)
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (None, ["there is no such file"]),
+        (b"some text", ["is no checkpoint"]),
+        (b"", ["is no checkpoint"]),
+        (b"PK\x03\x04 and no more", ["is cut short"]),
+        (pickle.dumps(_Attack()), ["is no checkpoint", "nothing in it was run"]),
+    ],
+    ids=["missing", "text", "empty", "cut", "pickle"],
+)
+def test_a_checkpoint_that_is_none_is_told(verb: Verb, content: bytes | None, parts: list[str]) -> None:
+    if content is not None:
+        Path("x.ckpt").write_bytes(content)
+    _check(verb("evaluate", "ckpt=x.ckpt", "device=cpu"), 2, "x.ckpt", *parts)
+    assert not Path("attacked").exists()
+
+
+def test_a_checkpoint_that_holds_code_is_refused(verb: Verb) -> None:
+    torch.save({"state_dict": _Attack()}, "x.ckpt")
+    _check(verb("evaluate", "ckpt=x.ckpt", "device=cpu"), 2, "x.ckpt", "system", "nothing in it was run")
+    assert not Path("attacked").exists()
+
+
+def test_a_truncated_and_a_changed_checkpoint_are_refused(train: Verb, verb: Verb) -> None:
+    train("hydra.run.dir=run")
+    content = Path("run/checkpoints/best.ckpt").read_bytes()
+    Path("cut.ckpt").write_bytes(content[: len(content) // 2])
+    _check(verb("evaluate", "ckpt=cut.ckpt", "device=cpu"), 2, "cut.ckpt", "cut short")
+    weight = torch.load("run/checkpoints/best.ckpt", weights_only=True)["state_dict"]["network.head.weight"]
+    place = content.index(weight.numpy().tobytes())
+    Path("changed.ckpt").write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    _check(verb("evaluate", "ckpt=changed.ckpt", "device=cpu"), 2, "changed.ckpt", "digest", "state_dict")
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ([], ["ckpt=null", "logs/train/latest"]),
+        (["ckpt=."], ["holds no checkpoints/best.ckpt"]),
+        (["ckpt=x", "split=tset"], ["split=tset", "train, val, test"]),
+        (["chkpt=x"], ["did you mean ckpt?", "Try: rnnvision evaluate ckpt=x"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_wrong_use_of_evaluate_is_told(verb: Verb, words: list[str], parts: list[str]) -> None:
+    _check(verb("evaluate", *words), 2, *parts)

@@ -1,0 +1,58 @@
+"""rnnvision evaluate: the number that training ended with, from the checkpoint alone."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rnnvision.cli import app
+from rnnvision.cli.config import config_dir
+from tests.cli.conftest import Verb
+
+
+def _metrics(folder: str) -> dict[str, float]:
+    return json.loads((Path(folder) / "metrics.json").read_text())
+
+
+def test_it_gives_the_number_that_training_ended_with(
+    train: Verb, verb: Verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train("hydra.run.dir=run").code == 0
+    trained, run = _metrics("run"), Path("run").resolve()
+
+    edited = tmp_path / "conf"  # another model, other data by default: none of it may matter
+    shutil.copytree(config_dir(), edited)
+    (edited / "model" / "lstm.yaml").write_text("name: sequence_classifier\nrecurrence: rnn\nhidden_size: 3\n")
+    (edited / "data" / "digits.yaml").write_text("name: fake\nval_fraction: 0.5\n")
+    monkeypatch.setattr(app, "config_dir", lambda: edited)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+
+    result = verb("evaluate", f"ckpt={run}", "device=cpu", "hydra.run.dir=out")
+    assert result.code == 0, result.err
+    evaluated = _metrics("out")
+    assert evaluated == {name: value for name, value in trained.items() if name.startswith("test/")}
+    assert f"test accuracy {trained['test/accuracy']:.4f}" in result.out
+
+
+def test_a_file_a_folder_and_the_newest_are_the_same(train: Verb, verb: Verb) -> None:
+    train("hydra.run.dir=logs/train/runs/a")
+    found = []
+    for number, ckpt in enumerate(("logs/train/latest", "logs/train/runs/a/checkpoints/best.ckpt")):
+        assert verb("evaluate", f"ckpt={ckpt}", "device=cpu", f"hydra.run.dir=out{number}").code == 0
+        found.append(_metrics(f"out{number}"))
+    assert found[0] == found[1]
+
+
+def test_on_validation_it_gives_the_accuracy_the_checkpoint_was_chosen_for(train: Verb, verb: Verb) -> None:
+    train("hydra.run.dir=run", "trainer.limit_val_batches=1.0")
+    assert verb("evaluate", "ckpt=run", "split=val", "device=cpu", "hydra.run.dir=out").code == 0
+    assert _metrics("out")["val/accuracy"] == pytest.approx(_metrics("run")["val/accuracy"])
+
+
+def test_the_training_split_can_be_measured(train: Verb, verb: Verb) -> None:
+    train("hydra.run.dir=run")
+    assert verb("evaluate", "ckpt=run", "split=train", "device=cpu", "hydra.run.dir=out").code == 0
+    assert 0.0 < _metrics("out")["train/accuracy"] <= 1.0

@@ -1,0 +1,89 @@
+"""What needs a process of its own: start-up, signals, the dispatcher, distributed runs, the wheel."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMOKE = ("data=fake", "trainer=smoke", "device=cpu", "model.hidden_size=8")
+
+
+def run(*command: str, **options: object) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HYDRA_FULL_ERROR": "0"}
+    words = [sys.executable, *command]
+    return subprocess.run(words, capture_output=True, text=True, timeout=240, env=environment, **options)  # type: ignore[call-overload]
+
+
+def test_help_answers_without_loading_torch() -> None:
+    code = (
+        "import sys, runpy; sys.argv = ['train.py', '--help']\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print('loaded:', [m for m in ('torch', 'torchvision', 'lightning', 'sklearn') if m in sys.modules])"
+    )
+    result = run("-c", code, cwd=ROOT)
+    assert "python train.py model=lstm data=mnist" in result.stdout
+    assert result.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_the_dispatcher_runs_a_verb_and_lists_them() -> None:
+    dispatch = ("-c", "from rnnvision.cli.dispatch import main; main()")
+    assert "evaluate" in run(*dispatch).stdout
+    assert "Train a recurrent network" in run(*dispatch, "train", "--help").stdout
+    wrong = run(*dispatch, "trian", "data=mnist")
+    assert wrong.returncode == 2
+    assert "Try: rnnvision train data=mnist" in wrong.stderr
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_run_with_its_code(tmp_path: Path, signum: int, code: int) -> None:
+    command = [sys.executable, str(ROOT / "train.py"), *SMOKE, "trainer.max_epochs=100000", "hydra.run.dir=run"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file():
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signum)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == code
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["status"] == "interrupted"
+
+
+def test_two_processes_train_and_one_tests(tmp_path: Path) -> None:
+    words = (*SMOKE[:2], "device=cpu_ddp,cpu", "model.hidden_size=8", "hydra.sweep.dir=sweep")
+    result = run(str(ROOT / "train.py"), "-m", *words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "2 processes" in result.stdout
+    assert sorted(p.name for p in (tmp_path / "sweep").iterdir() if p.is_dir()) == ["0", "1"]
+    for job in "01":
+        assert "test/accuracy" in json.loads((tmp_path / "sweep" / job / "metrics.json").read_text())
+
+
+def test_the_wheel_holds_the_package_and_its_configuration_and_runs(tmp_path: Path) -> None:
+    built = run("-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT))
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path / "site")
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"rnnvision"}
+    assert "rnnvision/conf/train.yaml" in names
+    assert "rnnvision/conf/data/mnist.yaml" in names
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    command = [sys.executable, "-m", "rnnvision.cli.train", *SMOKE]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "logs" / "train" / "latest" / "metrics.json").is_file()

@@ -1,0 +1,90 @@
+"""resume=RUN: go on where a run stopped, exactly."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.cli.conftest import Verb
+
+RUN = ("scheduler=constant", "model.num_layers=2", "model.dropout=0.5")
+
+
+def _state(folder: str) -> dict[str, torch.Tensor]:
+    checkpoint = torch.load(f"{folder}/checkpoints/last.ckpt", weights_only=True)
+    moments = checkpoint["optimizer_states"][0]["state"]
+    return checkpoint["state_dict"] | {f"{i}.{k}": v for i, s in moments.items() for k, v in s.items()}
+
+
+def _assert_same(a: str, b: str) -> None:
+    first, second = _state(a), _state(b)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_stopped_twice_and_resumed_gives_the_very_same_weights(train: Verb, verb: Verb) -> None:
+    assert train(*RUN, "hydra.run.dir=whole", "trainer.max_epochs=4").code == 0
+    assert train(*RUN, "hydra.run.dir=parts", "trainer.max_epochs=1").code == 0
+    for epochs in (3, 4):
+        result = verb("train", "resume=parts", f"trainer.max_epochs={epochs}")
+        assert result.code == 0, result.err
+    _assert_same("whole", "parts")
+    rows = list(csv.DictReader(Path("parts/metrics.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
+
+
+def test_a_run_that_was_killed_goes_on_with_its_own_configuration(
+    verb: Verb, train: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rnnvision.training import Learner
+
+    words = (*RUN, "scheduler=one_cycle", "trainer.max_epochs=3")
+    assert train(*words, "hydra.run.dir=whole").code == 0
+
+    start = Learner.on_train_epoch_start
+
+    def die(self: Learner) -> None:
+        if self.current_epoch == 2:
+            raise KeyboardInterrupt
+        start(self)
+
+    monkeypatch.setattr(Learner, "on_train_epoch_start", die)
+    result = train(*words, "hydra.run.dir=parts")
+    assert result.code == 130
+    assert '"interrupted"' in Path("parts/status.json").read_text()
+    monkeypatch.setattr(Learner, "on_train_epoch_start", start)
+
+    assert verb("train", "resume=parts").code == 0
+    _assert_same("whole", "parts")
+    assert '"completed"' in Path("parts/status.json").read_text()
+
+
+@pytest.mark.parametrize("word", ["optimizer.lr=0.1", "model=gru", "seed=3", "data.batch_size=2"])
+def test_what_would_make_it_another_run_is_refused(train: Verb, verb: Verb, word: str) -> None:
+    train("hydra.run.dir=run")
+    before = _state("run")
+    result = verb("train", "resume=run", word)
+    assert result.code == 2
+    assert word.partition("=")[0] in result.message
+    assert "cannot change on resume" in result.message
+    after = _state("run")
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_a_damaged_last_checkpoint_is_told(train: Verb, verb: Verb) -> None:
+    train("hydra.run.dir=run")
+    last = Path("run/checkpoints/last.ckpt")
+    last.write_bytes(last.read_bytes()[:1000])
+    result = verb("train", "resume=run", "trainer.max_epochs=3")
+    assert result.code == 2
+    assert "last.ckpt: is cut short" in result.message
+    assert "Traceback" not in result.err
+
+
+def test_a_run_without_a_last_checkpoint_is_told(train: Verb, verb: Verb) -> None:
+    train("hydra.run.dir=run")
+    Path("run/checkpoints/last.ckpt").unlink()
+    result = verb("train", "resume=run")
+    assert result.code == 2
+    assert "last.ckpt" in result.message
