@@ -7,9 +7,12 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "rnnvision"
 MAY_IMPORT = {  # part -> (parts of the package, other packages)
-    "nn": ({"nn"}, {"torch"}),
-    "data": ({"data", "seeding"}, {"torch", "torchvision", "lightning", "numpy", "PIL", "sklearn", "filelock"}),
-    "training": ({"training", "nn", "seeding"}, {"torch", "torchmetrics", "lightning"}),
+    "nn": ({"nn", "checks"}, {"torch"}),
+    "data": (
+        {"data", "checks", "seeding"},
+        {"torch", "torchvision", "lightning", "numpy", "PIL", "sklearn", "filelock"},
+    ),
+    "training": ({"training", "nn", "checks", "seeding"}, {"torch", "torchmetrics", "lightning"}),
     "cli": ({"cli", "training", "data", "nn"}, {"torch", "lightning", "hydra", "omegaconf"}),
 }
 STANDARD = __import__("sys").stdlib_module_names

@@ -85,7 +85,6 @@ def _make_learner(cfg: DictConfig, data: "ImageData", run: RunFolder) -> "tuple[
     from rnnvision.cli.device import make_trainer
     from rnnvision.nn import MODELS, build
     from rnnvision.training import OPTIMIZERS, SCHEDULES, Learner, count_steps, make_optimizer, make_scheduler
-    from rnnvision.training.checkpoint import FORMAT
     from rnnvision.training.optim import plateau
 
     network_arguments = {
@@ -122,7 +121,6 @@ def _make_learner(cfg: DictConfig, data: "ImageData", run: RunFolder) -> "tuple[
             label_smoothing=cfg.label_smoothing,
             seed=cfg.seed,
             description={
-                "format": FORMAT,
                 "network": network_arguments,
                 "class_names": list(data.class_names),
                 "normalisation": data.normalisation,

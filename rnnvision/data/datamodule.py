@@ -1,6 +1,5 @@
 """ImageData: a data set of the catalog as a LightningDataModule."""
 
-import difflib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import lightning as L
 import torch
 
+from rnnvision.checks import at_least, fraction, one_of
 from rnnvision.data.catalog import CATALOG
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.splits import Split, Splits
@@ -47,16 +47,12 @@ class ImageData(L.LightningDataModule):
         **options: Any,
     ) -> None:
         super().__init__()
-        if name not in CATALOG:
-            near = difflib.get_close_matches(name, CATALOG, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"name={name}: choose one of {', '.join(CATALOG)}{hint}")
-        sizes = {"batch_size": batch_size, "eval_batch_size": eval_batch_size, "max_train_samples": max_train_samples}
-        for argument, value in sizes.items():
-            if value is not None and value < 1:
-                raise ValueError(f"{argument}={value}: must be at least 1")
-        if not 0.0 < val_fraction < 1.0:
-            raise ValueError(f"val_fraction={val_fraction}: must lie between 0 and 1")
+        one_of("name", name, CATALOG)
+        at_least("batch_size", batch_size, 1)
+        at_least("eval_batch_size", eval_batch_size, 1)
+        fraction("val_fraction", val_fraction)
+        if max_train_samples is not None:
+            at_least("max_train_samples", max_train_samples, 1)
         self.name: str = name
         self.root = str(Path(root).expanduser().resolve()) if root else None
         self.batch_size = batch_size
@@ -77,7 +73,12 @@ class ImageData(L.LightningDataModule):
         if self._splits is None:
             facts = CATALOG[self.name]
             read = facts.read(facts.class_names, self.root, **self.options)
-            train, val = (read.train, read.val) if read.val else read.train.divide(self.val_fraction, self.split_seed)
+            if read.val is None:
+                train, val = read.train.divide(self.val_fraction, self.split_seed)
+            else:  # train in a fixed random order here too, so that its first samples are of every class
+                train, val = read.train.divide(0.0, self.split_seed)[0], read.val
+            if not len(train) or not len(val):
+                raise ValueError(f"val_fraction={self.val_fraction}: leaves a part of {len(read.train)} images empty")
             if self.max_train_samples is not None:
                 train = train.select(torch.arange(min(self.max_train_samples, len(train))))
             self._splits = replace(read, train=train, val=val)

@@ -97,6 +97,8 @@ def read_idx(path: Path, digest: str | None = None) -> Tensor:
     shape = [int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4)]
     if len(content) - start != torch.Size(shape).numel():
         raise DataError(f"{path} is damaged: {len(content) - start} bytes for values of shape {tuple(shape)}")
+    if len(content) == start:
+        raise DataError(f"{path} is damaged: it holds nothing")
     if digest is not None and hashlib.sha256(content).hexdigest() != digest:
         raise DataError(f"{path} is damaged: its content is not the published one (SHA-256 after unpacking)")
     return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=start).reshape(shape)

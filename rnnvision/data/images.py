@@ -1,6 +1,6 @@
 """The one place that opens a picture somebody else made."""
 
-import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -27,22 +27,33 @@ def open_image(path: Path, channels: int = 3) -> Tensor:
     if not path.is_file():  # a pipe would wait for ever
         raise DataError(f"{path}: there is no such file")
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError(f"{path}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
-            if getattr(image, "n_frames", 1) > 1:
-                raise DataError(f"{path}: {getattr(image, 'n_frames', 1)} frames; a picture has one")
-            pixels = np.asarray(_to_mode(path, ImageOps.exif_transpose(image), MODES[channels]))
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
+            with Image.open(path) as image:
+                pixels = _pixels(path, image, MODES[channels])
+    except DataError:
+        raise
+    except Exception as error:  # of damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
         raise DataError(f"{path}: cannot be read as a picture ({error})") from error
     return torch.from_numpy(pixels.copy()).reshape(*pixels.shape[:2], channels).permute(2, 0, 1).contiguous()
+
+
+def _pixels(path: Path, image: Image.Image, mode: str) -> np.ndarray:
+    if image.width * image.height > MAX_PIXELS:
+        raise DataError(f"{path}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
+    if (frames := getattr(image, "n_frames", 1)) > 1:
+        raise DataError(f"{path}: {frames} frames; a picture has one")
+    return np.asarray(_to_mode(path, ImageOps.exif_transpose(image), mode))
 
 
 def _to_mode(path: Path, image: Image.Image, mode: str) -> Image.Image:
     if image.mode in ("I", "F"):
         raise DataError(f"{path}: values of mode {image.mode} have no known range; save it with 8 or 16 bits")
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert(mode)
+        values = np.asarray(image)
+        grey = (values >> 8).astype(np.uint8)
+        grey[values == image.info.get("transparency", -1)] = 255
+        return Image.fromarray(grey).convert(mode)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image.convert("RGBA")).convert(mode)

@@ -4,7 +4,9 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
+from tarfile import TarError
 
 from filelock import FileLock
 
@@ -39,12 +41,13 @@ def download(name: str, root: str | None, folder: str, files: tuple[str, ...], f
     """
     roots = search_roots(root)
     target = roots[0]
+    before = {target, *target.rglob("*")} if target.exists() else set()
     try:
         target.mkdir(parents=True, exist_ok=True)
         with FileLock(target / LOCK), _socket_timeout(DOWNLOAD_TIMEOUT_S):
             fetch(target)
-    except (OSError, RuntimeError) as error:
-        _remove_empty(target)
+    except (OSError, RuntimeError, ValueError, EOFError, HTTPException, TarError) as error:
+        _remove_new(target, before)
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"{name} is not in {', '.join(map(str, roots))}, and downloading it to {target} failed ({reason}). "
@@ -53,12 +56,18 @@ def download(name: str, root: str | None, folder: str, files: tuple[str, ...], f
         ) from error
 
 
-def _remove_empty(folder: Path) -> None:
-    """Leave nothing behind of a download that brought nothing."""
-    (folder / LOCK).unlink(missing_ok=True)
-    for path in (*sorted(folder.rglob("*"), reverse=True), folder):
-        with suppress(OSError):  # not empty, or not a folder
-            path.rmdir()
+def _remove_new(folder: Path, before: set[Path]) -> None:
+    """Leave no empty folder behind of a download that brought nothing."""
+    new = [path for path in (folder / LOCK, *folder.rglob("*")) if path not in before]
+    for path in sorted(new, reverse=True):
+        with suppress(OSError):  # not empty, or half a file that a later download goes on with
+            path.unlink() if path.name == LOCK else path.rmdir()
+    if not before:
+        for path in (folder, *folder.parents):
+            try:
+                path.rmdir()
+            except OSError:  # not empty: it was there
+                break
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from rnnvision.data.images import SUFFIXES, open_image
+from rnnvision.checks import at_least, fraction
+from rnnvision.data.images import MODES, SUFFIXES, open_image
 from rnnvision.data.locate import download, find_folder, search_roots
 from rnnvision.data.splits import DataError, Split, Splits
 from rnnvision.seeding import derive_seed
@@ -48,7 +49,8 @@ def read_cifar(name: str, torchvision_class: str, class_names: tuple[str, ...], 
         base = search_roots(here)[0]
         found = base, base / dataset.base_folder
     base, folder = found
-    for file, md5 in (*dataset.train_list, *dataset.test_list):
+    names = (dataset.meta["filename"], dataset.meta["md5"])
+    for file, md5 in (*dataset.train_list, *dataset.test_list, names):
         if not check_integrity(str(folder / file), md5):
             raise DataError(f"{folder / file} is missing or damaged; delete {folder} to have it downloaded again")
     splits = []
@@ -73,9 +75,14 @@ def read_image_folder(
     without either, a fixed `test_fraction` chosen by `split_seed` is.
 
     Raises:
+        ValueError: for an option out of range.
         DataError: for a folder without classes, an empty class, a class that train lacks, or a picture that cannot be
             read; it names the file or folder.
     """
+    at_least("image_size", image_size, 1)
+    fraction("test_fraction", test_fraction)
+    if channels not in MODES:
+        raise ValueError(f"channels={channels}: choose one of {', '.join(map(str, MODES))}")
     if root is None:
         raise DataError("data=image_folder needs data.root=FOLDER, which holds CLASS/*.jpg or train/CLASS/*.jpg")
     base = Path(root).expanduser().resolve()

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from rnnvision.nn.checks import one_of
+from rnnvision.checks import one_of
 from rnnvision.nn.classifier import SequenceClassifier
 from rnnvision.nn.gated import RECURRENCES
 from rnnvision.nn.readout import READOUTS

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from rnnvision.nn.checks import at_least, one_of, probability
+from rnnvision.checks import at_least, one_of, probability
 from rnnvision.nn.readout import READOUTS
 from rnnvision.nn.recurrence import Recurrence
 from rnnvision.nn.scan import Scan

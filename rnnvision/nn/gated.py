@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from rnnvision.nn.checks import one_of
+from rnnvision.checks import one_of
 from rnnvision.nn.layer import RecurrentLayer, State
 
 WEIGHT_INITS = ("torch", "orthogonal")

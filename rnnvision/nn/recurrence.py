@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from rnnvision.nn.checks import at_least, flags, one_of, probability
+from rnnvision.checks import at_least, flags, one_of, probability
 from rnnvision.nn.gated import RECURRENCES
 from rnnvision.nn.layer import RecurrentLayer, State
 

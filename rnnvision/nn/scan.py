@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rnnvision.nn.checks import at_least, image_shape, one_of
+from rnnvision.checks import at_least, image_shape, one_of
 
 Cell = tuple[int, int]
 Order = Callable[[int, int, int], Iterable[Cell]]

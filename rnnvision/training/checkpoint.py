@@ -18,6 +18,7 @@ import hashlib
 import os
 import struct
 import zipfile
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file")
-    if not zipfile.is_zipfile(path):
+    if not _is_zip(path):
         with path.open("rb") as file:
             cut = file.read(2) == b"PK"
         raise CheckpointError(f"{path}: {'is cut short' if cut else 'is no checkpoint'}; nothing in it was run")
@@ -75,15 +76,36 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
         raise CheckpointError(f"{path}: {reason}; nothing in it was run") from error
     if not isinstance(checkpoint, dict) or not {"rnnvision", "digests", "state_dict"} <= checkpoint.keys():
         raise CheckpointError(f"{path}: is no checkpoint of rnnvision (it has no description of its network)")
-    digests = checkpoint.pop("digests")
-    wrong = [
-        k for k in sorted({*digests, *checkpoint}) if k not in checkpoint or digests.get(k) != digest(checkpoint[k])
-    ]
-    if wrong:
-        raise CheckpointError(f"{path}: is damaged, its digest does not match: {', '.join(map(str, wrong))}")
-    if checkpoint["rnnvision"]["format"] != FORMAT:
-        raise CheckpointError(f"{path}: has format {checkpoint['rnnvision']['format']}; this version reads {FORMAT}")
+    if wrong := _changed(checkpoint, checkpoint.pop("digests")):
+        raise CheckpointError(f"{path}: is damaged, its digest does not match: {', '.join(wrong)}")
+    if checkpoint["rnnvision"].get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: has format {checkpoint['rnnvision'].get('format')}; this version reads {FORMAT}"
+        )
     return checkpoint
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return False
+
+
+def _changed(entries: dict[str, Any], digests: Any) -> list[str]:
+    """The entries that do not have the digest they were written with."""
+    if not isinstance(digests, dict) or not isinstance(entries["rnnvision"], dict):
+        return ["digests"]
+    try:
+        found = _digests(entries)
+    except TypeError as error:  # what is not plain was not written by this project
+        return [str(error)]
+    return sorted(str(key) for key in {*digests, *found} if digests.get(key) != found.get(key))
+
+
+def _digests(entries: Mapping[str, Any]) -> dict[str, str]:
+    """Of each entry with its name: the pickled digests share the name's string, so a flipped byte changes both."""
+    return {key: digest((key, value)) for key, value in entries.items()}
 
 
 def load_network(checkpoint: dict[str, Any]) -> nn.Module:
@@ -110,15 +132,15 @@ def digest(value: Any) -> str:
 def _bytes_of(value: Any) -> Iterator[bytes | memoryview]:
     if isinstance(value, Tensor):
         flat = value.detach().cpu().contiguous().reshape(-1)
-        yield f"tensor {value.dtype} {tuple(value.shape)}".encode()
+        yield f"tensor {value.dtype} {tuple(value.shape)};".encode()
         yield memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else b""  # type: ignore[arg-type]
-    elif isinstance(value, Mapping):
-        yield f"map {len(value)}".encode()
+    elif type(value) in (dict, OrderedDict):
+        yield f"map {len(value)};".encode()
         for key, item in value.items():
             yield from _bytes_of(key)
             yield from _bytes_of(item)
-    elif isinstance(value, (list, tuple)):
-        yield f"sequence {len(value)}".encode()
+    elif type(value) in (list, tuple, torch.Size):
+        yield f"{type(value).__name__} {len(value)};".encode()
         for item in value:
             yield from _bytes_of(item)
     elif type(value) is float:
@@ -142,7 +164,7 @@ class VerifiedCheckpointIO(CheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        digests = {key: digest(value) for key, value in checkpoint.items()}
+        digests = _digests(checkpoint)
         # In the same folder: a rename is atomic only within one file system.
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:

@@ -1,5 +1,6 @@
 """Learner: how a network is trained and judged."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassF1Score
 
+from rnnvision.checks import probability
 from rnnvision.seeding import derive_seed
+from rnnvision.training.checkpoint import FORMAT
 
 Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,)
 
@@ -48,8 +52,7 @@ class Learner(L.LightningModule):
         description: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if not 0.0 <= label_smoothing < 1.0:
-            raise ValueError(f"label_smoothing={label_smoothing}: must lie in [0, 1)")
+        probability("label_smoothing", label_smoothing)
         self.network = network
         self.label_smoothing = label_smoothing
         self.seed = seed
@@ -57,14 +60,15 @@ class Learner(L.LightningModule):
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
 
+        # A mean over batches of which one is NaN has to be NaN; torchmetrics would leave that batch out.
         accuracy = MulticlassAccuracy(num_classes, average="micro")
         self.val_metrics = MetricCollection(
-            {"accuracy": accuracy, "loss": MeanMetric()}, prefix="val/", compute_groups=False
+            {"accuracy": accuracy, "loss": MeanMetric(nan_strategy=math.nan)}, prefix="val/", compute_groups=False
         )
         detail: dict[str, Metric | MetricCollection] = {
             "accuracy": accuracy.clone(),
             "f1": MulticlassF1Score(num_classes, average="macro"),
-            "nll": MeanMetric(),
+            "nll": MeanMetric(nan_strategy=math.nan),
             "ece": MulticlassCalibrationError(num_classes, n_bins=15),
         }
         if num_classes > 5:
@@ -103,6 +107,9 @@ class Learner(L.LightningModule):
                 f"the training loss became {loss / count} in epoch {self.current_epoch}; try a smaller optimizer.lr or "
                 f"trainer.gradient_clip_val"
             )
+        scheduler = self.lr_schedulers()
+        if isinstance(scheduler, ReduceLROnPlateau) and "val/loss" in self.trainer.callback_metrics:
+            scheduler.step(self.trainer.callback_metrics["val/loss"])
         if count:
             self.log_dict(
                 {"train/loss": loss / count, "train/accuracy": correct / count, "lr": self._learning_rate()},
@@ -138,7 +145,7 @@ class Learner(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": self._make_scheduler(optimizer)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["rnnvision"] = self.description
+        checkpoint["rnnvision"] = {"format": FORMAT, **self.description}
 
     def _learning_rate(self) -> float:
         optimizer = self.optimizers(use_pl_optimizer=False)

@@ -32,6 +32,8 @@ def make_optimizer(network: nn.Module, name: str, *, weight_decay: float = 0.0, 
     Raises:
         ValueError: for a value that torch refuses.
     """
+    if weight_decay < 0:  # torch looks only at its default, which the groups override
+        raise ValueError(f"weight_decay={weight_decay}: must be at least 0")
     return OPTIMIZERS[name](parameter_groups(network, weight_decay), **options)
 
 
@@ -70,6 +72,9 @@ def plateau(optimizer: Optimizer, *, factor: float = 0.5, patience: int = 3, min
     return ReduceLROnPlateau(optimizer, factor=factor, patience=patience, min_lr=min_lr)
 
 
+NEVER = 10**9  # epochs
+
+
 def make_scheduler(optimizer: Optimizer, name: str, *, total_steps: int, **options: Any) -> dict[str, Any]:
     """The schedule called `name` in `SCHEDULES`, or "plateau", as Lightning's dictionary.
 
@@ -79,7 +84,14 @@ def make_scheduler(optimizer: Optimizer, name: str, *, total_steps: int, **optio
         ValueError: for a share of warm-up outside [0, 1).
     """
     if name == "plateau":
-        return {"scheduler": plateau(optimizer, **options), "interval": "epoch", "monitor": "val/loss"}
+        # The Learner steps it before the epoch's checkpoint is saved; Lightning would do so after, and a resumed run
+        # would miss the step. Lightning keeps its state all the same.
+        return {
+            "scheduler": plateau(optimizer, **options),
+            "interval": "epoch",
+            "frequency": NEVER,
+            "monitor": "val/loss",
+        }
     warmup = options.get("warmup", 0.0)
     if not 0.0 <= warmup < 1.0:
         raise ValueError(f"warmup={warmup}: must lie in [0, 1), the share of the training steps")

@@ -29,7 +29,10 @@ class RunLog(Logger):
         self._started = time.monotonic()
         if self.path.is_file():
             with self.path.open(newline="") as file:
-                self._rows = {int(row["step"]): dict(row) for row in csv.DictReader(file)}
+                for row in csv.DictReader(file):
+                    numbers: dict[str, Any] = {name: float(value) for name, value in row.items() if value}
+                    step, epoch = int(row["step"]), int(row["epoch"])
+                    self._rows[step] = {**numbers, "step": step, "epoch": epoch}
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Argument checks of the networks: each raises a ValueError that begins with the argument and names what is legal."""
+"""Argument checks: each raises a ValueError that begins with the argument and names what is legal. Imports nothing."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -21,9 +21,15 @@ def at_least(argument: str, value: object, minimum: int) -> None:
 
 
 def probability(argument: str, value: object) -> None:
-    """Check that `value` may be a dropout rate: 0 <= value < 1."""
+    """Check that `value` may be a rate, of dropout or of smoothing: 0 <= value < 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value < 1.0:
         raise ValueError(f"{argument}={value}: must be a number in [0, 1)")
+
+
+def fraction(argument: str, value: object) -> None:
+    """Check that `value` is a share that leaves something on both sides: 0 < value < 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 < value < 1.0:
+        raise ValueError(f"{argument}={value}: must be a number between 0 and 1")
 
 
 def flags(**values: object) -> None:

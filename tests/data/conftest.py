@@ -1,0 +1,21 @@
+"""No test of the data touches the network, the data of this machine, or the folder that it is started from."""
+
+import socket
+from typing import NoReturn
+
+import pytest
+
+from rnnvision.data import locate
+
+
+@pytest.fixture(autouse=True)
+def away_from_this_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> NoReturn:
+        raise AssertionError("a test reached for the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(locate, "SYSTEM_ROOT", tmp_path_factory.mktemp("system"))
+    monkeypatch.delenv(locate.ENVIRONMENT_VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))

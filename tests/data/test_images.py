@@ -1,0 +1,222 @@
+"""The pictures that other people make: what is read, and how; what is refused."""
+
+import io
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rnnvision.data import DataError
+from rnnvision.data.images import SUFFIXES, open_image
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)  # (H, W, RGB)
+GREYS = np.random.default_rng(1).integers(0, 65536, (6, 9), dtype=np.uint16)
+PICTURE = Image.fromarray(PIXELS)
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def refusal(path: Path, channels: int = 3) -> str:
+    """The message of the DataError: one line that names the file."""
+    with pytest.raises(DataError) as error:
+        open_image(path, channels)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+# Read -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "PPM", "TIFF", "WEBP"])
+def test_an_rgb_picture_comes_channels_first(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"picture.{kind.lower()}"
+    PICTURE.save(path, **({"lossless": True} if kind == "WEBP" else {}))
+    image = open_image(path)
+    assert image.dtype == torch.uint8
+    assert image.is_contiguous()
+    assert np.array_equal(image.numpy(), PIXELS.transpose(2, 0, 1))
+    grey = (PIXELS @ np.array([0.299, 0.587, 0.114])).round()  # ITU-R 601
+    assert np.abs(open_image(path, channels=1).numpy()[0] - grey).max() <= 1
+
+
+def test_a_grey_picture_comes_in_one_or_three_equal_channels(tmp_path: Path) -> None:
+    grey = PIXELS[..., 0]
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    assert np.array_equal(open_image(tmp_path / "grey.png", 1).numpy(), grey[None])
+    assert np.array_equal(open_image(tmp_path / "grey.png", 3).numpy(), np.stack([grey] * 3))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("suffix", "order"), [("png", "<u2"), ("tif", "<u2"), ("tif", ">u2")])
+def test_16_bits_keep_their_upper_byte(tmp_path: Path, suffix: str, order: str, channels: int) -> None:
+    path = tmp_path / f"deep.{suffix}"
+    Image.frombytes("I;16" if order == "<u2" else "I;16B", (9, 6), GREYS.astype(order).tobytes()).save(path)
+    assert np.array_equal(open_image(path, channels).numpy(), np.stack([GREYS // 256] * channels))
+
+
+TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF 2.3, tag 0x0112: from the stored to the upright picture
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+def test_a_picture_is_turned_upright(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    PICTURE.save(tmp_path / "turned.png", exif=exif)
+    expected = TURNS[orientation](PIXELS).transpose(2, 0, 1)
+    assert np.array_equal(open_image(tmp_path / "turned.png").numpy(), expected)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_is_transparent_shows_white(tmp_path: Path, mode: str) -> None:
+    image = Image.new("RGBA", (3, 1))
+    for x, alpha in enumerate((255, 51, 0)):
+        image.putpixel((x, 0), (100, 100, 100, alpha))
+    image.convert(mode).save(tmp_path / "alpha.png")
+    expected = torch.tensor([100, 224, 255], dtype=torch.uint8)  # 100 * a + 255 * (1 - a)
+    for channels in (1, 3):
+        assert torch.equal(open_image(tmp_path / "alpha.png", channels), expected.expand(channels, 1, 3))
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif"])
+def test_a_transparent_colour_of_a_palette_shows_white(tmp_path: Path, suffix: str) -> None:
+    image = Image.new("P", (3, 1))
+    image.putpalette([10, 20, 30, 200, 0, 0, 0, 0, 250])
+    for x in range(3):
+        image.putpixel((x, 0), x)
+    image.save(tmp_path / f"palette.{suffix}", transparency=1)
+    expected = [[10, 255, 0], [20, 255, 0], [30, 255, 250]]
+    assert open_image(tmp_path / f"palette.{suffix}")[:, 0].tolist() == expected
+
+
+def test_a_transparent_16_bit_grey_shows_white(tmp_path: Path) -> None:
+    Image.frombytes("I;16", (9, 6), GREYS.astype("<u2").tobytes()).save(tmp_path / "deep.png", transparency=0)
+    content = (tmp_path / "deep.png").read_bytes()
+    assert b"tRNS" in content
+    transparent = Image.frombytes("I;16", (2, 1), struct.pack("<2H", 0, 0x8000))
+    transparent.save(tmp_path / "deep.png", transparency=0)
+    assert open_image(tmp_path / "deep.png", 1).flatten().tolist() == [255, 128]
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "print.jpg", quality=95)
+    red = torch.tensor([255, 0, 0]).reshape(3, 1, 1)
+    assert (open_image(tmp_path / "print.jpg").int() - red).abs().max() <= 6
+
+
+def test_one_bit_becomes_black_and_white(tmp_path: Path) -> None:
+    bits = PIXELS[..., 0] > 127
+    Image.fromarray(bits).save(tmp_path / "bits.png")
+    assert np.array_equal(open_image(tmp_path / "bits.png", 1).numpy()[0], bits * 255)
+
+
+# Refused --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_values_without_a_known_range_are_refused(tmp_path: Path, mode: str) -> None:
+    Image.fromarray(GREYS.astype(np.float32 if mode == "F" else np.int32)).save(tmp_path / "values.tif")
+    assert f"values of mode {mode} have no known range" in refusal(tmp_path / "values.tif")
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp", "tif"])
+def test_an_animation_is_refused(tmp_path: Path, suffix: str) -> None:
+    other = Image.fromarray(255 - PIXELS)
+    PICTURE.save(tmp_path / f"moving.{suffix}", save_all=True, append_images=[other, PICTURE])
+    assert "3 frames" in refusal(tmp_path / f"moving.{suffix}")
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "no such file" in refusal(tmp_path / "pipe.png")
+
+
+def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    for name in ("folder.png", "missing.png"):
+        assert "no such file" in refusal(tmp_path / name)
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG of some bytes whose header claims this size."""
+    chunks = ((b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"\0")))
+    made = (
+        struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in (*chunks, (b"IEND", b""))
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(made)
+
+
+@pytest.mark.parametrize("side", [8001, 10_000, 20_000])  # PIL says nothing, warns, and refuses
+def test_a_huge_size_in_a_header_is_refused(tmp_path: Path, side: int) -> None:
+    path = tmp_path / "huge.png"
+    path.write_bytes(png_of_size(side, side))
+    assert "pixels" in refusal(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"BM"])
+def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "text.jpg"
+    path.write_bytes(content)
+    assert "cannot be read as a picture" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "PPM", "TIFF", "GIF", "WEBP"])
+def test_a_cut_picture_is_refused(tmp_path: Path, kind: str) -> None:
+    content = encoded(PICTURE.resize((40, 40)), kind)
+    path = tmp_path / f"cut.{kind.lower()}"
+    for length in (len(content) // 4, len(content) // 2, len(content) * 3 // 4):
+        path.write_bytes(content[:length])
+        assert "cannot be read as a picture" in refusal(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # what PIL says of damage beside the exception
+def test_an_animation_cut_anywhere_is_refused_or_read(tmp_path: Path) -> None:
+    content = encoded(PICTURE, "GIF", save_all=True, append_images=[Image.fromarray(255 - PIXELS)])
+    path = tmp_path / "cut.gif"
+    others = []
+    for length in range(1, len(content)):
+        path.write_bytes(content[:length])
+        try:
+            assert open_image(path).shape == (3, 6, 9)
+        except DataError:
+            continue
+        except Exception as error:
+            others.append((length, repr(error)))
+    assert others == []
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # what PIL says of damage beside the exception
+def test_a_second_page_without_a_size_is_refused(tmp_path: Path) -> None:
+    content = bytearray(encoded(PICTURE, "TIFF"))
+    (first,) = struct.unpack_from("<I", content, 4)
+    (entries,) = struct.unpack_from("<H", content, first)
+    struct.pack_into("<I", content, first + 2 + 12 * entries, len(content))  # where the next page begins
+    (tmp_path / "pages.tif").write_bytes(bytes(content) + bytes(6))
+    refusal(tmp_path / "pages.tif")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_suffix_that_is_looked_for_is_read(tmp_path: Path, suffix: str) -> None:
+    (PICTURE.convert("L") if suffix == ".pgm" else PICTURE).save(tmp_path / f"picture{suffix}")
+    assert open_image(tmp_path / f"picture{suffix}").shape == (3, 6, 9)

@@ -1,0 +1,217 @@
+"""Checkpoints: what goes in comes out, nothing but plain values goes in, and no crash costs the previous file."""
+
+import math
+import os
+from collections import OrderedDict, defaultdict, namedtuple
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging
+from omegaconf import OmegaConf
+from torch import nn
+from torch.serialization import get_unsafe_globals_in_checkpoint
+
+from rnnvision.nn import MODELS, RECURRENCES
+from rnnvision.training import (
+    SCHEDULES,
+    CheckpointError,
+    VerifiedCheckpointIO,
+    find_checkpoint,
+    load_network,
+    read_checkpoint,
+)
+from rnnvision.training.checkpoint import FORMAT, digest
+from tests.training.cases import OPTIMIZERS, SMALLEST, checkpoint_of, same, save, train
+
+# Lightning's own check of nested batches uses a function that torch has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning")
+
+Point = namedtuple("Point", "x y")
+
+
+class Colour(str, Enum):
+    RED = "red"
+
+
+class Mapped(dict):
+    pass
+
+
+# What is written ------------------------------------------------------------------------------------------------------
+
+
+def assert_plain(folder: Path) -> None:
+    files = sorted(path.name for path in (folder / "checkpoints").iterdir())
+    assert files == ["best.ckpt", "last.ckpt"]
+    for file in files:
+        assert get_unsafe_globals_in_checkpoint(str(folder / "checkpoints" / file)) == []
+        assert read_checkpoint(folder / "checkpoints" / file)["rnnvision"]["format"] == FORMAT
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("recurrence", RECURRENCES)
+def test_a_checkpoint_is_plain_and_makes_the_network_again(tmp_path: Path, model: str, recurrence: str) -> None:
+    learner = train(tmp_path, network={"name": model, "recurrence": recurrence})
+    assert_plain(tmp_path)
+    network = load_network(read_checkpoint(checkpoint_of(tmp_path)))
+    assert not network.training
+    images = torch.randn(5, 1, 4, 4)
+    assert torch.equal(network(images), learner.network.eval()(images))
+
+
+@pytest.mark.parametrize("scheduler", [*SCHEDULES, "plateau"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_checkpoint_is_plain_whatever_trained_it(tmp_path: Path, optimizer: str, scheduler: str) -> None:
+    train(tmp_path, optimizer=optimizer, scheduler={"name": scheduler})
+    assert_plain(tmp_path)
+
+
+def test_a_checkpoint_is_plain_with_every_callback(tmp_path: Path) -> None:
+    learner = train(tmp_path, EarlyStopping("val/loss"), EMAWeightAveraging(decay=0.5))
+    assert_plain(tmp_path)
+    checkpoint = read_checkpoint(checkpoint_of(tmp_path))
+    averaged = {key.removeprefix("network."): value for key, value in checkpoint["state_dict"].items()}
+    assert same(averaged, dict(learner.network.state_dict()))  # it is the average that is used afterwards
+    assert not same(averaged, {k.removeprefix("network."): v for k, v in checkpoint["current_model_state"].items()})
+    states = "".join(checkpoint["callbacks"])
+    assert all(name in states for name in ("ModelCheckpoint", "EarlyStopping", "WeightAveraging"))
+
+
+PLAIN = {
+    "scalars": [0, -1, 2**80, 1.5, math.inf, -0.0, True, False, None, "", "grün\n", (), [], {}],
+    "nested": {"a": [1, (2.0, {"b": None})], 3: "number", None: True},
+    "ordered": OrderedDict(b=1, a=2),
+    "size": torch.Size([2, 3]),
+    "tensors": [torch.tensor(1.5), torch.empty(0, 3), torch.eye(3).T[:, 1:], torch.tensor([True, False])],
+    "types": [torch.ones(3, dtype=d) for d in (torch.bfloat16, torch.float16, torch.int8, torch.complex64)],
+    "parameter": nn.Parameter(torch.ones(2)),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_values_go_through_a_file(tmp_path: Path, name: str) -> None:
+    path = save(tmp_path / "new" / "a.ckpt", value=PLAIN[name])
+    found = VerifiedCheckpointIO().load_checkpoint(path)
+    assert same(found, {**SMALLEST, "value": PLAIN[name]})
+    assert get_unsafe_globals_in_checkpoint(str(path)) == []
+
+
+NOT_PLAIN = {
+    "numpy scalar": np.float64(1.0),
+    "numpy float32": np.float32(1.0),
+    "numpy array": np.ones(2),
+    "path": Path("a"),
+    "set": {1},
+    "enum": Colour.RED,
+    "function": math.sqrt,
+    "class": int,
+    "dtype": torch.float32,
+    "module": nn.Linear(1, 1),
+    "list config": OmegaConf.create([1]),
+    "dict config": OmegaConf.create({"a": 1}),
+    "dict subclass": Mapped(a=1),
+    "default dict": defaultdict(int),
+    "named tuple": Point(1, 2),
+    "key": {Path("a"): 1},
+}
+
+
+@pytest.mark.parametrize("name", NOT_PLAIN)
+@pytest.mark.parametrize("nest", [lambda v: v, lambda v: {"a": [v]}], ids=["itself", "nested"])
+def test_other_values_are_refused_and_the_previous_file_stays(tmp_path: Path, name: str, nest: Any) -> None:
+    path = save(tmp_path / "a.ckpt")
+    before = path.read_bytes()
+    with pytest.raises(TypeError, match="a checkpoint holds plain values and tensors, not "):
+        save(path, value=nest(NOT_PLAIN[name]))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_digest_tells_apart_what_differs() -> None:
+    ones = torch.ones(2, 3)
+    values = [0, False, None, "0", "None", 0.0, -0.0, 1, True, 1.0, "1", 12]
+    values += [[1, 2], (1, 2), [12], [[1], 2], [1, [2]], [[1, 2]]]
+    values += [{"a": 1}, {"a": 2}, {"b": 1}, ["a", 1], {}, [], "", ones, ones.T, ones.double(), ones.int(), -ones]
+    values += [torch.tensor(1.0), torch.tensor([1.0]), torch.empty(0), torch.empty(0, 1), ones.view(torch.int32)]
+    assert len({digest(value) for value in values}) == len(values)
+    assert digest(ones.T) == digest(ones.T.contiguous())
+
+
+# Crashes --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("crash", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("place", ["save", "fsync", "replace"])
+def test_a_crash_during_a_save_leaves_the_previous_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash: BaseException, place: str
+) -> None:
+    def fail(*arguments: Any) -> None:
+        if place == "save":
+            arguments[1].write(b"PK half a file")
+        raise crash
+
+    path = save(tmp_path / "a.ckpt")
+    before = path.read_bytes()
+    owner: Any = {"save": torch, "fsync": os, "replace": Path}[place]
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, place, fail)
+        with pytest.raises(type(crash)):
+            save(path, other=1)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    assert save(path, other=1).read_bytes() != before
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noted_fsync(descriptor: int) -> None:
+        events.append("folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")  # noqa: PTH112
+        fsync(descriptor)
+
+    def noted_replace(self: Path, target: Path) -> Path:
+        assert self.parent == target.parent  # a rename is atomic within one file system only
+        events.append("replace")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    save(tmp_path / "a.ckpt")
+    assert events == ["file", "replace", "folder"]
+
+
+def test_removing_a_checkpoint_twice_is_no_error(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.ckpt")
+    for _ in range(2):
+        VerifiedCheckpointIO().remove_checkpoint(path)
+        assert not path.exists()
+
+
+# A file or a run folder -----------------------------------------------------------------------------------------------
+
+
+def test_a_run_folder_means_its_best_else_its_last(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"holds no checkpoints/best\.ckpt or checkpoints/last\.ckpt"):
+        find_checkpoint(tmp_path)
+    newest = save(checkpoint_of(tmp_path))
+    assert find_checkpoint(tmp_path) == newest
+    chosen = save(checkpoint_of(tmp_path, "best"))
+    assert find_checkpoint(str(tmp_path)) == chosen
+    assert find_checkpoint(newest) == newest
+
+
+def test_nothing_is_told(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    with pytest.raises(CheckpointError, match=f"^{missing}: there is no such file or run folder"):
+        find_checkpoint(missing)
+
+
+def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = save(tmp_path / "a.ckpt")
+    assert find_checkpoint("~/a.ckpt") == path

@@ -1,0 +1,243 @@
+"""The Learner in real trainings: what it measures, against independent figures, and that a resumed run repeats."""
+
+from itertools import pairwise, product
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from sklearn.metrics import accuracy_score, f1_score, log_loss, top_k_accuracy_score
+from torch import Tensor, nn
+
+from rnnvision.data import ImageData, Split
+from rnnvision.data.resident import EpochOrder, ResidentLoader
+from rnnvision.training import Learner, TrainingError, read_checkpoint
+from tests.training.cases import (
+    OPTIMIZERS,
+    checkpoint_of,
+    last,
+    make_data,
+    make_learner,
+    make_network,
+    make_trainer,
+    same,
+)
+
+pytestmark = [
+    # Lightning's own check of nested batches uses a function that torch has deprecated.
+    pytest.mark.filterwarnings("ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning"),
+    # It says so of every resumed run.
+    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty:UserWarning"),
+]
+
+
+@torch.no_grad()
+def answers(network: nn.Module, split: Split, data: ImageData) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (N, classes) and labels (N,) of a split, in float64, read in one batch."""
+    norm = data.normalisation
+    images, labels = next(iter(ResidentLoader(split, len(split), tuple(norm["mean"]), tuple(norm["std"]))))
+    probabilities = network.eval().double()(images.double()).softmax(dim=-1)
+    network.float()
+    return probabilities.numpy(), labels.numpy()
+
+
+def fitted(folder: Path, data: ImageData, learner: Learner, **arguments: Any) -> dict[str, float]:
+    trainer = make_trainer(folder, **arguments)
+    trainer.fit(learner, datamodule=data)
+    return {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+
+# Measures -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_figures_of_an_epoch_that_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smoothing: float
+) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "still", {"name": "sgd", "lr": 0.0})
+    data = make_data(batch_size=11, eval_batch_size=7)  # of 42 and 18 samples: the last batches are smaller
+    learner = make_learner(data, network={"dropout": 0.0}, optimizer="still", label_smoothing=smoothing)
+    found = fitted(tmp_path, data, learner)
+    for stage, split, share in (("train", data.splits.train, smoothing), ("val", data.val_split, 0.0)):
+        probabilities, labels = answers(learner.network, split, data)
+        right = log_loss(labels, probabilities, labels=range(4))
+        smoothed = (1 - share) * right - share * np.log(probabilities).mean()  # arXiv 1512.00567
+        assert found[f"{stage}/loss"] == pytest.approx(smoothed, rel=1e-5)
+        assert found[f"{stage}/accuracy"] == pytest.approx(accuracy_score(labels, probabilities.argmax(axis=1)))
+    assert found["lr"] == 0.0
+
+
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Guo et al. 2017 (arXiv 1706.04599), equation 3, with 15 bins of equal width."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = np.clip(np.ceil(confidence * 15).astype(int) - 1, 0, 14)
+    gaps = (abs(right[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).sum() for b in set(bins))
+    return sum(gaps) / len(labels)
+
+
+@pytest.mark.parametrize("num_classes", [2, 5, 6, 9])
+def test_the_figures_of_the_test(tmp_path: Path, num_classes: int) -> None:
+    data = make_data(num_classes, noise=3.0, eval_batch_size=32)  # of 70 samples
+    network, _ = make_network(data)
+    with torch.no_grad():
+        network.head.weight *= 15  # confident of some images, undecided on others
+    found = make_trainer(tmp_path).test(Learner(network, num_classes=num_classes), data, verbose=False)[0]
+    probabilities, labels = answers(network, data.splits.test, data)
+    guesses = probabilities.argmax(axis=1)
+    assert len(set(np.ceil(probabilities.max(axis=1) * 15))) > 4  # bins that count
+    expected = {
+        "test/accuracy": accuracy_score(labels, guesses),
+        "test/f1": f1_score(labels, guesses, average="macro"),
+        "test/nll": log_loss(labels, probabilities, labels=range(num_classes)),
+        "test/ece": expected_calibration_error(probabilities, labels),
+    }
+    if num_classes > 5:
+        expected["test/top5"] = top_k_accuracy_score(labels, probabilities, k=5, labels=range(num_classes))
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_second_test_does_not_remember_the_first(tmp_path: Path) -> None:
+    data = make_data()
+    learner = Learner(make_network(data)[0], num_classes=4)
+    first = make_trainer(tmp_path).test(learner, data, verbose=False)[0]
+    data.tested_split = "val"
+    other = make_trainer(tmp_path).test(learner, data, verbose=False)[0]
+    assert other != first
+    data.tested_split = "test"
+    assert make_trainer(tmp_path).test(learner, data, verbose=False)[0] == first
+
+
+def test_the_rate_that_is_logged_is_that_of_the_schedule(tmp_path: Path) -> None:
+    data = make_data()
+    learner = make_learner(data, scheduler={"name": "cosine", "warmup": 0.0, "final": 0.1}, total_epochs=2)
+    found = fitted(tmp_path, data, learner, max_epochs=2)
+    assert found["lr"] == pytest.approx(0.1 * OPTIMIZERS["adamw"]["lr"])
+
+
+def test_training_learns_what_can_be_learned(tmp_path: Path) -> None:
+    data = make_data(num_train=400, noise=0.25)
+    found = fitted(tmp_path, data, make_learner(data, network={"hidden_size": 16}), max_epochs=8)
+    assert found["val/accuracy"] > 0.9
+    assert found["train/loss"] < 1.0
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.0, float("nan")])
+def test_a_smoothing_out_of_range_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match=f"^label_smoothing={value}: must"):
+        Learner(nn.Identity(), num_classes=2, label_smoothing=value)
+
+
+# Divergence -----------------------------------------------------------------------------------------------------------
+
+
+# torchmetrics says it of the validation that runs before the epoch ends; the command filters it too.
+@pytest.mark.filterwarnings("ignore:Encountered `nan` values in tensor:UserWarning")
+@pytest.mark.parametrize("loss", ["nan", "inf"])
+def test_a_loss_that_is_no_number_ends_the_training_without_a_checkpoint(tmp_path: Path, loss: str) -> None:
+    data = make_data()
+    learner = make_learner(data)
+    with torch.no_grad():
+        learner.network.head.bias[0] = -float(loss)
+    with pytest.raises(TrainingError, match=f"^the training loss became {loss} in epoch 0; try a smaller optimizer.lr"):
+        fitted(tmp_path, data, learner, callbacks=[last(tmp_path)])
+    assert not checkpoint_of(tmp_path).exists()
+
+
+class PartlyBroken(nn.Module):
+    """Gives NaN for images that are bright in the first corner."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = images.flatten(1)[:, :4]
+        return logits.masked_fill(logits[:, :1] > 0.5, float("nan"))
+
+
+# torchmetrics says that it leaves NaN out; the test asks that it does not.
+@pytest.mark.filterwarnings("ignore:Encountered `nan` values in tensor:UserWarning")
+def test_a_network_that_gives_nan_for_some_images_gets_no_score_from_the_others(tmp_path: Path) -> None:
+    data = make_data(eval_batch_size=1)
+    found = make_trainer(tmp_path).test(Learner(PartlyBroken(), num_classes=4), data, verbose=False)[0]
+    assert np.isnan(found["test/nll"])
+
+
+# Repetition -----------------------------------------------------------------------------------------------------------
+
+
+class SeenLabels(Callback):
+    """The labels of every training batch, by epoch."""
+
+    def __init__(self) -> None:
+        self.epochs: dict[int, list[int]] = {}
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        self.epochs.setdefault(trainer.current_epoch, []).extend(batch[1].tolist())
+
+
+def run(folder: Path, max_epochs: int, *, seed: int = 0, **arguments: Any) -> tuple[dict[str, Any], SeenLabels]:
+    """Train up to so many epochs of four, from the checkpoint that is there; returns the new one and what was seen."""
+    callbacks = [SeenLabels(), last(folder), *([EMAWeightAveraging(decay=0.8)] if arguments.pop("ema", False) else [])]
+    accumulate = arguments.pop("accumulate", 1)
+    data = make_data(seed=seed)
+    trainer = make_trainer(folder, max_epochs=max_epochs, callbacks=callbacks, accumulate_grad_batches=accumulate)
+    found = checkpoint_of(folder)
+    torch.manual_seed(max_epochs)  # as if other work had drawn numbers
+    learner = make_learner(data, seed=seed, **arguments)
+    trainer.fit(learner, datamodule=data, ckpt_path=found if found.is_file() else None)
+    return read_checkpoint(found), callbacks[0]
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "constant": {},
+    "cosine": {"scheduler": {"name": "cosine"}},
+    "plateau": {"optimizer": "wild", "scheduler": {"name": "plateau", "patience": 0, "factor": 0.1}},
+    "sgd": {"optimizer": "sgd", "scheduler": {"name": "one_cycle"}},
+    "ema": {"scheduler": {"name": "cosine"}, "ema": True},
+    "accumulated": {"accumulate": 2},
+    "tied": {"network": {"dropout": 0.4, "tied_dropout": True, "head_dropout": 0.2}},
+}
+COMPARED = ["epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stops", [(2, 4), (1, 3, 4), (1, 2, 3, 4)], ids=str)
+def test_a_resumed_run_repeats_the_uninterrupted_one_to_the_last_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, stops: tuple[int, ...]
+) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "wild", {"name": "adamw", "lr": 0.3})  # the loss rises, so that plateau acts
+    whole, seen = run(tmp_path / "whole", 4, **KINDS[kind])
+    parts: dict[int, list[int]] = {}
+    for begin, end in pairwise((0, *stops)):
+        resumed, seen_now = run(tmp_path / "parts", end, **KINDS[kind])
+        assert sorted(seen_now.epochs) == list(range(begin, end))
+        parts |= seen_now.epochs
+    assert parts == seen.epochs
+    compared = [*COMPARED, *(["current_model_state", "averaging_state"] if kind == "ema" else [])]
+    assert [entry for entry in compared if not same(whole[entry], resumed[entry])] == []
+
+
+def test_a_run_depends_on_its_seed(tmp_path: Path) -> None:
+    one, other = (run(tmp_path / str(seed), 1, seed=seed)[0]["state_dict"] for seed in (0, 1))
+    again = run(tmp_path / "again", 1)[0]["state_dict"]
+    assert same(one, again)
+    assert not same(one, other)
+
+
+def test_dropout_differs_between_seeds_epochs_and_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = set()
+    for seed, epoch, rank in product((0, 1), (0, 1, 2), (0, 1)):
+        monkeypatch.setattr(Learner, "current_epoch", epoch)
+        monkeypatch.setattr(Learner, "global_rank", rank)
+        Learner(nn.Identity(), num_classes=2, seed=seed).on_train_epoch_start()
+        draws.add(float(torch.rand((), dtype=torch.float64)))
+    assert len(draws) == 12
+
+
+def test_each_epoch_has_the_order_of_its_number(tmp_path: Path) -> None:
+    _, seen = run(tmp_path, 3, seed=5)
+    train = make_data().splits.train.labels
+    order = EpochOrder(len(train), 5)
+    for epoch in range(3):
+        order.set_epoch(epoch)
+        assert seen.epochs[epoch] == train[order.indices()].tolist()
