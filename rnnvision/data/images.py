@@ -41,7 +41,8 @@ def open_image(path: Path, channels: int = 3) -> Tensor:
 def _pixels(path: Path, image: Image.Image, mode: str) -> np.ndarray:
     if image.width * image.height > MAX_PIXELS:
         raise DataError(f"{path}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
-    if (frames := getattr(image, "n_frames", 1)) > 1:
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # a camera's JPEG with a preview behind the picture
         raise DataError(f"{path}: {frames} frames; a picture has one")
     return np.asarray(_to_mode(path, ImageOps.exif_transpose(image), mode))
 

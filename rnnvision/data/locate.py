@@ -41,7 +41,7 @@ def download(name: str, root: str | None, folder: str, files: tuple[str, ...], f
     """
     roots = search_roots(root)
     target = roots[0]
-    before = {target, *target.rglob("*")} if target.exists() else set()
+    before = {path for path in (*target.parents, target, *target.rglob("*")) if path.exists()}
     try:
         target.mkdir(parents=True, exist_ok=True)
         with FileLock(target / LOCK), _socket_timeout(DOWNLOAD_TIMEOUT_S):
@@ -58,16 +58,10 @@ def download(name: str, root: str | None, folder: str, files: tuple[str, ...], f
 
 def _remove_new(folder: Path, before: set[Path]) -> None:
     """Leave no empty folder behind of a download that brought nothing."""
-    new = [path for path in (folder / LOCK, *folder.rglob("*")) if path not in before]
+    new = [path for path in (*folder.parents, folder, folder / LOCK, *folder.rglob("*")) if path not in before]
     for path in sorted(new, reverse=True):
-        with suppress(OSError):  # not empty, or half a file that a later download goes on with
+        with suppress(OSError):  # not empty: half a file that a later download goes on with
             path.unlink() if path.name == LOCK else path.rmdir()
-    if not before:
-        for path in (folder, *folder.parents):
-            try:
-                path.rmdir()
-            except OSError:  # not empty: it was there
-                break
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def make_optimizer(network: nn.Module, name: str, *, weight_decay: float = 0.0, 
     Raises:
         ValueError: for a value that torch refuses.
     """
-    if weight_decay < 0:  # torch looks only at its default, which the groups override
+    if not weight_decay >= 0:  # torch looks only at its default, which the groups override
         raise ValueError(f"weight_decay={weight_decay}: must be at least 0")
     return OPTIMIZERS[name](parameter_groups(network, weight_decay), **options)
 

@@ -81,6 +81,16 @@ def test_a_failed_download_leaves_none_of_the_folders_that_it_made(
     assert not (tmp_path / "outer").exists()
 
 
+def test_a_failed_download_leaves_an_empty_folder_that_was_there_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_torchvision(monkeypatch, "MNIST", refuse)
+    here = Path.cwd()
+    for root in (None, here / "data", here / "outer" / "inner"):
+        with pytest.raises(DataError):
+            read(root)
+        assert here.is_dir()
+        assert list(here.iterdir()) == []
+
+
 def test_a_failed_download_leaves_what_was_there_before(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replace_torchvision(monkeypatch, "MNIST", refuse)
     (root / "mine" / "empty").mkdir(parents=True)

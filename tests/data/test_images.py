@@ -32,6 +32,7 @@ def refusal(path: Path, channels: int = 3) -> str:
     with pytest.raises(DataError) as error:
         open_image(path, channels)
     assert str(error.value).startswith(f"{path}: ")
+    assert str(error.value).count(f"{path}: ") == 1
     assert "\n" not in str(error.value)
     return str(error.value)
 

@@ -117,6 +117,17 @@ def test_the_rate_that_is_logged_is_that_of_the_schedule(tmp_path: Path) -> None
     assert found["lr"] == pytest.approx(0.1 * OPTIMIZERS["adamw"]["lr"])
 
 
+def test_plateau_follows_the_validation_loss_of_every_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "still", {"name": "sgd", "lr": 0.0})  # a loss that never falls
+    data = make_data()
+    learner = make_learner(data, optimizer="still", scheduler={"name": "plateau", "patience": 1})
+    trainer = make_trainer(tmp_path, max_epochs=4)
+    trainer.fit(learner, datamodule=data)
+    state = trainer.lr_scheduler_configs[0].scheduler.state_dict()
+    assert (state["last_epoch"], state["num_bad_epochs"]) == (4, 1)  # best, bad, bad and lowered, bad
+    assert state["best"] == pytest.approx(float(trainer.callback_metrics["val/loss"]))
+
+
 def test_training_learns_what_can_be_learned(tmp_path: Path) -> None:
     data = make_data(num_train=400, noise=0.25)
     found = fitted(tmp_path, data, make_learner(data, network={"hidden_size": 16}), max_epochs=8)
