@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rnnvision.data import ImageData
     from rnnvision.training import Learner
 
+KEYS = ("model", "data", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+KEYS += ("seed", "label_smoothing", "resume", "log_dir", "name")
 MAY_CHANGE_ON_RESUME = ("trainer.", "callbacks.", "logger.", "data.root")
 
 
@@ -46,6 +48,8 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
     from rnnvision.data import DataError
     from rnnvision.training import CheckpointError, Learner, TrainingError
 
+    if unknown := [str(key) for key in cfg if key not in KEYS]:
+        raise UsageError(f"{unknown[0]}: there is no such key; choose one of {', '.join(KEYS)}")
     try:
         check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
         with arguments_of("seed"):

@@ -45,6 +45,7 @@ def _check(result: object, code: int, *parts: str) -> None:
         (["scheduler.warmup=2"], ["scheduler.warmup=2", "[0, 1)"]),
         (["label_smoothing=2"], ["train: label_smoothing=2"]),
         (["label_smoothing=much"], ["label_smoothing=much: must be a number"]),
+        (["+sabotage=1"], ["sabotage: there is no such key", "label_smoothing"]),
         (["seed=one"], ["seed=one: must be a whole number"]),
         (["trainer.max_epochs=many"], ["trainer.max_epochs=many: must be a whole number"]),
         (["trainer.max_epochs=-1"], ["trainer.max_epochs=-1"]),
