@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from rnnvision.data import ImageData
     from rnnvision.training import Learner
 
-KEYS = ("model", "data", "optimizer", "scheduler", "trainer", "callbacks", "logger")
-KEYS += ("seed", "label_smoothing", "resume", "log_dir", "name")
+GROUPS = ("model", "data", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+KEYS = (*GROUPS, "seed", "label_smoothing", "resume", "log_dir", "name")
 MAY_CHANGE_ON_RESUME = ("trainer.", "callbacks.", "logger.", "data.root")
 
 
