@@ -23,7 +23,7 @@ from rnnvision.cli.errors import (
     UsageError,
     explain,
 )
-from rnnvision.cli.run_folder import RunFolder
+from rnnvision.cli.run_folder import RunFolder, read_json
 
 OURS = "RNNVISION_SET_HYDRA_FULL_ERROR"
 Task = Callable[[DictConfig, RunFolder], float | None]
@@ -67,6 +67,7 @@ def _run_job(verb: str, task: Task, config: DictConfig, traceback_wanted: bool) 
     run = RunFolder(hydra_config.runtime.output_dir, config.log_dir, verb)
     if config.get("resume") is None and run.is_used():
         _exit(verb, f"{run.shown()}: already holds a run; choose another folder, or resume={run.shown()}", EXIT_USAGE)
+    status_before = read_json(run.path / "status.json")  # of a run that is resumed
     try:
         run.open()
     except OSError as error:
@@ -82,7 +83,10 @@ def _run_job(verb: str, task: Task, config: DictConfig, traceback_wanted: bool) 
         if message is None or traceback_wanted:
             traceback.print_exc()
         message = message or f"{type(error).__name__}: {error}"
-        run.write_status("failed", message)
+        if code == EXIT_USAGE and status_before:
+            run.write("status.json", status_before)  # a resume that was refused changes nothing
+        else:
+            run.write_status("failed", message)
         if hydra_config.mode != RunMode.MULTIRUN:
             _exit(verb, message, code)
         print(f"job {hydra_config.job.num} failed: {message}", file=sys.stderr)

@@ -99,6 +99,8 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
 
 def _fits(value: Any, annotation: Any) -> bool:
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is Any:
+        return True
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, option) for option in inner)
     if origin is typing.Literal:

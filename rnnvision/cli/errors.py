@@ -37,9 +37,10 @@ def nearest(word: str, legal: list[str]) -> str | None:
     """The legal word most like `word`; a key also counts as near when only its last part is."""
     word_end = word.rpartition(".")[2]
     by_end = {key.rpartition(".")[2]: key for key in reversed(legal)}
+    legal = [key for key in legal if key != word]
     if found := difflib.get_close_matches(word, legal, n=1, cutoff=0.75):
         return found[0]
-    if found := difflib.get_close_matches(word_end, by_end, n=1, cutoff=0.6):
+    if found := difflib.get_close_matches(word_end, by_end, n=1, cutoff=0.75):
         return by_end[found[0]]
     return None
 
@@ -92,9 +93,16 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
         return _message(key, list(shown or dict.fromkeys(k.partition(".")[0] for k in legal)), near, key)
     if isinstance(error, OverrideParseException):
         return f"{error.override}: is not KEY=VALUE; quote what has spaces or brackets"
+    if match := re.search(r"Ambiguous value for argument '([^']*)'", text):
+        return f"{match[1]}: several values; add -m for a run each, or write a list as '{_as_list(match[1])}'"
     if cause := re.search(r"ValueError raised while resolving interpolation: (.*)", text):
         return cause.group(1)
     return text.strip().splitlines()[0]
+
+
+def _as_list(word: str) -> str:
+    key, _, values = word.partition("=")
+    return f"{key}=[{values}]"
 
 
 def _message(wrong: str, legal: list[str], near: str | None, typed: str) -> str:
@@ -114,6 +122,7 @@ def _keys(config_dir: Path, config_name: str) -> list[str]:
             config = compose(config_name, overrides=choices)
         except HydraException:
             config = compose(config_name)
+    groups = groups if config_name == "train" else set()  # the other verbs read what a checkpoint says
     return [*_walk(OmegaConf.to_container(config, resolve=False)), *sorted(groups)]
 
 

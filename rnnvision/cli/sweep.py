@@ -38,7 +38,8 @@ def _jobs(folder: Path) -> list[dict[str, Any]]:
     jobs = []
     for path in folder.rglob("status.json"):
         status, metrics = read_json(path), read_json(path.parent / "metrics.json")
-        overrides = OmegaConf.load(path.parent / ".hydra" / "overrides.yaml")
+        said = path.parent / ".hydra" / "overrides.yaml"
+        overrides: Any = OmegaConf.load(said) if said.is_file() else []
         jobs.append(
             {
                 "job": str(path.parent.relative_to(folder)),

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +40,8 @@ def main() -> None:
 def train(cfg: DictConfig, run: RunFolder) -> float:
     """One run: fit, test the best checkpoint, write metrics.json; returns the best val/accuracy."""
     if cfg.resume is not None:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            raise UsageError("resume: continues one run; leave out -m")
         cfg = _resumed(cfg, run)
     if HydraConfig.get().mode == RunMode.MULTIRUN and str(cfg.trainer.strategy).startswith("ddp"):
         return _as_plain_run(run)
@@ -64,7 +68,8 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
                 f"folder    {run.shown()}",
                 flush=True,
             )
-        seconds = _fit(trainer, learner, data, run, resume=cfg.resume is not None)
+        with _kept_if_refused(cfg, run):
+            seconds = _fit(trainer, learner, data, run, resume=cfg.resume is not None)
     except (DataError, TrainingError) as error:
         raise RunFailedError(str(error)) from error
     except CheckpointError as error:
@@ -91,6 +96,9 @@ def _make_learner(cfg: DictConfig, data: "ImageData", run: RunFolder) -> "tuple[
     from rnnvision.training import OPTIMIZERS, SCHEDULES, Learner, count_steps, make_optimizer, make_scheduler
     from rnnvision.training.optim import plateau
 
+    for key in ("input_shape", "num_classes"):
+        if key in cfg.model:
+            raise UsageError(f"model.{key}: cannot be chosen, the data says it")
     network_arguments = {
         **named_arguments("model", cfg.model, MODELS),
         "input_shape": list(data.input_shape),
@@ -210,8 +218,7 @@ def _resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     Raises:
         UsageError: for a change that would make it another run.
     """
-    saved_path = run.path / ".hydra" / "config.yaml"
-    saved = OmegaConf.load(saved_path)
+    saved = OmegaConf.load(run.path / ".hydra" / "config.yaml")
     assert isinstance(saved, DictConfig)
     for override in HydraConfig.get().overrides.task:
         key = override.lstrip("+~").partition("=")[0]
@@ -221,9 +228,23 @@ def _resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
             allowed = ", ".join(f"{k}*" if k.endswith(".") else k for k in MAY_CHANGE_ON_RESUME)
             raise UsageError(f"{key}: cannot change on resume, it would be another run; what can: {allowed}")
         OmegaConf.update(saved, key, OmegaConf.select(cfg, key), force_add=True)
-    if is_first_process():
-        OmegaConf.save(saved, saved_path)
     return OmegaConf.merge(saved, {"resume": cfg.resume})  # type: ignore[return-value]
+
+
+@contextmanager
+def _kept_if_refused(cfg: DictConfig, run: RunFolder) -> Iterator[None]:
+    """Write down what a resumed run changes of its configuration, unless Lightning refuses to go on with it."""
+    path = run.path / ".hydra" / "config.yaml"
+    if cfg.resume is None or not is_first_process():
+        yield
+        return
+    before = path.read_text()
+    OmegaConf.save(OmegaConf.merge(cfg, {"resume": None}), path)
+    try:
+        yield
+    except UsageError:
+        path.write_text(before)
+        raise
 
 
 def _as_plain_run(run: RunFolder) -> float:

@@ -133,7 +133,7 @@ class ImageData(L.LightningDataModule):
         shape = " x ".join(map(str, self.input_shape))
         return (
             f"{self.name}, {sizes} images (train / val / test) of {shape}, {len(s.class_names)} classes, "
-            f"from {s.origin}; resident: {megabytes:.0f} MB fit in memory"
+            f"from {s.origin}; resident: {megabytes:.1f} MB in memory"
         )
 
     # What Lightning calls.

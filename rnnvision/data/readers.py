@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 
 from rnnvision.checks import at_least, fraction
+from rnnvision.checks import image_shape as image_shape_check
 from rnnvision.data.images import MODES, SUFFIXES, open_image
 from rnnvision.data.locate import download, find_folder, search_roots
 from rnnvision.data.splits import DataError, Split, Splits
 from rnnvision.seeding import derive_seed
+
+LIKE_A_SPLIT = ("train", "training", "val", "valid", "validation", "test", "testing")
 
 
 def read_digits(class_names: tuple[str, ...], root: str | None) -> Splits:
@@ -101,7 +104,11 @@ def read_image_folder(
 
 
 def _class_folders(folder: Path) -> tuple[str, ...]:
-    names = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")))
+    names = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))))
+    if wrong := [name for name in names if name.lower() in LIKE_A_SPLIT]:
+        raise DataError(
+            f"{folder}: {', '.join(wrong)} is no class; name the splits train, val and test, beside each other"
+        )
     if len(names) < 2:
         raise DataError(f"{folder}: holds {len(names)} class folders; a classifier needs two or more")
     return names
@@ -113,7 +120,9 @@ def _read_classes(folder: Path, names: tuple[str, ...], image_size: int, channel
         raise DataError(f"{folder}: holds classes that train lacks: {', '.join(extra)}")
     images, labels = [], []
     for label, name in enumerate(names):
-        files = sorted(p for p in (folder / name).glob("**/*") if p.suffix.lower() in SUFFIXES)
+        inside = ((p, p.relative_to(folder / name).parts) for p in (folder / name).glob("**/*"))
+        visible = (p for p, parts in inside if not any(part.startswith(".") for part in parts))
+        files = sorted(p for p in visible if p.suffix.lower() in SUFFIXES)
         if not files:
             raise DataError(f"{folder / name}: holds no picture ({', '.join(SUFFIXES)})")
         images += [_middle_square(open_image(file, channels), image_size) for file in files]
@@ -138,6 +147,10 @@ def read_fake(
     noise: float = 0.25,
 ) -> Splits:
     """Made-up images that can be learned, for trials without data: a fixed random pattern a class, plus noise."""
+    image_shape_check("image_shape", image_shape)
+    at_least("num_classes", num_classes, 2)
+    at_least("num_train", num_train, 2)
+    at_least("num_test", num_test, 1)
     generator = torch.Generator().manual_seed(derive_seed("fake", *image_shape, num_classes))
     patterns = torch.rand(num_classes, *image_shape, generator=generator)
 

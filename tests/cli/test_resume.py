@@ -72,6 +72,25 @@ def test_what_would_make_it_another_run_is_refused(train: Verb, verb: Verb, word
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
+@pytest.mark.parametrize("word", ["+trainer.foo=3", "trainer.max_epochs=1"])
+def test_a_refused_resume_changes_nothing(train: Verb, verb: Verb, word: str) -> None:
+    train("hydra.run.dir=run", "trainer.max_epochs=4")
+    kept = [Path("run") / name for name in (".hydra/config.yaml", "status.json", "metrics.json")]
+    before = [path.read_text() for path in kept]
+    result = verb("train", "resume=run", word)
+    assert result.code == 2, result.err
+    assert [path.read_text() for path in kept] == before
+    assert verb("train", "resume=run", "trainer.max_epochs=5").code == 0
+    assert "max_epochs: 5" in kept[0].read_text()
+
+
+def test_a_sweep_cannot_resume(train: Verb, verb: Verb) -> None:
+    train("hydra.run.dir=run")
+    result = verb("train", "-m", "resume=run", "seed=0,1")
+    assert result.code == 1
+    assert "leave out -m" in result.out
+
+
 def test_a_damaged_last_checkpoint_is_told(train: Verb, verb: Verb) -> None:
     train("hydra.run.dir=run")
     last = Path("run/checkpoints/last.ckpt")

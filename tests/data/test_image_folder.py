@@ -160,3 +160,23 @@ def test_max_train_samples_keeps_some_of_every_class(tmp_path: Path) -> None:
     data = ImageData("image_folder", root=str(tmp_path), image_size=8, max_train_samples=20)
     assert len(data.splits.train) == 20
     assert sorted(set(data.splits.train.labels.tolist())) == [0, 1, 2]
+
+
+def test_what_other_programs_leave_behind_is_no_picture(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name / ".cache").mkdir(parents=True)
+        for place in (f"{name}/0.png", f"{name}/._0.png", f"{name}/.cache/1.png"):
+            Image.new("RGB", (4, 4)).save(tmp_path / place)
+    (tmp_path / "__MACOSX").mkdir()
+    splits = read_image_folder((), str(tmp_path), image_size=4, test_fraction=0.5)
+    assert splits.class_names == ("a", "b")
+    assert len(splits.train) + len(splits.test) == 2
+
+
+@pytest.mark.parametrize("name", ["training", "validation", "Test"])
+def test_a_split_by_another_name_is_no_class(tmp_path: Path, name: str) -> None:
+    for folder in (name, "cats"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (4, 4)).save(tmp_path / folder / "0.png")
+    with pytest.raises(DataError, match=f"{name} is no class"):
+        read_image_folder((), str(tmp_path), image_size=4)
