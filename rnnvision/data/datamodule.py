@@ -9,7 +9,7 @@ import torch
 
 from rnnvision.checks import at_least, fraction, one_of
 from rnnvision.data.catalog import CATALOG
-from rnnvision.data.resident import ResidentLoader
+from rnnvision.data.resident import ResidentLoader, count_train_batches
 from rnnvision.data.splits import Split, Splits
 
 
@@ -119,9 +119,7 @@ class ImageData(L.LightningDataModule):
 
     def num_train_batches(self, world_size: int = 1, limit: int | float = 1.0) -> int:
         """Training batches an epoch and process; `limit` as Lightning's limit_train_batches."""
-        per_step = self.batch_size * world_size
-        full, rest = divmod(len(self.splits.train), per_step)
-        batches = full + (rest >= world_size)
+        batches = count_train_batches(len(self.splits.train), self.batch_size, world_size)
         return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
     def summary(self) -> str:

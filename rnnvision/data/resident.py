@@ -34,6 +34,12 @@ class EpochOrder:
         return torch.randperm(self.size, generator=generator)
 
 
+def count_train_batches(samples: int, batch_size: int, world_size: int) -> int:
+    """Batches an epoch and process; a last one with too few samples for all processes is left out."""
+    full, rest = divmod(samples, batch_size * world_size)
+    return full + (rest >= world_size)
+
+
 class ResidentLoader:
     """Iterate over a split in batches of (images float32 (B, C, H, W), labels int64 (B,)).
 
@@ -70,9 +76,11 @@ class ResidentLoader:
         self._rank, self._world_size = rank, world_size
 
     def __len__(self) -> int:
-        size, step = len(self._labels), self.batch_size * self._world_size
-        rest = size % step
-        return size // step + (rest > self._rank if self.sampler.seed is None else rest >= self._world_size)
+        size = len(self._labels)
+        if self.sampler.seed is not None:
+            return count_train_batches(size, self.batch_size, self._world_size)
+        full, rest = divmod(size, self.batch_size * self._world_size)
+        return full + (rest > self._rank)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         order = self.sampler.indices().to(self._labels.device)

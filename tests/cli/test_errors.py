@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.cli.conftest import Verb
+from tests.cli.conftest import Result, Verb
 
 
-def _check(result: object, code: int, *parts: str) -> None:
-    message = result.message  # type: ignore[attr-defined]
-    assert result.code == code, message  # type: ignore[attr-defined]
+def _check(result: Result, code: int, *parts: str) -> None:
+    message = result.message
+    assert result.code == code, message
     assert "Traceback" not in message
     assert len(message.splitlines()) == 1, message
     assert message.startswith("rnnvision ")
