@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rnnvision.data import ImageData
     from rnnvision.training import Learner
 
-GROUPS = ("model", "data", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+GROUPS = ("model", "data", "augmentation", "optimizer", "scheduler", "trainer", "callbacks", "logger")
 KEYS = (*GROUPS, "seed", "label_smoothing", "resume", "log_dir", "name")
 MAY_CHANGE_ON_RESUME = ("trainer.", "callbacks.", "logger.", "data.root")
 
@@ -80,11 +80,14 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
 
 
 def _make_data(cfg: DictConfig) -> "ImageData":
-    from rnnvision.data import CATALOG, ImageData
+    from rnnvision.data import CATALOG, Augmentation, ImageData
 
+    with arguments_of("augmentation"):
+        check_arguments("augmentation", plain(cfg.augmentation), Augmentation)
+        augmentation = Augmentation(**plain(cfg.augmentation))
     with arguments_of("data"):
         arguments = named_arguments("data", cfg.data, {name: (ImageData, d.read) for name, d in CATALOG.items()})
-        data = ImageData(**arguments)
+        data = ImageData(**arguments, augmentation=augmentation)
         data.setup()
     return data
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from rnnvision.data.folders import read_image_folder, read_imagenet
 from rnnvision.data.idx import Family, read_family
-from rnnvision.data.readers import read_cifar, read_digits, read_fake, read_image_folder
+from rnnvision.data.readers import read_cifar, read_digits, read_fake
 from rnnvision.data.splits import Splits
 
 
@@ -100,5 +101,6 @@ CATALOG: dict[str, Dataset] = {
     "image_folder": Dataset(
         read_image_folder, IMAGENET_MEAN, IMAGENET_STD, "ImageNet's, as torchvision's models use them"
     ),
+    "imagenet": Dataset(read_imagenet, IMAGENET_MEAN, IMAGENET_STD, "as torchvision's models use them"),
     "fake": Dataset(read_fake, (0.5,), (0.33,), COMPUTED),
 }

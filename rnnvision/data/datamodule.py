@@ -1,16 +1,22 @@
 """ImageData: a data set of the catalog as a LightningDataModule."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import lightning as L
 import torch
 
 from rnnvision.checks import at_least, fraction, one_of
+from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
-from rnnvision.data.resident import ResidentLoader, count_train_batches
-from rnnvision.data.splits import Split, Splits
+from rnnvision.data.files import FileSplit, survey
+from rnnvision.data.loader import Loader, count_train_batches
+from rnnvision.data.resident import ResidentLoader
+from rnnvision.data.serving import FORMATS, ON_BAD_FILE, Serving, choose, prepare, refusal
+from rnnvision.data.splits import DataError, Samples, Split, Splits
+from rnnvision.data.streaming import StreamingLoader
 
 
 class ImageData(L.LightningDataModule):
@@ -24,13 +30,22 @@ class ImageData(L.LightningDataModule):
         val_fraction: share of the training split that becomes the validation split, chosen by `split_seed`. Data with a
             validation split of its own keeps that.
         split_seed: of the generator that makes this choice.
-        seed: of the order of the training samples, which is a function of (seed, epoch).
+        seed: of the order of the training samples, which is a function of (seed, epoch), and of their augmentation,
+            which is one of (seed, epoch, index).
         max_train_samples: keep so many training samples at most, for trials.
+        augmentation: what happens to the training pictures; None for nothing.
+        format: "resident" keeps all pictures in memory on the training device, "streaming" reads each when it is
+            needed; "auto" streams files that would take more than 1 GiB, or whose augmentation works on whole pictures.
+        on_bad_file: of files that cannot be read, "stop" names them all and ends, "skip" leaves them out and lists
+            them in `bad_files`; "convert" is "stop" but reads 16-bit and CMYK pictures, at a loss.
+        num_workers: processes that read pictures while streaming; None for half of the cores, 8 at most.
+        prefetch: batches that each of them is ahead.
+        timeout: seconds after which one that gives nothing is taken for hung.
         **options: those of the data set's reader, for example `image_size` of image_folder.
 
     Raises:
         ValueError: for an unknown name or a value out of range.
-        DataError: (on `setup`) if the data is missing or damaged.
+        DataError: (on `setup`, or while files are streamed) if the data is missing or damaged.
     """
 
     def __init__(
@@ -44,6 +59,12 @@ class ImageData(L.LightningDataModule):
         split_seed: int = 0,
         seed: int = 0,
         max_train_samples: int | None = None,
+        augmentation: Augmentation | None = None,
+        format: str = "auto",
+        on_bad_file: str = "stop",
+        num_workers: int | None = None,
+        prefetch: int = 2,
+        timeout: float = 120.0,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -53,6 +74,13 @@ class ImageData(L.LightningDataModule):
         fraction("val_fraction", val_fraction)
         if max_train_samples is not None:
             at_least("max_train_samples", max_train_samples, 1)
+        one_of("format", format, FORMATS)
+        one_of("on_bad_file", on_bad_file, ON_BAD_FILE)
+        if num_workers is not None:
+            at_least("num_workers", num_workers, 0)
+        at_least("prefetch", prefetch, 1)
+        if not timeout > 0:
+            raise ValueError(f"timeout={timeout}: must be a number of seconds above 0")
         self.name: str = name
         self.root = str(Path(root).expanduser().resolve()) if root else None
         self.batch_size = batch_size
@@ -61,8 +89,16 @@ class ImageData(L.LightningDataModule):
         self.split_seed = split_seed
         self.seed = seed
         self.max_train_samples = max_train_samples
+        self.augmentation = augmentation or Augmentation()
+        self.format = format
+        self.on_bad_file = on_bad_file
+        self.num_workers = min(8, (os.cpu_count() or 1) // 2) if num_workers is None else num_workers
+        self.prefetch = prefetch
+        self.timeout = timeout
         self.options = options
         self.tested_split = "test"  # which split `trainer.test` sees: train, val or test
+        self.bad_files: list[str] = []  # what is wrong with each file that was skipped
+        self.serving = Serving(streams=False, reason="")  # decided when the data is read
         self._splits: Splits | None = None
 
     # Facts, known once the data is read.
@@ -72,28 +108,20 @@ class ImageData(L.LightningDataModule):
         """Train, val and test, read on first use."""
         if self._splits is None:
             facts = CATALOG[self.name]
-            read = facts.read(facts.class_names, self.root, **self.options)
-            if read.val is None:
-                train, val = read.train.divide(self.val_fraction, self.split_seed)
-            else:  # train in a fixed random order here too, so that its first samples are of every class
-                train, val = read.train.divide(0.0, self.split_seed)[0], read.val
-            if not len(train) or not len(val):
-                raise ValueError(f"val_fraction={self.val_fraction}: leaves a part of {len(read.train)} images empty")
-            if self.max_train_samples is not None:
-                train = train.select(torch.arange(min(self.max_train_samples, len(train))))
-            self._splits = replace(read, train=train, val=val)
+            splits = self._divided(facts.read(facts.class_names, self.root, **self.options))
+            self.serving = choose(splits, self.format, self.augmentation, self.num_workers)
+            self._splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers)
         return self._splits
 
     @property
-    def val_split(self) -> Split:
+    def val_split(self) -> Samples:
         assert self.splits.val is not None
         return self.splits.val
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of the images."""
-        channels, height, width = self.splits.train.images.shape[1:]
-        return channels, height, width
+        return self.splits.train.image_shape
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -114,6 +142,7 @@ class ImageData(L.LightningDataModule):
             "eval_batch_size": self.eval_batch_size,
             "val_fraction": self.val_fraction,
             "split_seed": self.split_seed,
+            "on_bad_file": self.on_bad_file,
             **self.options,
         }
 
@@ -125,38 +154,75 @@ class ImageData(L.LightningDataModule):
     def summary(self) -> str:
         """One line: sizes, where the data came from, and how it is served."""
         s = self.splits
-        parts = (s.train, self.val_split, s.test)
-        megabytes = sum(part.images.nbytes for part in parts) / 2**20
-        sizes = " / ".join(f"{len(part):,}" for part in parts)
+        sizes = " / ".join(f"{len(part):,}" for part in (s.train, self.val_split, s.test))
         shape = " x ".join(map(str, self.input_shape))
+        notes = "".join(f"; {note}" for note in s.notes)
         return (
             f"{self.name}, {sizes} images (train / val / test) of {shape}, {len(s.class_names)} classes, "
-            f"from {s.origin}; resident: {megabytes:.1f} MB in memory"
+            f"from {s.origin}; {self.serving.reason}{notes}"
         )
+
+    # From what a reader gives to what is served.
+
+    def _divided(self, read: Splits) -> Splits:
+        if read.val is None:
+            train, val = read.train.divide(self.val_fraction, self.split_seed)
+        else:  # train in a fixed random order here too, so that its first samples are of every class
+            train, val = read.train.divide(0.0, self.split_seed)[0], read.val
+        if not len(train) or not len(val):
+            raise ValueError(f"val_fraction={self.val_fraction}: leaves a part of {len(read.train)} images empty")
+        if self.max_train_samples is not None:
+            train = train.select(torch.arange(min(self.max_train_samples, len(train))))
+        return replace(read, train=train, val=val)
+
+    def _stop_for_bad_files(self, first: str) -> NoReturn:
+        """End with the name of every file that cannot be read, now that one was met."""
+        parts = [part for part in (self.splits.train, self.val_split, self.splits.test) if isinstance(part, FileSplit)]
+        bad = [file for part in parts for file in survey(part, self.num_workers or 1)[1]]
+        raise refusal([file.reason for file in bad]) if bad else DataError(first)
 
     # What Lightning calls.
 
     def setup(self, stage: str | None = None) -> None:
         _ = self.splits
 
-    def train_dataloader(self) -> ResidentLoader:
+    def train_dataloader(self) -> Loader:
         return self._loader(self.splits.train, self.batch_size, seed=self.seed)
 
-    def val_dataloader(self) -> ResidentLoader:
+    def val_dataloader(self) -> Loader:
         return self._loader(self.val_split, self.eval_batch_size)
 
-    def test_dataloader(self) -> ResidentLoader:
+    def test_dataloader(self) -> Loader:
         parts = {"train": self.splits.train, "val": self.val_split, "test": self.splits.test}
         return self._loader(parts[self.tested_split], self.eval_batch_size)
 
-    def _loader(self, split: Split, batch_size: int, seed: int | None = None) -> ResidentLoader:
-        norm = self.normalisation
-        trainer = self.trainer
-        where: dict[str, Any] = {}
-        if trainer is not None:
-            where = {
-                "device": trainer.strategy.root_device,
-                "rank": trainer.global_rank,
-                "world_size": trainer.world_size,
-            }
-        return ResidentLoader(split, batch_size, tuple(norm["mean"]), tuple(norm["std"]), seed=seed, **where)
+    def _loader(self, samples: Samples, batch_size: int, seed: int | None = None) -> Loader:
+        norm, trainer = self.normalisation, self.trainer
+        device = trainer.strategy.root_device if trainer is not None else torch.device("cpu")
+        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
+        augmentation = Augmentation() if seed is None else self.augmentation
+        transform = BatchTransform(
+            tuple(norm["mean"]),
+            tuple(norm["std"]),
+            device,
+            augmentation=augmentation,
+            size=len(samples),
+            seed=seed or 0,
+            num_classes=len(self.class_names),
+            rank=rank,
+        )
+        order: dict[str, Any] = {"seed": seed, "rank": rank, "world_size": world_size, "device": device}
+        if not self.serving.streams:
+            assert isinstance(samples, Split)
+            return ResidentLoader(samples, batch_size, transform, **order)
+        return StreamingLoader(
+            samples,
+            batch_size,
+            transform,
+            augmentation=augmentation,
+            stop=self._stop_for_bad_files,
+            num_workers=self.num_workers,
+            prefetch=self.prefetch,
+            timeout=self.timeout,
+            **order,
+        )

@@ -15,14 +15,16 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".t
 MODES = {1: "L", 3: "RGB"}
 
 
-def open_image(path: Path, channels: int = 3) -> Tensor:
+def open_image(path: Path, channels: int = 3, convert: bool = False) -> Tensor:
     """One picture as uint8 (channels, H, W), upright as its EXIF data says, on white where it is transparent.
 
-    16-bit greys keep their upper byte. `channels` is 1 (grey) or 3 (RGB).
+    JPEGs are decoded by torchvision, the rest by Pillow. `channels` is 1 (grey) or 3 (RGB). `convert` also reads what
+    loses something on the way: of 16-bit greys the upper byte, of CMYK the colours as they are without a profile.
 
     Raises:
         DataError: that names the file, if it is no picture, is cut short, is larger than 64 million pixels, holds
-            several frames, or holds floating-point or 32-bit values, whose range is unknown.
+            several frames, holds floating-point or 32-bit values, whose range is unknown, or would have to be
+            converted.
     """
     if not path.is_file():  # a pipe would wait for ever
         raise DataError(f"{path}: there is no such file")
@@ -30,26 +32,39 @@ def open_image(path: Path, channels: int = 3) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
             with Image.open(path) as image:
-                pixels = _pixels(path, image, MODES[channels])
+                _check(path, image, convert)
+                if image.format == "JPEG" and image.mode in MODES.values():
+                    return _decode_jpeg(path, MODES[channels])
+                pixels = np.asarray(_to_mode(ImageOps.exif_transpose(image), MODES[channels]))
     except DataError:
         raise
     except Exception as error:  # of damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
-        raise DataError(f"{path}: cannot be read as a picture ({error})") from error
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read as a picture ({reason})") from error
     return torch.from_numpy(pixels.copy()).reshape(*pixels.shape[:2], channels).permute(2, 0, 1).contiguous()
 
 
-def _pixels(path: Path, image: Image.Image, mode: str) -> np.ndarray:
+def _check(path: Path, image: Image.Image, convert: bool) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise DataError(f"{path}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # a camera's JPEG with a preview behind the picture
         raise DataError(f"{path}: {frames} frames; a picture has one")
-    return np.asarray(_to_mode(path, ImageOps.exif_transpose(image), mode))
-
-
-def _to_mode(path: Path, image: Image.Image, mode: str) -> Image.Image:
     if image.mode in ("I", "F"):
-        raise DataError(f"{path}: values of mode {image.mode} have no known range; save it with 8 or 16 bits")
+        raise DataError(f"{path}: values of mode {image.mode} have no known range; save it with 8 bits")
+    lossy = "16 bits" if image.mode.startswith("I;16") else "CMYK" if image.mode == "CMYK" else None
+    if lossy and not convert:
+        raise DataError(f"{path}: {lossy}; save it as 8-bit grey or RGB, or data.on_bad_file=convert reads it")
+
+
+def _decode_jpeg(path: Path, mode: str) -> Tensor:
+    from torchvision.io import ImageReadMode, decode_jpeg, read_file
+
+    wanted = ImageReadMode.GRAY if mode == "L" else ImageReadMode.RGB
+    return decode_jpeg(read_file(str(path)), mode=wanted, apply_exif_orientation=True)
+
+
+def _to_mode(image: Image.Image, mode: str) -> Image.Image:
     if image.mode.startswith("I;16"):
         values = np.asarray(image)
         grey = (values >> 8).astype(np.uint8)

@@ -1,29 +1,45 @@
 """What a reader of a data set gives, and the error that it raises."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+Self = TypeVar("Self", bound="Samples")
+
 
 class DataError(Exception):
-    """Data that is missing, damaged or not what it claims to be. The message is one line for the user."""
+    """Data that is missing, damaged or not what it claims to be. The message is for the user, one line at the least."""
 
 
-@dataclass(frozen=True)
-class Split:
-    """Images uint8 (N, C, H, W) and their labels int64 (N,)."""
+class Samples(ABC):
+    """Pictures with their labels: in memory (`Split`) or in files (`FileSplit` of `rnnvision.data.files`)."""
 
-    images: Tensor
     labels: Tensor
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def select(self, index: Tensor) -> "Split":
-        return Split(self.images[index], self.labels[index])
+    @property
+    @abstractmethod
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the pictures that the network sees."""
 
-    def divide(self, fraction: float, seed: int) -> tuple["Split", "Split"]:
+    @abstractmethod
+    def load(self, index: int) -> Tensor:
+        """One picture as it is kept, uint8 (C, any height, any width); DataError where it cannot be read."""
+
+    def square(self, image: Tensor) -> Tensor:
+        """Such a picture at the size of `image_shape`, where nothing is cut out at random."""
+        return image
+
+    @abstractmethod
+    def select(self: Self, index: Tensor) -> Self:
+        """The samples of these indices, in their order."""
+
+    def divide(self: Self, fraction: float, seed: int) -> tuple[Self, Self]:
         """Two parts by a generator of its own: the rest, and round(fraction * N) samples."""
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         count = round(fraction * len(self))
@@ -31,15 +47,36 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Split(Samples):
+    """Images uint8 (N, C, H, W) and their labels int64 (N,)."""
+
+    images: Tensor
+    labels: Tensor
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def load(self, index: int) -> Tensor:
+        return self.images[index]
+
+    def select(self, index: Tensor) -> "Split":
+        return Split(self.images[index], self.labels[index])
+
+
+@dataclass(frozen=True)
 class Splits:
     """The official splits of a data set. `val` is None where it has none: then it is cut from `train`.
 
-    `origin` says where the data came from; `root` is the `root` that finds it again from any working directory.
+    `origin` says where the data came from; `root` is the `root` that finds it again from any working directory. `notes`
+    are lines for the user, on what was passed over.
     """
 
-    train: Split
-    test: Split
+    train: Samples
+    test: Samples
     class_names: tuple[str, ...]
     origin: str
-    val: Split | None = None
+    val: Samples | None = None
     root: str | None = None
+    notes: tuple[str, ...] = ()

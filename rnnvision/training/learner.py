@@ -17,7 +17,7 @@ from rnnvision.checks import probability
 from rnnvision.seeding import derive_seed
 from rnnvision.training.checkpoint import FORMAT
 
-Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,)
+Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,), or (B, K) probabilities where pictures are mixed
 
 
 class TrainingError(Exception):
@@ -82,7 +82,7 @@ class Learner(L.LightningModule):
 
     def _step(self, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
         images, labels = batch
-        logits = self.network(images)
+        logits = self.network(images).float()  # a loss in half precision loses digits
         return cross_entropy(logits, labels, label_smoothing=label_smoothing), logits
 
     def on_train_epoch_start(self) -> None:
@@ -93,7 +93,7 @@ class Learner(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss, logits = self._step(batch, self.label_smoothing)
-        labels = batch[1]
+        labels = batch[1] if batch[1].ndim == 1 else batch[1].argmax(dim=1)  # mixed ones: the larger part
         with torch.no_grad():
             count = len(labels)
             correct = (logits.argmax(dim=-1) == labels).sum()

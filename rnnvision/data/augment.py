@@ -1,0 +1,194 @@
+"""Augmentation of a whole batch at once, on the device that trains: uint8 pictures in, normalised batches out.
+
+Every number that is drawn for a picture is a function of (seed, epoch, index), so the same seed gives the same pictures
+whatever the batch size, the number of workers or the point from which a run was resumed.
+
+Shapes: N training samples, B images of a batch, C channels, H x W pixels, K classes.
+"""
+
+from dataclasses import dataclass, fields
+from math import log
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+from rnnvision.checks import one_of
+from rnnvision.seeding import derive_seed
+
+POLICIES = ("randaugment", "trivialaugment")
+PADDINGS = ("zeros", "border", "reflection")
+LIMITS = {"rotate": 180.0, "scale": 0.9, "shear": 80.0, "flip": 1.0, "crop": 1.0, "erase": 1.0}  # 0 <= value <= limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """What happens to a training picture; the default is nothing.
+
+    Attributes:
+        shift: by up to so many pixels, each axis on its own.
+        rotate: by up to so many degrees, either way.
+        scale: by a factor in [1 - scale, 1 + scale].
+        shear: horizontally, by up to so many degrees.
+        flip: left to right, with this probability.
+        padding: what moves in from outside: zeros (black), border (the edge goes on) or reflection.
+        erase: with this probability a rectangle of 2-33 % of the area becomes the mean (arXiv 1708.04896).
+        crop: a random part of the picture, of at least this share of its area and of aspect ratio 3/4 to 4/3, resized
+            (arXiv 1409.4842); 0 for none. Streamed pictures only.
+        policy: randaugment (arXiv 1909.13719: 2 operations of magnitude 9) or trivialaugment (arXiv 2103.10158).
+            Streamed pictures only.
+        mixup: alpha of arXiv 1710.09412, 0 for none.
+        cutmix: alpha of arXiv 1905.04899, 0 for none; with both, each batch takes one of the two by chance.
+
+    Raises:
+        ValueError: for a value out of range.
+    """
+
+    shift: int = 0
+    rotate: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    flip: float = 0.0
+    padding: str = "zeros"
+    erase: float = 0.0
+    crop: float = 0.0
+    policy: str | None = None
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, limit in LIMITS.items():
+            if not 0.0 <= getattr(self, name) <= limit:
+                raise ValueError(f"{name}={getattr(self, name)}: must be a number from 0 to {limit:g}")
+        for name in ("shift", "mixup", "cutmix"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}={getattr(self, name)}: must be at least 0")
+        one_of("padding", self.padding, PADDINGS)
+        if self.policy is not None:
+            one_of("policy", self.policy, POLICIES)
+
+    @property
+    def moves(self) -> bool:
+        return bool(self.shift or self.rotate or self.scale or self.shear or self.flip)
+
+    @property
+    def needs_whole_pictures(self) -> bool:
+        """Whether it works on a picture as it is in its file, one at a time."""
+        return bool(self.crop or self.policy)
+
+    def __str__(self) -> str:
+        changed = ((f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default)
+        return ", ".join(f"{name} {value}" for name, value in changed) or "none"
+
+
+class BatchTransform:
+    """From uint8 (B, C, H, W) and labels (B,) to a normalised, augmented batch.
+
+    Args:
+        mean, std: of each channel, pixels in [0, 1].
+        device: where batches are made.
+        augmentation: None for validation and test.
+        size: N, of the split.
+        seed: of everything that is drawn.
+        num_classes: K; mixed labels are (B, K) probabilities.
+        rank: of this process, whose batches are mixed among themselves.
+    """
+
+    def __init__(
+        self,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        device: torch.device | str = "cpu",
+        *,
+        augmentation: Augmentation | None = None,
+        size: int = 0,
+        seed: int = 0,
+        num_classes: int = 0,
+        rank: int = 0,
+    ) -> None:
+        channels = (1, len(mean), 1, 1)
+        self._scale = (1 / (255 * torch.tensor(std))).reshape(channels).to(device)
+        self._shift = -(torch.tensor(mean) / torch.tensor(std)).reshape(channels).to(device)
+        self._augmentation = augmentation or Augmentation()
+        self._device, self._size, self._seed, self._rank = device, size, seed, rank
+        self._epoch = 0
+        self._geometry, self._erasing = torch.empty(0), torch.empty(0)
+        self._mixing = _mixing(self._augmentation, num_classes)
+
+    def start(self, epoch: int) -> None:
+        """Draw the numbers of an epoch, uniform in [0, 1), one row a sample."""
+        self._epoch = epoch
+        if self._augmentation.moves:
+            self._geometry = self._draw("geometry", epoch, 6)
+        if self._augmentation.erase:
+            self._erasing = self._draw("erase", epoch, 5)
+
+    def __call__(self, images: Tensor, labels: Tensor, index: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+        """The finished batch: float32 (B, C, H, W), and labels (B,), or (B, K) where they are mixed."""
+        pixels = images.float()
+        if self._augmentation.moves:
+            pixels = move(pixels, self._geometry[index], self._augmentation)
+        pixels = pixels.mul_(self._scale).add_(self._shift)
+        if self._augmentation.erase:
+            pixels = erase(pixels, self._erasing[index], self._augmentation.erase)
+        if self._mixing is None:
+            return pixels, labels
+        with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's own generator, on the CPU
+            torch.manual_seed(derive_seed("mix", self._seed, self._epoch, batch, self._rank))
+            return self._mixing(pixels, labels)
+
+    def _draw(self, what: str, epoch: int, count: int) -> Tensor:
+        generator = torch.Generator().manual_seed(derive_seed(what, self._seed, epoch))
+        return torch.rand(self._size, count, generator=generator).to(self._device)
+
+
+def _mixing(augmentation: Augmentation, num_classes: int):  # type: ignore[no-untyped-def]  # of torchvision's types
+    if not (augmentation.mixup or augmentation.cutmix):
+        return None
+    from torchvision.transforms import v2
+
+    mixup = [v2.MixUp(alpha=augmentation.mixup, num_classes=num_classes)] if augmentation.mixup else []
+    cutmix = [v2.CutMix(alpha=augmentation.cutmix, num_classes=num_classes)] if augmentation.cutmix else []
+    return v2.RandomChoice([*mixup, *cutmix])
+
+
+def move(images: Tensor, uniform: Tensor, augmentation: Augmentation) -> Tensor:
+    """Shift, rotate, scale, shear and flip by one resampling: (B, C, H, W), (B, 6) -> (B, C, H, W).
+
+    Shifts and flips alone move whole pixels and change no value.
+    """
+    height, width = images.shape[-2:]
+    signed = 2 * uniform - 1  # (B, 6)
+    angle = torch.deg2rad(signed[:, 0] * augmentation.rotate)
+    shear = torch.tan(torch.deg2rad(signed[:, 1] * augmentation.shear))
+    zoom = 1 / (1 + signed[:, 2] * augmentation.scale)  # from where we are to where the pixel comes from
+    mirror = torch.where(uniform[:, 3] < augmentation.flip, -1.0, 1.0)
+    steps = 2 * augmentation.shift + 1
+    dx, dy = ((uniform[:, 4:] * steps).floor() - augmentation.shift).unbind(1)  # whole pixels
+    cos, sin = zoom * angle.cos(), zoom * angle.sin()
+    # Rows of the map from output to input, in units of half a side, as grid_sample wants it.
+    x_row = torch.stack((cos * mirror, (cos * shear - sin) * (height / width), dx * (2 / width)), dim=1)
+    y_row = torch.stack((sin * mirror * (width / height), sin * shear + cos, dy * (2 / height)), dim=1)
+    grid = affine_grid(torch.stack((x_row, y_row), dim=1), list(images.shape), align_corners=False)
+    exact = not (augmentation.rotate or augmentation.scale or augmentation.shear)
+    mode = "nearest" if exact else "bilinear"
+    return grid_sample(images, grid, mode=mode, padding_mode=augmentation.padding, align_corners=False)
+
+
+def erase(images: Tensor, uniform: Tensor, probability: float) -> Tensor:
+    """Set a rectangle of some images to 0, the mean: (B, C, H, W), (B, 5) -> (B, C, H, W)."""
+    height, width = images.shape[-2:]
+    area = (0.02 + 0.31 * uniform[:, 1]) * height * width
+    ratio = torch.exp((2 * uniform[:, 2] - 1) * log(3.3))
+    h = (area * ratio).sqrt().round().clamp(1, height)
+    w = (area / ratio).sqrt().round().clamp(1, width)
+    h = torch.where(uniform[:, 0] < probability, h, 0.0)
+    top, left = (uniform[:, 3] * (height - h + 1)).floor(), (uniform[:, 4] * (width - w + 1)).floor()
+    inside = _between(height, top, h)[:, None, :, None] & _between(width, left, w)[:, None, None, :]  # (B, 1, H, W)
+    return images.masked_fill_(inside, 0.0)
+
+
+def _between(length: int, start: Tensor, count: Tensor) -> Tensor:
+    """Which of `length` places lie in [start, start + count): (B, length)."""
+    place = torch.arange(length, device=start.device)
+    return (place >= start[:, None]) & (place < (start + count)[:, None])

@@ -1,0 +1,131 @@
+"""Pictures in files: read when they are needed, or all at once where they fit in memory."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnvision.data.images import SUFFIXES, open_image
+from rnnvision.data.splits import DataError, Samples, Split
+
+
+@dataclass(frozen=True)
+class FileSplit(Samples):
+    """Paths of N pictures and their labels int64 (N,).
+
+    Attributes:
+        files: (N,) encoded paths in one array: of a list, each worker's copy would grow as it is read.
+        channels: 1 (grey) or 3 (RGB).
+        image_size: side of the square that the network sees.
+        crop_ratio: share of the shorter side that this square spans when nothing is cut out at random.
+        convert: read 16-bit and CMYK pictures too.
+    """
+
+    files: np.ndarray
+    labels: Tensor
+    channels: int = 3
+    image_size: int = 64
+    crop_ratio: float = 1.0
+    convert: bool = False
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return self.channels, self.image_size, self.image_size
+
+    def path(self, index: int) -> Path:
+        return Path(os.fsdecode(self.files[index]))
+
+    def load(self, index: int) -> Tensor:
+        return open_image(self.path(index), self.channels, self.convert)
+
+    def select(self, index: Tensor) -> "FileSplit":
+        return FileSplit(
+            self.files[index.numpy()],
+            self.labels[index],
+            self.channels,
+            self.image_size,
+            self.crop_ratio,
+            self.convert,
+        )
+
+    def square(self, image: Tensor) -> Tensor:
+        """The middle of a picture: (C, H, W) of any size -> (C, image_size, image_size)."""
+        from torchvision.transforms.v2 import functional as F
+
+        size = self.image_size
+        return F.center_crop(F.resize(image, [round(size / self.crop_ratio)], antialias=True), [size, size])
+
+
+@dataclass(frozen=True)
+class BadFile:
+    """A file that cannot be read, and why."""
+
+    index: int
+    reason: str
+
+
+def read_all(split: FileSplit, threads: int | None = None) -> tuple[Split, list[BadFile]]:
+    """Every picture of a split in memory, in `threads` (a core each where not given), and the files that are bad."""
+    images = torch.empty(len(split), *split.image_shape, dtype=torch.uint8)
+
+    def keep(index: int, image: Tensor) -> None:
+        images[index] = split.square(image)
+
+    bad = _visit(split, keep, threads)
+    good = _without(len(split), bad)
+    return Split(images[good] if bad else images, split.labels[good] if bad else split.labels), bad
+
+
+def survey(split: FileSplit, threads: int | None = None) -> tuple[FileSplit, list[BadFile]]:
+    """Decode every picture and keep none: the split without its bad files, and these."""
+    bad = _visit(split, lambda index, image: None, threads)
+    return split.select(_without(len(split), bad)) if bad else split, bad
+
+
+def _visit(split: FileSplit, use: Callable[[int, Tensor], None], threads: int | None) -> list[BadFile]:
+    def visit(index: int) -> BadFile | None:
+        try:
+            use(index, split.load(index))
+        except DataError as error:
+            return BadFile(index, str(error))
+        return None
+
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:  # decoders let other threads run
+        return [bad for bad in pool.map(visit, range(len(split))) if bad is not None]
+
+
+def _without(size: int, bad: Iterable[BadFile]) -> Tensor:
+    keep = torch.ones(size, dtype=torch.bool)
+    keep[[b.index for b in bad]] = False
+    return keep.nonzero().squeeze(1)
+
+
+def find_pictures(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The pictures below a folder in order of their paths, and the files of other kinds; hidden ones are neither.
+
+    Raises:
+        DataError: if a folder cannot be listed.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
+
+    pictures: list[Path] = []
+    others: list[Path] = []
+    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith("."):
+                known = Path(name).suffix.lower() in SUFFIXES
+                (pictures if known else others).append(Path(parent) / name)
+    return sorted(pictures), others
+
+
+def encode(paths: Iterable[Path]) -> np.ndarray:
+    """Paths as one array of bytes."""
+    return np.array([os.fsencode(path) for path in paths], dtype=np.bytes_)

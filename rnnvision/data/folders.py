@@ -1,0 +1,150 @@
+"""Readers of folders of pictures: a user's own, and ImageNet's."""
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from rnnvision.checks import at_least, fraction
+from rnnvision.data.files import FileSplit, encode, find_pictures
+from rnnvision.data.images import MODES, SUFFIXES
+from rnnvision.data.locate import search_roots
+from rnnvision.data.splits import DataError, Splits
+
+SPLITS = ("train", "val", "test")
+LIKE_A_SPLIT = (*SPLITS, "training", "valid", "validation", "testing")
+
+
+def read_image_folder(
+    class_names: tuple[str, ...],
+    root: str | None,
+    *,
+    image_size: int = 64,
+    channels: int = 3,
+    crop_ratio: float = 1.0,
+    test_fraction: float = 0.2,
+) -> Splits:
+    """A user's own pictures: root/train/CLASS/*, with root/val and root/test where they exist, or root/CLASS/*.
+
+    The middle square of each picture is seen, of `crop_ratio` of its shorter side, at `image_size`. Without test/, val/
+    is the test split; without either, a fixed random `test_fraction` is.
+
+    Raises:
+        ValueError: for an option out of range.
+        DataError: for a folder without classes, an empty class, or a class that train lacks; it names the folder.
+    """
+    at_least("image_size", image_size, 1)
+    fraction("test_fraction", test_fraction)
+    if not 0.0 < crop_ratio <= 1.0:
+        raise ValueError(f"crop_ratio={crop_ratio}: must be a number above 0 and at most 1")
+    if channels not in MODES:
+        raise ValueError(f"channels={channels}: choose one of {', '.join(map(str, MODES))}")
+    if root is None:
+        raise DataError("data=image_folder needs data.root=FOLDER, which holds CLASS/*.jpg or train/CLASS/*.jpg")
+    base = Path(root).expanduser().resolve()
+    if not base.is_dir():
+        raise DataError(f"data.root={root}: there is no such folder")
+    folders = _split_folders(base)
+    names = _class_folders(folders["train"])
+    found = {part: _files(folder, names) for part, folder in folders.items()}
+    others = sum(count for _, count in found.values())
+    notes = (f"{others} files that are no pictures by their names were passed over",) if others else ()
+    splits = {
+        part: replace(split, channels=channels, image_size=image_size, crop_ratio=crop_ratio)
+        for part, (split, _) in found.items()
+    }
+    train, test, val = splits["train"], splits.get("test"), splits.get("val")
+    if test is None and val is not None:
+        test, val = val, None
+    elif test is None:
+        train, test = train.divide(test_fraction, 0)
+    return Splits(train, test, names, origin=str(base), val=val, root=str(base), notes=notes)
+
+
+def _split_folders(base: Path) -> dict[str, Path]:
+    inside = {p.name for p in base.iterdir() if p.is_dir()}
+    if "train" not in inside:
+        return {"train": base}
+    if wrong := sorted(name for name in inside - set(SPLITS) if name.lower() in LIKE_A_SPLIT):
+        raise DataError(f"{base}: beside train/, {', '.join(wrong)} would not be read; name it val or test")
+    return {part: base / part for part in SPLITS if part in inside}
+
+
+def _class_folders(folder: Path) -> tuple[str, ...]:
+    try:
+        names = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
+    if wrong := [name for name in names if name.lower() in LIKE_A_SPLIT]:
+        raise DataError(
+            f"{folder}: {', '.join(wrong)} is no class; name the splits train, val and test, beside each other"
+        )
+    if len(names) < 2:
+        raise DataError(f"{folder}: holds {len(names)} class folders; a classifier needs two or more")
+    return names
+
+
+def _files(folder: Path, names: tuple[str, ...]) -> tuple[FileSplit, int]:
+    """The pictures of a split, and how many files are none by their names."""
+    if extra := sorted(set(_class_folders(folder)) - set(names)):
+        raise DataError(f"{folder}: holds classes that train lacks: {', '.join(extra)}")
+    files, labels, passed_over = [], [], 0
+    empty = []
+    for label, name in enumerate(names):
+        pictures, others = find_pictures(folder / name) if (folder / name).is_dir() else ([], [])
+        if not pictures:
+            empty.append(str(folder / name))
+        files += pictures
+        labels += [label] * len(pictures)
+        passed_over += len(others)
+    if empty:
+        raise DataError(f"{', '.join(empty)}: holds no picture ({', '.join(SUFFIXES)})")
+    return FileSplit(encode(files), torch.tensor(labels)), passed_over
+
+
+def read_imagenet(
+    class_names: tuple[str, ...], root: str | None, *, image_size: int = 224, crop_ratio: float = 0.875
+) -> Splits:
+    """ImageNet-1k, or a part of its classes, as train/<wnid>/*.JPEG and val/<wnid>/*.JPEG; its val is the test split.
+
+    Where the folder holds the archives as they are downloaded, torchvision unpacks them first. Classes are named in
+    words; those of other folder names keep these.
+
+    Raises:
+        DataError: if the folder is not there, or is not as above; it names it.
+    """
+    candidates = [base / sub for base in search_roots(root) for sub in ("", "imagenet", "ImageNet")]
+    base = next((c for c in candidates if (c / "train").is_dir() and (c / "val").is_dir()), None)
+    if base is None:
+        base = next((c for c in candidates if (c / "ILSVRC2012_devkit_t12.tar.gz").is_file()), None)
+        if base is None:
+            raise DataError(
+                f"imagenet is not in {', '.join(map(str, search_roots(root)))}: set data.root to the folder that holds "
+                f"train/ and val/, or the three ILSVRC2012 archives of image-net.org, which cannot be downloaded here"
+            )
+        _unpack(base)
+    splits = read_image_folder((), str(base), image_size=image_size, crop_ratio=crop_ratio)
+    words = wnid_names()
+    return replace(splits, class_names=tuple(words.get(name, name) for name in splits.class_names))
+
+
+def _unpack(base: Path) -> None:
+    from torchvision.datasets import ImageNet
+
+    try:
+        for split in ("train", "val"):
+            ImageNet(base, split)
+    except (OSError, RuntimeError, EOFError) as error:
+        raise DataError(f"{base}: unpacking ImageNet failed ({' '.join(str(error).split())})") from error
+
+
+@lru_cache(maxsize=1)
+def wnid_names() -> dict[str, str]:
+    """The name in words of each of ImageNet-1k's 1,000 WordNet ids; that order is the one of torchvision's models."""
+    from torchvision.models import ResNet18_Weights
+
+    ids = (Path(__file__).parent / "imagenet_wnids.txt").read_text().split()
+    words = ResNet18_Weights.DEFAULT.meta["categories"]
+    twice = {word for word in words if words.count(word) > 1}  # "crane" is a bird and a machine
+    return {i: f"{word} ({i})" if word in twice else word for i, word in zip(ids, words, strict=True)}
