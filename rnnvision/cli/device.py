@@ -14,6 +14,7 @@ from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 
 from rnnvision.cli.config import check_arguments
 from rnnvision.cli.errors import UsageError
+from rnnvision.cli.precision import choose_precision
 from rnnvision.cli.run_folder import RunFolder, is_first_process
 from rnnvision.training import VerifiedCheckpointIO
 
@@ -28,6 +29,8 @@ def make_trainer(arguments: dict[str, Any], run: RunFolder, *, callbacks: Any = 
     """
     _quieten()
     _check_device(arguments)
+    precision, _ = choose_precision(arguments.get("precision"), _device_type(arguments))
+    arguments = {**arguments, "precision": precision}
     check_arguments("trainer", arguments, L.Trainer)
     if profiler := PROFILERS.get(str(arguments.get("profiler"))):
         arguments = {**arguments, "profiler": profiler(dirpath=str(run.path), filename="profile")}
@@ -47,12 +50,33 @@ def make_trainer(arguments: dict[str, Any], run: RunFolder, *, callbacks: Any = 
         raise UsageError(f"trainer: {' '.join(str(error).split())}") from error
 
 
-def device_line(trainer: L.Trainer) -> str:
-    """Where the run runs, in words."""
+def share_cores(num_workers: int) -> None:
+    """Leave a core to each process that reads pictures beside a training on the processor.
+
+    Threads that wait for each other at full speed make a small recurrence several times slower as soon as one of them
+    has to share its core. A number that the user has chosen ($OMP_NUM_THREADS) stays.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, torch.get_num_threads() - num_workers))
+
+
+def device_line(trainer: L.Trainer, precision: object) -> str:
+    """Where the run runs, and in which precision and why, in words; `precision` is what was asked for."""
     device = trainer.strategy.root_device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
-    return f"{device.type} ({name}){processes}, precision {trainer.precision}"
+    _, reason = choose_precision(precision, device.type)
+    return f"{device.type} ({name}){processes}, precision {trainer.precision}{f' ({reason})' if reason else ''}"
+
+
+def _device_type(arguments: dict[str, Any]) -> str:
+    """cpu, cuda or mps: what Lightning will choose."""
+    accelerator = arguments.get("accelerator", "auto")
+    if accelerator in ("gpu", "auto"):
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    return str(accelerator)
 
 
 def _check_device(arguments: dict[str, Any]) -> None:
@@ -72,6 +96,9 @@ def _check_device(arguments: dict[str, Any]) -> None:
 
 def _quieten() -> None:
     """Lightning's banners say what our own first lines say; of its warnings, those that are of no use here."""
+    if not torch.cuda.is_available():
+        # Lightning has torch ask the GPU's driver library, which is looked for anew in every step of an optimiser.
+        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in (

@@ -48,7 +48,7 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
 
     import lightning as L
 
-    from rnnvision.cli.device import device_line
+    from rnnvision.cli.device import device_line, share_cores
     from rnnvision.data import DataError
     from rnnvision.training import CheckpointError, Learner, TrainingError
 
@@ -60,11 +60,13 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
             L.seed_everything(cfg.seed, verbose=False)
         data = _make_data(cfg)
         learner, trainer = _make_learner(cfg, data, run)
+        if data.serving.streams and trainer.strategy.root_device.type == "cpu":
+            share_cores(data.num_workers)
         if is_first_process():
             print(
                 f"network   {_describe(learner)}\n"
                 f"data      {data.summary()}\n"
-                f"device    {device_line(trainer)}\n"
+                f"device    {device_line(trainer, cfg.trainer.precision)}\n"
                 f"folder    {run.shown()}",
                 flush=True,
             )
