@@ -114,8 +114,9 @@ class StreamingLoader(Loader):
         for batch, (images, index, wrong) in enumerate(self._read()):
             if wrong:
                 self._stop(wrong[0])
-            parts = (t.to(self._device, non_blocking=True) for t in (images, self._labels[index], index))
-            yield self.transform(*parts, batch)
+            labels = self._labels[index].to(self._device, non_blocking=True)
+            images, index = images.to(self._device, non_blocking=True), index.to(self._device, non_blocking=True)
+            yield self.transform(images, labels, index, batch)
 
     def _read(self) -> Iterator[tuple[Tensor, Tensor, list[str]]]:
         try:

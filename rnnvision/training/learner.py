@@ -8,6 +8,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric, MetricCollection
@@ -99,6 +100,18 @@ class Learner(L.LightningModule):
             correct = (logits.argmax(dim=-1) == labels).sum()
             self._sums += torch.stack((loss.detach() * count, correct, correct.new_tensor(count)))
         return loss
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        if gradient_clip_val and gradient_clip_algorithm in (None, "norm"):
+            # Lightning would not clip for a fused optimiser in bf16, as if a loss scaler were at work.
+            clip_grad_norm_(self.network.parameters(), gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def on_train_epoch_end(self) -> None:
         loss, correct, count = self.trainer.strategy.reduce(self._sums, reduce_op="sum").tolist()
