@@ -13,7 +13,11 @@ MAY_IMPORT = {  # part -> (parts of the package, other packages)
         {"torch", "torchvision", "lightning", "numpy", "PIL", "sklearn", "filelock"},
     ),
     "training": ({"training", "nn", "checks", "seeding"}, {"torch", "torchmetrics", "lightning"}),
-    "cli": ({"cli", "training", "data", "nn"}, {"torch", "lightning", "hydra", "omegaconf"}),
+    "insight": ({"insight", "nn"}, {"torch"}),
+    "cli": (
+        {"cli", "training", "insight", "data", "nn"},
+        {"torch", "lightning", "hydra", "omegaconf", "matplotlib"},
+    ),
 }
 STANDARD = __import__("sys").stdlib_module_names
 

@@ -7,6 +7,7 @@ import sys
 VERBS = {
     "train": "train a network, then test its best checkpoint",
     "evaluate": "measure a trained checkpoint",
+    "benchmark": "count and time a network",
 }
 
 

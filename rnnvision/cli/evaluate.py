@@ -35,18 +35,21 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     trainer = make_trainer(plain(cfg.trainer), run, logger=False, enable_checkpointing=False)
     try:
         path = find_checkpoint(cfg.ckpt)
-        metrics = measure(path, trainer, split=cfg.split, changes=plain(cfg.data))
+        metrics, skipped = measure(path, trainer, split=cfg.split, changes=plain(cfg.data))
     except CheckpointError as error:
         raise UsageError(f"ckpt={error}") from error
     run.write("metrics.json", metrics)
     print(f"checkpoint  {path}\n{score_line(metrics, cfg.split)}\nresults     {run.shown()}")
+    list_skipped(skipped, run)
     return metrics[f"{cfg.split}/accuracy"]
 
 
 def measure(
     path: Path, trainer: "L.Trainer", split: str = "test", changes: dict[str, Any] | None = None
-) -> dict[str, float]:
+) -> tuple[dict[str, float], list[str]]:
     """The metrics of a checkpoint on a split of its data, made anew from what the file says of itself.
+
+    Beside them, what is wrong with each file that was left out.
 
     `changes` are arguments of `ImageData` to use instead of the checkpoint's; null ones are ignored.
     """
@@ -61,14 +64,23 @@ def measure(
         with arguments_of("data"):
             data = ImageData(**{**description["data"], **given})
             data.setup()
+        if list(data.class_names) != description["class_names"]:
+            raise RunFailedError(f"{data.splits.origin}: its classes are not those that {path} was trained on")
+        learner = Learner(load_network(checkpoint), num_classes=len(data.class_names))
+        data.tested_split = split
+        found = trainer.test(learner, datamodule=data, verbose=False)[0]  # reads files where they are streamed
     except DataError as error:
         raise RunFailedError(str(error)) from error
-    if list(data.class_names) != description["class_names"]:
-        raise RunFailedError(f"{data.splits.origin}: its classes are not those that {path} was trained on")
-    learner = Learner(load_network(checkpoint), num_classes=len(data.class_names))
-    data.tested_split = split
-    found = trainer.test(learner, datamodule=data, verbose=False)[0]
-    return {name.replace("test/", f"{split}/"): float(value) for name, value in found.items()}
+    metrics = {name.replace("test/", f"{split}/"): float(value) for name, value in found.items()}
+    return metrics | ({"data/skipped_files": len(data.bad_files)} if data.bad_files else {}), data.bad_files
+
+
+def list_skipped(skipped: list[str], run: RunFolder) -> None:
+    """Beside a score: which files it leaves out."""
+    if skipped:
+        (run.path / "skipped_files.txt").write_text("".join(f"{reason}\n" for reason in skipped))
+        lines = "".join(f"\n            {reason}" for reason in skipped)
+        print(f"skipped     {len(skipped)} files, also in skipped_files.txt:{lines}")
 
 
 def score_line(metrics: dict[str, float], split: str = "test") -> str:

@@ -175,7 +175,7 @@ def _finish(
 ) -> float:
     """Test the best checkpoint exactly as `evaluate` does, and say what to do next."""
     from rnnvision.cli.device import make_trainer
-    from rnnvision.cli.evaluate import measure, score_line
+    from rnnvision.cli.evaluate import list_skipped, measure, score_line
 
     best = run.path / "checkpoints" / "best.ckpt"
     before = read_json(run.path / "metrics.json").get("train/seconds", 0.0) if cfg.resume is not None else 0.0
@@ -184,7 +184,8 @@ def _finish(
     where = {**plain(cfg.trainer), "devices": 1, "strategy": "auto", "precision": "32-true", "profiler": None}
     tester = make_trainer(where, run, logger=False, enable_checkpointing=False)
     if best.is_file():
-        metrics |= _best_validation(best) | measure(best, tester)
+        measured, _ = measure(best, tester, changes={"num_workers": data.num_workers, "format": data.format})
+        metrics |= _best_validation(best) | measured
         print(
             f"\n{score_line(metrics)}   (best val/accuracy {metrics['val/accuracy']:.4f}; {seconds:.1f} s of training)"
         )
@@ -192,6 +193,7 @@ def _finish(
     else:
         metrics |= {k: float(v) for k, v in tester.test(learner, datamodule=data, verbose=False)[0].items()}
         print(f"\n{score_line(metrics)}   (of the last weights; no best checkpoint was saved)\nresults   {run.shown()}")
+    list_skipped(data.bad_files, run)
     if (profile := run.path / "fit-profile.txt").is_file():
         print(f"profile   {os.path.relpath(profile)}")
     run.write("metrics.json", metrics)

@@ -1,0 +1,183 @@
+"""rnnvision benchmark model=NAME, or ckpt=FILE_OR_RUN_FOLDER: what a network costs, and how fast it is here."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from omegaconf import DictConfig
+
+from rnnvision.cli.app import run_verb
+from rnnvision.cli.config import named_arguments, plain
+from rnnvision.cli.errors import UsageError, arguments_of
+from rnnvision.cli.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Context = Callable[[], AbstractContextManager]  # the precision that a step runs in
+
+
+def main() -> None:
+    run_verb("benchmark", benchmark)
+
+
+def benchmark(cfg: DictConfig, run: RunFolder) -> float:
+    """Count and time one network; writes metrics.json and benchmark.png, returns training samples a second."""
+    import torch
+
+    from rnnvision.cli.device import device_line, make_trainer
+    from rnnvision.insight import peak_memory
+
+    _check(cfg)
+    arguments = _network_arguments(cfg)
+    before = peak_memory(torch.device("cpu"))
+    trainer = make_trainer(plain(cfg.trainer), run, logger=False, enable_checkpointing=False)
+    device = trainer.strategy.root_device
+    dtype, context = _precision(str(trainer.precision), trainer)
+    network = _build(arguments).to(device)
+    print(f"network   {arguments['name']}, {' x '.join(map(str, arguments['input_shape']))}")
+    print(f"device    {device_line(trainer, cfg.trainer.precision)}")
+    metrics = _cost(network, arguments["input_shape"])
+    metrics |= _speed(cfg, network, arguments["input_shape"], metrics["multiply_adds"], dtype, context)
+    memory = peak_memory(device) - (0 if device.type == "cuda" else before)
+    print(f"memory    {memory / 2**20:.0f} MB at the peak{'' if device.type == 'cuda' else ', over the imports'}")
+    metrics |= {"memory/peak": memory, **_growth(cfg, network, context)}
+    run.write("metrics.json", metrics)
+    print(f"results   {run.shown()}{_plot(run.path / 'benchmark.png', metrics)}")
+    return metrics[f"train/samples_per_second/{max(cfg.batch_sizes)}"]
+
+
+def _cost(network: "nn.Module", input_shape: list[int]) -> dict[str, Any]:
+    from rnnvision.insight import multiply_adds
+
+    counts = multiply_adds(network, input_shape)
+    parameters, total = sum(p.numel() for p in network.parameters()), sum(counts.values())
+    print(f"cost      {parameters:,} parameters, {total:,} multiply-adds an image")
+    for layer, count in counts.items():
+        print(f"            {layer:30}{count:>14,}")
+    return {"parameters": parameters, "multiply_adds": total}
+
+
+def _speed(
+    cfg: DictConfig,
+    network: "nn.Module",
+    input_shape: list[int],
+    multiply_adds: int,
+    dtype: "torch.dtype",
+    context: Context,
+) -> dict[str, Any]:
+    import torch
+
+    from rnnvision.insight import latency, matrix_rate, throughput
+    from rnnvision.training import OPTIMIZERS, make_optimizer
+
+    device = next(network.parameters()).device
+    with arguments_of("optimizer"):
+        optimizer = make_optimizer(network, **named_arguments("optimizer", cfg.optimizer, OPTIMIZERS))
+    rate = matrix_rate(device, dtype)
+    metrics: dict[str, Any] = {"matrix_rate": rate}
+    print(f"matrices  {rate / 1e9:.1f} G multiply-adds/s in a product of 2048 x 2048; a share is of that\n")
+    print(f"{'batch':>6}{'training/s':>14}{'share':>8}{'inference/s':>14}{'share':>8}")
+    for size in cfg.batch_sizes:
+        images = torch.rand(size, *input_shape, device=device)
+        row = f"{size:>6}"
+        for stage, products, used in (("train", 3, optimizer), ("inference", 1, None)):
+            speed = throughput(network, images, optimizer=used, rounds=cfg.rounds, context=context).samples_per_second
+            share = products * multiply_adds * speed / rate
+            metrics |= {f"{stage}/samples_per_second/{size}": speed, f"{stage}/share/{size}": share}
+            row += f"{speed:>14,.0f}{share:>8.1%}"
+        print(row, flush=True)
+    one = latency(network, torch.rand(1, *input_shape, device=device), rounds=cfg.latency_rounds, context=context)
+    p50, p99 = one.percentile(0.5), one.percentile(0.99)
+    print(f"\nlatency   p50 {p50 * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms, one image")
+    return metrics | {"latency/p50": p50, "latency/p99": p99}
+
+
+def _growth(cfg: DictConfig, network: "nn.Module", context: Context) -> dict[str, Any]:
+    """Of time with the length of a sequence; nothing for a network that reads none."""
+    from rnnvision.insight import growth
+
+    if not hasattr(network, "recurrence"):
+        return {}
+    recurrence = cast(Any, network.recurrence)
+    width = recurrence.layers[0].input_size
+    times, exponent = growth(recurrence, cfg.lengths, input_size=width, batch_size=cfg.growth_batch, context=context)
+    shown = ", ".join(f"{length}: {seconds * 1e3:.1f} ms" for length, seconds in times.items())
+    print(f"growth    T^{exponent:.2f} ({shown}; forward and backward, batch {cfg.growth_batch})")
+    return {"growth/exponent": exponent, **{f"growth/seconds/{length}": s for length, s in times.items()}}
+
+
+def _check(cfg: DictConfig) -> None:
+    for key in ("growth_batch", "rounds", "latency_rounds", "num_classes"):
+        if not isinstance(cfg[key], int) or cfg[key] < 1:
+            raise UsageError(f"{key}={cfg[key]}: must be a whole number of at least 1")
+    for key in ("batch_sizes", "lengths", "input_shape"):
+        values = plain(cfg[key])
+        if not isinstance(values, list) or not values or any(not isinstance(v, int) or v < 1 for v in values):
+            raise UsageError(f"{key}={values}: must be a list of whole numbers of at least 1; try {key}=[16,128]")
+
+
+def _network_arguments(cfg: DictConfig) -> dict[str, Any]:
+    """The network of the checkpoint, else that of the configuration."""
+    from rnnvision.nn import MODELS
+    from rnnvision.training import CheckpointError, find_checkpoint, read_checkpoint
+
+    if cfg.ckpt is None:
+        arguments = named_arguments("model", cfg.model, MODELS)
+        return {**arguments, "input_shape": plain(cfg.input_shape), "num_classes": cfg.num_classes}
+    try:
+        return read_checkpoint(find_checkpoint(cfg.ckpt))["rnnvision"]["network"]
+    except CheckpointError as error:
+        raise UsageError(f"ckpt={error}") from error
+
+
+def _build(arguments: dict[str, Any]) -> Any:
+    from rnnvision.nn import build
+
+    with arguments_of("model"):
+        return build(**arguments)
+
+
+def _precision(precision: str, trainer: Any) -> "tuple[torch.dtype, Context]":
+    """The number format of the matrix products, and the context that a step runs in."""
+    import torch
+
+    dtypes = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+    if precision in dtypes:
+        return dtypes[precision], trainer.precision_plugin.forward_context
+    if precision == "32-true":
+        return torch.float32, nullcontext
+    raise UsageError(f"trainer.precision={precision}: choose one of 32-true, bf16-mixed, 16-mixed, auto")
+
+
+def _plot(path: Path, metrics: dict[str, Any]) -> str:
+    """Samples a second over batch sizes, and seconds over lengths; returns what to say of it."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return '\npicture   needs matplotlib: pip install "rnnvision[plots]"'
+
+    def series(prefix: str) -> tuple[list[int], list[float]]:
+        found = {int(key.rpartition("/")[2]): value for key, value in metrics.items() if key.startswith(f"{prefix}/")}
+        return list(found), list(found.values())
+
+    figure = Figure(figsize=(10, 4))
+    speeds, growths = figure.subplots(1, 2)
+    for stage in ("train", "inference"):
+        speeds.loglog(*series(f"{stage}/samples_per_second"), "o-", label=stage)
+    speeds.set(xlabel="batch size", ylabel="samples / s")
+    speeds.legend()
+    if "growth/exponent" in metrics:
+        growths.loglog(*series("growth/seconds"), "o-")
+        growths.set(
+            xlabel="tokens T", ylabel="seconds, forward + backward", title=f"T^{metrics['growth/exponent']:.2f}"
+        )
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    return f"\npicture   {path.name}"
+
+
+if __name__ == "__main__":
+    main()

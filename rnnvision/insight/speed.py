@@ -1,0 +1,134 @@
+"""How fast a network is on this machine: medians over rounds, the device waited for, nothing else timed.
+
+Times are seconds, memory bytes, rates multiply-adds a second.
+"""
+
+import math
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+
+Context = Callable[[], AbstractContextManager]  # the precision that a step runs in
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds of each round of a step over `batch_size` samples."""
+
+    batch_size: int
+    rounds: tuple[float, ...]
+
+    @property
+    def samples_per_second(self) -> float:
+        return self.batch_size / statistics.median(self.rounds)
+
+    def percentile(self, share: float) -> float:
+        """The time that this share of the rounds did not exceed."""
+        return sorted(self.rounds)[min(len(self.rounds) - 1, math.ceil(share * len(self.rounds)) - 1)]
+
+
+def time_rounds(step: Callable[[], object], device: torch.device, rounds: int, warmup: int = 2) -> tuple[float, ...]:
+    """Seconds of each of `rounds` calls after `warmup` untimed ones."""
+    times = []
+    for i in range(warmup + rounds):
+        _wait(device)
+        started = time.perf_counter()
+        step()
+        _wait(device)
+        if i >= warmup:
+            times.append(time.perf_counter() - started)
+    return tuple(times)
+
+
+def throughput(
+    network: nn.Module,
+    images: Tensor,
+    *,
+    optimizer: Optimizer | None = None,
+    rounds: int = 10,
+    context: Context = nullcontext,
+) -> Speed:
+    """Training steps with `optimizer` (forward, loss, backward, step), or forward passes without one: (B, C, H, W)."""
+    labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
+
+    def train() -> None:
+        assert optimizer is not None
+        with context():
+            logits = network(images)
+        cross_entropy(logits.float(), labels).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def infer() -> None:
+        with torch.inference_mode(), context():
+            network(images)
+
+    network.train(optimizer is not None)
+    step = infer if optimizer is None else train
+    return Speed(len(images), time_rounds(step, images.device, rounds))
+
+
+def latency(network: nn.Module, image: Tensor, *, rounds: int = 200, context: Context = nullcontext) -> Speed:
+    """Forward passes of one image (1, C, H, W); see `Speed.percentile`."""
+    return throughput(network, image, rounds=rounds, context=context)
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype = torch.float32, size: int = 2048, rounds: int = 5) -> float:
+    """Multiply-adds a second that a large matrix product reaches here: the most that a network can hope for."""
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    return size**3 / statistics.median(time_rounds(lambda: a @ b, device, rounds))
+
+
+def growth(
+    recurrence: nn.Module,
+    lengths: Iterable[int],
+    *,
+    input_size: int,
+    batch_size: int = 16,
+    rounds: int = 3,
+    context: Context = nullcontext,
+) -> tuple[dict[int, float], float]:
+    """Seconds of a forward and backward pass of (B, T, F) tokens for each T, and k of the fit time ~ T ** k."""
+    parameter = next(recurrence.parameters())
+    times = {}
+    for length in lengths:
+        tokens = torch.randn(batch_size, length, input_size, device=parameter.device, dtype=parameter.dtype)
+
+        def step(tokens: Tensor = tokens) -> None:
+            with context():
+                states, _ = recurrence(tokens)
+            states.float().sum().backward()
+            recurrence.zero_grad()
+
+        times[length] = statistics.median(time_rounds(step, parameter.device, rounds, warmup=1))
+    return times, _slope([math.log(t) for t in times], [math.log(s) for s in times.values()])
+
+
+def _slope(x: list[float], y: list[float]) -> float:
+    if len(x) < 2:
+        return math.nan
+    return statistics.linear_regression(x, y).slope
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most memory so far: of the GPU, or of this process where there is none."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
