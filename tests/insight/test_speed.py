@@ -1,0 +1,91 @@
+"""Timing: what is counted, what is not, and the statistics over it."""
+
+import math
+import time
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rnnvision.insight import Speed, growth, latency, matrix_rate, peak_memory, throughput
+from rnnvision.insight.speed import time_rounds
+
+CPU = torch.device("cpu")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Time passes only where a test says so."""
+    made = Clock()
+    monkeypatch.setattr(time, "perf_counter", made)
+    return made
+
+
+class Slow(nn.Module):
+    """Takes T ** power seconds, and gives (B, T, 1) states like a stack of recurrent layers."""
+
+    def __init__(self, clock: Clock, power: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.clock, self.power = clock, power
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, tuple[()]]:
+        self.clock.now += tokens.shape[1] ** self.power
+        return tokens.sum(dim=2, keepdim=True) * self.weight, ()
+
+
+def test_warm_up_is_not_counted(clock: Clock) -> None:
+    durations = iter((9.0, 9.0, 1.0, 2.0, 3.0, 4.0))
+
+    def step() -> None:
+        clock.now += next(durations)
+
+    assert time_rounds(step, CPU, rounds=4, warmup=2) == (1.0, 2.0, 3.0, 4.0)
+
+
+def test_percentiles_and_rate_are_those_of_the_rounds() -> None:
+    speed = Speed(10, tuple(float(i) for i in range(100, 0, -1)))
+    assert (speed.percentile(0.5), speed.percentile(0.99)) == (50.0, 99.0)
+    assert speed.samples_per_second == 10 / 50.5
+    assert Speed(1, (3.0,)).percentile(0.99) == 3.0
+
+
+def test_training_rounds_train_and_inference_rounds_do_not() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    before = network[1].weight.clone()
+    images = torch.rand(5, 1, 2, 2)
+    assert throughput(network, images, rounds=2).batch_size == 5
+    assert torch.equal(network[1].weight, before)
+    assert not network.training
+    throughput(network, images, optimizer=torch.optim.SGD(network.parameters(), lr=0.1), rounds=2)
+    assert not torch.equal(network[1].weight, before)
+    assert network.training
+
+
+def test_latency_is_of_one_image() -> None:
+    speed = latency(nn.Sequential(nn.Flatten(), nn.Linear(4, 3)), torch.rand(1, 1, 2, 2), rounds=7)
+    assert (speed.batch_size, len(speed.rounds)) == (1, 7)
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0])
+def test_the_exponent_of_growth_is_found(power: float, clock: Clock) -> None:
+    times, exponent = growth(Slow(clock, power), (4, 8, 16), input_size=2, batch_size=1)
+    assert times == {4: 4**power, 8: 8**power, 16: 16**power}
+    assert exponent == pytest.approx(power)
+
+
+def test_one_length_has_no_exponent(clock: Clock) -> None:
+    assert math.isnan(growth(Slow(clock), [4], input_size=2)[1])
+
+
+def test_rates_and_memory_are_of_the_right_size() -> None:
+    assert 1e7 < matrix_rate(CPU, size=256) < 1e14
+    assert 2**26 < peak_memory(CPU) < 2**36
