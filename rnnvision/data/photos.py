@@ -138,7 +138,7 @@ def by_class(folder: Path, again: Path, class_folders: Sequence[str], count: int
     files: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(class_folders):
-        pictures = find_pictures(folder / name)[0]
+        pictures = find_pictures(folder / name)[0] if (folder / name).is_dir() else []
         files += pictures
         labels += [label] * len(pictures)
     if len(files) != count:
