@@ -18,7 +18,7 @@ from PIL import Image
 from scipy.io import savemat
 from torchvision import datasets
 
-from rnnvision.data import CATALOG, nist, oxford, photos
+from rnnvision.data import CATALOG, DataError, Splits, nist, oxford, photos
 from tests.data.cases import idx_bytes
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]  # part -> images (N, C, H, W), labels (N,)
@@ -215,3 +215,14 @@ WRITERS: dict[str, Callable[[Path, pytest.MonkeyPatch], Made]] = {
     "oxford_pets": write_oxford_pets,
 }
 NUM_CLASSES = {"emnist": 47, "gtsrb": 43, "flowers102": 102, "oxford_pets": 37}  # of the others 10
+
+
+def read(name: str, root: Path, **options: object) -> Splits:
+    return CATALOG[name].read(CATALOG[name].class_names, str(root), **options)
+
+
+def refusal(name: str, root: Path, **options: object) -> str:
+    with pytest.raises(DataError) as error:
+        read(name, root, **options)
+    assert "\n" not in str(error.value)
+    return str(error.value)

@@ -4,24 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from rnnvision.data import CATALOG, DataError, Splits
-from tests.data.layouts import WRITERS, write_imagenette
+from tests.data.layouts import WRITERS, read, refusal, write_imagenette
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
-
-
-def read(name: str, root: Path, **options: object) -> Splits:
-    return CATALOG[name].read(CATALOG[name].class_names, str(root), **options)
-
-
-def refusal(name: str, root: Path) -> str:
-    with pytest.raises(DataError) as error:
-        read(name, root)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 BY_CLASS = {  # a picture, and what is unpacked with it, below the root; of how many pictures it is one
