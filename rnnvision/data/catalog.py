@@ -4,9 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from rnnvision.data import class_names as names
+from rnnvision.data.arrays import read_cifar, read_semeion, read_stl10, read_svhn, read_usps
 from rnnvision.data.folders import read_image_folder, read_imagenet
 from rnnvision.data.idx import Family, read_family
-from rnnvision.data.readers import read_cifar, read_digits, read_fake
+from rnnvision.data.nist import read_emnist, read_qmnist
+from rnnvision.data.oxford import read_flowers102, read_pets
+from rnnvision.data.photos import read_eurosat, read_gtsrb, read_imagenette
+from rnnvision.data.readers import read_digits, read_fake
 from rnnvision.data.splits import Splits
 
 
@@ -27,9 +32,13 @@ class Dataset:
     class_names: tuple[str, ...] = ()
 
 
-DIGITS = tuple("0123456789")
 COMPUTED = "computed over the training split by scripts/dataset_facts.py"
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "ImageNet's, as torchvision's models use them"
+
+
+def common(name: str) -> str:
+    return f"the figures in common use for {name}'s training split"
+
 
 MNIST = Family(
     "MNIST",
@@ -55,52 +64,53 @@ FASHION_MNIST = Family(
 # MD5 of the archives when it downloads them.
 KMNIST = Family("KMNIST", ("KMNIST/raw", "KMNIST", "kmnist"), None)
 
-CIFAR100_CLASSES = tuple(  # one word each, so that it stays a paragraph
-    """
-    apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
-    castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
-    elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster
-    man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck
-    pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk
-    skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger
-    tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
-    """.split()  # noqa: SIM905
-)
-
 CATALOG: dict[str, Dataset] = {
-    "digits": Dataset(read_digits, (0.3054,), (0.3760,), COMPUTED, DIGITS),
-    "mnist": Dataset(partial(read_family, "mnist", MNIST), (0.1307,), (0.3081,), COMPUTED, DIGITS),
+    "digits": Dataset(read_digits, (0.3054,), (0.3760,), COMPUTED, names.DIGITS),
+    "mnist": Dataset(partial(read_family, "mnist", MNIST), (0.1307,), (0.3081,), COMPUTED, names.DIGITS),
     "fashion_mnist": Dataset(
-        partial(read_family, "fashion_mnist", FASHION_MNIST),
-        (0.2860,),
-        (0.3530,),
-        COMPUTED,
-        ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        partial(read_family, "fashion_mnist", FASHION_MNIST), (0.2860,), (0.3530,), COMPUTED, names.FASHION_MNIST
     ),
-    "kmnist": Dataset(
-        partial(read_family, "kmnist", KMNIST),
-        (0.1918,),
-        (0.3483,),
-        "the figures in common use for KMNIST's training split",
-        ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+    "kmnist": Dataset(partial(read_family, "kmnist", KMNIST), (0.1918,), (0.3483,), common("KMNIST"), names.KMNIST),
+    "emnist": Dataset(read_emnist, (0.1751,), (0.3332,), f"{common('EMNIST')}, for all of its options"),
+    "qmnist": Dataset(read_qmnist, (0.1307,), (0.3081,), "MNIST's, whose training split it rebuilds", names.DIGITS),
+    "usps": Dataset(read_usps, (0.2469,), (0.2989,), common("USPS"), names.DIGITS),
+    "semeion": Dataset(
+        read_semeion, (0.5,), (0.5,), "a choice: black becomes -1 and white 1; there is nothing between", names.DIGITS
     ),
     "cifar10": Dataset(
         partial(read_cifar, "cifar10", "CIFAR10"),
         (0.4914, 0.4822, 0.4465),
         (0.2470, 0.2435, 0.2616),
-        "the figures in common use for CIFAR-10's training split",
-        ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        common("CIFAR-10"),
+        names.CIFAR10,
     ),
     "cifar100": Dataset(
         partial(read_cifar, "cifar100", "CIFAR100"),
         (0.5071, 0.4865, 0.4409),
         (0.2673, 0.2564, 0.2762),
-        "the figures in common use for CIFAR-100's training split",
-        CIFAR100_CLASSES,
+        common("CIFAR-100"),
+        names.CIFAR100,
     ),
-    "image_folder": Dataset(
-        read_image_folder, IMAGENET_MEAN, IMAGENET_STD, "ImageNet's, as torchvision's models use them"
+    "svhn": Dataset(
+        read_svhn,
+        (0.4377, 0.4438, 0.4728),
+        (0.1980, 0.2010, 0.1970),
+        f"{common('SVHN')}, without its extra part",
+        names.DIGITS,
     ),
-    "imagenet": Dataset(read_imagenet, IMAGENET_MEAN, IMAGENET_STD, "as torchvision's models use them"),
+    "stl10": Dataset(read_stl10, (0.4467, 0.4398, 0.4066), (0.2603, 0.2566, 0.2713), common("STL-10"), names.STL10),
+    "gtsrb": Dataset(read_gtsrb, (0.3403, 0.3121, 0.3214), (0.2724, 0.2608, 0.2669), common("GTSRB"), names.GTSRB),
+    "eurosat": Dataset(
+        read_eurosat,
+        (0.344, 0.380, 0.408),
+        (0.204, 0.137, 0.115),
+        "the figures in common use for EuroSAT, all of its pictures, as far as they agree",
+        names.EUROSAT,
+    ),
+    "imagenette": Dataset(read_imagenette, *IMAGENET, names.IMAGENETTE),
+    "flowers102": Dataset(read_flowers102, *IMAGENET, names.FLOWERS102),
+    "oxford_pets": Dataset(read_pets, *IMAGENET, names.OXFORD_PETS),
+    "imagenet": Dataset(read_imagenet, *IMAGENET),
+    "image_folder": Dataset(read_image_folder, *IMAGENET),
     "fake": Dataset(read_fake, (0.5,), (0.33,), COMPUTED),
 }

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnnvision.checks import at_least
 from rnnvision.data.images import SUFFIXES, open_image
 from rnnvision.data.splits import DataError, Samples, Split
 
@@ -59,6 +60,13 @@ class FileSplit(Samples):
 
         size = self.image_size
         return F.center_crop(F.resize(image, [round(size / self.crop_ratio)], antialias=True), [size, size])
+
+
+def check_view(image_size: object, crop_ratio: float) -> None:
+    """Check the two options that say what the network sees of a picture."""
+    at_least("image_size", image_size, 1)
+    if not 0.0 < crop_ratio <= 1.0:
+        raise ValueError(f"crop_ratio={crop_ratio}: must be a number above 0 and at most 1")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from rnnvision.checks import at_least, fraction
-from rnnvision.data.files import FileSplit, encode, find_pictures
+from rnnvision.checks import fraction
+from rnnvision.data.files import FileSplit, check_view, encode, find_pictures
 from rnnvision.data.images import MODES, SUFFIXES
 from rnnvision.data.locate import search_roots
 from rnnvision.data.splits import DataError, Splits
@@ -34,10 +34,8 @@ def read_image_folder(
         ValueError: for an option out of range.
         DataError: for a folder without classes, an empty class, or a class that train lacks; it names the folder.
     """
-    at_least("image_size", image_size, 1)
+    check_view(image_size, crop_ratio)
     fraction("test_fraction", test_fraction)
-    if not 0.0 < crop_ratio <= 1.0:
-        raise ValueError(f"crop_ratio={crop_ratio}: must be a number above 0 and at most 1")
     if channels not in MODES:
         raise ValueError(f"channels={channels}: choose one of {', '.join(map(str, MODES))}")
     if root is None:

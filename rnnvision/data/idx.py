@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,7 +25,10 @@ FILES = (
     "t10k-labels-idx1-ubyte",
 )
 COUNTS = {"train": 60_000, "t10k": 10_000}
-UBYTE = 0x08
+KINDS: dict[str, tuple[int, np.dtype]] = {
+    "unsigned bytes": (0x08, np.dtype(">u1")),
+    "32-bit integers": (0x0C, np.dtype(">i4")),
+}
 
 
 class Family(NamedTuple):
@@ -54,10 +58,11 @@ def read_family(name: str, family: Family, class_names: tuple[str, ...], root: s
 
 
 def _is_complete(folder: Path) -> bool:
-    return all(_path(folder, file).is_file() for file in FILES)
+    return all(packed_or_not(folder, file).is_file() for file in FILES)
 
 
-def _path(folder: Path, file: str) -> Path:
+def packed_or_not(folder: Path, file: str) -> Path:
+    """The path of an IDX file: packed where it lies so."""
     packed = folder / f"{file}.gz"
     return packed if packed.is_file() else folder / file
 
@@ -71,34 +76,48 @@ def _download(torchvision_class: str, root: Path) -> None:
 def _read_split(folder: Path, part: str, digests: tuple[str, ...] | None, num_classes: int) -> Split:
     image_file, label_file = (file for file in FILES if file.startswith(part))
     published = dict(zip(FILES, digests, strict=True)) if digests else {}
-    images = read_idx(_path(folder, image_file), published.get(image_file))
-    labels = read_idx(_path(folder, label_file), published.get(label_file))
-    for file, values, shape in ((image_file, images, (COUNTS[part], 28, 28)), (label_file, labels, (COUNTS[part],))):
+    paths = packed_or_not(folder, image_file), packed_or_not(folder, label_file)
+    images = read_idx(paths[0], published.get(image_file))
+    labels = read_idx(paths[1], published.get(label_file))
+    return checked_split(paths, images, labels, COUNTS[part], num_classes)
+
+
+def checked_split(paths: tuple[Path, Path], images: Tensor, labels: Tensor, count: int, num_classes: int) -> Split:
+    """Grey images of 28 x 28 pixels and their labels, as they were read from these two paths.
+
+    Raises:
+        DataError: that names the path, if they are not `count`, or a label is none of 0 ... num_classes - 1.
+    """
+    for path, values, shape in ((paths[0], images, (count, 28, 28)), (paths[1], labels, (count,))):
         if values.shape != shape:
-            raise DataError(f"{_path(folder, file)} is damaged: it holds {tuple(values.shape)}, not {shape}")
-    if int(labels.max()) >= num_classes:
-        raise DataError(f"{_path(folder, label_file)} is damaged: label {int(labels.max())} of {num_classes} classes")
+            raise DataError(f"{path} is damaged: it holds {tuple(values.shape)}, not {shape}")
+    for label in (int(labels.min()), int(labels.max())):
+        if not 0 <= label < num_classes:
+            raise DataError(f"{paths[1]} is damaged: label {label} of {num_classes} classes")
     return Split(images.unsqueeze(1), labels.long())
 
 
-def read_idx(path: Path, digest: str | None = None) -> Tensor:
-    """One IDX file of unsigned bytes, packed with gzip or not; format: http://yann.lecun.com/exdb/mnist.
+def read_idx(path: Path, digest: str | None = None, kind: str = "unsigned bytes") -> Tensor:
+    """One IDX file, packed with gzip or not; format: http://yann.lecun.com/exdb/mnist. `kind` is one of `KINDS`.
 
     Raises:
-        DataError: that names the file, if it is cut short, is no IDX file, or its unpacked bytes have another digest.
+        DataError: that names the file, if it is cut short, is no such IDX file, or its unpacked bytes have another
+            digest.
     """
+    code, layout = KINDS[kind]
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is damaged: {error}; delete it to have it downloaded again") from error
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != UBYTE:
-        raise DataError(f"{path} is damaged: it is no IDX file of unsigned bytes")
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != code:
+        raise DataError(f"{path} is damaged: it is no IDX file of {kind}")
     start = 4 + 4 * content[3]
     shape = [int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4)]
-    if len(content) - start != torch.Size(shape).numel():
+    if len(content) - start != torch.Size(shape).numel() * layout.itemsize:
         raise DataError(f"{path} is damaged: {len(content) - start} bytes for values of shape {tuple(shape)}")
     if len(content) == start:
         raise DataError(f"{path} is damaged: it holds nothing")
     if digest is not None and hashlib.sha256(content).hexdigest() != digest:
         raise DataError(f"{path} is damaged: its content is not the published one (SHA-256 after unpacking)")
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=start).reshape(shape)
+    values = np.frombuffer(content, layout, offset=start)
+    return torch.from_numpy(values.astype(layout.newbyteorder("="))).reshape(shape)

@@ -33,6 +33,39 @@ def find_folder(
     return next((found for found in candidates if is_complete(found[1])), None)
 
 
+def obtain(
+    name: str,
+    root: str | None,
+    folders: tuple[str, ...],
+    is_complete: Callable[[Path], bool],
+    archives: tuple[str, ...],
+    fetch: Callable[[Path], object],
+) -> tuple[Path, Path]:
+    """The search root that holds a data set, and its folder there; what no root holds is downloaded.
+
+    Args:
+        name: of the data set.
+        root: the search root that was asked for, if one was.
+        folders: where it may lie below a search root.
+        is_complete: whether such a folder holds it.
+        archives: what is downloaded, as paths below a search root and of one folder; one that lies there is used.
+        fetch: downloads and unpacks into a search root.
+
+    Raises:
+        DataError: if it cannot be had; it says where to put which files.
+    """
+    found = find_folder(root, folders, is_complete)
+    if found is None:
+        begun = find_folder(root, archives, Path.is_file)
+        here = str(begun[0]) if begun else root
+        place = Path(archives[0]).parent.as_posix()
+        download(name, here, "" if place == "." else place, tuple(Path(file).name for file in archives), fetch)
+        found = find_folder(here, folders, is_complete)
+    if found is None:
+        raise DataError(f"{name}: the download left no complete {folders[0] or archives[0]}")
+    return found
+
+
 def download(name: str, root: str | None, folder: str, files: tuple[str, ...], fetch: Callable[[Path], object]) -> None:
     """Let `fetch(root)` bring the data set into the first search root; one process at a time.
 

@@ -1,7 +1,9 @@
 """No test of the data touches the network, the data of this machine, or the folder that it is started from."""
 
 import socket
+import urllib.request
 from typing import NoReturn
+from urllib.error import URLError
 
 import pytest
 
@@ -19,3 +21,11 @@ def away_from_this_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch
     monkeypatch.setattr(locate, "SYSTEM_ROOT", tmp_path_factory.mktemp("system"))
     monkeypatch.delenv(locate.ENVIRONMENT_VARIABLE, raising=False)
     monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> NoReturn:
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)

@@ -14,7 +14,8 @@ from sklearn.datasets import load_digits
 from torchvision import datasets
 
 from rnnvision.data import CATALOG, DataError, Splits
-from rnnvision.data.readers import read_cifar, read_digits, read_fake
+from rnnvision.data.arrays import read_cifar
+from rnnvision.data.readers import read_digits, read_fake
 from tests.data.cases import flip, tree
 
 CLASSES = tuple("0123456789")

@@ -1,0 +1,171 @@
+"""Pictures of one size in a few files, read into memory: CIFAR, STL-10, SVHN, USPS, Semeion.
+
+torchvision downloads, unpacks and reads them; each file is checked against the MD5 that torchvision holds of it.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnnvision.checks import flags
+from rnnvision.data.locate import obtain
+from rnnvision.data.splits import DataError, Split, Splits
+
+
+def read_cifar(name: str, torchvision_class: str, class_names: tuple[str, ...], root: str | None) -> Splits:
+    """CIFAR-10 or CIFAR-100 (Krizhevsky, 2009).
+
+    Raises:
+        DataError: if it cannot be had, or a file is damaged; it names the file.
+    """
+    from torchvision import datasets
+
+    dataset = getattr(datasets, torchvision_class)
+    base, folder = obtain(
+        name,
+        root,
+        (dataset.base_folder,),
+        Path.is_dir,
+        (dataset.filename,),
+        lambda target: dataset(target, download=True),
+    )
+    names = (dataset.meta["filename"], dataset.meta["md5"])
+    _verify(folder, (*dataset.train_list, *dataset.test_list, names))
+
+    def read(train: bool) -> Split:
+        found = dataset(base, train=train)
+        return _split(found.data.transpose(0, 3, 1, 2), found.targets)
+
+    return Splits(read(True), read(False), class_names, origin=str(folder), root=str(base))
+
+
+def read_stl10(class_names: tuple[str, ...], root: str | None) -> Splits:
+    """The labelled parts of STL-10 (Coates, Ng and Lee, 2011): 5,000 for training, 8,000 for test; no folds.
+
+    The file of the 100,000 unlabelled pictures is not read, and need not be there.
+
+    Raises:
+        DataError: if it cannot be had, or a file is damaged; it names the file.
+    """
+    from torchvision.datasets import STL10
+
+    base, folder = obtain(
+        "stl10",
+        root,
+        (STL10.base_folder,),
+        Path.is_dir,
+        (STL10.filename,),
+        lambda target: STL10(target, "test", download=True),
+    )
+    parts = STL10.train_list[:2], STL10.test_list
+    _verify(folder, [file for part in parts for file in part])
+
+    def read(images: str, labels: str) -> Split:
+        pixels = np.fromfile(folder / images, np.uint8).reshape(-1, 3, 96, 96)
+        return _split(pixels.transpose(0, 1, 3, 2), np.fromfile(folder / labels, np.uint8).astype(int) - 1)
+
+    train, test = (read(images[0], labels[0]) for images, labels in parts)
+    return Splits(train, test, class_names, origin=str(folder), root=str(base))
+
+
+def read_svhn(class_names: tuple[str, ...], root: str | None, *, extra: bool = False) -> Splits:
+    """Street View House Numbers (Netzer et al., 2011), the format of cropped digits; the class is the digit.
+
+    `extra` adds the 531,131 easier pictures to the 73,257 of the training split: 1.9 GB in memory.
+
+    Raises:
+        DataError: if it cannot be had, or a file is damaged; it names the file.
+    """
+    from torchvision.datasets import SVHN
+
+    flags(extra=extra)
+    wanted = ("train", "test", "extra") if extra else ("train", "test")
+    base, folder = _obtain_files("svhn", root, [SVHN.split_list[part] for part in wanted])
+
+    def read(part: str) -> Split:
+        try:
+            found = SVHN(folder, part)
+        except RuntimeError as error:
+            raise _damaged(folder / SVHN.split_list[part][1]) from error
+        return _split(found.data, found.labels)
+
+    splits = {part: read(part) for part in wanted}
+    train = splits["train"]
+    if extra:
+        more = splits.pop("extra")
+        train = Split(torch.cat([train.images, more.images]), torch.cat([train.labels, more.labels]))
+    return Splits(train, splits["test"], class_names, origin=str(folder), root=str(base))
+
+
+def read_usps(class_names: tuple[str, ...], root: str | None) -> Splits:
+    """USPS (Hull, 1994): scanned digits of envelopes, 7,291 for training and 2,007 for test, in LIBSVM's format.
+
+    Raises:
+        DataError: if it cannot be had, or a file is damaged; it names the file.
+    """
+    from torchvision.datasets import USPS
+    from torchvision.datasets.utils import check_integrity
+
+    files = [USPS.split_list[part] for part in ("train", "test")]
+    base, folder = _obtain_files("usps", root, files)
+    for _, file, md5 in files:
+        if not check_integrity(str(folder / file), md5):
+            raise _damaged(folder / file)
+
+    def read(train: bool) -> Split:
+        found = USPS(folder, train=train)
+        return _split(found.data[:, None], found.targets)
+
+    return Splits(read(True), read(False), class_names, origin=str(folder), root=str(base))
+
+
+def read_semeion(class_names: tuple[str, ...], root: str | None) -> Splits:
+    """Semeion (Buscema, 1998): 1,593 handwritten digits in black and white, white on black here.
+
+    They have no official test split: ours is a fixed fifth, the same proportion of each class.
+
+    Raises:
+        DataError: if it cannot be had, or the file is damaged; it names the file.
+    """
+    from torchvision.datasets import SEMEION
+
+    base, folder = _obtain_files("semeion", root, [(SEMEION.url, SEMEION.filename, SEMEION.md5_checksum)])
+    try:
+        found = SEMEION(folder, download=False)
+    except RuntimeError as error:
+        raise _damaged(folder / SEMEION.filename) from error
+    everything = _split(found.data[:, None], found.labels)
+    return Splits(*everything.fixed_fifth(), class_names, origin=str(folder), root=str(base))
+
+
+def _split(images: np.ndarray, labels: Any) -> Split:
+    return Split(torch.from_numpy(np.ascontiguousarray(images)), torch.as_tensor(labels).long())
+
+
+def _obtain_files(name: str, root: str | None, files: Iterable[Sequence[str]]) -> tuple[Path, Path]:
+    """Files given as (url, name, MD5): in a search root itself, as torchvision has it, or in a folder of their name."""
+    from torchvision.datasets.utils import download_url
+
+    def fetch(target: Path) -> None:
+        for url, file, md5 in files:
+            download_url(url, target, file, md5)
+
+    names = tuple(file for _, file, _ in files)
+    folders = ("", name, name.upper())
+    return obtain(name, root, folders, lambda folder: all((folder / n).is_file() for n in names), names, fetch)
+
+
+def _verify(folder: Path, files: Iterable[Sequence[str]]) -> None:
+    """Check files of an archive against their MD5, given as (name, MD5)."""
+    from torchvision.datasets.utils import check_integrity
+
+    for file, md5 in files:
+        if not check_integrity(str(folder / file), md5):
+            raise DataError(f"{folder / file} is missing or damaged; delete {folder} to have it downloaded again")
+
+
+def _damaged(path: Path) -> DataError:
+    return DataError(f"{path} is damaged; delete it to have it downloaded again")
