@@ -6,7 +6,6 @@ The keyword-only arguments of a reader are the options of its data set (`data.im
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from rnnvision.checks import at_least
 from rnnvision.checks import image_shape as image_shape_check

@@ -69,7 +69,7 @@ def prepare(splits: Splits, serving: Serving, on_bad_file: str, num_workers: int
         bad += [file.reason for file in found]
     if bad and on_bad_file != "skip":
         raise refusal(bad)
-    return replace(splits, **parts), bad
+    return replace(splits, train=parts["train"], val=parts.get("val"), test=parts["test"]), bad
 
 
 def refusal(bad: list[str]) -> DataError:

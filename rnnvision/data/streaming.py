@@ -100,7 +100,7 @@ class StreamingLoader(Loader):
         self._pictures = Pictures(samples, augmentation, self.sampler.seed or 0, reading)
         self._loader = DataLoader(
             self._pictures,
-            batch_sampler=_EpochBatches(self),  # type: ignore[arg-type]  # any iterable of lists will do
+            batch_sampler=_EpochBatches(self),
             collate_fn=collate,
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
@@ -114,7 +114,9 @@ class StreamingLoader(Loader):
         for batch, (images, index, wrong) in enumerate(self._read()):
             if wrong:
                 self._stop(wrong[0])
-            images, labels, index = (t.to(self._device, non_blocking=True) for t in (images, self._labels[index], index))
+            images, labels, index = (
+                t.to(self._device, non_blocking=True) for t in (images, self._labels[index], index)
+            )
             yield self.transform(images, labels, index, batch)
 
     def _read(self) -> Iterator[tuple[Tensor, Tensor, list[str]]]:
