@@ -1,6 +1,5 @@
 """The one place that opens a picture somebody else made."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +28,12 @@ def open_image(path: Path, channels: int = 3, convert: bool = False) -> Tensor:
     if not path.is_file():  # a pipe would wait for ever
         raise DataError(f"{path}: there is no such file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
-            with Image.open(path) as image:
-                _check(path, image, convert)
-                if image.format == "JPEG" and image.mode in MODES.values():
-                    return _decode_jpeg(path, MODES[channels])
-                pixels = np.asarray(_to_mode(ImageOps.exif_transpose(image), MODES[channels]))
+        # No filter of warnings here: to change them is to change those of the other threads that read.
+        with Image.open(path) as image:
+            _check(path, image, convert)
+            if image.format == "JPEG" and image.mode in MODES.values():
+                return _decode_jpeg(path, MODES[channels])
+            pixels = np.asarray(_to_mode(ImageOps.exif_transpose(image), MODES[channels]))
     except DataError:
         raise
     except Exception as error:  # of damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
@@ -58,10 +56,12 @@ def _check(path: Path, image: Image.Image, convert: bool) -> None:
 
 
 def _decode_jpeg(path: Path, mode: str) -> Tensor:
-    from torchvision.io import ImageReadMode, decode_jpeg, read_file
+    from torchvision.io import ImageReadMode
 
     wanted = ImageReadMode.GRAY if mode == "L" else ImageReadMode.RGB
-    return decode_jpeg(read_file(str(path)), mode=wanted, apply_exif_orientation=True)
+    content = torch.from_numpy(np.fromfile(path, dtype=np.uint8))
+    # What torchvision.io.decode_jpeg calls, which from 0.29 on warns of its end at every call.
+    return torch.ops.image.decode_jpeg(content, wanted.value, True)
 
 
 def _to_mode(image: Image.Image, mode: str) -> Image.Image:

@@ -1,5 +1,6 @@
 """conf/: every option of every group composes and binds to what it configures."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli import app, config
 from rnnvision.cli.config import ALLOWED_TARGETS, check_arguments, config_dir, named_arguments
-from rnnvision.data import CATALOG, ImageData
+from rnnvision.data import CATALOG, Augmentation, ImageData
 from rnnvision.nn import MODELS, RECURRENCES
 from rnnvision.training import OPTIMIZERS, SCHEDULES
 from rnnvision.training.optim import plateau
@@ -48,6 +49,8 @@ def bind(cfg: DictConfig) -> None:
     for group, table in TABLES.items():
         named_arguments(group, cfg[group], table)
     check_arguments("trainer", config.plain(cfg.trainer), L.Trainer)
+    check_arguments("augmentation", config.plain(cfg.augmentation), Augmentation)
+    Augmentation(**config.plain(cfg.augmentation))
     for group in ("callbacks", "logger"):
         for entry in (cfg[group] or {}).values():
             assert entry._target_ in ALLOWED_TARGETS
@@ -68,8 +71,10 @@ def test_every_option_opens_with_a_line_that_says_what_it_is(group: str) -> None
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_opens_with_its_command_its_time_and_its_score(name: str) -> None:
     _, command, result = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()[:3]
-    assert command == f"# python train.py experiment={name}"
-    assert " s on " in result or " min on " in result
+    words = command.removeprefix("# python train.py ").split()
+    assert words[0] == f"experiment={name}"
+    bind(composed(*words))
+    assert " s on " in result or " min on " in result or "not measured" in result
     assert "test accuracy 0." in result
 
 
@@ -80,8 +85,17 @@ def test_there_is_an_option_for_every_entry_of_the_tables() -> None:
     assert {composed(f"model={m}").model.get("recurrence") for m in options("model")} >= set(RECURRENCES)
 
 
+def test_no_augmentation_lists_every_key_at_its_default() -> None:
+    assert config.plain(composed("augmentation=none").augmentation) == asdict(Augmentation())
+
+
+@pytest.mark.parametrize("option", [o for o in options("augmentation") if o != "none"])
+def test_an_augmentation_differs_from_none(option: str) -> None:
+    assert Augmentation(**config.plain(composed(f"augmentation={option}").augmentation)) != Augmentation()
+
+
 def test_every_group_of_the_design_is_there() -> None:
-    assert {"model", "data", "optimizer", "scheduler", "trainer", "device"} <= set(GROUPS)
+    assert {"model", "data", "augmentation", "optimizer", "scheduler", "trainer", "device"} <= set(GROUPS)
     assert {"callbacks", "logger", "experiment", "sweep", "debug"} <= set(GROUPS)
 
 

@@ -3,8 +3,10 @@
 import io
 import os
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,43 @@ def test_an_rgb_picture_comes_channels_first(tmp_path: Path, kind: str) -> None:
     assert np.abs(open_image(path, channels=1).numpy()[0] - grey).max() <= 1
 
 
+def smooth(width: int = 40, height: int = 30) -> Image.Image:
+    """A picture that JPEG changes little: red from left to right, green from top to bottom."""
+    y, x = np.mgrid[:height, :width]
+    return Image.fromarray(np.stack([x * 255 // width, y * 255 // height, 0 * x], axis=2).astype(np.uint8))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_is_decoded_as_pillow_does(tmp_path: Path, mode: str, channels: int) -> None:
+    path = tmp_path / "picture.jpg"
+    smooth().convert(mode).save(path, quality=95)
+    with Image.open(path) as image:
+        expected = np.atleast_3d(np.asarray(image.convert("L" if channels == 1 else "RGB"))).transpose(2, 0, 1)
+    image = open_image(path, channels)
+    assert (image.dtype, image.shape) == (torch.uint8, (channels, 30, 40))
+    assert np.abs(image.numpy().astype(int) - expected).max() <= 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_jpeg_is_turned_upright(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    smooth().save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    expected = TURNS[orientation](np.asarray(smooth())).transpose(2, 0, 1)
+    image = open_image(tmp_path / "turned.jpg").numpy().astype(int)
+    assert image.shape == expected.shape
+    assert np.abs(image - expected).max() <= 12
+
+
+def test_reading_in_threads_leaves_the_filters_of_warnings_alone(tmp_path: Path) -> None:
+    smooth(300, 200).save(tmp_path / "picture.jpg")
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(open_image, [tmp_path / "picture.jpg"] * 100))
+    assert warnings.filters == before
+
+
 def test_a_grey_picture_comes_in_one_or_three_equal_channels(tmp_path: Path) -> None:
     grey = PIXELS[..., 0]
     Image.fromarray(grey).save(tmp_path / "grey.png")
@@ -61,10 +100,13 @@ def test_a_grey_picture_comes_in_one_or_three_equal_channels(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("suffix", "order"), [("png", "<u2"), ("tif", "<u2"), ("tif", ">u2")])
-def test_16_bits_keep_their_upper_byte(tmp_path: Path, suffix: str, order: str, channels: int) -> None:
+def test_16_bits_keep_their_upper_byte_where_they_may_be_converted(
+    tmp_path: Path, suffix: str, order: str, channels: int
+) -> None:
     path = tmp_path / f"deep.{suffix}"
     Image.frombytes("I;16" if order == "<u2" else "I;16B", (9, 6), GREYS.astype(order).tobytes()).save(path)
-    assert np.array_equal(open_image(path, channels).numpy(), np.stack([GREYS // 256] * channels))
+    assert "16 bits; save it as 8-bit grey or RGB" in refusal(path, channels)
+    assert np.array_equal(open_image(path, channels, convert=True).numpy(), np.stack([GREYS // 256] * channels))
 
 
 TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF 2.3, tag 0x0112: from the stored to the upright picture
@@ -116,13 +158,14 @@ def test_a_transparent_16_bit_grey_shows_white(tmp_path: Path) -> None:
     assert b"tRNS" in content
     transparent = Image.frombytes("I;16", (2, 1), struct.pack("<2H", 0, 0x8000))
     transparent.save(tmp_path / "deep.png", transparency=0)
-    assert open_image(tmp_path / "deep.png", 1).flatten().tolist() == [255, 128]
+    assert open_image(tmp_path / "deep.png", 1, convert=True).flatten().tolist() == [255, 128]
 
 
-def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+def test_cmyk_becomes_rgb_where_it_may_be_converted(tmp_path: Path) -> None:
     Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "print.jpg", quality=95)
+    assert "CMYK; save it as 8-bit grey or RGB" in refusal(tmp_path / "print.jpg")
     red = torch.tensor([255, 0, 0]).reshape(3, 1, 1)
-    assert (open_image(tmp_path / "print.jpg").int() - red).abs().max() <= 6
+    assert (open_image(tmp_path / "print.jpg", convert=True).int() - red).abs().max() <= 6
 
 
 def test_one_bit_becomes_black_and_white(tmp_path: Path) -> None:

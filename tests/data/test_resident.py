@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from rnnvision.data import Split
-from rnnvision.data.resident import EpochOrder, ResidentLoader
+from rnnvision.data.augment import BatchTransform
+from rnnvision.data.loader import EpochOrder
+from rnnvision.data.resident import ResidentLoader
 
 MEAN, STD = (0.2, 0.5, 0.7), (0.1, 0.3, 0.5)
 SIZES = [1, 2, 3, 5, 7, 8, 9, 16, 17]
@@ -20,7 +22,7 @@ def make_split(size: int) -> Split:
 
 
 def loader(size: int = 17, batch_size: int = 4, **options: Any) -> ResidentLoader:
-    return ResidentLoader(make_split(size), batch_size, MEAN, STD, **options)
+    return ResidentLoader(make_split(size), batch_size, BatchTransform(MEAN, STD), **options)
 
 
 def labels(loader: ResidentLoader, epoch: int = 0) -> list[list[int]]:

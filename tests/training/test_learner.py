@@ -13,7 +13,9 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, top_k_accuracy_s
 from torch import Tensor, nn
 
 from rnnvision.data import ImageData, Split
-from rnnvision.data.resident import EpochOrder, ResidentLoader
+from rnnvision.data.augment import BatchTransform
+from rnnvision.data.loader import EpochOrder
+from rnnvision.data.resident import ResidentLoader
 from rnnvision.training import Learner, TrainingError, read_checkpoint
 from tests.training.cases import (
     OPTIMIZERS,
@@ -38,7 +40,8 @@ pytestmark = [
 def answers(network: nn.Module, split: Split, data: ImageData) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (N, classes) and labels (N,) of a split, in float64, read in one batch."""
     norm = data.normalisation
-    images, labels = next(iter(ResidentLoader(split, len(split), tuple(norm["mean"]), tuple(norm["std"]))))
+    transform = BatchTransform(tuple(norm["mean"]), tuple(norm["std"]))
+    images, labels = next(iter(ResidentLoader(split, len(split), transform)))
     probabilities = network.eval().double()(images.double()).softmax(dim=-1)
     network.float()
     return probabilities.numpy(), labels.numpy()
