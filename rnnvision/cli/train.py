@@ -67,6 +67,7 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
                 f"network   {_describe(learner)}\n"
                 f"data      {data.summary()}\n"
                 f"device    {device_line(trainer, cfg.trainer.precision)}\n"
+                f"{_kernel_lines(learner, trainer, data.batch_size)}"
                 f"folder    {run.shown()}",
                 flush=True,
             )
@@ -217,6 +218,24 @@ def _describe(learner: "Learner") -> str:
     shown = ("recurrence", "num_layers", "hidden_size", "bidirectional", "scan", "readout")
     facts = ", ".join(f"{key} {network[key]}" for key in shown if key in network)
     return f"{network['name']} ({facts}), {shape} -> {network['num_classes']}, {parameters:,} parameters"
+
+
+def _kernel_lines(learner: "Learner", trainer: "L.Trainer", batch_size: int) -> str:
+    """On a GPU: which of cuDNN's kernels the recurrences get, and what would make it a faster one."""
+    from rnnvision.insight import cudnn_kernel
+    from rnnvision.nn.gated import FusedLayer
+
+    if trainer.strategy.root_device.type != "cuda":
+        return ""
+    layers = (module for module in learner.modules() if isinstance(module, FusedLayer))
+    found = dict.fromkeys(
+        (kernel, tuple(missing))
+        for kernel, missing in (cudnn_kernel(layer, batch_size, str(trainer.precision)) for layer in layers)
+    )
+    return "".join(
+        f"kernel    cuDNN's {kernel}{'; for the persistent one: ' + ', '.join(missing) if missing else ''}\n"
+        for kernel, missing in found
+    )
 
 
 def _resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:

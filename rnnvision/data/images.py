@@ -37,7 +37,7 @@ def open_image(path: Path, channels: int = 3, convert: bool = False) -> Tensor:
     except DataError:
         raise
     except Exception as error:  # of damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()).rpartition(".cpp:")[2]  # torchvision begins with a line of its source
         raise DataError(f"{path}: cannot be read as a picture ({reason})") from error
     return torch.from_numpy(pixels.copy()).reshape(*pixels.shape[:2], channels).permute(2, 0, 1).contiguous()
 
