@@ -7,19 +7,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from rnnvision.cli.app import RunFailedError, run_verb
 from rnnvision.cli.config import check_arguments, instantiate_all, named_arguments, plain
 from rnnvision.cli.errors import UsageError, arguments_of
+from rnnvision.cli.resume import kept_if_refused, resumed
 from rnnvision.cli.run_folder import RunFolder, is_first_process, read_json, versions
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 GROUPS = ("model", "data", "augmentation", "optimizer", "scheduler", "trainer", "callbacks", "logger")
 KEYS = (*GROUPS, "seed", "label_smoothing", "resume", "log_dir", "name")
-MAY_CHANGE_ON_RESUME = ("trainer.", "callbacks.", "logger.", "data.root")
 
 
 def main() -> None:
@@ -42,7 +40,7 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
     if cfg.resume is not None:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise UsageError("resume: continues one run; leave out -m")
-        cfg = _resumed(cfg, run)
+        cfg = resumed(cfg, run)
     if HydraConfig.get().mode == RunMode.MULTIRUN and str(cfg.trainer.strategy).startswith("ddp"):
         return _as_plain_run(run)
 
@@ -71,7 +69,7 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
                 f"folder    {run.shown()}",
                 flush=True,
             )
-        with _kept_if_refused(cfg, run):
+        with kept_if_refused(cfg, run):
             seconds = _fit(trainer, learner, data, run, resume=cfg.resume is not None)
     except (DataError, TrainingError) as error:
         raise RunFailedError(str(error)) from error
@@ -236,41 +234,6 @@ def _kernel_lines(learner: "Learner", trainer: "L.Trainer", batch_size: int) -> 
         f"kernel    cuDNN's {kernel}{'; for the persistent one: ' + ', '.join(missing) if missing else ''}\n"
         for kernel, missing in found
     )
-
-
-def _resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
-    """The configuration the run began with, and what this command line may change of it.
-
-    Raises:
-        UsageError: for a change that would make it another run.
-    """
-    saved = OmegaConf.load(run.path / ".hydra" / "config.yaml")
-    assert isinstance(saved, DictConfig)
-    for override in HydraConfig.get().overrides.task:
-        key = override.lstrip("+~").partition("=")[0]
-        if key == "resume":
-            continue
-        if not key.startswith(MAY_CHANGE_ON_RESUME):
-            allowed = ", ".join(f"{k}*" if k.endswith(".") else k for k in MAY_CHANGE_ON_RESUME)
-            raise UsageError(f"{key}: cannot change on resume, it would be another run; what can: {allowed}")
-        OmegaConf.update(saved, key, OmegaConf.select(cfg, key), force_add=True)
-    return OmegaConf.merge(saved, {"resume": cfg.resume})  # type: ignore[return-value]
-
-
-@contextmanager
-def _kept_if_refused(cfg: DictConfig, run: RunFolder) -> Iterator[None]:
-    """Write down what a resumed run changes of its configuration, unless Lightning refuses to go on with it."""
-    path = run.path / ".hydra" / "config.yaml"
-    if cfg.resume is None or not is_first_process():
-        yield
-        return
-    before = path.read_text()
-    OmegaConf.save(OmegaConf.merge(cfg, {"resume": None}), path)
-    try:
-        yield
-    except UsageError:
-        path.write_text(before)
-        raise
 
 
 def _as_plain_run(run: RunFolder) -> float:

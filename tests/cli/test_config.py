@@ -48,7 +48,9 @@ def bind(cfg: DictConfig) -> None:
 
     for group, table in TABLES.items():
         named_arguments(group, cfg[group], table)
-    check_arguments("trainer", config.plain(cfg.trainer), L.Trainer)
+    check_arguments("augmentation", config.plain(cfg.augmentation), Augmentation)
+    precision, _ = choose_precision(cfg.trainer.precision, "cpu")
+    check_arguments("trainer", {**config.plain(cfg.trainer), "precision": precision}, L.Trainer)
     check_arguments("augmentation", config.plain(cfg.augmentation), Augmentation)
     Augmentation(**config.plain(cfg.augmentation))
     for group in ("callbacks", "logger"):
