@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli import app, config
 from rnnvision.cli.config import ALLOWED_TARGETS, check_arguments, config_dir, named_arguments
+from rnnvision.cli.precision import choose_precision
 from rnnvision.data import CATALOG, Augmentation, ImageData
 from rnnvision.nn import MODELS, RECURRENCES
 from rnnvision.training import OPTIMIZERS, SCHEDULES
@@ -48,7 +49,6 @@ def bind(cfg: DictConfig) -> None:
 
     for group, table in TABLES.items():
         named_arguments(group, cfg[group], table)
-    check_arguments("augmentation", config.plain(cfg.augmentation), Augmentation)
     precision, _ = choose_precision(cfg.trainer.precision, "cpu")
     check_arguments("trainer", {**config.plain(cfg.trainer), "precision": precision}, L.Trainer)
     check_arguments("augmentation", config.plain(cfg.augmentation), Augmentation)
