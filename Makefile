@@ -3,9 +3,10 @@ VENV   := .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+PEERS  := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all lint format clean-venv
+.PHONY: help setup train test test-all lint format peers clean-venv
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,5 +36,13 @@ format: $(READY) ## Put the code into the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean-venv: ## Delete .venv
-	rm -rf $(VENV)
+peers: $(READY) $(PEERS)/.ready ## Time training beside PyTorch, Lightning and Keras (a quiet quarter of an hour)
+	$(BIN)/python scripts/compare_peers.py --docs docs/benchmarks.md
+
+$(PEERS)/.ready: scripts/peers/requirements.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install -q -r scripts/peers/requirements.txt
+	touch $@
+
+clean-venv: ## Delete .venv and .venv-peers
+	rm -rf $(VENV) $(PEERS)
