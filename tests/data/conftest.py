@@ -1,7 +1,7 @@
 """No test of the data touches the network, the data of this machine, or the folder that it is started from."""
 
 import socket
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -13,7 +13,14 @@ def away_from_this_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch
     def refuse(*args: object, **kwargs: object) -> NoReturn:
         raise AssertionError("a test reached for the network")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
+    connect = socket.socket.connect
+
+    def connect_within(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX:  # processes that read hand over their batches by one
+            refuse()
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_within)
     monkeypatch.setattr(socket, "create_connection", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(locate, "SYSTEM_ROOT", tmp_path_factory.mktemp("system"))
