@@ -118,12 +118,17 @@ def find_pictures(folder: Path) -> tuple[list[Path], list[Path]]:
     pictures: list[Path] = []
     others: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [n for n in folders if not n.startswith(".") and not _leads_up(Path(parent) / n)]
         for name in names:
             if not name.startswith("."):
                 known = Path(name).suffix.lower() in SUFFIXES
                 (pictures if known else others).append(Path(parent) / name)
     return sorted(pictures), others
+
+
+def _leads_up(folder: Path) -> bool:
+    """Whether it is a link to a folder above: whoever follows it meets every picture again and again."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
 
 
 def encode(paths: Iterable[Path]) -> np.ndarray:

@@ -63,7 +63,7 @@ def read_image_folder(
 
 
 def _split_folders(base: Path) -> dict[str, Path]:
-    inside = {p.name for p in base.iterdir() if p.is_dir()}
+    inside = set(_subfolders(base))
     if "train" not in inside:
         return {"train": base}
     if wrong := sorted(name for name in inside - set(SPLITS) if name.lower() in LIKE_A_SPLIT):
@@ -71,11 +71,15 @@ def _split_folders(base: Path) -> dict[str, Path]:
     return {part: base / part for part in SPLITS if part in inside}
 
 
-def _class_folders(folder: Path) -> tuple[str, ...]:
+def _subfolders(folder: Path) -> list[str]:
     try:
-        names = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))))
+        return sorted(p.name for p in folder.iterdir() if p.is_dir())
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
+
+
+def _class_folders(folder: Path) -> tuple[str, ...]:
+    names = tuple(name for name in _subfolders(folder) if not name.startswith((".", "__")))
     if wrong := [name for name in names if name.lower() in LIKE_A_SPLIT]:
         raise DataError(
             f"{folder}: {', '.join(wrong)} is no class; name the splits train, val and test, beside each other"
