@@ -13,6 +13,8 @@ from torch import Tensor
 from rnnvision.data.images import SUFFIXES, open_image
 from rnnvision.data.splits import DataError, Samples, Split
 
+CHUNK = 32  # pictures that a thread is given at once: each that waits to be done takes 1.6 kB
+
 
 @dataclass(frozen=True)
 class FileSplit(Samples):
@@ -88,15 +90,17 @@ def survey(split: FileSplit, threads: int | None = None) -> tuple[FileSplit, lis
 
 
 def _visit(split: FileSplit, use: Callable[[int, Tensor], None], threads: int | None) -> list[BadFile]:
-    def visit(index: int) -> BadFile | None:
-        try:
-            use(index, split.load(index))
-        except DataError as error:
-            return BadFile(index, str(error))
-        return None
+    def visit(start: int) -> list[BadFile]:
+        bad = []
+        for index in range(start, min(start + CHUNK, len(split))):
+            try:
+                use(index, split.load(index))
+            except DataError as error:
+                bad.append(BadFile(index, str(error)))
+        return bad
 
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:  # decoders let other threads run
-        return [bad for bad in pool.map(visit, range(len(split))) if bad is not None]
+        return [bad for chunk in pool.map(visit, range(0, len(split), CHUNK)) for bad in chunk]
 
 
 def _without(size: int, bad: Iterable[BadFile]) -> Tensor:

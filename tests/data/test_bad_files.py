@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
 
 from rnnvision.data import DataError, ImageData
-from rnnvision.data.files import FileSplit, survey
+from rnnvision.data.files import FileSplit, encode, read_all, survey
 
 COLOURS = {"ant": (255, 0, 0), "bee": (0, 255, 0), "cat": (0, 0, 255)}
 FORMATS = ["resident", "streaming"]
@@ -243,6 +245,31 @@ def test_a_folder_that_cannot_be_listed_is_named(root: Path, place: str, monkeyp
 def test_a_link_to_a_folder_above_gives_no_picture_twice(root: Path) -> None:
     (root / "train" / "ant" / "again").symlink_to(root / "train" / "ant")
     assert sizes(folder(root)) == (12, 6, 6)
+
+
+class Numbered(FileSplit):
+    """Samples without files, of which each seventh is bad."""
+
+    def load(self, index: int) -> Tensor:
+        if index % 7 == 0:
+            raise DataError(f"sample {index}: is bad")
+        return torch.full((1, 1, 1), index % 251, dtype=torch.uint8)
+
+    def square(self, image: Tensor) -> Tensor:
+        return image
+
+
+@pytest.mark.parametrize("size", [1, 31, 32, 33, 500])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_visit_each_picture_once_and_list_the_bad_in_order(size: int, threads: int) -> None:
+    split = Numbered(encode([Path(str(i)) for i in range(size)]), torch.arange(size), channels=1, image_size=1)
+    good = [i for i in range(size) if i % 7]
+    kept, bad = read_all(split, threads)
+    assert kept.labels.tolist() == good
+    assert kept.images.flatten().tolist() == [i % 251 for i in good]
+    left, found = survey(split, threads)
+    assert left.labels.tolist() == good
+    assert [file.index for file in bad] == [file.index for file in found] == list(range(0, size, 7))
 
 
 def test_a_survey_finds_what_a_reading_would(root: Path) -> None:
