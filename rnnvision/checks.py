@@ -1,6 +1,7 @@
-"""Argument checks: each raises a ValueError that begins with the argument and names what is legal. Imports nothing."""
+"""Argument checks: each raises a ValueError that begins with the argument and names what is legal."""
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
 
 
@@ -18,6 +19,14 @@ def at_least(argument: str, value: object, minimum: int) -> None:
     """Check that `value` is a whole number and not below `minimum`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
         raise ValueError(f"{argument}={value}: must be a whole number of at least {minimum}")
+
+
+def number(argument: str, value: object, maximum: float = math.inf) -> None:
+    """Check that `value` is a finite number from 0 to `maximum`."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not 0.0 <= value <= maximum:  # type: ignore[operator]
+        limits = f"from 0 to {maximum:g}" if math.isfinite(maximum) else "of at least 0"
+        raise ValueError(f"{argument}={value}: must be a number {limits}")
 
 
 def probability(argument: str, value: object) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from rnnvision.checks import one_of
+from rnnvision.checks import at_least, number, one_of
 from rnnvision.seeding import derive_seed
 
 POLICIES = ("randaugment", "trivialaugment")
@@ -57,12 +57,11 @@ class Augmentation:
     cutmix: float = 0.0
 
     def __post_init__(self) -> None:
+        at_least("shift", self.shift, 0)
         for name, limit in LIMITS.items():
-            if not 0.0 <= getattr(self, name) <= limit:
-                raise ValueError(f"{name}={getattr(self, name)}: must be a number from 0 to {limit:g}")
-        for name in ("shift", "mixup", "cutmix"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}={getattr(self, name)}: must be at least 0")
+            number(name, getattr(self, name), limit)
+        number("mixup", self.mixup)
+        number("cutmix", self.cutmix)
         one_of("padding", self.padding, PADDINGS)
         if self.policy is not None:
             one_of("policy", self.policy, POLICIES)
@@ -134,7 +133,8 @@ class BatchTransform:
         if self._mixing is None:
             return pixels, labels
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's own generator, on the CPU
-            torch.manual_seed(derive_seed("mix", self._seed, self._epoch, batch, self._rank))
+            # torch.manual_seed would seed the GPUs too, and with them dropout.
+            torch.default_generator.manual_seed(derive_seed("mix", self._seed, self._epoch, batch, self._rank))
             return self._mixing(pixels, labels)
 
     def _draw(self, what: str, epoch: int, count: int) -> Tensor:

@@ -100,6 +100,7 @@ class ImageData(L.LightningDataModule):
         self.bad_files: list[str] = []  # what is wrong with each file that was skipped
         self.serving = Serving(streams=False, reason="")  # decided when the data is read
         self._splits: Splits | None = None
+        self._streams: list[StreamingLoader] = []
 
     # Facts, known once the data is read.
 
@@ -186,6 +187,15 @@ class ImageData(L.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         _ = self.splits
 
+    def teardown(self, stage: str | None = None) -> None:
+        """End the processes that read, of which each loader has its own."""
+        for stream in self._streams:
+            stream.close()
+        self._streams.clear()
+
+    def on_exception(self, exception: BaseException) -> None:
+        self.teardown()
+
     def train_dataloader(self) -> Loader:
         return self._loader(self.splits.train, self.batch_size, seed=self.seed)
 
@@ -215,7 +225,7 @@ class ImageData(L.LightningDataModule):
         if not self.serving.streams:
             assert isinstance(samples, Split)
             return ResidentLoader(samples, batch_size, transform, **order)
-        return StreamingLoader(
+        stream = StreamingLoader(
             samples,
             batch_size,
             transform,
@@ -226,3 +236,5 @@ class ImageData(L.LightningDataModule):
             timeout=self.timeout,
             **order,
         )
+        self._streams.append(stream)
+        return stream

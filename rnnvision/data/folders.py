@@ -43,15 +43,7 @@ def read_image_folder(
     base = Path(root).expanduser().resolve()
     if not base.is_dir():
         raise DataError(f"data.root={root}: there is no such folder")
-    folders = _split_folders(base)
-    names = _class_folders(folders["train"])
-    found = {part: _files(folder, names) for part, folder in folders.items()}
-    others = sum(count for _, count in found.values())
-    notes = (f"{others} files that are no pictures by their names were passed over",) if others else ()
-    splits = {
-        part: replace(split, channels=channels, image_size=image_size, crop_ratio=crop_ratio)
-        for part, (split, _) in found.items()
-    }
+    names, splits, notes = _read_splits(_split_folders(base), channels, image_size, crop_ratio)
     train, test, val = splits["train"], splits.get("test"), splits.get("val")
     if test is None and val is not None:
         test, val = val, None
@@ -60,20 +52,39 @@ def read_image_folder(
     return Splits(train, test, names, origin=str(base), val=val, root=str(base), notes=notes)
 
 
-def _split_folders(base: Path) -> dict[str, Path]:
-    inside = {p.name for p in base.iterdir() if p.is_dir()}
+def _read_splits(
+    folders: dict[str, Path], channels: int, image_size: int, crop_ratio: float
+) -> tuple[tuple[str, ...], dict[str, FileSplit], tuple[str, ...]]:
+    """The classes, the split of each folder, and what the user should know."""
+    names = _class_folders(folders["train"])
+    found = {part: _files(folder, names) for part, folder in folders.items()}
+    others = sum(count for _, count in found.values())
+    notes = (f"{others} files that are no pictures by their names were passed over",) if others else ()
+    splits = {
+        part: replace(split, channels=channels, image_size=image_size, crop_ratio=crop_ratio)
+        for part, (split, _) in found.items()
+    }
+    return names, splits, notes
+
+
+def _split_folders(base: Path, splits: tuple[str, ...] = SPLITS) -> dict[str, Path]:
+    inside = set(_subfolders(base))
     if "train" not in inside:
         return {"train": base}
     if wrong := sorted(name for name in inside - set(SPLITS) if name.lower() in LIKE_A_SPLIT):
         raise DataError(f"{base}: beside train/, {', '.join(wrong)} would not be read; name it val or test")
-    return {part: base / part for part in SPLITS if part in inside}
+    return {part: base / part for part in splits if part in inside}
+
+
+def _subfolders(folder: Path) -> list[str]:
+    try:
+        return sorted(p.name for p in folder.iterdir() if p.is_dir())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
 
 
 def _class_folders(folder: Path) -> tuple[str, ...]:
-    try:
-        names = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))))
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
+    names = tuple(name for name in _subfolders(folder) if not name.startswith((".", "__")))
     if wrong := [name for name in names if name.lower() in LIKE_A_SPLIT]:
         raise DataError(
             f"{folder}: {', '.join(wrong)} is no class; name the splits train, val and test, beside each other"
@@ -112,6 +123,7 @@ def read_imagenet(
     Raises:
         DataError: if the folder is not there, or is not as above; it names it.
     """
+    check_view(image_size, crop_ratio)
     candidates = [base / sub for base in search_roots(root) for sub in ("", "imagenet", "ImageNet")]
     base = next((c for c in candidates if (c / "train").is_dir() and (c / "val").is_dir()), None)
     if base is None:
@@ -122,9 +134,11 @@ def read_imagenet(
                 f"train/ and val/, or the three ILSVRC2012 archives of image-net.org, which cannot be downloaded here"
             )
         _unpack(base)
-    splits = read_image_folder((), str(base), image_size=image_size, crop_ratio=crop_ratio)
+    folders = _split_folders(base, ("train", "val"))  # the pictures of the official test/ have no labels
+    names, splits, notes = _read_splits(folders, 3, image_size, crop_ratio)
     words = wnid_names()
-    return replace(splits, class_names=tuple(words.get(name, name) for name in splits.class_names))
+    classes = tuple(words.get(name, name) for name in names)
+    return Splits(splits["train"], splits["val"], classes, origin=str(base), root=str(base), notes=notes)
 
 
 def _unpack(base: Path) -> None:
@@ -143,6 +157,4 @@ def wnid_names() -> dict[str, str]:
     from torchvision.models import ResNet18_Weights
 
     ids = (Path(__file__).parent / "imagenet_wnids.txt").read_text().split()
-    words = ResNet18_Weights.DEFAULT.meta["categories"]
-    twice = {word for word in words if words.count(word) > 1}  # "crane" is a bird and a machine
-    return {i: f"{word} ({i})" if word in twice else word for i, word in zip(ids, words, strict=True)}
+    return dict(zip(ids, ResNet18_Weights.DEFAULT.meta["categories"], strict=True))

@@ -3,6 +3,7 @@
 What a worker draws for a picture is a function of (seed, epoch, index), so the number of workers changes nothing.
 """
 
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -40,7 +41,7 @@ class Pictures(Dataset[Loaded]):
         except DataError as error:
             return None, index, str(error)
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's own generator
-            torch.manual_seed(derive_seed("picture", self._seed, epoch, index))
+            torch.default_generator.manual_seed(derive_seed("picture", self._seed, epoch, index))  # and no GPU's
             return self._change(picture), index, ""
 
 
@@ -53,8 +54,7 @@ def whole_picture_transform(samples: Samples, augmentation: Augmentation) -> Cal
     to_size = crop if augmentation.crop else samples.square
     if augmentation.policy is None:
         return to_size
-    policy = policies[augmentation.policy]()
-    return lambda image: policy(to_size(image))
+    return v2.Compose([to_size, policies[augmentation.policy]()])  # no lambda: where workers are spawned it is pickled
 
 
 def collate(loaded: list[Loaded]) -> tuple[Tensor, Tensor, list[str]]:
@@ -107,6 +107,7 @@ class StreamingLoader(Loader):
             prefetch_factor=prefetch if num_workers else None,
             pin_memory=self._device.type == "cuda",
             timeout=timeout if num_workers else 0,
+            generator=torch.Generator(),  # of numbers that nobody uses; else each epoch would draw one from torch's own
         )
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -117,6 +118,12 @@ class StreamingLoader(Loader):
             labels = self._labels[index].to(self._device, non_blocking=True)
             images, index = images.to(self._device, non_blocking=True), index.to(self._device, non_blocking=True)
             yield self.transform(images, labels, index, batch)
+
+    def close(self) -> None:
+        """End the workers now; a further epoch starts new ones."""
+        if self._loader._iterator is not None:
+            self._loader._iterator._shutdown_workers()  # type: ignore[attr-defined]  # of the kind with workers
+            self._loader._iterator = None
 
     def _read(self) -> Iterator[tuple[Tensor, Tensor, list[str]]]:
         try:
@@ -140,7 +147,7 @@ class _EpochBatches:
     """The batches of a loader's current epoch, as the DataLoader's workers want them."""
 
     def __init__(self, loader: Loader) -> None:
-        self._loader = loader
+        self._loader = weakref.proxy(loader)  # in a cycle, the workers would be told to end too late, and waited for
 
     def __len__(self) -> int:
         return len(self._loader)

@@ -153,3 +153,25 @@ def test_a_truncated_and_a_changed_checkpoint_are_refused(train: Verb, verb: Ver
 )
 def test_wrong_use_of_evaluate_is_told(verb: Verb, words: list[str], parts: list[str]) -> None:
     _check(verb("evaluate", *words), 2, *parts)
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["augmentation=digit"], ["did you mean augmentation=digits?", "flip_shift"]),
+        (["augmentation.rotat=3"], ["did you mean augmentation.rotate?"]),
+        (["augmentation.rotate=200"], ["augmentation.rotate=200", "from 0 to 180"]),
+        (["augmentation.shift=1.5"], ["augmentation.shift=1.5: must be a whole number"]),
+        (["augmentation.flip=often"], ["augmentation.flip=often: must be a number"]),
+        (["augmentation.policy=autoaugment"], ["augmentation.policy=autoaugment", "randaugment, trivialaugment"]),
+        (["augmentation.padding=zero"], ["augmentation.padding=zero", "did you mean zeros?"]),
+        (["augmentation.crop=0.5", "data.format=resident"], ["data.format=resident", "augmentation.crop"]),
+        (["data.format=stream"], ["data.format=stream", "did you mean streaming?"]),
+        (["data.on_bad_file=ignore"], ["data.on_bad_file=ignore", "stop, skip, convert"]),
+        (["data.num_workers=-1"], ["data.num_workers=-1", "at least 0"]),
+        (["data.timeout=0"], ["data.timeout=0", "above 0"]),
+    ],
+    ids=lambda value: value[0],
+)
+def test_wrong_use_of_what_happens_to_pictures_is_told(verb: Verb, words: list[str], parts: list[str]) -> None:
+    _check(verb("train", *words), 2, *parts)

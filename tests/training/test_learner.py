@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from sklearn.metrics import accuracy_score, f1_score, log_loss, top_k_accuracy_score
 from torch import Tensor, nn
 
-from rnnvision.data import ImageData, Split
+from rnnvision.data import Augmentation, ImageData, Split
 from rnnvision.data.augment import BatchTransform
 from rnnvision.data.loader import EpochOrder
 from rnnvision.data.resident import ResidentLoader
@@ -71,6 +71,24 @@ def test_the_figures_of_an_epoch_that_changes_nothing(
         assert found[f"{stage}/loss"] == pytest.approx(smoothed, rel=1e-5)
         assert found[f"{stage}/accuracy"] == pytest.approx(accuracy_score(labels, probabilities.argmax(axis=1)))
     assert found["lr"] == 0.0
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_figures_of_an_epoch_of_mixed_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smoothing: float
+) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "still", {"name": "sgd", "lr": 0.0})
+    data = make_data(batch_size=11, augmentation=Augmentation(mixup=0.7, cutmix=0.7))  # the last batch is smaller
+    learner = make_learner(data, network={"dropout": 0.0}, optimizer="still", label_smoothing=smoothing)
+    found = fitted(tmp_path, data, learner)
+    images, labels = (torch.cat(parts).double() for parts in zip(*data.train_dataloader(), strict=True))
+    assert labels.shape == (42, 4)
+    with torch.no_grad():
+        logits = learner.network.eval().double()(images)
+    smoothed = (1 - smoothing) * labels + smoothing / 4
+    assert found["train/loss"] == pytest.approx(float(-(smoothed * logits.log_softmax(dim=1)).sum(dim=1).mean()), 1e-5)
+    right = logits.argmax(dim=1) == labels.argmax(dim=1)
+    assert found["train/accuracy"] == pytest.approx(float(right.double().mean()))
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -183,17 +201,18 @@ class SeenLabels(Callback):
     """The labels of every training batch, by epoch."""
 
     def __init__(self) -> None:
-        self.epochs: dict[int, list[int]] = {}
+        self.epochs: dict[int, list[float]] = {}
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        self.epochs.setdefault(trainer.current_epoch, []).extend(batch[1].tolist())
+        labels = batch[1] if batch[1].ndim == 1 else batch[1].flatten()
+        self.epochs.setdefault(trainer.current_epoch, []).extend(labels.tolist())
 
 
 def run(folder: Path, max_epochs: int, *, seed: int = 0, **arguments: Any) -> tuple[dict[str, Any], SeenLabels]:
     """Train up to so many epochs of four, from the checkpoint that is there; returns the new one and what was seen."""
     callbacks = [SeenLabels(), last(folder), *([EMAWeightAveraging(decay=0.8)] if arguments.pop("ema", False) else [])]
     accumulate = arguments.pop("accumulate", 1)
-    data = make_data(seed=seed)
+    data = make_data(seed=seed, **arguments.pop("data", {}))
     trainer = make_trainer(folder, max_epochs=max_epochs, callbacks=callbacks, accumulate_grad_batches=accumulate)
     found = checkpoint_of(folder)
     torch.manual_seed(max_epochs)  # as if other work had drawn numbers
@@ -209,6 +228,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "sgd": {"optimizer": "sgd", "scheduler": {"name": "one_cycle"}},
     "ema": {"scheduler": {"name": "cosine"}, "ema": True},
     "accumulated": {"accumulate": 2},
+    "augmented": {"data": {"augmentation": Augmentation(shift=1, rotate=9.0, flip=0.5, erase=0.3, mixup=0.5)}},
+    "streamed": {"data": {"augmentation": Augmentation(crop=0.4, policy="randaugment", cutmix=1.0), "num_workers": 1}},
     "tied": {"network": {"dropout": 0.4, "tied_dropout": True, "head_dropout": 0.2}},
 }
 COMPARED = ["epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers"]
@@ -221,7 +242,7 @@ def test_a_resumed_run_repeats_the_uninterrupted_one_to_the_last_bit(
 ) -> None:
     monkeypatch.setitem(OPTIMIZERS, "wild", {"name": "adamw", "lr": 0.3})  # the loss rises, so that plateau acts
     whole, seen = run(tmp_path / "whole", 4, **KINDS[kind])
-    parts: dict[int, list[int]] = {}
+    parts: dict[int, list[float]] = {}
     for begin, end in pairwise((0, *stops)):
         resumed, seen_now = run(tmp_path / "parts", end, **KINDS[kind])
         assert sorted(seen_now.epochs) == list(range(begin, end))
@@ -229,6 +250,15 @@ def test_a_resumed_run_repeats_the_uninterrupted_one_to_the_last_bit(
     assert parts == seen.epochs
     compared = [*COMPARED, *(["current_model_state", "averaging_state"] if kind == "ema" else [])]
     assert [entry for entry in compared if not same(whole[entry], resumed[entry])] == []
+
+
+def test_streaming_and_its_workers_change_no_weight(tmp_path: Path) -> None:
+    def weights(name: str, **data: Any) -> dict[str, Tensor]:
+        return run(tmp_path / name, 2, data={"augmentation": Augmentation(shift=1, mixup=0.5), **data})[0]["state_dict"]
+
+    resident = weights("resident", format="resident")
+    for workers in (0, 2):
+        assert same(weights(str(workers), format="streaming", num_workers=workers), resident)
 
 
 def test_a_run_depends_on_its_seed(tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""Files of pictures through the verbs: augmented, streamed, and bad."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Verb
+
+COLOURS = {"ant": (255, 0, 0), "bee": (0, 255, 0), "cat": (0, 0, 255)}
+OPTIONS = ("data=image_folder", "data.image_size=8", "data.num_workers=0", "data.batch_size=8")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, colour in COLOURS.items():
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(12):
+            Image.new("RGB", (14, 10), colour).save(tmp_path / "pictures" / name / f"{i:02}.jpg")
+    return tmp_path / "pictures"
+
+
+def _metrics(folder: str) -> dict[str, float]:
+    return json.loads((Path(folder) / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize("format", ["resident", "streaming"])
+def test_a_bad_file_ends_the_run_without_a_score(train: Verb, root: Path, format: str) -> None:
+    bad = [root / name / "bad.jpg" for name in ("ant", "cat")]
+    for path in bad:
+        path.write_bytes(b"no picture")
+    result = train(*OPTIONS, f"data.root={root}", f"data.format={format}", "hydra.run.dir=run")
+    assert result.code == 1
+    assert "2 files cannot be used" in result.message
+    assert all(str(path) in result.message for path in bad)
+    assert "Traceback" not in result.err
+    assert "accuracy" not in result.out
+    assert not Path("run/metrics.json").exists()
+    assert json.loads(Path("run/status.json").read_text())["status"] == "failed"
+
+
+def test_what_was_trained_without_the_bad_files_is_evaluated_so(train: Verb, verb: Verb, root: Path) -> None:
+    (root / "bee" / "bad.jpg").write_bytes(b"no picture")
+    where = f"data.root={root}"
+    assert train(*OPTIONS, where, "data.on_bad_file=skip", "hydra.run.dir=run").code == 0
+    result = verb("evaluate", "ckpt=run", "device=cpu", "hydra.run.dir=out")
+    assert result.code == 0, result.err
+    assert _metrics("out") == {k: v for k, v in _metrics("run").items() if k.startswith("test/")}
+    assert verb("evaluate", "ckpt=run", "device=cpu", "data.on_bad_file=stop").code == 1
+
+
+def test_streamed_and_resident_pictures_give_the_same_figures(train: Verb, root: Path) -> None:
+    augmented = ("augmentation=flip_shift", "model.head_dropout=0.5", "model.num_layers=2", "model.dropout=0.3")
+    for format in ("resident", "streaming"):
+        words = (*OPTIONS, *augmented, f"data.root={root}", f"data.format={format}", f"hydra.run.dir={format}")
+        result = train(*words)
+        assert result.code == 0, result.err
+        assert f"{format}" in result.out
+    one, other = (_metrics(format) for format in ("resident", "streaming"))
+    assert {k: v for k, v in one.items() if k != "train/seconds"} == {
+        k: v for k, v in other.items() if k != "train/seconds"
+    }
+
+
+@pytest.mark.parametrize("option", ["digits", "clothes", "flip_shift", "imagenet"])
+def test_every_augmentation_trains(train: Verb, root: Path, option: str) -> None:
+    result = train(*OPTIONS, f"data.root={root}", f"augmentation={option}", "trainer.max_epochs=1")
+    assert result.code == 0, result.err
+    assert ("streaming" in result.out) == (option == "imagenet")
