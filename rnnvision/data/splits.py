@@ -27,6 +27,11 @@ class Samples(ABC):
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of the pictures that the network sees."""
 
+    @property
+    def blocks(self) -> Tensor | None:
+        """(N,) number of the block that each sample lies in, where those of a block are best read together."""
+        return None
+
     @abstractmethod
     def load(self, index: int) -> Tensor:
         """One picture as it is kept, uint8 (C, any height, any width); DataError where it cannot be read."""
