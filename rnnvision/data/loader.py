@@ -10,7 +10,6 @@ from torch import Tensor
 from rnnvision.data.augment import BatchTransform
 from rnnvision.seeding import derive_seed
 
-
 BLOCKS_AT_ONCE = 16  # of 64 MB: some 9,000 photographs are shuffled among each other
 
 

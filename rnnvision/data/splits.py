@@ -15,7 +15,7 @@ class DataError(Exception):
 
 
 class Samples(ABC):
-    """Pictures with their labels: in memory (`Split`) or in files (`FileSplit` of `rnnvision.data.files`)."""
+    """Pictures with their labels: in memory (`Split`), in files or in shards (`EncodedSplit`)."""
 
     labels: Tensor
 
