@@ -57,12 +57,12 @@ class Chunks:
 
     def __init__(self, store: Store, entries: tuple[Entry, ...]) -> None:
         self.store, self.entries = store, entries
-        self._ends = np.cumsum([entry.samples for entry in entries])
+        self._starts = np.cumsum([0, *(entry.samples for entry in entries[:-1])])
 
     def find(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(N,) the chunk of each place, and its number there."""
-        chunk = np.searchsorted(self._ends, places, side="right")
-        return chunk, places - np.concatenate(([0], self._ends))[chunk]
+        chunk = np.searchsorted(self._starts, places, side="right") - 1
+        return chunk, places - self._starts[chunk]
 
     def name(self, place: int) -> str:
         chunk, number = self.find(np.array([place]))
@@ -211,6 +211,8 @@ def parse(content: bytes, name: str) -> Meta:
         meta = json.loads(content)
         if meta["format"] != FORMAT:
             raise ValueError(f"format {meta['format']}")
+        if not all(meta["splits"][part]["chunks"] for part in meta["splits"]):
+            raise ValueError("a split without chunks")
         if meta["version"] > VERSION:
             raise DataError(
                 f"{name}: version {meta['version']}, of which {VERSION} and lower are known; update rnnvision"

@@ -111,7 +111,12 @@ def open_store(root: str, index: str) -> tuple[Store, bytes]:
         except OSError as error:
             raise DataError(f"{folder / index}: cannot be read ({error.strerror})") from error
     root, cache = root.rstrip("/"), cache_root()
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{cache}: cannot be made ({error.strerror}); set {CACHE_VARIABLE} to a folder for what is fetched"
+        ) from error
     with TemporaryDirectory(dir=cache) as temporary:
         fetch(f"{root}/{index}", Path(temporary) / index)
         content = (Path(temporary) / index).read_bytes()

@@ -55,7 +55,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Shards of some three pictures to a chunk."""
     folder = tmp_path_factory.mktemp("made") / "shards"
-    assert MAKE_SHARDS.main(["make", "image_folder", str(pictures), str(folder), "--chunk-mb", "0.0015"]) == 0
+    assert MAKE_SHARDS.main(["make", "image_folder", str(pictures), str(folder), "--chunk-mb", "0.003"]) == 0
     return folder
 
 
@@ -224,6 +224,11 @@ def test_shards_made_anew_are_fetched_anew(shards: Path, cache: Path) -> None:
     meta.write_text(meta.read_text() + " ")
     data(f"local:{shards}").splits.test.load(0)
     assert len(list(chunks_in(cache))) == 2
+
+
+def test_a_cache_that_cannot_be_made_is_told(shards: Path, cache: Path) -> None:
+    cache.write_text("a file")
+    assert "set RNNVISION_CACHE to a folder" in refusal(f"local:{shards}")
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "gone"])
