@@ -15,12 +15,14 @@ def away_from_this_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch
     def refuse(*args: object, **kwargs: object) -> NoReturn:
         raise AssertionError("a test reached for the network")
 
-    def connect(self: socket.socket, address: Any) -> None:
-        """Workers hand over what they read by sockets of this machine."""
-        return real_connect(self, address) if self.family == socket.AF_UNIX else refuse()
+    connect = socket.socket.connect
 
-    real_connect = socket.socket.connect
-    monkeypatch.setattr(socket.socket, "connect", connect)
+    def connect_within(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX:  # processes that read hand over their batches by one
+            refuse()
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_within)
     monkeypatch.setattr(socket, "create_connection", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(locate, "SYSTEM_ROOT", tmp_path_factory.mktemp("system"))

@@ -20,6 +20,7 @@ from rnnvision.data.shards import ShardSplit
 
 CLASSES = ("ant", "bee", "cat")
 KINDS = ("png", "jpg", "bmp")
+OPENED: list[ImageData] = []
 
 
 def script() -> ModuleType:
@@ -73,7 +74,15 @@ def one_group(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def data(root: Path | str, format: str = "shards", **options: Any) -> ImageData:
     options = {"image_size": 8, "batch_size": 5, "eval_batch_size": 4, "num_workers": 0, "val_fraction": 0.25} | options
-    return ImageData("image_folder", root=str(root), format=format, seed=3, **options)
+    OPENED.append(ImageData("image_folder", root=str(root), format=format, seed=3, **options))
+    return OPENED[-1]
+
+
+@pytest.fixture(autouse=True)
+def no_worker_outlives_its_test() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().teardown("fit")
 
 
 def epoch(made: Loader, number: int) -> list[tuple[Tensor, Tensor]]:
