@@ -10,7 +10,7 @@ MAY_IMPORT = {  # part -> (parts of the package, other packages)
     "nn": ({"nn", "checks"}, {"torch"}),
     "data": (
         {"data", "checks", "seeding"},
-        {"torch", "torchvision", "lightning", "numpy", "PIL", "sklearn", "filelock"},
+        {"torch", "torchvision", "lightning", "numpy", "PIL", "sklearn", "filelock", "litdata"},
     ),
     "training": ({"training", "nn", "checks", "seeding"}, {"torch", "torchmetrics", "lightning"}),
     "insight": ({"insight", "nn"}, {"torch"}),

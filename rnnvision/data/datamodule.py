@@ -11,11 +11,13 @@ import torch
 from rnnvision.checks import at_least, fraction, one_of
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
-from rnnvision.data.files import FileSplit, survey
+from rnnvision.data.files import EncodedSplit, survey
 from rnnvision.data.loader import Loader, count_train_batches
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.serving import FORMATS, ON_BAD_FILE, Serving, choose, prepare, refusal
+from rnnvision.data.shards import read_shards
 from rnnvision.data.splits import DataError, Samples, Split, Splits
+from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
 
 
@@ -24,7 +26,8 @@ class ImageData(L.LightningDataModule):
 
     Args:
         name: an entry of `rnnvision.data.CATALOG`.
-        root: folder that holds the data or will; None looks in $RNNVISION_DATA, ./data and the system's folder.
+        root: folder that holds the data or will; None looks in $RNNVISION_DATA, ./data and the system's folder. Of
+            shards it may be an address, such as s3://bucket/folder.
         batch_size: training samples a step and process.
         eval_batch_size: samples a step in validation and test.
         val_fraction: share of the training split that becomes the validation split, chosen by `split_seed`. Data with a
@@ -36,6 +39,7 @@ class ImageData(L.LightningDataModule):
         augmentation: what happens to the training pictures; None for nothing.
         format: "resident" keeps all pictures in memory on the training device, "streaming" reads each when it is
             needed; "auto" streams files that would take more than 1 GiB, or whose augmentation works on whole pictures.
+            "shards" streams from the shards that scripts/make_shards.py has made, in a folder or an object store.
         on_bad_file: of files that cannot be read, "stop" names them all and ends, "skip" leaves them out and lists
             them in `bad_files`; "convert" is "stop" but reads 16-bit and CMYK pictures, at a loss.
         num_workers: processes that read pictures while streaming; None for half of the cores, 8 at most.
@@ -82,7 +86,7 @@ class ImageData(L.LightningDataModule):
         if not timeout > 0:
             raise ValueError(f"timeout={timeout}: must be a number of seconds above 0")
         self.name: str = name
-        self.root = str(Path(root).expanduser().resolve()) if root else None
+        self.root = str(Path(root).expanduser().resolve()) if root and not is_address(root) else root or None
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.val_fraction = val_fraction
@@ -109,7 +113,11 @@ class ImageData(L.LightningDataModule):
         """Train, val and test, read on first use."""
         if self._splits is None:
             facts = CATALOG[self.name]
-            splits = self._divided(facts.read(facts.class_names, self.root, **self.options))
+            if self.format == "shards":
+                read = read_shards(self.name, self.root, facts.read, self.options)
+            else:
+                read = facts.read(facts.class_names, self.root, **self.options)
+            splits = self._divided(read)
             self.serving = choose(splits, self.format, self.augmentation, self.num_workers)
             self._splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers)
         return self._splits
@@ -144,6 +152,7 @@ class ImageData(L.LightningDataModule):
             "val_fraction": self.val_fraction,
             "split_seed": self.split_seed,
             "on_bad_file": self.on_bad_file,
+            **({"format": "shards"} if self.format == "shards" else {}),  # where root leads to is to be read as such
             **self.options,
         }
 
@@ -178,8 +187,9 @@ class ImageData(L.LightningDataModule):
 
     def _stop_for_bad_files(self, first: str) -> NoReturn:
         """End with the name of every file that cannot be read, now that one was met."""
-        parts = [part for part in (self.splits.train, self.val_split, self.splits.test) if isinstance(part, FileSplit)]
-        bad = [file for part in parts for file in survey(part, self.num_workers or 1)[1]]
+        parts = (self.splits.train, self.val_split, self.splits.test)
+        here = [part for part in parts if isinstance(part, EncodedSplit) and part.at_hand]
+        bad = [file for part in here for file in survey(part, self.num_workers or 1)[1]]
         raise refusal([file.reason for file in bad]) if bad else DataError(first)
 
     # What Lightning calls.

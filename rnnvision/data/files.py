@@ -1,60 +1,52 @@
 """Pictures in files: read when they are needed, or all at once where they fit in memory."""
 
 import os
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rnnvision.checks import at_least
-from rnnvision.data.images import SUFFIXES, open_image
+from rnnvision.data.images import MODES, SUFFIXES, open_image
 from rnnvision.data.splits import DataError, Samples, Split
 
 CHUNK = 32  # pictures that a thread is given at once: each that waits to be done takes 1.6 kB
+Encoded = TypeVar("Encoded", bound="EncodedSplit")
 
 
-@dataclass(frozen=True)
-class FileSplit(Samples):
-    """Paths of N pictures and their labels int64 (N,).
+class EncodedSplit(Samples):
+    """Pictures that are decoded when they are needed: in files (`FileSplit`) or in shards (`ShardSplit`).
 
     Attributes:
-        files: (N,) encoded paths in one array: of a list, each worker's copy would grow as it is read.
         channels: 1 (grey) or 3 (RGB).
         image_size: side of the square that the network sees.
         crop_ratio: share of the shorter side that this square spans when nothing is cut out at random.
         convert: read 16-bit and CMYK pictures too.
     """
 
-    files: np.ndarray
-    labels: Tensor
-    channels: int = 3
-    image_size: int = 64
-    crop_ratio: float = 1.0
-    convert: bool = False
+    channels: int
+    image_size: int
+    crop_ratio: float
+    convert: bool
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         return self.channels, self.image_size, self.image_size
 
-    def path(self, index: int) -> Path:
-        return Path(os.fsdecode(self.files[index]))
+    @property
+    def at_hand(self) -> bool:
+        """Whether all of it lies on this machine."""
+        return True
 
-    def load(self, index: int) -> Tensor:
-        return open_image(self.path(index), self.channels, self.convert)
-
-    def select(self, index: Tensor) -> "FileSplit":
-        return FileSplit(
-            self.files[index.numpy()],
-            self.labels[index],
-            self.channels,
-            self.image_size,
-            self.crop_ratio,
-            self.convert,
-        )
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """Of one picture, for messages."""
 
     def square(self, image: Tensor) -> Tensor:
         """The middle of a picture: (C, H, W) of any size -> (C, image_size, image_size)."""
@@ -64,11 +56,41 @@ class FileSplit(Samples):
         return F.center_crop(F.resize(image, [round(size / self.crop_ratio)], antialias=True), [size, size])
 
 
-def check_view(image_size: object, crop_ratio: float) -> None:
-    """Check the two options that say what the network sees of a picture."""
+@dataclass(frozen=True)
+class FileSplit(EncodedSplit):
+    """Paths of N pictures and their labels int64 (N,); the other attributes are those of `EncodedSplit`.
+
+    Attributes:
+        files: (N,) encoded paths in one array: of a list, each worker's copy would grow as it is read.
+    """
+
+    files: np.ndarray
+    labels: Tensor
+    channels: int = 3
+    image_size: int = 64
+    crop_ratio: float = 1.0
+    convert: bool = False
+
+    def path(self, index: int) -> Path:
+        return Path(os.fsdecode(self.files[index]))
+
+    def name(self, index: int) -> str:
+        return str(self.path(index))
+
+    def load(self, index: int) -> Tensor:
+        return open_image(self.path(index), self.channels, self.convert)
+
+    def select(self, index: Tensor) -> "FileSplit":
+        return replace(self, files=self.files[index.numpy()], labels=self.labels[index])
+
+
+def check_view(image_size: object, crop_ratio: float, channels: int = 3) -> None:
+    """Check the options that say what the network sees of a picture."""
     at_least("image_size", image_size, 1)
     if not 0.0 < crop_ratio <= 1.0:
         raise ValueError(f"crop_ratio={crop_ratio}: must be a number above 0 and at most 1")
+    if channels not in MODES:
+        raise ValueError(f"channels={channels}: choose one of {', '.join(map(str, MODES))}")
 
 
 @dataclass(frozen=True)
@@ -79,7 +101,7 @@ class BadFile:
     reason: str
 
 
-def read_all(split: FileSplit, threads: int | None = None) -> tuple[Split, list[BadFile]]:
+def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, list[BadFile]]:
     """Every picture of a split in memory, in `threads` (a core each where not given), and the files that are bad."""
     images = torch.empty(len(split), *split.image_shape, dtype=torch.uint8)
 
@@ -91,13 +113,13 @@ def read_all(split: FileSplit, threads: int | None = None) -> tuple[Split, list[
     return Split(images[good] if bad else images, split.labels[good] if bad else split.labels), bad
 
 
-def survey(split: FileSplit, threads: int | None = None) -> tuple[FileSplit, list[BadFile]]:
+def survey(split: Encoded, threads: int | None = None) -> tuple[Encoded, list[BadFile]]:
     """Decode every picture and keep none: the split without its bad files, and these."""
     bad = _visit(split, lambda index, image: None, threads)
     return split.select(_without(len(split), bad)) if bad else split, bad
 
 
-def _visit(split: FileSplit, use: Callable[[int, Tensor], None], threads: int | None) -> list[BadFile]:
+def _visit(split: EncodedSplit, use: Callable[[int, Tensor], None], threads: int | None) -> list[BadFile]:
     def visit(start: int) -> list[BadFile]:
         bad = []
         for index in range(start, min(start + CHUNK, len(split))):

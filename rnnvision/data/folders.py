@@ -8,7 +8,7 @@ import torch
 
 from rnnvision.checks import fraction
 from rnnvision.data.files import FileSplit, check_view, encode, find_pictures
-from rnnvision.data.images import MODES, SUFFIXES
+from rnnvision.data.images import SUFFIXES
 from rnnvision.data.locate import search_roots
 from rnnvision.data.splits import DataError, Splits
 
@@ -34,10 +34,8 @@ def read_image_folder(
         ValueError: for an option out of range.
         DataError: for a folder without classes, an empty class, or a class that train lacks; it names the folder.
     """
-    check_view(image_size, crop_ratio)
+    check_view(image_size, crop_ratio, channels)
     fraction("test_fraction", test_fraction)
-    if channels not in MODES:
-        raise ValueError(f"channels={channels}: choose one of {', '.join(map(str, MODES))}")
     if root is None:
         raise DataError("data=image_folder needs data.root=FOLDER, which holds CLASS/*.jpg or train/CLASS/*.jpg")
     base = Path(root).expanduser().resolve()

@@ -1,6 +1,7 @@
 """The one place that opens a picture somebody else made."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -15,51 +16,65 @@ MODES = {1: "L", 3: "RGB"}
 
 
 def open_image(path: Path, channels: int = 3, convert: bool = False) -> Tensor:
+    """The picture of a file, as `decode` gives it.
+
+    Raises:
+        DataError: if there is no such file, or `decode` refuses it.
+    """
+    if not path.is_file():  # a pipe would wait for ever
+        raise DataError(f"{path}: there is no such file")
+    try:
+        with path.open("rb") as file:
+            return decode(file, str(path), channels, convert)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def decode(file: BinaryIO, name: str, channels: int = 3, convert: bool = False) -> Tensor:
     """One picture as uint8 (channels, H, W), upright as its EXIF data says, on white where it is transparent.
 
     JPEGs are decoded by torchvision, the rest by Pillow. `channels` is 1 (grey) or 3 (RGB). `convert` also reads what
     loses something on the way: of 16-bit greys the upper byte, of CMYK the colours as they are without a profile.
 
     Raises:
-        DataError: that names the file, if it is no picture, is cut short, is larger than 64 million pixels, holds
+        DataError: that begins with `name`, if it is no picture, is cut short, is larger than 64 million pixels, holds
             several frames, holds floating-point or 32-bit values, whose range is unknown, or would have to be
             converted.
     """
-    if not path.is_file():  # a pipe would wait for ever
-        raise DataError(f"{path}: there is no such file")
     try:
         # No filter of warnings here: to change them is to change those of the other threads that read.
-        with Image.open(path) as image:
-            _check(path, image, convert)
+        with Image.open(file) as image:
+            _check(name, image, convert)
             if image.format == "JPEG" and image.mode in MODES.values():
-                return _decode_jpeg(path, MODES[channels])
+                file.seek(0)
+                return _decode_jpeg(file.read(), MODES[channels])
             pixels = np.asarray(_to_mode(ImageOps.exif_transpose(image), MODES[channels]))
     except DataError:
         raise
     except Exception as error:  # of damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
         reason = " ".join(str(error).split()).rpartition(".cpp:")[2]  # torchvision begins with a line of its source
-        raise DataError(f"{path}: cannot be read as a picture ({reason})") from error
+        raise DataError(f"{name}: cannot be read as a picture ({reason})") from error
     return torch.from_numpy(pixels.copy()).reshape(*pixels.shape[:2], channels).permute(2, 0, 1).contiguous()
 
 
-def _check(path: Path, image: Image.Image, convert: bool) -> None:
+def _check(name: str, image: Image.Image, convert: bool) -> None:
     if image.width * image.height > MAX_PIXELS:
-        raise DataError(f"{path}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
+        raise DataError(f"{name}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # a camera's JPEG with a preview behind the picture
-        raise DataError(f"{path}: {frames} frames; a picture has one")
+        raise DataError(f"{name}: {frames} frames; a picture has one")
     if image.mode in ("I", "F"):
-        raise DataError(f"{path}: values of mode {image.mode} have no known range; save it with 8 bits")
+        raise DataError(f"{name}: values of mode {image.mode} have no known range; save it with 8 bits")
     lossy = "16 bits" if image.mode.startswith("I;16") else "CMYK" if image.mode == "CMYK" else None
     if lossy and not convert:
-        raise DataError(f"{path}: {lossy}; save it as 8-bit grey or RGB, or data.on_bad_file=convert reads it")
+        raise DataError(f"{name}: {lossy}; save it as 8-bit grey or RGB, or data.on_bad_file=convert reads it")
 
 
-def _decode_jpeg(path: Path, mode: str) -> Tensor:
+def _decode_jpeg(data: bytes, mode: str) -> Tensor:
     from torchvision.io import ImageReadMode
 
     wanted = ImageReadMode.GRAY if mode == "L" else ImageReadMode.RGB
-    content = torch.from_numpy(np.fromfile(path, dtype=np.uint8))
+    content = torch.frombuffer(bytearray(data), dtype=torch.uint8)  # of bytes, torch warns that they are read-only
     # What torchvision.io.decode_jpeg calls, which from 0.29 on warns of its end at every call.
     return torch.ops.image.decode_jpeg(content, wanted.value, True)
 

@@ -1,7 +1,8 @@
 """What the loaders share: the order of an epoch, and how it is dealt out in batches to the processes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -9,16 +10,20 @@ from torch import Tensor
 from rnnvision.data.augment import BatchTransform
 from rnnvision.seeding import derive_seed
 
+BLOCKS_AT_ONCE = 16  # of 64 MB: some 9,000 photographs are shuffled among each other
+
 
 class EpochOrder:
     """The order of the samples: a pure function of (seed, epoch), the same on every rank.
 
-    Lightning finds it as the loader's `sampler` and tells it the epoch.
+    Lightning finds it as the loader's `sampler` and tells it the epoch. With `blocks` (N,), the number of the block in
+    which each sample lies, `BLOCKS_AT_ONCE` blocks at a time are read: the blocks in random order, and their samples.
     """
 
-    def __init__(self, size: int, seed: int | None) -> None:
+    def __init__(self, size: int, seed: int | None, blocks: Tensor | None = None) -> None:
         self.size = size
         self.seed = seed
+        self.blocks = blocks
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -27,9 +32,18 @@ class EpochOrder:
     def indices(self) -> Tensor:
         """(N,) sample indices; in file order where there is no seed."""
         if self.seed is None:
-            return torch.arange(self.size)
+            return self._together(torch.arange(self.size), torch.arange)
         generator = torch.Generator().manual_seed(derive_seed("order", self.seed, self.epoch))
-        return torch.randperm(self.size, generator=generator)
+        shuffled = partial(torch.randperm, generator=generator)
+        return self._together(shuffled(self.size), shuffled)
+
+    def _together(self, order: Tensor, arrange: Callable[[int], Tensor]) -> Tensor:
+        """The same order, but a group of blocks after the other; `arrange(count)` gives each block its place."""
+        if self.blocks is None or not self.size:
+            return order
+        place = arrange(int(self.blocks.max()) + 1)
+        group = place[self.blocks] // BLOCKS_AT_ONCE  # (N,)
+        return order[torch.argsort(group[order], stable=True)]
 
 
 def count_train_batches(samples: int, batch_size: int, world_size: int) -> int:
@@ -46,6 +60,7 @@ class Loader(ABC):
         batch_size: B of one process.
         transform: makes a batch of uint8 images.
         seed: shuffles each epoch; None keeps the file order.
+        blocks: (N,) which samples are best read together, see `EpochOrder`.
         rank, world_size: with several processes, each global batch of B * world_size samples is dealt out, so that all
             make the same number of steps. While training, a last batch with too few for all is left out.
     """
@@ -57,10 +72,11 @@ class Loader(ABC):
         transform: BatchTransform,
         *,
         seed: int | None = None,
+        blocks: Tensor | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.sampler = EpochOrder(size, seed)
+        self.sampler = EpochOrder(size, seed, blocks)
         self.batch_size = batch_size
         self.batch_sampler = None  # Lightning looks for one
         self.transform = transform

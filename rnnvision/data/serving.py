@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from rnnvision.data.augment import Augmentation
-from rnnvision.data.files import FileSplit, read_all, survey
+from rnnvision.data.files import EncodedSplit, read_all, survey
 from rnnvision.data.splits import DataError, Samples, Splits
 
-FORMATS = ("auto", "resident", "streaming")
+FORMATS = ("auto", "resident", "streaming", "shards")
 ON_BAD_FILE = ("stop", "skip", "convert")
 RESIDENT_MEGABYTES = 1024  # more than this streams, unless it is asked for
 
@@ -38,11 +38,13 @@ def choose(splits: Splits, format: str, augmentation: Augmentation, num_workers:
                 "choose format=streaming, or another augmentation"
             )
         return Serving(False, f"resident: {megabytes:.1f} MB in memory, as asked")
+    if format == "shards":
+        return Serving(True, f"shards, read by {num_workers} workers")
     if format == "streaming":
         return Serving(True, f"{workers}, as asked")
     if whole:
         return Serving(True, f"{workers}, since the augmentation works on whole pictures")
-    if megabytes > RESIDENT_MEGABYTES and any(isinstance(part, FileSplit) for part in parts):
+    if megabytes > RESIDENT_MEGABYTES and any(isinstance(part, EncodedSplit) for part in parts):
         return Serving(True, f"{workers}, since {megabytes:,.0f} MB are more than {RESIDENT_MEGABYTES:,}")
     return Serving(False, f"resident: {megabytes:.1f} MB in memory")
 
@@ -55,9 +57,9 @@ def prepare(splits: Splits, serving: Serving, on_bad_file: str, num_workers: int
     """
     parts, bad = _parts(splits), []
     for name, part in parts.items():
-        if not isinstance(part, FileSplit):
+        if not isinstance(part, EncodedSplit):
             continue
-        part = replace(part, convert=on_bad_file == "convert")
+        part = replace(part, convert=on_bad_file == "convert")  # type: ignore[type-var]  # its kinds are dataclasses
         if not serving.streams:
             parts[name], found = read_all(part)
         elif on_bad_file == "skip":

@@ -15,7 +15,7 @@ class DataError(Exception):
 
 
 class Samples(ABC):
-    """Pictures with their labels: in memory (`Split`) or in files (`FileSplit` of `rnnvision.data.files`)."""
+    """Pictures with their labels: in memory (`Split`), in files or in shards (`EncodedSplit`)."""
 
     labels: Tensor
 
@@ -26,6 +26,11 @@ class Samples(ABC):
     @abstractmethod
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of the pictures that the network sees."""
+
+    @property
+    def blocks(self) -> Tensor | None:
+        """(N,) number of the block that each sample lies in, where those of a block are best read together."""
+        return None
 
     @abstractmethod
     def load(self, index: int) -> Tensor:

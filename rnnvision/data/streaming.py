@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from rnnvision.data.augment import Augmentation, BatchTransform
-from rnnvision.data.files import FileSplit
+from rnnvision.data.files import EncodedSplit
 from rnnvision.data.loader import Loader
 from rnnvision.data.splits import DataError, Samples
 from rnnvision.seeding import derive_seed
@@ -91,7 +91,7 @@ class StreamingLoader(Loader):
         timeout: float = 120.0,
         **options: Any,
     ) -> None:
-        super().__init__(len(samples), batch_size, transform, **options)
+        super().__init__(len(samples), batch_size, transform, blocks=samples.blocks, **options)
         self._device = torch.device(device)
         self._labels = samples.labels
         self._stop = stop
@@ -140,7 +140,7 @@ class StreamingLoader(Loader):
 
     def _name(self, index: int) -> str:
         samples = self._pictures.samples
-        return str(samples.path(index)) if isinstance(samples, FileSplit) else f"sample {index}"
+        return samples.name(index) if isinstance(samples, EncodedSplit) else f"sample {index}"
 
 
 class _EpochBatches:

@@ -1,0 +1,237 @@
+"""Pictures in shards: some hundred files to a chunk, so that a large data set is read in long stretches.
+
+A folder of shards, as scripts/make_shards.py makes it:
+
+    meta.json              what it holds: data set, class names, and each file's size and SHA-256
+    train/samples.npy      int32 (2, N): label and place of each sample, in the order of the folder they were made from
+    train/chunk-0-0.bin    (label, file name, content of the file) of the samples at some places, by litdata's writer
+    train/index.json       litdata's own, for its StreamingDataset; not read here
+    val/ test/             likewise
+
+litdata's StreamingDataset is not used: it decides the order of an epoch by the number of workers and processes, deletes
+chunks behind itself, and for one sample at random fetches its bytes alone or reads its whole chunk.
+"""
+
+import io
+import json
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnvision.data.files import EncodedSplit, check_view
+from rnnvision.data.images import decode
+from rnnvision.data.splits import DataError, Splits
+from rnnvision.data.store import Entry, Store, open_store
+
+META, SAMPLES = "meta.json", "samples.npy"
+FORMAT, VERSION = "rnnvision shards", 1
+PARTS = ("train", "val", "test")
+ITEM = (0, b"", b"")  # label, file name, content
+SERIALIZED = ["int", "bytes", "bytes"]  # what litdata calls these
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What meta.json says of the whole: for each split its chunks and its samples.npy."""
+
+    data: str
+    class_names: tuple[str, ...]
+    chunks: Mapping[str, tuple[Entry, ...]]
+    samples: Mapping[str, Entry]
+
+    @property
+    def files(self) -> list[Entry]:
+        return [entry for part in self.chunks for entry in (self.samples[part], *self.chunks[part])]
+
+
+class Chunks:
+    """The chunks of a split: an item for each place."""
+
+    def __init__(self, store: Store, entries: tuple[Entry, ...]) -> None:
+        self.store, self.entries = store, entries
+        self._starts = np.cumsum([0, *(entry.samples for entry in entries[:-1])])
+
+    def find(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) the chunk of each place, and its number there."""
+        chunk = np.searchsorted(self._starts, places, side="right") - 1
+        return chunk, places - self._starts[chunk]
+
+    def name(self, place: int) -> str:
+        chunk, number = self.find(np.array([place]))
+        return f"{self.store.root}/{self.entries[chunk[0]].file}, sample {number[0]}"
+
+    def read(self, place: int) -> tuple[str, bytes]:
+        """The name of a file, as path and chunk, and its content.
+
+        Raises:
+            DataError: if the chunk cannot be fetched, or is damaged.
+        """
+        found, numbers = self.find(np.array([place]))
+        chunk, number = self.entries[found[0]], int(numbers[0])
+        path = self.store.path(chunk)
+        try:
+            with path.open("rb", buffering=0) as file:  # opened anew: what is open must not go to another process
+                file.seek(4 * (1 + number))
+                begin, end = struct.unpack("<2I", file.read(8))
+                if not begin <= end <= chunk.bytes:
+                    raise ValueError("it lies outside the file")
+                file.seek(begin)
+                _, name, content = _items().load_item_from_bytes(file.read(end - begin), 0)
+        except Exception as error:  # of damage litdata raises nearly anything
+            raise DataError(f"{self.name(place)}: cannot be read ({' '.join(str(error).split())})") from error
+        return f"{self.store.root}/{chunk.file}: {name.decode(errors='replace')}", content
+
+
+@lru_cache(maxsize=1)
+def _items() -> Any:
+    """litdata's decoder of items, told what they are: meant to read shards of strangers, it must not ask these."""
+    from litdata.streaming.item_loader import PyTreeLoader
+    from litdata.streaming.serializers import BytesSerializer, IntegerSerializer
+    from litdata.utilities._pytree import tree_flatten
+
+    loader = PyTreeLoader(batch_decode=0)
+    config = {"data_format": SERIALIZED, "data_spec": tree_flatten(ITEM)[1]}
+    loader.setup(config, [], {"int": IntegerSerializer(), "bytes": BytesSerializer()})
+    return loader
+
+
+@dataclass(frozen=True)
+class ShardSplit(EncodedSplit):
+    """N pictures in chunks; the other attributes are those of `EncodedSplit`.
+
+    Attributes:
+        chunks: which hold them.
+        places: int64 (N,), where each lies in the chunks, one after the other.
+        labels: int64 (N,).
+    """
+
+    chunks: Chunks
+    places: Tensor
+    labels: Tensor
+    channels: int = 3
+    image_size: int = 64
+    crop_ratio: float = 1.0
+    convert: bool = False
+
+    @property
+    def at_hand(self) -> bool:
+        return not self.chunks.store.remote
+
+    @property
+    def blocks(self) -> Tensor:
+        return torch.from_numpy(self.chunks.find(self.places.numpy())[0])
+
+    def name(self, index: int) -> str:
+        return self.chunks.name(int(self.places[index]))
+
+    def load(self, index: int) -> Tensor:
+        name, content = self.chunks.read(int(self.places[index]))
+        return decode(io.BytesIO(content), name, self.channels, self.convert)
+
+    def select(self, index: Tensor) -> "ShardSplit":
+        return replace(self, places=self.places[index], labels=self.labels[index])
+
+
+def read_shards(name: str, root: str | None, reader: Callable[..., Splits], options: Mapping[str, Any]) -> Splits:
+    """The splits of the data set `name` from shards, in the order in which `reader` gives them from files.
+
+    Args:
+        name: an entry of the catalog.
+        root: a folder, or an address that litdata knows, such as s3://bucket/folder.
+        reader: the data set's own; its defaults hold for what `options` does not say.
+        options: of the reader; those of size, channels and crop hold for shards too.
+
+    Raises:
+        ValueError: without litdata, for a data set that is not one of picture files, an option out of range.
+        DataError: for what is no folder of shards, or one with files missing or cut short; it names each.
+    """
+    view = {
+        k: p.default for k, p in signature(reader).parameters.items() if k in ("image_size", "channels", "crop_ratio")
+    }
+    if "image_size" not in view:
+        raise ValueError(f"format=shards: {name} is not kept as picture files; choose auto, resident or streaming")
+    view |= {key: value for key, value in options.items() if key in view}
+    check_view(**view)
+    try:
+        import litdata  # noqa: F401
+    except ImportError as error:
+        raise ValueError('format=shards: needs a package that is not here; pip install "rnnvision[shards]"') from error
+    if root is None:
+        raise DataError(f"data={name} data.format=shards needs data.root=FOLDER, which scripts/make_shards.py has made")
+    store, content = open_store(root, META)
+    meta = parse(content, f"{store.root}/{META}")
+    if meta.data != name:
+        raise DataError(f"{store.root}: holds the data set {meta.data}; choose data={meta.data}")
+    check(store, meta)
+    parts = {part: _split(store, meta, part, view) for part in meta.chunks}
+    return Splits(parts["train"], parts["test"], meta.class_names, store.root, val=parts.get("val"), root=store.root)
+
+
+def _split(store: Store, meta: Meta, part: str, view: Mapping[str, Any]) -> ShardSplit:
+    entry, entries = meta.samples[part], meta.chunks[part]
+    path = store.path(entry)
+    if fault := entry.fault(path, digest=True):
+        raise DataError(f"{store.root}: {fault}; copy or make these shards again")
+    labels, places = torch.from_numpy(np.load(path, allow_pickle=False).astype(np.int64))
+    return ShardSplit(Chunks(store, entries), places, labels, **view)
+
+
+def check(store: Store, meta: Meta, *, digest: bool = False) -> None:
+    """Look at the size of each file of a folder, or at its digest; what an address holds is looked at as it arrives.
+
+    Raises:
+        DataError: that names every file that is missing, cut short or changed.
+    """
+    if store.remote:
+        return
+    faults = [fault for entry in meta.files if (fault := entry.fault(store.folder / entry.file, digest=digest))]
+    if faults:
+        files = "\n  ".join(faults)
+        raise DataError(
+            f"{store.root}: {len(faults)} of {len(meta.files)} files are missing or damaged; copy or make them again"
+            f"\n  {files}"
+        )
+
+
+def parse(content: bytes, name: str) -> Meta:
+    """What a meta.json says.
+
+    Raises:
+        DataError: if it is damaged, of a later version, or names a file outside its folder.
+    """
+    try:
+        meta = json.loads(content)
+        if meta["format"] != FORMAT:
+            raise ValueError(f"format {meta['format']}")
+        if not all(meta["splits"][part]["chunks"] for part in meta["splits"]):
+            raise ValueError("a split without chunks")
+        if meta["version"] > VERSION:
+            raise DataError(
+                f"{name}: version {meta['version']}, of which {VERSION} and lower are known; update rnnvision"
+            )
+        splits = {part: meta["splits"][part] for part in PARTS if part in meta["splits"]}
+        chunks = {part: tuple(_entry(chunk) for chunk in split["chunks"]) for part, split in splits.items()}
+        samples = {part: _entry(split["samples"]) for part, split in splits.items()}
+        if not {"train", "test"} <= set(splits):
+            raise ValueError("no train or no test")
+        for part, split in splits.items():
+            if sum(chunk.samples for chunk in chunks[part]) != split["count"]:
+                raise ValueError(f"the chunks of {part} do not add up to {split['count']}")
+        return Meta(meta["data"], tuple(meta["class_names"]), chunks, samples)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{name}: is no {META} of shards ({type(error).__name__}: {error})") from error
+
+
+def _entry(values: dict[str, Any]) -> Entry:
+    entry = Entry(**values)
+    if not re.fullmatch(rf"({'|'.join(PARTS)})/\w[\w.-]*", entry.file):
+        raise ValueError(f"{entry.file} is no file of a split")
+    return entry
