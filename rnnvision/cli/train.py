@@ -89,7 +89,7 @@ def _make_data(cfg: DictConfig) -> "ImageData":
     with arguments_of("data"):
         arguments = named_arguments("data", cfg.data, {name: (ImageData, d.read) for name, d in CATALOG.items()})
         data = ImageData(**arguments, augmentation=augmentation)
-        data.setup()
+        data.setup("fit")
     return data
 
 

@@ -104,6 +104,7 @@ class ImageData(L.LightningDataModule):
         self.bad_files: list[str] = []  # what is wrong with each file that was skipped
         self.serving = Serving(streams=False, reason="")  # decided when the data is read
         self._splits: Splits | None = None
+        self._looked_through = False
         self._streams: list[StreamingLoader] = []
 
     # Facts, known once the data is read.
@@ -167,9 +168,10 @@ class ImageData(L.LightningDataModule):
         sizes = " / ".join(f"{len(part):,}" for part in (s.train, self.val_split, s.test))
         shape = " x ".join(map(str, self.input_shape))
         notes = "".join(f"; {note}" for note in s.notes)
+        augmented = "" if self.augmentation == Augmentation() else f"; augmentation: {self.augmentation}"
         return (
             f"{self.name}, {sizes} images (train / val / test) of {shape}, {len(s.class_names)} classes, "
-            f"from {s.origin}; {self.serving.reason}{notes}"
+            f"from {s.origin}; {self.serving.reason}{augmented}{notes}"
         )
 
     # From what a reader gives to what is served.
@@ -187,15 +189,21 @@ class ImageData(L.LightningDataModule):
 
     def _stop_for_bad_files(self, first: str) -> NoReturn:
         """End with the name of every file that cannot be read, now that one was met."""
-        parts = (self.splits.train, self.val_split, self.splits.test)
+        bad = self._bad_files(self.splits.train, self.val_split, self.splits.test)
+        raise refusal(bad) if bad else DataError(first)
+
+    def _bad_files(self, *parts: Samples) -> list[str]:
         here = [part for part in parts if isinstance(part, EncodedSplit) and part.at_hand]
-        bad = [file for part in here for file in survey(part, self.num_workers or 1)[1]]
-        raise refusal([file.reason for file in bad]) if bad else DataError(first)
+        return [file.reason for part in here for file in survey(part, self.num_workers or 1)[1]]
 
     # What Lightning calls.
 
     def setup(self, stage: str | None = None) -> None:
-        _ = self.splits
+        splits = self.splits
+        if stage == "fit" and self.serving.streams and self.on_bad_file != "skip" and not self._looked_through:
+            self._looked_through = True  # a bad file of theirs would be met only when the training is done
+            if self._bad_files(self.val_split, splits.test):
+                self._stop_for_bad_files("")
 
     def teardown(self, stage: str | None = None) -> None:
         """End the processes that read, of which each loader has its own."""

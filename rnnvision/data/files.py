@@ -56,7 +56,7 @@ class EncodedSplit(Samples):
         return F.center_crop(F.resize(image, [round(size / self.crop_ratio)], antialias=True), [size, size])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FileSplit(EncodedSplit):
     """Paths of N pictures and their labels int64 (N,); the other attributes are those of `EncodedSplit`.
 

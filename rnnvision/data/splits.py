@@ -59,7 +59,7 @@ class Samples(ABC):
         return self.select(rest), self.select(fifth)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split(Samples):
     """Images uint8 (N, C, H, W) and their labels int64 (N,)."""
 

@@ -79,6 +79,12 @@ class Learner(L.LightningModule):
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_current_fx_name":  # Lightning notes the hook it is in 40 times a step; that is no weight or module
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     # One step for every stage, what each stage keeps of it, and what an epoch makes of that.
 
     def _step(self, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
@@ -109,7 +115,7 @@ class Learner(L.LightningModule):
     ) -> None:
         if gradient_clip_val and gradient_clip_algorithm in (None, "norm"):
             # Lightning would not clip for a fused optimiser in bf16, as if a loss scaler were at work.
-            clip_grad_norm_(self.network.parameters(), gradient_clip_val)
+            clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], gradient_clip_val)
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
