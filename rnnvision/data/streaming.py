@@ -135,7 +135,8 @@ class StreamingLoader(Loader):
             files = [self._name(index) for index in self._pictures.reading.tolist() if index != NOTHING]
             what = f"gave nothing for {self._timeout:g} s" if "timed out" in message else "died"
             raise DataError(
-                f"a worker {what} while it read one of {', '.join(files) or 'the first files'}; try a larger data.timeout, or data.num_workers=0"
+                f"a worker {what} while it read one of {', '.join(files) or 'the first files'}; "
+                "try a larger data.timeout, or data.num_workers=0"
             ) from error
 
     def _name(self, index: int) -> str:
