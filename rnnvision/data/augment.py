@@ -153,26 +153,49 @@ def _mixing(augmentation: Augmentation, num_classes: int):  # type: ignore[no-un
 
 
 def move(images: Tensor, uniform: Tensor, augmentation: Augmentation) -> Tensor:
-    """Shift, rotate, scale, shear and flip by one resampling: (B, C, H, W), (B, 6) -> (B, C, H, W).
+    """Shift, rotate, scale, shear and flip: (B, C, H, W), (B, 6) -> (B, C, H, W).
 
-    Shifts and flips alone move whole pixels and change no value.
+    Shifts and flips alone move whole pixels and change no value; the rest is one bilinear resampling.
     """
+    steps = 2 * augmentation.shift + 1
+    dx, dy = ((uniform[:, 4:] * steps).floor() - augmentation.shift).unbind(1)  # whole pixels
+    flipped = uniform[:, 3] < augmentation.flip
+    if not (augmentation.rotate or augmentation.scale or augmentation.shear):
+        return _move_pixels(images, dx.long(), dy.long(), flipped, augmentation.padding)
     height, width = images.shape[-2:]
     signed = 2 * uniform - 1  # (B, 6)
     angle = torch.deg2rad(signed[:, 0] * augmentation.rotate)
     shear = torch.tan(torch.deg2rad(signed[:, 1] * augmentation.shear))
     zoom = 1 / (1 + signed[:, 2] * augmentation.scale)  # from where we are to where the pixel comes from
-    mirror = torch.where(uniform[:, 3] < augmentation.flip, -1.0, 1.0)
-    steps = 2 * augmentation.shift + 1
-    dx, dy = ((uniform[:, 4:] * steps).floor() - augmentation.shift).unbind(1)  # whole pixels
+    mirror = torch.where(flipped, -1.0, 1.0)
     cos, sin = zoom * angle.cos(), zoom * angle.sin()
     # Rows of the map from output to input, in units of half a side, as grid_sample wants it.
     x_row = torch.stack((cos * mirror, (cos * shear - sin) * (height / width), dx * (2 / width)), dim=1)
     y_row = torch.stack((sin * mirror * (width / height), sin * shear + cos, dy * (2 / height)), dim=1)
     grid = affine_grid(torch.stack((x_row, y_row), dim=1), list(images.shape), align_corners=False)
-    exact = not (augmentation.rotate or augmentation.scale or augmentation.shear)
-    mode = "nearest" if exact else "bilinear"
-    return grid_sample(images, grid, mode=mode, padding_mode=augmentation.padding, align_corners=False)
+    return grid_sample(images, grid, mode="bilinear", padding_mode=augmentation.padding, align_corners=False)
+
+
+def _move_pixels(images: Tensor, dx: Tensor, dy: Tensor, flipped: Tensor, padding: str) -> Tensor:
+    """Each output pixel is the input pixel (dx, dy) (B,) further on, of a flipped picture counted from the right."""
+    channels, height, width = images.shape[1:]
+    x = torch.arange(width, device=images.device)
+    columns, no_column = _inside(torch.where(flipped[:, None], width - 1 - x, x) + dx[:, None], width, padding)
+    rows, no_row = _inside(torch.arange(height, device=images.device) + dy[:, None], height, padding)
+    place = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)[:, None].expand(-1, channels, -1)
+    moved = images.flatten(2).gather(2, place).reshape(images.shape)
+    if padding == "zeros":
+        moved.masked_fill_((no_row[:, :, None] | no_column[:, None, :])[:, None], 0.0)
+    return moved
+
+
+def _inside(place: Tensor, length: int, padding: str) -> tuple[Tensor, Tensor]:
+    """The places in [0, length) that stand for these, and which were outside."""
+    outside = (place < 0) | (place >= length)
+    if padding == "reflection":  # about the edge, the outermost pixel twice, as grid_sample does
+        place = place.remainder(2 * length)
+        return torch.minimum(place, 2 * length - 1 - place), outside
+    return place.clamp(0, length - 1), outside
 
 
 def erase(images: Tensor, uniform: Tensor, probability: float) -> Tensor:
