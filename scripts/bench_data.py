@@ -8,10 +8,13 @@ training pictures at 224 px against processes that decode the same files with to
 are interleaved, ratios are medians of the rounds' ratios.
 """
 
+import multiprocessing
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -108,9 +111,33 @@ def streaming(root: str) -> None:
             print(f"| {name} | {workers} | {rate:,.0f} | {spread} |", flush=True)
 
 
+def resident_set(pid: int) -> float:
+    """MB of memory that a process holds (Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def memory_over_epochs(root: str, epochs: int = 10) -> None:
+    """The memory of this process and of its workers after each epoch of the same streaming run."""
+    data = ImageData("imagenet", root=root, format="streaming", num_workers=2, batch_size=BATCH)
+    data.augmentation = AUGMENTATIONS["crop, flip"]
+    loader = data.train_dataloader()
+    sizes = []
+    for epoch in range(epochs):
+        loader.sampler.set_epoch(epoch)
+        drain(loader)()
+        workers = [child.pid for child in multiprocessing.active_children() if child.pid]
+        sizes.append(sum(resident_set(pid) for pid in (os.getpid(), *workers)))
+    data.teardown()
+    print(
+        f"\nMemory of a streaming run and its 2 workers after each epoch, MB: {', '.join(f'{s:,.0f}' for s in sizes)}."
+    )
+
+
 if __name__ == "__main__":
     before = peak_memory(torch.device("cpu"))
     resident(sys.argv[1])
+    memory_over_epochs(sys.argv[2])
     streaming(sys.argv[2])
     megabytes = (peak_memory(torch.device("cpu")) - before) / 2**20
     print(f"\nPeak memory of this process over its imports: {megabytes:,.0f} MB.")

@@ -46,7 +46,11 @@ def test_what_was_trained_without_the_bad_files_is_evaluated_so(train: Verb, ver
     assert train(*OPTIONS, where, "data.on_bad_file=skip", "hydra.run.dir=run").code == 0
     result = verb("evaluate", "ckpt=run", "device=cpu", "hydra.run.dir=out")
     assert result.code == 0, result.err
-    assert _metrics("out") == {k: v for k, v in _metrics("run").items() if k.startswith("test/")}
+    expected = {k: v for k, v in _metrics("run").items() if k.startswith(("test/", "data/"))}
+    assert _metrics("out") == expected
+    assert expected["data/skipped_files"] == 1
+    assert "bad.jpg" in Path("out/skipped_files.txt").read_text()
+    assert "bad.jpg" in result.out
     assert verb("evaluate", "ckpt=run", "device=cpu", "data.on_bad_file=stop").code == 1
 
 
