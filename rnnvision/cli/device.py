@@ -105,6 +105,7 @@ def _quieten() -> None:
         r"Checkpoint directory .* exists and is not empty",  # a resumed run
         r".*does not have many workers",
         r"GPU available but not used",
+        r"`ModelCheckpoint\(monitor=.*could not find the monitored key",  # an epoch without a validation
         r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -96,7 +96,8 @@ class Learner(L.LightningModule):
         torch.manual_seed(derive_seed("epoch", self.seed, self.current_epoch, self.global_rank))
         # Sums on the device: metric objects in the step, or a log each step, cost a tenth of a small network's time.
         precise = torch.float32 if self.device.type == "mps" else torch.float64
-        self._sums = torch.zeros(3, dtype=precise, device=self.device)  # loss, correct, samples
+        self._sums = torch.zeros(2, dtype=precise, device=self.device)  # loss, correct
+        self._count = 0  # samples; a number of the host would be copied to the device in each step
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss, logits = self._step(batch, self.label_smoothing)
@@ -104,7 +105,8 @@ class Learner(L.LightningModule):
         with torch.no_grad():
             count = len(labels)
             correct = (logits.argmax(dim=-1) == labels).sum()
-            self._sums += torch.stack((loss.detach() * count, correct, correct.new_tensor(count)))
+            self._sums += torch.stack((loss.detach() * count, correct))
+            self._count += count
         return loss
 
     def configure_gradient_clipping(
@@ -120,7 +122,8 @@ class Learner(L.LightningModule):
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def on_train_epoch_end(self) -> None:
-        loss, correct, count = self.trainer.strategy.reduce(self._sums, reduce_op="sum").tolist()
+        sums = torch.cat((self._sums, self._sums.new_tensor([self._count])))
+        loss, correct, count = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
         if count and not torch.isfinite(torch.tensor(loss)):
             raise TrainingError(
                 f"the training loss became {loss / count} in epoch {self.current_epoch}; try a smaller optimizer.lr or "
