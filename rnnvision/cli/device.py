@@ -18,6 +18,7 @@ from rnnvision.cli.precision import choose_precision
 from rnnvision.cli.run_folder import RunFolder, is_first_process
 from rnnvision.training import VerifiedCheckpointIO
 
+ALL_THREADS = torch.get_num_threads()  # of this process, before a job of a sweep takes fewer
 PROFILERS: dict[str, Any] = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}  # into the run folder
 
 
@@ -51,13 +52,13 @@ def make_trainer(arguments: dict[str, Any], run: RunFolder, *, callbacks: Any = 
 
 
 def share_cores(num_workers: int) -> None:
-    """Leave a core to each process that reads pictures beside a training on the processor.
+    """Leave a core to each of the processes that read pictures beside a training on the processor; 0 takes all back.
 
     Threads that wait for each other at full speed make a small recurrence several times slower as soon as one of them
     has to share its core. A number that the user has chosen ($OMP_NUM_THREADS) stays.
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, torch.get_num_threads() - num_workers))
+        torch.set_num_threads(max(1, ALL_THREADS - num_workers))
 
 
 def device_line(trainer: L.Trainer, precision: object) -> str:

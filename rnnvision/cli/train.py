@@ -58,8 +58,8 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
             L.seed_everything(cfg.seed, verbose=False)
         data = _make_data(cfg)
         learner, trainer = _make_learner(cfg, data, run)
-        if data.serving.streams and trainer.strategy.root_device.type == "cpu":
-            share_cores(data.num_workers)
+        if trainer.strategy.root_device.type == "cpu":
+            share_cores(data.num_workers if data.serving.streams else 0)
         if is_first_process():
             print(
                 f"network   {_describe(learner)}\n"
@@ -84,8 +84,9 @@ def _make_data(cfg: DictConfig) -> "ImageData":
     from rnnvision.data import CATALOG, Augmentation, ImageData
 
     with arguments_of("augmentation"):
-        check_arguments("augmentation", plain(cfg.augmentation), Augmentation)
-        augmentation = Augmentation(**plain(cfg.augmentation))
+        chosen = plain(cfg.get("augmentation")) or {}  # a run of an earlier version has none
+        check_arguments("augmentation", chosen, Augmentation)
+        augmentation = Augmentation(**chosen)
     with arguments_of("data"):
         arguments = named_arguments("data", cfg.data, {name: (ImageData, d.read) for name, d in CATALOG.items()})
         data = ImageData(**arguments, augmentation=augmentation)
@@ -183,7 +184,8 @@ def _finish(
     where = {**plain(cfg.trainer), "devices": 1, "strategy": "auto", "precision": "32-true", "profiler": None}
     tester = make_trainer(where, run, logger=False, enable_checkpointing=False)
     if best.is_file():
-        measured, _ = measure(best, tester, changes={"num_workers": data.num_workers, "format": data.format})
+        as_served = {key: getattr(data, key) for key in ("format", "num_workers", "prefetch", "timeout")}
+        measured, _ = measure(best, tester, changes=as_served)
         metrics |= _best_validation(best) | measured
         print(
             f"\n{score_line(metrics)}   (best val/accuracy {metrics['val/accuracy']:.4f}; {seconds:.1f} s of training)"

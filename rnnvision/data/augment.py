@@ -1,7 +1,8 @@
 """Augmentation of a whole batch at once, on the device that trains: uint8 pictures in, normalised batches out.
 
 Every number that is drawn for a picture is a function of (seed, epoch, index), so the same seed gives the same pictures
-whatever the batch size, the number of workers or the point from which a run was resumed.
+whatever the batch size, the number of workers or the point from which a run was resumed. Mixup and cutmix join the
+pictures of a batch: what they draw is a function of (seed, epoch, batch, rank).
 
 Shapes: N training samples, B images of a batch, C channels, H x W pixels, K classes.
 """

@@ -20,6 +20,8 @@ from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
 
+LOOK_THROUGH = 20_000  # so many pictures are decoded once before a training: it takes seconds
+
 
 class ImageData(L.LightningDataModule):
     """Serve one data set: train and val cut from its official training split, its official test split as it is.
@@ -40,7 +42,8 @@ class ImageData(L.LightningDataModule):
         format: "resident" keeps all pictures in memory on the training device, "streaming" reads each when it is
             needed; "auto" streams files that would take more than 1 GiB, or whose augmentation works on whole pictures.
             "shards" streams from the shards that scripts/make_shards.py has made, in a folder or an object store.
-        on_bad_file: of files that cannot be read, "stop" names them all and ends, "skip" leaves them out and lists
+        on_bad_file: of files that cannot be read, "stop" names them all and ends (before a training, of up to 20,000
+            streamed pictures; of more, when the first one is met), "skip" leaves them out and lists
             them in `bad_files`; "convert" is "stop" but reads 16-bit and CMYK pictures, at a loss.
         num_workers: processes that read pictures while streaming; None for half of the cores, 8 at most.
         prefetch: batches that each of them is ahead.
@@ -200,10 +203,11 @@ class ImageData(L.LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         splits = self.splits
+        parts = (splits.train, self.val_split, splits.test)
         if stage == "fit" and self.serving.streams and self.on_bad_file != "skip" and not self._looked_through:
-            self._looked_through = True  # a bad file of theirs would be met only when the training is done
-            if self._bad_files(self.val_split, splits.test):
-                self._stop_for_bad_files("")
+            self._looked_through = True
+            if sum(map(len, parts)) <= LOOK_THROUGH and (bad := self._bad_files(*parts)):
+                raise refusal(bad)
 
     def teardown(self, stage: str | None = None) -> None:
         """End the processes that read, of which each loader has its own."""

@@ -53,7 +53,8 @@ class EncodedSplit(Samples):
         from torchvision.transforms.v2 import functional as F
 
         size = self.image_size
-        return F.center_crop(F.resize(image, [round(size / self.crop_ratio)], antialias=True), [size, size])
+        side = max(1, round(self.crop_ratio * min(image.shape[1:])))
+        return F.resize(F.center_crop(image, [side, side]), [size, size], antialias=True)
 
 
 @dataclass(frozen=True, eq=False)

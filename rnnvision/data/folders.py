@@ -122,16 +122,21 @@ def read_imagenet(
         DataError: if the folder is not there, or is not as above; it names it.
     """
     check_view(image_size, crop_ratio)
-    candidates = [base / sub for base in search_roots(root) for sub in ("", "imagenet", "ImageNet")]
+    bases = search_roots(root)[:1] if root else search_roots(None)  # where one is asked for, no other will do
+    candidates = [base / sub for base in bases for sub in ("", "imagenet", "ImageNet")]
     base = next((c for c in candidates if (c / "train").is_dir() and (c / "val").is_dir()), None)
     if base is None:
         base = next((c for c in candidates if (c / "ILSVRC2012_devkit_t12.tar.gz").is_file()), None)
         if base is None:
             raise DataError(
-                f"imagenet is not in {', '.join(map(str, search_roots(root)))}: set data.root to the folder that holds "
+                f"imagenet is not in {', '.join(map(str, bases))}: set data.root to the folder that holds "
                 f"train/ and val/, or the three ILSVRC2012 archives of image-net.org, which cannot be downloaded here"
             )
         _unpack(base)
+    if loose := next((base / "val").glob("*.JPEG"), None):
+        raise DataError(
+            f"{base / 'val'}: {loose.name} lies in no class folder; delete val/ if its unpacking was interrupted"
+        )
     folders = _split_folders(base, ("train", "val"))  # the pictures of the official test/ have no labels
     names, splits, notes = _read_splits(folders, 3, image_size, crop_ratio)
     words = wnid_names()

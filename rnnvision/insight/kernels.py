@@ -16,7 +16,7 @@ def cudnn_kernel(layer: FusedLayer, batch_size: int, precision: str) -> tuple[st
         return "small persistent", []
     missing = []
     if not isinstance(layer, LSTM):
-        missing.append("recurrence=lstm")
+        missing.append("model.recurrence=lstm")
     if precision not in ("16-mixed", "16-true"):
         missing.append("trainer.precision=16-mixed (fp16, not bf16)")
     if layer.hidden_size % 128 or layer.hidden_size > LARGEST_PERSISTENT:
@@ -24,7 +24,7 @@ def cudnn_kernel(layer: FusedLayer, batch_size: int, precision: str) -> tuple[st
             f"model.hidden_size={_near(layer.hidden_size)} (a multiple of 128, at most {LARGEST_PERSISTENT})"
         )
     if layer.input_size % 128:
-        missing.append(f"an input of a multiple of 128, such as model.embed_size={_near(layer.input_size)}")
+        missing.append("an input of a multiple of 128 (model.embed_size, above the first layer model.hidden_size)")
     if batch_size > 128 or batch_size % 8:
         missing.append("data.batch_size of at most 128, a multiple of 8")
     return ("persistent", []) if not missing else ("standard", missing)

@@ -99,6 +99,7 @@ def growth(
 ) -> tuple[dict[int, float], float]:
     """Seconds of a forward and backward pass of (B, T, F) tokens for each T, and k of the fit time ~ T ** k."""
     parameter = next(recurrence.parameters())
+    recurrence.train()  # cuDNN's recurrences go backward in no other mode
     times = {}
     for length in lengths:
         tokens = torch.randn(batch_size, length, input_size, device=parameter.device, dtype=parameter.dtype)

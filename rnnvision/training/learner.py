@@ -115,8 +115,9 @@ class Learner(L.LightningModule):
         gradient_clip_val: int | float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        if gradient_clip_val and gradient_clip_algorithm in (None, "norm"):
-            # Lightning would not clip for a fused optimiser in bf16, as if a loss scaler were at work.
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if gradient_clip_val and gradient_clip_algorithm in (None, "norm") and scaler is None:
+            # Lightning would not clip for a fused optimiser in bf16, as if a loss scaler were at work there too.
             clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], gradient_clip_val)
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)

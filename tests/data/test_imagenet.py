@@ -78,7 +78,7 @@ def test_a_missing_folder_is_told_with_what_it_has_to_hold(tmp_path: Path, parts
     with pytest.raises(DataError) as error:
         read(tmp_path)
     message = str(error.value)
-    assert message.startswith(f"imagenet is not in {tmp_path}, ")
+    assert message.startswith(f"imagenet is not in {tmp_path}: ")
     assert "set data.root to the folder that holds train/ and val/" in message
     assert "\n" not in message
 

@@ -15,9 +15,9 @@ from rnnvision.nn.gated import GRU, LSTM
         (LSTM(128, 256), 128, "bf16-mixed", "standard", ["trainer.precision=16-mixed"]),
         (LSTM(128, 256), 256, "16-mixed", "standard", ["data.batch_size"]),
         (LSTM(128, 256), 100, "16-mixed", "standard", ["data.batch_size"]),
-        (LSTM(100, 200), 128, "16-mixed", "standard", ["model.hidden_size=256", "model.embed_size=128"]),
+        (LSTM(100, 200), 128, "16-mixed", "standard", ["model.hidden_size=256", "model.embed_size"]),
         (LSTM(128, 2048), 128, "16-mixed", "standard", ["model.hidden_size=1024"]),
-        (GRU(128, 256), 128, "16-mixed", "standard", ["recurrence=lstm"]),
+        (GRU(128, 256), 128, "16-mixed", "standard", ["model.recurrence=lstm"]),
         (LSTM(28, 64), 128, "64-true", "standard", ["trainer.precision", "model.hidden_size=128", "model.embed_size"]),
     ],
 )

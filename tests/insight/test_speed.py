@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rnnvision.insight import Speed, growth, latency, matrix_rate, peak_memory, throughput
 from rnnvision.insight.speed import time_rounds
+from rnnvision.nn import build
 
 CPU = torch.device("cpu")
 
@@ -80,6 +81,15 @@ def test_the_exponent_of_growth_is_found(power: float, clock: Clock) -> None:
     times, exponent = growth(Slow(clock, power), (4, 8, 16), input_size=2, batch_size=1)
     assert times == {4: 4**power, 8: 8**power, 16: 16**power}
     assert exponent == pytest.approx(power)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_growth_is_measured_on_a_gpu_after_inference() -> None:
+    network = build("sequence_classifier", input_shape=(1, 4, 4), num_classes=3, hidden_size=8).cuda()
+    latency(network, torch.rand(1, 1, 4, 4, device="cuda"), rounds=2)
+    times, _ = growth(network.recurrence, (4, 8), input_size=4, batch_size=2)
+    assert all(seconds > 0 for seconds in times.values())
 
 
 def test_one_length_has_no_exponent(clock: Clock) -> None:
