@@ -28,7 +28,7 @@ from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.streaming import StreamingLoader
 from rnnvision.insight import peak_memory
 
-ROUNDS, BATCH, REPEAT = 5, 64, 2
+ROUNDS, BATCH, REPEAT = 3, 64, 2
 NORM = (0.5,) * 3, (0.25,) * 3
 AUGMENTATIONS = {
     "middle square": Augmentation(),
