@@ -77,7 +77,7 @@ def test_an_experiment_opens_with_its_command_its_time_and_its_score(name: str) 
     assert words[0] == f"experiment={name}"
     bind(composed(*words))
     assert " s on " in result or " min on " in result or "not measured" in result
-    assert "test accuracy 0." in result
+    assert "test accuracy 0." in result or result.endswith(": not measured")
 
 
 def test_there_is_an_option_for_every_entry_of_the_tables() -> None:
