@@ -54,7 +54,7 @@ def bind(cfg: DictConfig) -> None:
     check_arguments("augmentation", config.plain(cfg.augmentation), Augmentation)
     Augmentation(**config.plain(cfg.augmentation))
     for group in ("callbacks", "logger"):
-        for entry in (cfg[group] or {}).values():
+        for entry in filter(None, (cfg[group] or {}).values()):  # null leaves one out
             assert entry._target_ in ALLOWED_TARGETS
 
 
