@@ -23,8 +23,12 @@ def at_least(argument: str, value: object, minimum: int) -> None:
 
 def number(argument: str, value: object, maximum: float = math.inf) -> None:
     """Check that `value` is a finite number from 0 to `maximum`."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not 0.0 <= value <= maximum:  # type: ignore[operator]
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or not 0.0 <= value <= maximum
+    ):
         limits = f"from 0 to {maximum:g}" if math.isfinite(maximum) else "of at least 0"
         raise ValueError(f"{argument}={value}: must be a number {limits}")
 

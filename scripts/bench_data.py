@@ -13,7 +13,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -58,9 +58,9 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def drain(loader: object) -> Callable[[], None]:
+def drain(loader: Iterable[object]) -> Callable[[], None]:
     def work() -> None:
-        for _ in loader:  # type: ignore[attr-defined]
+        for _ in loader:
             pass
 
     return work

@@ -56,8 +56,8 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
         check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
         with arguments_of("seed"):
             L.seed_everything(cfg.seed, verbose=False)
-        data = _make_data(cfg)
-        learner, trainer = _make_learner(cfg, data, run)
+        data = make_data(cfg)
+        learner, trainer = make_learner(cfg, data, run)
         if trainer.strategy.root_device.type == "cpu":
             share_cores(data.num_workers if data.serving.streams else 0)
         if is_first_process():
@@ -80,7 +80,8 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
     return _finish(cfg, run, trainer, learner, data, seconds)
 
 
-def _make_data(cfg: DictConfig) -> "ImageData":
+def make_data(cfg: DictConfig) -> "ImageData":
+    """The data that a configuration describes, read and checked for a training."""
     from rnnvision.data import CATALOG, Augmentation, ImageData
 
     with arguments_of("augmentation"):
@@ -94,7 +95,7 @@ def _make_data(cfg: DictConfig) -> "ImageData":
     return data
 
 
-def _make_learner(cfg: DictConfig, data: "ImageData", run: RunFolder) -> "tuple[Learner, L.Trainer]":
+def make_learner(cfg: DictConfig, data: "ImageData", run: RunFolder) -> "tuple[Learner, L.Trainer]":
     """The network with its optimiser, and the trainer; everything that can be wrong in a config is found here."""
     from rnnvision.cli.device import make_trainer
     from rnnvision.nn import MODELS, build

@@ -7,6 +7,7 @@ pictures of a batch: what they draw is a function of (seed, epoch, batch, rank).
 Shapes: N training samples, B images of a batch, C channels, H x W pixels, K classes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from math import log
 
@@ -143,7 +144,7 @@ class BatchTransform:
         return torch.rand(self._size, count, generator=generator).to(self._device)
 
 
-def _mixing(augmentation: Augmentation, num_classes: int):  # type: ignore[no-untyped-def]  # of torchvision's types
+def _mixing(augmentation: Augmentation, num_classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None:
     if not (augmentation.mixup or augmentation.cutmix):
         return None
     from torchvision.transforms import v2

@@ -103,7 +103,7 @@ def _items() -> Any:
     return loader
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ShardSplit(EncodedSplit):
     """N pictures in chunks; the other attributes are those of `EncodedSplit`.
 

@@ -29,6 +29,7 @@ class Pictures(Dataset[Loaded]):
         self.samples = samples
         self.reading = reading  # (workers,) shared memory: the index that each is at
         self._seed = seed
+        self._draws = augmentation.needs_whole_pictures
         self._change = whole_picture_transform(samples, augmentation)
 
     def __getitem__(self, item: Item) -> Loaded:
@@ -40,6 +41,8 @@ class Pictures(Dataset[Loaded]):
             picture = self.samples.load(index)
         except DataError as error:
             return None, index, str(error)
+        if not self._draws:
+            return self._change(picture), index, ""
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's own generator
             torch.default_generator.manual_seed(derive_seed("picture", self._seed, epoch, index))  # and no GPU's
             return self._change(picture), index, ""
@@ -50,8 +53,9 @@ def whole_picture_transform(samples: Samples, augmentation: Augmentation) -> Cal
     from torchvision.transforms import v2
 
     policies = {"randaugment": v2.RandAugment, "trivialaugment": v2.TrivialAugmentWide}
-    crop = v2.RandomResizedCrop(list(samples.image_shape[1:]), scale=(augmentation.crop, 1.0), antialias=True)
-    to_size = crop if augmentation.crop else samples.square
+    to_size: Callable[[Tensor], Tensor] = samples.square
+    if augmentation.crop:
+        to_size = v2.RandomResizedCrop(list(samples.image_shape[1:]), scale=(augmentation.crop, 1.0), antialias=True)
     if augmentation.policy is None:
         return to_size
     return v2.Compose([to_size, policies[augmentation.policy]()])  # no lambda: where workers are spawned it is pickled

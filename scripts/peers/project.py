@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Callback
 from peers.work import NETWORKS, Turns, Work, arguments
 from rnnvision.cli.config import config_dir
 from rnnvision.cli.run_folder import RunFolder, versions
-from rnnvision.cli.train import _make_data, _make_learner
+from rnnvision.cli.train import make_data, make_learner
 
 if TYPE_CHECKING:
     import lightning as L
@@ -49,8 +49,8 @@ def make(work: Work, folder: Path, *overrides: str) -> "tuple[ImageData, Learner
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         cfg = compose("train", words)
     folder.mkdir(parents=True, exist_ok=True)
-    data = _make_data(cfg)
-    return data, *_make_learner(cfg, data, RunFolder(folder, folder, "train"))
+    data = make_data(cfg)
+    return data, *make_learner(cfg, data, RunFolder(folder, folder, "train"))
 
 
 def main() -> None:
