@@ -10,8 +10,8 @@ from torch import nn
 
 from rnnvision.checks import one_of
 from rnnvision.nn.classifier import SequenceClassifier
-from rnnvision.nn.gated import RECURRENCES
 from rnnvision.nn.readout import READOUTS
+from rnnvision.nn.recurrence import RECURRENCES
 from rnnvision.nn.scan import ORDERS, SCANS, Scan
 
 # What a checkpoint may name and a config may build. Nothing outside this table is ever made from a file.

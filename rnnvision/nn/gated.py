@@ -157,4 +157,4 @@ class GRU(GatedLayer):
         self._set_bias(1, bias)
 
 
-RECURRENCES: dict[str, type[RecurrentLayer]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+FUSED: dict[str, type[RecurrentLayer]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.checks import at_least, flags, one_of, probability
-from rnnvision.nn.gated import RECURRENCES
+from rnnvision.nn.gated import FUSED
 from rnnvision.nn.layer import RecurrentLayer, State
 
 StackState = tuple[State, ...]  # one a layer
+
+RECURRENCES: dict[str, type[RecurrentLayer]] = {**FUSED}  # each family's table, in a file of its own
 
 
 class TiedDropout(nn.Module):

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rnnvision.insight import multiply_adds
-from rnnvision.nn import build
-from rnnvision.nn.gated import RECURRENCES, FusedLayer
+from rnnvision.nn import RECURRENCES, build
+from rnnvision.nn.gated import FusedLayer
 from tests.oracles import ORACLES
 
 SHAPE = (3, 6, 10)
