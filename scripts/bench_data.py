@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision.io import read_file
 
+from rnnvision.cli.device import keep_freed_memory, share_cores
 from rnnvision.data import Augmentation, ImageData, Split
 from rnnvision.data.augment import BatchTransform
 from rnnvision.data.files import FileSplit
@@ -28,10 +30,11 @@ from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.streaming import StreamingLoader
 from rnnvision.insight import peak_memory
 
-ROUNDS, BATCH, REPEAT = 3, 64, 2
+ROUNDS, BATCH, REPEAT = 5, 64, 10
 NORM = (0.5,) * 3, (0.25,) * 3
 AUGMENTATIONS = {
-    "middle square": Augmentation(),
+    "as they are": Augmentation(),
+    "middle square, resized": Augmentation(),
     "crop, flip": Augmentation(crop=0.08, flip=0.5),
     "crop, flip, RandAugment, erasing, mixup, cutmix": Augmentation(
         crop=0.08, flip=0.5, policy="randaugment", erase=0.25, mixup=0.8, cutmix=1.0
@@ -93,12 +96,14 @@ def streaming(root: str) -> None:
     print(f"\n| streaming, {len(split):,} pictures at 224 px | processes | pictures/s | time against bare decoding |")
     print("|---|---|---|---|")
     for workers in (1, 2):
+        share_cores(workers)  # as a training does
         bare = DataLoader(Decoded(split), BATCH, num_workers=workers, persistent_workers=True)
         works = {"bare decoding": drain(bare)}
         for name, augmentation in AUGMENTATIONS.items():
+            served = replace(split, crop_ratio=1.0) if name == "as they are" else split
             transform = BatchTransform(*NORM, augmentation=augmentation, size=len(split), num_classes=10)
             loader = StreamingLoader(
-                split, BATCH, transform, augmentation=augmentation, stop=sys.exit, num_workers=workers, seed=0
+                served, BATCH, transform, augmentation=augmentation, stop=sys.exit, num_workers=workers, seed=0
             )
             works[name] = drain(loader)
         for work in works.values():
@@ -135,6 +140,7 @@ def memory_over_epochs(root: str, epochs: int = 10) -> None:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()  # as every verb does
     before = peak_memory(torch.device("cpu"))
     resident(sys.argv[1])
     memory_over_epochs(sys.argv[2])

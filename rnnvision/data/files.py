@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from rnnvision.checks import at_least
-from rnnvision.data.images import MODES, SUFFIXES, open_image
+from rnnvision.data.images import MODES, SUFFIXES, cut, open_image
 from rnnvision.data.splits import DataError, Samples, Split
 
 CHUNK = 32  # pictures that a thread is given at once: each that waits to be done takes 1.6 kB
@@ -50,11 +50,10 @@ class EncodedSplit(Samples):
 
     def square(self, image: Tensor) -> Tensor:
         """The middle of a picture: (C, H, W) of any size -> (C, image_size, image_size)."""
-        from torchvision.transforms.v2 import functional as F
-
-        size = self.image_size
-        side = max(1, round(self.crop_ratio * min(image.shape[1:])))
-        return F.resize(F.center_crop(image, [side, side]), [size, size], antialias=True)
+        height, width = image.shape[1:]
+        side = max(1, round(self.crop_ratio * min(height, width)))
+        box = (round((height - side) / 2), round((width - side) / 2), side, side)
+        return cut(image, box, (self.image_size, self.image_size))
 
 
 @dataclass(frozen=True, eq=False)

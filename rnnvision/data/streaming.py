@@ -3,49 +3,101 @@
 What a worker draws for a picture is a function of (seed, epoch, index), so the number of workers changes nothing.
 """
 
+import shutil
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.files import EncodedSplit
+from rnnvision.data.images import cut
 from rnnvision.data.loader import Loader
 from rnnvision.data.splits import DataError, Samples
 from rnnvision.seeding import derive_seed
 
-Item = tuple[int, int]  # (epoch, index): workers live longer than an epoch
-Loaded = tuple[Tensor | None, int, str]  # picture uint8 (C, H, W) or None, index, what is wrong
+Request = tuple[int, int, list[int]]  # slot, epoch, indices: workers live longer than an epoch
+Filled = tuple[int, list[str]]  # slot, and what is wrong with the pictures that could not be read
 NOTHING = -1
 
 
-class Pictures(Dataset[Loaded]):
-    """One picture at a time, of the size that the network sees: what a worker does."""
+class Pictures(Dataset[Filled]):
+    """What a worker does: fill a batch with pictures of the size that the network sees.
 
-    def __init__(self, samples: Samples, augmentation: Augmentation, seed: int, reading: Tensor) -> None:
+    Batches lie in memory that the processes share and that is used again and again: nothing but the number of the slot
+    is sent from a worker, and no memory is mapped anew for each batch.
+
+    Attributes:
+        slots: uint8 (S, B, H, W, C), a batch each; channels last, as decoders give a picture.
+        reading: int64 (workers,), the index that each worker is at.
+    """
+
+    def __init__(
+        self, samples: Samples, augmentation: Augmentation, seed: int, *, batch_size: int, num_slots: int, workers: int
+    ) -> None:
         self.samples = samples
-        self.reading = reading  # (workers,) shared memory: the index that each is at
+        channels, height, width = samples.image_shape
+        self.slots = torch.empty(num_slots, batch_size, height, width, channels, dtype=torch.uint8)
+        self.reading = torch.full((max(workers, 1),), NOTHING)
+        if workers:
+            _check_shared_memory(self.slots.numel())
+            self.slots.share_memory_()
+            self.reading.share_memory_()
         self._seed = seed
         self._draws = augmentation.needs_whole_pictures
         self._change = whole_picture_transform(samples, augmentation)
 
-    def __getitem__(self, item: Item) -> Loaded:
-        epoch, index = item
-        worker = get_worker_info()
-        if worker is not None:
-            self.reading[worker.id] = index
-        try:
-            picture = self.samples.load(index)
-        except DataError as error:
-            return None, index, str(error)
+    def __getitem__(self, request: Request) -> Filled:
+        slot, epoch, indices = request
+        worker, wrong = get_worker_info(), []
+        for place, index in enumerate(indices):
+            if worker is not None:
+                self.reading[worker.id] = index
+            try:
+                self.slots[slot, place] = self.picture(epoch, index).permute(1, 2, 0)
+            except DataError as error:
+                wrong.append(str(error))
+        return slot, wrong
+
+    def picture(self, epoch: int, index: int) -> Tensor:
+        """uint8 (C, H, W); DataError where it cannot be read."""
+        picture = self.samples.load(index)
         if not self._draws:
-            return self._change(picture), index, ""
+            return self._change(picture)
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's own generator
             torch.default_generator.manual_seed(derive_seed("picture", self._seed, epoch, index))  # and no GPU's
-            return self._change(picture), index, ""
+            return self._change(picture)
+
+
+def _check_shared_memory(needed: int) -> None:
+    """Linux lets a program map more of it than there is, and ends it when it is used."""
+    folder = Path("/dev/shm")
+    if folder.is_dir() and (free := shutil.disk_usage(folder).free) < needed:
+        raise ValueError(
+            f"num_workers: the batches of the workers need {needed / 2**20:,.0f} MB of shared memory, of which "
+            f"{free / 2**20:,.0f} are free; try a smaller data.prefetch, data.num_workers or data.eval_batch_size"
+        )
+
+
+class RandomResizedCrop:
+    """A random part of at least the share `smallest` of the area, resized (arXiv 1409.4842).
+
+    torchvision's draws it; to cut it out in one piece is twice as fast.
+    """
+
+    def __init__(self, size: tuple[int, int], smallest: float) -> None:
+        self.size = size
+        self.smallest = smallest
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        from torchvision.transforms import RandomResizedCrop as Torchvision
+
+        box = Torchvision.get_params(picture, [self.smallest, 1.0], [3 / 4, 4 / 3])
+        return cut(picture, box, self.size)
 
 
 def whole_picture_transform(samples: Samples, augmentation: Augmentation) -> Callable[[Tensor], Tensor]:
@@ -55,17 +107,11 @@ def whole_picture_transform(samples: Samples, augmentation: Augmentation) -> Cal
     policies = {"randaugment": v2.RandAugment, "trivialaugment": v2.TrivialAugmentWide}
     to_size: Callable[[Tensor], Tensor] = samples.square
     if augmentation.crop:
-        to_size = v2.RandomResizedCrop(list(samples.image_shape[1:]), scale=(augmentation.crop, 1.0), antialias=True)
+        to_size = RandomResizedCrop(samples.image_shape[1:], augmentation.crop)
     if augmentation.policy is None:
         return to_size
-    return v2.Compose([to_size, policies[augmentation.policy]()])  # no lambda: where workers are spawned it is pickled
-
-
-def collate(loaded: list[Loaded]) -> tuple[Tensor, Tensor, list[str]]:
-    """uint8 (B, C, H, W), the indices (B,), and what is wrong with the pictures that could not be read."""
-    pictures = [picture for picture, _, _ in loaded if picture is not None]
-    index = torch.tensor([index for picture, index, _ in loaded if picture is not None])
-    return torch.stack(pictures) if pictures else torch.empty(0), index, [wrong for _, _, wrong in loaded if wrong]
+    # On Pillow's pictures a policy is three times as fast as on tensors. No lambda: spawned workers get a pickle of it.
+    return v2.Compose([to_size, v2.ToPILImage(), policies[augmentation.policy](), v2.PILToTensor()])
 
 
 class StreamingLoader(Loader):
@@ -100,28 +146,38 @@ class StreamingLoader(Loader):
         self._labels = samples.labels
         self._stop = stop
         self._timeout = timeout
-        reading = torch.full((max(num_workers, 1),), NOTHING).share_memory_()
-        self._pictures = Pictures(samples, augmentation, self.sampler.seed or 0, reading)
+        self._pictures = Pictures(
+            samples,
+            augmentation,
+            self.sampler.seed or 0,
+            batch_size=batch_size,
+            num_slots=prefetch * num_workers + 1,  # those asked for, and the one that is being finished
+            workers=num_workers,
+        )
         self._loader = DataLoader(
             self._pictures,
-            batch_sampler=_EpochBatches(self),
-            collate_fn=collate,
+            batch_size=None,  # a request is for a batch
+            sampler=_Requests(self, len(self._pictures.slots)),
+            collate_fn=_as_it_is,
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
             prefetch_factor=prefetch if num_workers else None,
-            pin_memory=self._device.type == "cuda",
             timeout=timeout if num_workers else 0,
             generator=torch.Generator(),  # of numbers that nobody uses; else each epoch would draw one from torch's own
         )
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         self.transform.start(self.sampler.epoch)
-        for batch, (images, index, wrong) in enumerate(self._read()):
+        indices = self.batches(self.sampler.indices())
+        for batch, ((slot, wrong), index) in enumerate(zip(self._read(), indices, strict=False)):
             if wrong:
                 self._stop(wrong[0])
-            labels = self._labels[index].to(self._device, non_blocking=True)
-            images, index = images.to(self._device, non_blocking=True), index.to(self._device, non_blocking=True)
-            yield self.transform(images, labels, index, batch)
+            images = self._pictures.slots[slot, : len(index)]  # (B, H, W, C), free again when the next one is asked for
+            labels = self._labels[index]
+            if self._device.type == "cuda":
+                images, labels, index = images.pin_memory(), labels.pin_memory(), index.pin_memory()
+            images, labels, index = (x.to(self._device, non_blocking=True) for x in (images, labels, index))
+            yield self.transform(images.permute(0, 3, 1, 2), labels, index, batch)
 
     def close(self) -> None:
         """End the workers now; a further epoch starts new ones."""
@@ -129,7 +185,7 @@ class StreamingLoader(Loader):
             self._loader._iterator._shutdown_workers()  # type: ignore[attr-defined]  # of the kind with workers
             self._loader._iterator = None
 
-    def _read(self) -> Iterator[tuple[Tensor, Tensor, list[str]]]:
+    def _read(self) -> Iterator[Filled]:
         try:
             yield from self._loader
         except RuntimeError as error:  # what torch raises for a worker that hangs or dies
@@ -148,16 +204,21 @@ class StreamingLoader(Loader):
         return samples.name(index) if isinstance(samples, EncodedSplit) else f"sample {index}"
 
 
-class _EpochBatches:
-    """The batches of a loader's current epoch, as the DataLoader's workers want them."""
+def _as_it_is(filled: Any) -> Any:
+    return filled
 
-    def __init__(self, loader: Loader) -> None:
+
+class _Requests(Sampler[Request]):
+    """The batches of a loader's current epoch, as the DataLoader's workers want them, the slots in turn."""
+
+    def __init__(self, loader: Loader, num_slots: int) -> None:
         self._loader = weakref.proxy(loader)  # in a cycle, the workers would be told to end too late, and waited for
+        self._num_slots = num_slots
 
     def __len__(self) -> int:
         return len(self._loader)
 
-    def __iter__(self) -> Iterator[list[Item]]:
+    def __iter__(self) -> Iterator[Request]:
         sampler = self._loader.sampler
-        for index in self._loader.batches(sampler.indices()):
-            yield [(sampler.epoch, i) for i in index.tolist()]
+        for batch, index in enumerate(self._loader.batches(sampler.indices())):
+            yield batch % self._num_slots, sampler.epoch, index.tolist()
