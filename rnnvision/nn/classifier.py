@@ -17,7 +17,7 @@ class SequenceClassifier(nn.Module):
     Args:
         input_shape: (C, H, W) of the images.
         num_classes: width of the head.
-        scan, patch_size, order, order_seed: how the image is read, see `rnnvision.nn.scan.Scan`.
+        scan, patch_size, order, order_seed, margin: how the image is read, see `rnnvision.nn.scan.Scan`.
         embed_size: width of a linear map of each token before the recurrence; None leaves tokens as they are.
         recurrence, hidden_size, num_layers, bidirectional, norm, residual, dropout, tied_dropout, weight_init,
             gate_bias: the stack, see `rnnvision.nn.recurrence.Recurrence`.
@@ -37,6 +37,7 @@ class SequenceClassifier(nn.Module):
         patch_size: int | tuple[int, int] | None = None,
         order: str | None = None,
         order_seed: int = 0,
+        margin: int = 0,
         embed_size: int | None = None,
         recurrence: str = "lstm",
         hidden_size: int = 128,
@@ -55,7 +56,14 @@ class SequenceClassifier(nn.Module):
         at_least("num_classes", num_classes, 1)
         one_of("readout", readout, READOUTS)
         probability("head_dropout", head_dropout)
-        self.scan = Scan(input_shape=input_shape, scan=scan, patch_size=patch_size, order=order, order_seed=order_seed)
+        self.scan = Scan(
+            input_shape=input_shape,
+            scan=scan,
+            patch_size=patch_size,
+            order=order,
+            order_seed=order_seed,
+            margin=margin,
+        )
         if embed_size is not None:
             at_least("embed_size", embed_size, 1)
         token_size = self.scan.token_size

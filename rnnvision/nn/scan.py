@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from rnnvision.checks import at_least, image_shape, one_of
 
@@ -145,6 +146,7 @@ class Scan(nn.Module):
             other scan it takes the place of that scan's token (`scan=hilbert patch_size=4`).
         order: a name in `ORDERS`, in place of the scan's own.
         order_seed: the seed of the order `random`; the others ignore it.
+        margin: pixels at each side of the image that are not read, such as the empty frame around a digit.
 
     The features of a token are ordered (channel, row, column). The order is a buffer outside the state dict, so weights
     do not depend on the image size.
@@ -163,14 +165,16 @@ class Scan(nn.Module):
         patch_size: int | tuple[int, int] | None = None,
         order: str | None = None,
         order_seed: int = 0,
+        margin: int = 0,
     ) -> None:
         super().__init__()
         image_shape("input_shape", input_shape)
         one_of("scan", scan, SCANS)
         at_least("order_seed", order_seed, 0)
-        channels, height, width = input_shape
+        self.margin = _margin(margin, input_shape)
+        channels, height, width = input_shape[0], *(side - 2 * margin for side in input_shape[1:])
         self.token_shape = h, w = _token_shape(scan, patch_size, height, width)
-        self.input_shape = (channels, height, width)
+        self.input_shape = (channels, height + 2 * margin, width + 2 * margin)
         self.grid = rows, columns = height // h, width // w
         self.num_tokens = rows * columns
         self.token_size = channels * h * w
@@ -188,26 +192,35 @@ class Scan(nn.Module):
         """Tokens in visiting order: (B, C, H, W) -> (B, T, F)."""
         if image.shape[1:] != self.input_shape:
             raise ValueError(f"image of shape {tuple(image.shape)}: this scan reads (B, {_text(self.input_shape)})")
-        (c, _, _), (rows, columns), (h, w) = self.input_shape, self.grid, self.token_shape
+        c, (rows, columns), (h, w), m = self.input_shape[0], self.grid, self.token_shape, self.margin
+        image = image[:, :, m : m + rows * h, m : m + columns * w]
         blocks = image.reshape(-1, c, rows, h, columns, w)
         tokens = blocks.permute(0, 2, 4, 1, 3, 5).reshape(-1, self.num_tokens, self.token_size)  # (B, T, F)
         return tokens if self._is_raster else tokens.index_select(1, self.order)
 
     def inverse(self, tokens: Tensor) -> Tensor:
-        """The image that was read: (B, T, F) -> (B, C, H, W)."""
-        (c, height, width), (rows, columns), (h, w) = self.input_shape, self.grid, self.token_shape
+        """The image that was read, 0 in its margin: (B, T, F) -> (B, C, H, W)."""
+        c, (rows, columns), (h, w), m = self.input_shape[0], self.grid, self.token_shape, self.margin
         raster = tokens.index_select(1, self.order.argsort())
         blocks = raster.reshape(-1, rows, columns, c, h, w).permute(0, 3, 1, 4, 2, 5)
-        return blocks.reshape(-1, c, height, width)
+        return pad(blocks.reshape(-1, c, rows * h, columns * w), (m, m, m, m))
 
     def path(self) -> Tensor:
         """The middle (row, column) of each token in reading order, in pixels, to draw on the picture: (T, 2)."""
         cells = torch.stack((self.order // self.grid[1], self.order % self.grid[1]), dim=1)
         size = torch.tensor(self.token_shape, device=cells.device)
-        return cells * size + (size - 1) / 2
+        return cells * size + (size - 1) / 2 + self.margin
 
     def extra_repr(self) -> str:
         return f"{_text(self.input_shape)} -> T={self.num_tokens}, F={self.token_size}"
+
+
+def _margin(margin: int, input_shape: Sequence[int]) -> int:
+    at_least("margin", margin, 0)
+    most = (min(input_shape[1:]) - 1) // 2
+    if margin > most:
+        raise ValueError(f"margin={margin}: leaves nothing of images of {_text(input_shape[1:])}; at most {most}")
+    return margin
 
 
 def _token_shape(scan: str, patch_size: int | Sequence[int] | None, height: int, width: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from rnnvision.data import Augmentation, ImageData, Split
-from rnnvision.data.augment import LIMITS, BatchTransform, erase, move
+from rnnvision.data.augment import CACHED, LIMITS, BatchTransform, erase, move, normalise
 from rnnvision.data.resident import ResidentLoader
 
 HEIGHT, WIDTH = 9, 14
@@ -342,3 +342,20 @@ def test_validation_and_test_are_not_augmented() -> None:
     images, labels = next(iter(changed.train_dataloader()))
     assert labels.shape == (54, 4)
     assert not torch.equal(images, next(iter(plain.train_dataloader()))[0])
+
+
+# Normalisation --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("side", [5, 300])  # many pictures at a time, one at a time
+def test_normalisation_is_the_same_for_every_layout(channels: int, side: int) -> None:
+    images = torch.randint(256, (5, channels, side, side), generator=torch.Generator().manual_seed(0)).byte()
+    scale, shift = torch.tensor([0.5, 0.25, 3.0])[:channels], torch.tensor([-1.0, 0.125, 2.0])[:channels]
+    expected = images.float() * scale[:, None, None] + shift[:, None, None]
+    assert (side == 5) == (images[0].numel() * 5 < CACHED)
+    last = images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    for laid_out in (images, last, images.transpose(2, 3).contiguous().transpose(2, 3), last[::2]):
+        part = expected[::2] if len(laid_out) == 3 else expected
+        assert torch.equal(normalise(laid_out, scale, shift), part)
+    assert normalise(last, scale, shift).is_contiguous(memory_format=torch.channels_last)

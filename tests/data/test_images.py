@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms.v2 import functional as F
 
 from rnnvision.data import DataError
-from rnnvision.data.images import SUFFIXES, open_image
+from rnnvision.data.images import SUFFIXES, cut, open_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)  # (H, W, RGB)
 GREYS = np.random.default_rng(1).integers(0, 65536, (6, 9), dtype=np.uint16)
@@ -81,6 +82,55 @@ def test_a_jpeg_is_turned_upright(tmp_path: Path, orientation: int) -> None:
     image = open_image(tmp_path / "turned.jpg").numpy().astype(int)
     assert image.shape == expected.shape
     assert np.abs(image - expected).max() <= 12
+
+
+def with_filling(data: bytes) -> bytes:
+    """Each marker before the picture itself may be preceded by any number of bytes FF."""
+    place, parts = 2, [data[:2]]
+    while data[place + 1] != 0xDA:
+        length = 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        parts.append(b"\xff\xff" + data[place : place + length])
+        place += length
+    return b"".join(parts) + data[place:]
+
+
+@pytest.mark.parametrize("kind", ["progressive", "filled", "with a comment", "with a preview"])
+def test_a_jpeg_of_any_layout_is_decoded(tmp_path: Path, kind: str) -> None:
+    options: dict[str, Any] = {"quality": 95}
+    if kind == "progressive":
+        options["progressive"] = True
+    if kind == "with a comment":
+        options["comment"] = b"\xff\xc0\x00\x11\x08" + bytes(50)  # looks like a frame of no size
+    if kind == "with a preview":
+        exif = Image.Exif()
+        exif[0x927C] = encoded(smooth(8, 8), "JPEG")  # a whole JPEG inside the header
+        options["exif"] = exif
+    data = encoded(smooth(), "JPEG", **options)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(with_filling(data) if kind == "filled" else data)
+    expected = np.asarray(Image.open(path))
+    assert expected.shape == (30, 40, 3)
+    assert np.abs(open_image(path).permute(1, 2, 0).numpy().astype(int) - expected).max() <= 2
+
+
+def test_a_jpeg_that_claims_to_be_huge_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    data = bytearray(encoded(smooth(), "JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = b"\xff\xdc\xff\xdc"
+    path = tmp_path / "a.jpg"
+    path.write_bytes(data)
+    assert "4290250000 pixels" in refusal(path)  # as Pillow says
+
+
+@pytest.mark.parametrize("box", [(0, 0, 30, 40), (3, 5, 20, 20), (29, 39, 1, 1)])
+@pytest.mark.parametrize("size", [(20, 20), (7, 50)])
+def test_a_part_is_cut_out_and_resized_as_torchvision_does(box: tuple[int, ...], size: tuple[int, int]) -> None:
+    image = torch.from_numpy(np.asarray(smooth()).copy()).permute(2, 0, 1)
+    expected = F.resized_crop(image.contiguous(), *box, list(size), antialias=True)
+    for laid_out in (image, image.contiguous()):
+        part = cut(laid_out, box, size)  # type: ignore[arg-type]
+        assert torch.equal(part, expected)
+        assert part.permute(1, 2, 0).is_contiguous() or part.shape == box[2:]
 
 
 def test_reading_in_threads_leaves_the_filters_of_warnings_alone(tmp_path: Path) -> None:

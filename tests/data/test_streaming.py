@@ -2,10 +2,12 @@
 
 import os
 import pickle
+import shutil
 import time
 from dataclasses import dataclass, replace
 from multiprocessing import active_children
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -282,6 +284,14 @@ def test_a_sample_without_a_file_is_told_by_its_number(files: FileSplit) -> None
     with pytest.raises(DataError, match=r"gave nothing for 1 s while it read one of sample 6; "):
         read(loader)
     loader.close()
+
+
+def test_too_little_shared_memory_is_told(files: FileSplit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=5 * 4 * 12 * 12 * 3 - 1))
+    monkeypatch.setattr(Path, "is_dir", lambda self: True)
+    with pytest.raises(ValueError, match=r"^num_workers: the batches of the workers need .* data\.num_workers"):
+        streaming(files, num_workers=2)
+    streaming(files, num_workers=1).close()
 
 
 def pids(loader: StreamingLoader) -> list[int]:

@@ -138,6 +138,7 @@ MISTAKES = [
     *[("dropout", value) for value in (1.0, -0.1, 2, float("nan"), "abc", None)],
     *[("head_dropout", value) for value in (1.0, -0.1, 2, float("nan"), "abc", None)],
     *[("input_shape", value) for value in ((4, 6), (1, 0, 6), (1, 4, 0), (0, 4, 6), (1, -4, 6), 4)],
+    *[("margin", value) for value in (-1, 2, 1.5, "abc")],
     *[("patch_size", value) for value in (5, (2, 5), 0, -2, 1.5, (2, 2, 2), "abc")],
     *[(flag, "no") for flag in ("bidirectional", "norm", "residual", "tied_dropout")],
     *[(name, "nonsense") for name in ("scan", "order", "recurrence", "readout", "weight_init", "gate_bias")],

@@ -226,6 +226,21 @@ def test_the_path_goes_through_the_middle_of_each_token(scan: str) -> None:
     assert torch.all(path <= torch.tensor([height - 1, width - 1]))
 
 
+@pytest.mark.parametrize("scan", SCANS)
+def test_a_margin_is_not_read(scan: str) -> None:
+    inner = Scan(**scan_arguments(scan, channels=2))
+    arguments = scan_arguments(scan, channels=2)
+    channels, height, width = arguments.pop("input_shape")
+    outer = Scan(**arguments, input_shape=(channels, height + 6, width + 6), margin=3)
+    image = torch.randn(2, channels, height + 6, width + 6)
+    middle = image[:, :, 3:-3, 3:-3]
+    assert torch.equal(outer(image), inner(middle.contiguous()))
+    back = outer.inverse(outer(image))
+    assert torch.equal(back[:, :, 3:-3, 3:-3], middle)
+    assert torch.equal(back.count_nonzero(), middle.count_nonzero())
+    assert torch.equal(outer.path(), inner.path() + 3)
+
+
 def test_the_order_is_no_part_of_the_weights() -> None:
     reader = Scan(input_shape=(1, 4, 4), scan="hilbert")
     assert reader.state_dict() == {}
