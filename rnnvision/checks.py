@@ -57,3 +57,10 @@ def image_shape(argument: str, value: object) -> None:
     sides = list(value) if isinstance(value, Sequence) else []
     if len(sides) != 3 or any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in sides):
         raise ValueError(f"{argument}={value}: must be (channels, height, width), whole numbers of at least 1")
+
+
+def whole_numbers(argument: str, values: object, minimum: int = 1) -> None:
+    """Check that `values` is a list of at least one whole number, none below `minimum`."""
+    numbers = list(values) if isinstance(values, Sequence) and not isinstance(values, str) else []
+    if not numbers or any(isinstance(n, bool) or not isinstance(n, int) or n < minimum for n in numbers):
+        raise ValueError(f"{argument}={values}: must be a list of whole numbers of at least {minimum}")

@@ -55,8 +55,9 @@ def _cost(network: "nn.Module", input_shape: list[int]) -> dict[str, Any]:
     counts = multiply_adds(network, input_shape)
     parameters, total = sum(p.numel() for p in network.parameters()), sum(counts.values())
     print(f"cost      {parameters:,} parameters, {total:,} multiply-adds an image")
+    width = max(30, *map(len, counts))
     for layer, count in counts.items():
-        print(f"            {layer:30}{count:>14,}")
+        print(f"            {layer:{width}}{count:>14,}")
     return {"parameters": parameters, "multiply_adds": total}
 
 

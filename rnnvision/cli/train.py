@@ -216,8 +216,8 @@ def _describe(learner: "Learner") -> str:
     network = learner.description["network"]
     parameters = sum(p.numel() for p in learner.network.parameters())
     shape = " x ".join(map(str, network["input_shape"]))
-    shown = ("recurrence", "num_layers", "hidden_size", "bidirectional", "scan", "readout")
-    facts = ", ".join(f"{key} {network[key]}" for key in shown if key in network)
+    shown = ("variant", "recurrence", "num_layers", "patch_sizes", "hidden_size", "bidirectional", "scan", "readout")
+    facts = ", ".join(f"{key} {network[key]}" for key in shown if network.get(key) is not None)
     return f"{network['name']} ({facts}), {shape} -> {network['num_classes']}, {parameters:,} parameters"
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.nn.gated import FusedLayer
+from rnnvision.nn.readout import Attention
 
 # A layer -> (its input, its output) -> multiply-adds. Products by element, norms and activations count as nothing.
 Formula = Callable[[Any, Tensor, Any], int]
@@ -19,12 +20,25 @@ def _linear(layer: nn.Linear, x: Tensor, y: Tensor) -> int:
     return y.numel() * layer.in_features
 
 
+def _convolution(layer: nn.Conv2d, x: Tensor, y: Tensor) -> int:
+    return y.numel() * layer.weight[0].numel()
+
+
+def _attention(layer: Attention, x: Tensor, y: Tensor) -> int:
+    return x.numel()  # the weighted mean; the maps of its scores count for themselves
+
+
 def _fused(layer: FusedLayer, x: Tensor, y: Any) -> int:
     batch, tokens, _ = x.shape
     return batch * tokens * layer.num_gates * layer.hidden_size * (layer.input_size + layer.hidden_size)
 
 
-FORMULAS: dict[type[nn.Module], Formula] = {nn.Linear: _linear, FusedLayer: _fused}
+FORMULAS: dict[type[nn.Module], Formula] = {
+    nn.Linear: _linear,
+    nn.Conv2d: _convolution,
+    Attention: _attention,
+    FusedLayer: _fused,
+}
 FREE = (nn.LayerNorm,)  # parameters, but no matrix product
 
 

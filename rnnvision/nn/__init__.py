@@ -12,10 +12,16 @@ from rnnvision.checks import one_of
 from rnnvision.nn.classifier import SequenceClassifier
 from rnnvision.nn.readout import READOUTS
 from rnnvision.nn.recurrence import RECURRENCES
+from rnnvision.nn.renet import ReNet
 from rnnvision.nn.scan import ORDERS, SCANS, Scan
+from rnnvision.nn.sequencer import Sequencer2D
 
 # What a checkpoint may name and a config may build. Nothing outside this table is ever made from a file.
-MODELS: dict[str, type[nn.Module]] = {"sequence_classifier": SequenceClassifier}
+MODELS: dict[str, type[nn.Module]] = {
+    "sequence_classifier": SequenceClassifier,
+    "renet": ReNet,
+    "sequencer2d": Sequencer2D,
+}
 
 
 def build(name: str, **arguments: Any) -> nn.Module:
@@ -28,4 +34,15 @@ def build(name: str, **arguments: Any) -> nn.Module:
     return MODELS[name](**arguments)
 
 
-__all__ = ["MODELS", "ORDERS", "READOUTS", "RECURRENCES", "SCANS", "Scan", "SequenceClassifier", "build"]
+__all__ = [
+    "MODELS",
+    "ORDERS",
+    "READOUTS",
+    "RECURRENCES",
+    "SCANS",
+    "ReNet",
+    "Scan",
+    "SequenceClassifier",
+    "Sequencer2D",
+    "build",
+]

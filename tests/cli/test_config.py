@@ -12,6 +12,7 @@ from rnnvision.cli.config import ALLOWED_TARGETS, check_arguments, config_dir, n
 from rnnvision.cli.precision import choose_precision
 from rnnvision.data import CATALOG, Augmentation, ImageData
 from rnnvision.nn import MODELS, RECURRENCES
+from rnnvision.nn.sequencer import VARIANTS
 from rnnvision.training import OPTIMIZERS, SCHEDULES
 from rnnvision.training.optim import plateau
 
@@ -84,6 +85,8 @@ def test_there_is_an_option_for_every_entry_of_the_tables() -> None:
     assert set(options("data")) == set(CATALOG)
     assert set(options("optimizer")) == set(OPTIMIZERS)
     assert set(options("scheduler")) == set(TABLES["scheduler"])
+    assert {composed(f"model={m}").model.name for m in options("model")} == set(MODELS)
+    assert {composed(f"model={m}").model.get("variant") for m in options("model")} >= set(VARIANTS)
     assert {composed(f"model={m}").model.get("recurrence") for m in options("model")} >= set(RECURRENCES)
 
 

@@ -32,7 +32,7 @@ def counted(network: nn.Module, monkeypatch: pytest.MonkeyPatch, recurrence: str
     [
         {},
         {"num_layers": 2, "bidirectional": True, "norm": True},
-        {"scan": "patches", "patch_size": 2, "embed_size": 5, "readout": "last"},
+        {"scan": "patches", "patch_size": 2, "embed_size": 5, "readout": "attention"},
     ],
 )
 def test_the_formula_counts_what_the_equations_multiply(
@@ -43,6 +43,42 @@ def test_the_formula_counts_what_the_equations_multiply(
     ).eval()
     expected = sum(multiply_adds(network, SHAPE).values())
     assert counted(network, monkeypatch, recurrence) == expected > 0
+
+
+GRID_NETWORKS = [
+    {"name": "renet", "patch_sizes": (2, 1), "hidden_size": 7, "head_size": 11},
+    {"name": "renet", "patch_sizes": (1, 2), "hidden_size": 3, "readout": "attention"},
+    {
+        "name": "sequencer2d",
+        "layers": (1, 2),
+        "patch_sizes": (1, 2),
+        "embed_dims": (6, 8),
+        "hidden_sizes": (3, 5),
+        "mlp_ratios": (2.0, 1.5),
+    },
+]
+
+
+@pytest.mark.parametrize("network", GRID_NETWORKS, ids=lambda arguments: arguments["name"])
+@pytest.mark.parametrize("recurrence", ["lstm", "gru"])
+def test_the_formula_counts_what_a_grid_is_read_with(
+    network: dict, recurrence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = build(**network, recurrence=recurrence, input_shape=SHAPE, num_classes=4).eval()
+    expected = sum(multiply_adds(made, SHAPE).values())
+    assert counted(made, monkeypatch, recurrence) == expected > 0
+
+
+def test_a_convolution_is_counted_with_its_groups_and_borders() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 6, (3, 2), stride=2, padding=1, groups=3), nn.ReLU(), nn.Flatten())
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, *SHAPE))
+    assert sum(multiply_adds(network, SHAPE).values()) == counter.get_total_flops() // 2 > 0
+
+
+def test_sequencer2d_s_costs_what_is_published() -> None:
+    network = build("sequencer2d", variant="s", input_shape=(3, 224, 224), num_classes=1000)
+    assert sum(multiply_adds(network, (3, 224, 224)).values()) == pytest.approx(8.4e9, rel=0.01)  # arXiv 2205.01972
 
 
 def test_every_layer_is_named() -> None:

@@ -11,13 +11,24 @@ from torch import Tensor, nn
 from rnnvision.nn import MODELS, READOUTS, RECURRENCES, SCANS
 
 # Sizes that keep a network tiny; a network gets those that its constructor takes.
-TINY = {"num_classes": 3, "hidden_size": 5}
+TINY = {
+    "num_classes": 3,
+    "hidden_size": 5,
+    "layers": (1, 2),
+    "patch_sizes": (2, 1),
+    "embed_dims": (6, 4),
+    "hidden_sizes": (3, 5),
+    "mlp_ratios": (2.0, 1.5),
+}
+# An image for networks without a scan.
+GRID = {"input_shape": (1, 4, 6)}
 # Ways to build the same network, on top of the first scan; a network gets those that its constructor takes in full.
 VARIANTS: dict[str, dict[str, Any]] = {
     "two_directions": {"bidirectional": True},
     "two_layers_two_directions": {"bidirectional": True, "num_layers": 2},
     "normalised_residual": {"num_layers": 2, "norm": True, "residual": True},
     "embedded": {"embed_size": 6},
+    "hidden_head": {"head_size": 16},
 }
 
 
@@ -34,18 +45,30 @@ def parameters_of(model: str) -> list[str]:
     return list(inspect.signature(MODELS[model]).parameters)
 
 
+def tiny(model: str, **arguments: Any) -> dict[str, Any]:
+    """Arguments of the smallest network, `arguments` among them; those that the constructor does not take left out."""
+    given = GRID | TINY | arguments
+    return {name: given[name] for name in parameters_of(model) if given.get(name) is not None}
+
+
+def readouts_of(model: str) -> list[str]:
+    """Every readout of the table, and the network's own where it is none of those."""
+    default = inspect.signature(MODELS[model]).parameters["readout"].default
+    return list(dict.fromkeys([*READOUTS, default]))
+
+
 def network_cases() -> Iterator[dict[str, Any]]:
     """Arguments of `build` for every network x scan x readout x recurrence, of those axes that the network has."""
     for model in MODELS:
         takes = parameters_of(model)
-        scans = list(SCANS) if "scan" in takes else ["rows"]
-        readouts = list(READOUTS) if "readout" in takes else [None]
+        scans = list(SCANS) if "scan" in takes else [None]
+        readouts = readouts_of(model) if "readout" in takes else [None]
         recurrences = list(RECURRENCES) if "recurrence" in takes else [None]
         variants = [variant for variant in VARIANTS.values() if set(variant) <= set(takes)]
         reads = [(scan, {}) for scan in scans] + [(scans[0], variant) for variant in variants]
         for (scan, variant), readout, recurrence in itertools.product(reads, readouts, recurrences):
-            given = scan_arguments(scan) | TINY | {"readout": readout, "recurrence": recurrence} | variant
-            yield {"name": model} | {name: given[name] for name in takes if given.get(name) is not None}
+            read = {} if scan is None else scan_arguments(scan)
+            yield {"name": model} | tiny(model, **read, readout=readout, recurrence=recurrence, **variant)
 
 
 def label(case: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.nn import MODELS, READOUTS, RECURRENCES, SCANS, build
-from tests.nn.cases import TINY, images, label, network_cases, parameters_of, scan_arguments
+from rnnvision.nn.sequencer import VARIANTS
+from tests.nn.cases import images, label, network_cases, parameters_of, scan_arguments, tiny
 
 Case = dict[str, Any]
 ALL = list(network_cases())
@@ -98,7 +100,7 @@ def test_a_state_dict_goes_through_a_file_into_another_network(case: Case) -> No
 @pytest.mark.parametrize("scan", SCANS)
 @pytest.mark.parametrize("model", [name for name in MODELS if {"scan", "norm"} <= set(parameters_of(name))])
 def test_a_normalised_network_still_sees_a_grey_image(model: str, scan: str) -> None:
-    case = {"name": model, **scan_arguments(scan, channels=1), **TINY, "norm": True}
+    case = {"name": model, **tiny(model, **scan_arguments(scan, channels=1), norm=True)}
     network = make_network(case)
     one, other = network(images(case, batch_size=2))
     assert (one - other).abs().max() > 1e-6
@@ -107,14 +109,14 @@ def test_a_normalised_network_still_sees_a_grey_image(model: str, scan: str) -> 
 @pytest.mark.parametrize("model", [name for name in MODELS if {"scan", "hidden_size"} <= set(parameters_of(name))])
 @pytest.mark.parametrize("scan", ["pixels", "hilbert", "permuted_pixels"])
 def test_weights_of_pixel_tokens_do_not_depend_on_the_image_size(model: str, scan: str) -> None:
-    small, large = (build(model, input_shape=(1, side, side), scan=scan, **TINY) for side in (4, 6))
+    small, large = (build(model, **tiny(model, input_shape=(1, side, side), scan=scan)) for side in (4, 6))
     large.load_state_dict(small.state_dict())
     assert large(torch.randn(2, 1, 6, 6)).shape == (2, 3)
 
 
 @pytest.mark.parametrize("model", [name for name in MODELS if "head_dropout" in parameters_of(name)])
 def test_head_dropout_drops_features_in_training_only(model: str) -> None:
-    network = build(model, input_shape=(1, 4, 4), **TINY, head_dropout=0.5)
+    network = build(model, **tiny(model, head_dropout=0.5))
     features = torch.ones(1, network.head.in_features)
     assert torch.equal(network.eval().forward_head(features), network.head(features))
     assert len({tuple(network.train().forward_head(features)[0].tolist()) for _ in range(20)}) > 1
@@ -140,8 +142,14 @@ MISTAKES = [
     *[("input_shape", value) for value in ((4, 6), (1, 0, 6), (1, 4, 0), (0, 4, 6), (1, -4, 6), 4)],
     *[("margin", value) for value in (-1, 2, 1.5, "abc")],
     *[("patch_size", value) for value in (5, (2, 5), 0, -2, 1.5, (2, 2, 2), "abc")],
+    *[("patch_sizes", value) for value in ([5, 1], [2, 3], 2, [0, 1], [1.5, 1], "22", [], [True, 1])],
+    *[(name, value) for name in ("layers", "embed_dims", "hidden_sizes") for value in (1, [0, 1], [1.5, 1], "ab", [])],
+    *[(name, [1, 1, 1]) for name in ("layers", "embed_dims", "hidden_sizes", "mlp_ratios")],
+    *[("mlp_ratios", value) for value in (3.0, [0.5, 1], ["a", 1], [], [float("nan"), 1], [True, 1])],
+    *[("head_size", value) for value in (0, -1, 1.5, "abc", True)],
+    *[("drop_path", value) for value in (1.0, -0.1, 2, float("nan"), "abc", None)],
     *[(flag, "no") for flag in ("bidirectional", "norm", "residual", "tied_dropout")],
-    *[(name, "nonsense") for name in ("scan", "order", "recurrence", "readout", "weight_init", "gate_bias")],
+    *[(name, "nonsense") for name in ("scan", "order", "recurrence", "readout", "weight_init", "gate_bias", "variant")],
 ]
 
 
@@ -151,30 +159,33 @@ MISTAKES = [
     ids=str,
 )
 def test_a_mistake_is_told_with_its_argument(model: str, argument: str, value: object) -> None:
-    legal = {"input_shape": (1, 4, 6), "num_classes": 3}
     with pytest.raises(ValueError, match=f"^{argument}=.*: "):
-        build(model, **(legal | {argument: value}))
+        build(model, **(tiny(model) | {argument: value}))
 
 
-@pytest.mark.parametrize("model", [name for name in MODELS if "patch_size" in parameters_of(name)])
+@pytest.mark.parametrize("model", [name for name in MODELS if {"scan", "patch_size"} <= set(parameters_of(name))])
 def test_patches_need_a_patch_size(model: str) -> None:
     with pytest.raises(ValueError, match=r"^patch_size=null: scan=patches needs one"):
         build(model, input_shape=(1, 4, 6), num_classes=3, scan="patches")
 
 
 @pytest.mark.parametrize(
-    ("argument", "value", "names", "meant"),
+    ("model", "argument", "value", "names", "meant"),
     [
-        ("scan", "permuted_pixel", SCANS, "permuted_pixels"),
-        ("recurrence", "lstmm", RECURRENCES, "lstm"),
-        ("readout", "atention", READOUTS, "attention"),
+        ("sequence_classifier", "scan", "permuted_pixel", SCANS, "permuted_pixels"),
+        ("sequence_classifier", "recurrence", "lstmm", RECURRENCES, "lstm"),
+        ("sequence_classifier", "readout", "atention", READOUTS, "attention"),
+        ("renet", "readout", "flaten", ["flatten", *READOUTS], "flatten"),
+        ("renet", "recurrence", "grru", RECURRENCES, "gru"),
+        ("sequencer2d", "variant", "tinny", VARIANTS, "tiny"),
+        ("sequencer2d", "recurrence", "lstmm", RECURRENCES, "lstm"),
     ],
 )
 def test_an_unknown_name_is_told_with_all_names_and_the_nearest(
-    argument: str, value: str, names: dict[str, Any], meant: str
+    model: str, argument: str, value: str, names: Iterable[str], meant: str
 ) -> None:
     with pytest.raises(ValueError, match=rf"^{argument}={value}: .*did you mean {meant}\?") as error:
-        build("sequence_classifier", input_shape=(1, 4, 6), num_classes=3, **{argument: value})
+        build(model, **(tiny(model) | {argument: value}))
     assert [name for name in names if name not in str(error.value)] == []
 
 

@@ -13,6 +13,7 @@ from rnnvision.data import ImageData
 from rnnvision.nn import build
 from rnnvision.training import Learner, VerifiedCheckpointIO, count_steps, make_optimizer, make_scheduler
 from rnnvision.training.checkpoint import FORMAT
+from tests.nn.cases import parameters_of, tiny
 
 NETWORK = {"name": "sequence_classifier", "hidden_size": 6, "num_layers": 2, "dropout": 0.3}
 OPTIMIZERS: dict[str, dict[str, Any]] = {
@@ -31,8 +32,11 @@ def make_data(num_classes: int = 4, **arguments: Any) -> ImageData:
 def make_network(data: ImageData, **arguments: Any) -> tuple[nn.Module, dict[str, Any]]:
     """The network, and the arguments that it was made from."""
     shape = {"input_shape": list(data.input_shape), "num_classes": len(data.class_names)}
+    name = arguments.get("name", NETWORK["name"])
+    own = {key: value for key, value in NETWORK.items() if key in parameters_of(name)}
+    made_from = {"name": name, **tiny(name), **own, **shape, **arguments}
     torch.manual_seed(0)
-    return build(**{**NETWORK, **shape, **arguments}), {**NETWORK, **shape, **arguments}
+    return build(**made_from), made_from
 
 
 def make_learner(

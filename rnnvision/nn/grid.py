@@ -1,0 +1,104 @@
+"""Recurrences over a grid of cells, which is read column by column and row by row instead of as one long sequence.
+
+Shapes: B images, a grid of R rows and K columns, F features of a cell that come in, D = 2 x hidden_size that go out.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from rnnvision.checks import whole_numbers
+from rnnvision.nn.recurrence import Recurrence
+
+
+class Sweep(nn.Module):
+    """Read every line of a grid in both directions, each line by itself: (B, R, K, F) -> (B, R, K, D).
+
+    A cell gets the state of the direction that comes down (from the left) and has read the line up to it, and behind it
+    that of the direction that comes up (from the right).
+
+    Args:
+        input_size: F.
+        vertical: whether the lines are the columns of the grid; else they are its rows.
+        hidden_size: features of one direction's state.
+        recurrence, sequence_length, weight_init, gate_bias: see `rnnvision.nn.recurrence.Recurrence`.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        *,
+        vertical: bool,
+        hidden_size: int,
+        recurrence: str,
+        sequence_length: int,
+        weight_init: str | None = None,
+        gate_bias: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.vertical = vertical
+        self.recurrence = Recurrence(
+            input_size=input_size,
+            recurrence=recurrence,
+            hidden_size=hidden_size,
+            bidirectional=True,
+            sequence_length=sequence_length,
+            weight_init=weight_init,
+            gate_bias=gate_bias,
+        )
+        self.state_size = self.recurrence.state_size
+
+    def forward(self, grid: Tensor) -> Tensor:
+        lines = grid.transpose(1, 2) if self.vertical else grid  # (B, lines, T, F)
+        states, _ = self.recurrence(lines.flatten(0, 1))
+        states = states.unflatten(0, lines.shape[:2])
+        return states.transpose(1, 2) if self.vertical else states
+
+
+class DropPath(nn.Module):
+    """Leave out a residual branch in training, for each image by itself (stochastic depth, arXiv 1603.09382).
+
+    With probability `p` the branch of an image is zero; the others are divided by 1 - p.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0.0:
+            return x
+        kept = torch.empty(len(x), *[1] * (x.ndim - 1), dtype=x.dtype, device=x.device).bernoulli_(1 - self.p)
+        return x * kept / (1 - self.p)
+
+
+def tiled(argument: str, patch_sizes: Sequence[int], height: int, width: int) -> list[tuple[int, int]]:
+    """The (rows, columns) that are left after each stage, which makes one cell of a square patch of its input.
+
+    `argument` is the choice that the patches come from, as `name=value`, for the message.
+
+    Raises:
+        ValueError: for patches that do not tile their input; it names the sides that do, and the nearest.
+    """
+    whole_numbers("patch_sizes", patch_sizes)
+    grids: list[tuple[int, int]] = []
+    for side in patch_sizes:
+        if height % side or width % side:
+            legal = [d for d in range(1, min(height, width) + 1) if height % d == 0 and width % d == 0]
+            near = min(legal, key=lambda d: abs(d - side))
+            raise ValueError(
+                f"{argument}: patches of {side} x {side} do not tile {'a grid' if grids else 'an image'} of {height} x "
+                f"{width}; sides that do: {', '.join(map(str, legal))}; the nearest is {near}"
+            )
+        height, width = height // side, width // side
+        grids.append((height, width))
+    return grids
+
+
+def check_image(image: Tensor, input_shape: Sequence[int]) -> None:
+    """Check that the images have the shape (C, H, W) that a network was made for."""
+    if image.shape[1:] != torch.Size(input_shape):
+        raise ValueError(
+            f"image of shape {tuple(image.shape)}: this network reads (B, {', '.join(map(str, input_shape))})"
+        )

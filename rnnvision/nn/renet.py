@@ -1,0 +1,123 @@
+"""ReNet: recurrent sweeps over a grid in place of convolutions (arXiv 1505.00393)."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+from torch import Tensor, nn
+
+from rnnvision.checks import at_least, image_shape, one_of, probability
+from rnnvision.nn.grid import Sweep, check_image, tiled
+from rnnvision.nn.readout import READOUTS
+
+FLATTEN = "flatten"  # the paper's readout, which unlike those of READOUTS fixes the size of the image
+
+
+class ReNetLayer(nn.Module):
+    """Patches -> every column down and up -> every row from left and right: (B, R, K, F) -> (B, R / p, K / p, D).
+
+    The rows are read over both directions of the columns side by side, so that each cell has seen the whole grid.
+
+    Args:
+        patch_size: p, the side of the square of cells that becomes one cell.
+        columns: reads the patches, p * p * F features each.
+        rows: reads the states of `columns`.
+    """
+
+    def __init__(self, patch_size: int, columns: Sweep, rows: Sweep) -> None:
+        super().__init__()
+        self.patch_size = patch_size
+        self.columns = columns
+        self.rows = rows
+
+    def forward(self, x: Tensor) -> Tensor:
+        p = self.patch_size
+        patches = x.unflatten(2, (-1, p)).unflatten(1, (-1, p))  # (B, R / p, p, K / p, p, F)
+        return self.rows(self.columns(patches.transpose(2, 3).flatten(3)))
+
+
+class ReNet(nn.Module):
+    """Classify an image by sweeps over its patches: (B, C, H, W) -> (B, num_classes) logits.
+
+    Args:
+        input_shape: (C, H, W) of the images.
+        num_classes: width of the head.
+        patch_sizes: one a layer: the side, in cells of the layer below, of what the layer reads as one cell. The first
+            counts pixels; 1 keeps the grid.
+        recurrence, hidden_size, weight_init, gate_bias: of each of the four directions of each layer, see
+            `rnnvision.nn.recurrence.Recurrence`. The paper has gru.
+        dropout: rate after each layer.
+        readout: `flatten`, the states of all cells side by side (the paper's), or a name in `rnnvision.nn.READOUTS`,
+            for which the cells of the last layer are one sequence, row by row. Only with `flatten` do the weights
+            depend on the size of the image.
+        head_size: width of a fully connected layer with ReLU (the paper's) before the head; None leaves it out.
+        head_dropout: dropout rate before the head.
+
+    Raises:
+        ValueError: that begins with the argument and names what is legal; among others for sides of the image that the
+            patches do not tile.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_shape: Sequence[int],
+        num_classes: int,
+        patch_sizes: Sequence[int] = (2, 2),
+        recurrence: str = "gru",
+        hidden_size: int = 64,
+        weight_init: str | None = None,
+        gate_bias: str | None = None,
+        dropout: float = 0.0,
+        readout: str = FLATTEN,
+        head_size: int | None = None,
+        head_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        image_shape("input_shape", input_shape)
+        at_least("num_classes", num_classes, 1)
+        probability("dropout", dropout)
+        one_of("readout", readout, [FLATTEN, *READOUTS])
+        if head_size is not None:
+            at_least("head_size", head_size, 1)
+        probability("head_dropout", head_dropout)
+        self.input_shape = width, *sides = tuple(input_shape)
+        grids = tiled(f"patch_sizes={patch_sizes}", patch_sizes, *sides)
+        sweep = partial(
+            Sweep, recurrence=recurrence, hidden_size=hidden_size, weight_init=weight_init, gate_bias=gate_bias
+        )
+        self.layers = nn.ModuleList()
+        for patch_size, (rows, columns) in zip(patch_sizes, grids, strict=True):
+            down = sweep(width * patch_size**2, vertical=True, sequence_length=rows)
+            across = sweep(down.state_size, vertical=False, sequence_length=columns)
+            self.layers.append(ReNetLayer(patch_size, down, across))
+            width = across.state_size
+        self.dropout = nn.Dropout(dropout)
+        self.readout: nn.Module = nn.Flatten()
+        if readout == FLATTEN:
+            width *= math.prod(grids[-1])
+        else:
+            self.readout = READOUTS[readout](width, bidirectional=True)
+            width = self.readout.out_features
+        self.hidden = nn.Identity() if head_size is None else nn.Sequential(nn.Linear(width, head_size), nn.ReLU())
+        self.head_dropout = nn.Dropout(head_dropout)
+        self.head = nn.Linear(width if head_size is None else head_size, num_classes)
+
+    def forward_grid(self, x: Tensor) -> Tensor:
+        """The states of the last layer's cells: (B, C, H, W) -> (B, R, K, D)."""
+        check_image(x, self.input_shape)
+        x = x.permute(0, 2, 3, 1)
+        for layer in self.layers:
+            x = self.dropout(layer(x))
+        return x
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """The vector that the head classifies: (B, C, H, W) -> (B, D)."""
+        return self.hidden(self.readout(self.forward_grid(x).flatten(1, 2)))
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Logits of such a vector: (B, D) -> (B, num_classes)."""
+        return self.head(self.head_dropout(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.forward_head(self.forward_features(x))
