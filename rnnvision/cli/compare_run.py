@@ -80,8 +80,8 @@ class Task:
             found = read_json(path)
         epochs, batches = steps_within(budget, found)
         print(
-            f"          {epochs * batches:,} steps fit into {self.comparison.minutes:g} min, as {epochs} epochs of "
-            f"{batches:,} (a trial of {found['steps']} steps took {found['seconds']:.1f} s)",
+            f"          {epochs * batches:,} steps fit into {self.comparison.minutes:g} min, {epochs:,} x {batches:,} "
+            f"with a validation after each (a trial of {found['steps']} steps took {found['seconds']:.1f} s)",
             flush=True,
         )
         return [f"trainer.max_epochs={epochs}", f"trainer.limit_train_batches={batches}"]
@@ -92,6 +92,8 @@ class Task:
             return True
         status = read_json(self.folder / "status.json")
         error = status.get("error") if module == "train" and status.get("status") == "failed" else None
+        if code < 0:
+            error = f"ended by signal {-code}"
         error = error or last_line(self.log) or f"ended with exit code {code}"
         self.folder.mkdir(exist_ok=True)
         if module == "costs":

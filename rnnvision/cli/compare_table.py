@@ -177,7 +177,8 @@ def markdown(rows: list[Row], comparison: Comparison, folders: list[Path]) -> st
     """A page: the command, the table, what was measured how and where."""
     lines = [f"`{comparison.command}`", "", f"| {' | '.join(COLUMNS)} |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
     lines += [f"| {' | '.join([f'`{cells[0]}`', *cells[1:]])} |" for cells in map(_cells, rows)]
-    lines += ["", *(f"- `{row.label}`: {note}" for row in rows for note in _notes(row))]
+    if notes := [f"- `{row.label}`: {note}" for row in rows for note in _notes(row)]:
+        lines += ["", *notes]
     budget = f"{comparison.budget.replace(':', ' ')} each, seeds 0 to {comparison.seeds - 1}."
     return "\n".join([*lines, "", budget, *METHODS.splitlines(), "", *_where(folders)]) + "\n"
 
@@ -189,7 +190,7 @@ def _where(folders: list[Path]) -> list[str]:
         if machine := read_json(folder / "environment.json"):
             git = machine["git"] or {"commit": "unknown", "dirty": False}
             hardware = ", ".join(machine["gpus"]) or machine["cpu"]
-            cores = f"{machine['cores']} cores, {machine['threads']} threads"
+            cores = f"{machine['cores']} cores, threads: {machine['threads']}"
             code = f"torch {machine['versions']['torch']}; commit {git['commit'][:7]}"
             found.append(f"{hardware}, {cores}; {code}{' (changed)' if git['dirty'] else ''}.")
     return list(dict.fromkeys(found))

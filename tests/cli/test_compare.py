@@ -225,6 +225,42 @@ def test_a_model_that_fails_is_a_row_and_the_others_finish(compare: Verb) -> Non
     assert "lstm, seed 0" in again.out
 
 
+def test_a_training_that_is_killed_is_a_row_and_can_be_tried_again(
+    compare: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(command: list[str], log: Path) -> int:
+        return -9 if log.stem == "rnn_0" else forked(command, log)
+
+    monkeypatch.setattr(compare_run, "run_child", killed)
+    result = compare("models=[rnn,gru]", "budget=epochs:1", "seeds=1", "hydra.run.dir=all")
+    assert result.code == 1
+    assert "rnn: seed 0: ended by signal 9" in result.message
+    monkeypatch.setattr(compare_run, "run_child", forked)
+    assert compare("resume=all").code == 0
+    assert _rows("all")["rnn"]["failures"] == ""
+    assert _json("all/rnn_0/status.json")["error"] is None
+
+
+def test_figures_that_could_not_be_measured_are_told_and_measured_later(
+    compare: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_costs(command: list[str], log: Path) -> int:
+        if command[2].endswith("costs"):
+            log.write_text("RuntimeError: out of memory\n")
+            return 1
+        return forked(command, log)
+
+    monkeypatch.setattr(compare_run, "run_child", without_costs)
+    result = compare("models=[rnn]", "budget=epochs:1", "seeds=1", "hydra.run.dir=all")
+    assert result.code == 1
+    assert "rnn: seed 0: costs: RuntimeError: out of memory" in result.message
+    assert _rows("all")["rnn"]["accuracy"] != ""
+    assert _rows("all")["rnn"]["latency"] == ""
+    monkeypatch.setattr(compare_run, "run_child", forked)
+    assert compare("resume=all").code == 0
+    assert _rows("all")["rnn"]["latency"] != ""
+
+
 def test_a_budget_in_minutes_becomes_steps_by_a_trial(compare: Verb) -> None:
     result = compare(
         "models=[rnn]", "budget=minutes:0.02", "seeds=2", "data=fake", "data.num_train=400", "hydra.run.dir=all"
@@ -234,9 +270,7 @@ def test_a_budget_in_minutes_becomes_steps_by_a_trial(compare: Verb) -> None:
     assert trial["epoch_steps"] == 3  # 360 of 400 in batches of 128
     assert trial["seconds"] >= 1.0
     epochs, batches = steps_within(1.2, trial)
-    assert f"{epochs * batches:,} steps fit into 0.02 min, as {epochs:,} epochs of {batches}" in result.out.replace(
-        f"{epochs} epochs", f"{epochs:,} epochs"
-    )
+    assert f"{epochs * batches:,} steps fit into 0.02 min, {epochs:,} x {batches} with" in result.out
     for seed in (0, 1):
         rows = _epochs(f"all/rnn_{seed}")
         assert len(rows) == epochs
