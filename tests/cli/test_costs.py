@@ -44,6 +44,22 @@ def test_a_layer_without_a_formula_costs_one_figure(train: Verb, monkeypatch: py
     assert found["latency/p50"] > 0
 
 
+def test_a_network_that_answers_only_at_the_end_has_no_anytime_area(
+    train: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise ValueError("readout=max: knows no prefixes")
+
+    assert train("hydra.run.dir=run").code == 0
+    monkeypatch.setattr("rnnvision.nn.SequenceClassifier.forward_anytime", refuse)
+    found = _measure()
+    assert "anytime/area" not in found
+    assert found["missing"] == ["anytime: readout=max: knows no prefixes"]
+    monkeypatch.delattr("rnnvision.nn.SequenceClassifier.forward_anytime")
+    assert not {"anytime/area", "anytime/accuracy"} & _measure().keys()
+    assert _measure()["missing"] == []
+
+
 def test_a_run_without_a_checkpoint_has_no_costs(train: Verb) -> None:
     assert train("hydra.run.dir=run", "callbacks.best=null", "callbacks.last=null").code == 0
     (reason,) = _measure()["missing"]
