@@ -1,7 +1,5 @@
 """rnnvision benchmark model=NAME, or ckpt=FILE_OR_RUN_FOLDER: what a network costs, and how fast it is here."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-Context = Callable[[], AbstractContextManager]  # the precision that a step runs in
+    from rnnvision.insight.speed import Context
 
 
 def main() -> None:
@@ -28,14 +26,16 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
     import torch
 
     from rnnvision.cli.device import device_line, make_trainer
-    from rnnvision.insight import peak_memory
+    from rnnvision.cli.precision import step_precision
+    from rnnvision.insight import forget_peak, peak_memory
 
     _check(cfg)
     arguments = _network_arguments(cfg)
+    forget_peak(torch.device("cpu"))
     before = peak_memory(torch.device("cpu"))
     trainer = make_trainer(plain(cfg.trainer), run, logger=False, enable_checkpointing=False)
     device = trainer.strategy.root_device
-    dtype, context = _precision(str(trainer.precision), trainer)
+    dtype, context = step_precision(trainer)
     network = _build(arguments).to(device)
     print(f"network   {arguments['name']}, {' x '.join(map(str, arguments['input_shape']))}")
     print(f"device    {device_line(trainer, cfg.trainer.precision)}")
@@ -67,7 +67,7 @@ def _speed(
     input_shape: list[int],
     multiply_adds: int,
     dtype: "torch.dtype",
-    context: Context,
+    context: "Context",
 ) -> dict[str, Any]:
     import torch
 
@@ -96,7 +96,7 @@ def _speed(
     return metrics | {"latency/p50": p50, "latency/p99": p99}
 
 
-def _growth(cfg: DictConfig, network: "nn.Module", context: Context) -> dict[str, Any]:
+def _growth(cfg: DictConfig, network: "nn.Module", context: "Context") -> dict[str, Any]:
     """Of time with the length of a sequence; nothing for a network that reads none."""
     from rnnvision.insight import growth
 
@@ -139,18 +139,6 @@ def _build(arguments: dict[str, Any]) -> Any:
 
     with arguments_of("model"):
         return build(**arguments)
-
-
-def _precision(precision: str, trainer: Any) -> "tuple[torch.dtype, Context]":
-    """The number format of the matrix products, and the context that a step runs in."""
-    import torch
-
-    dtypes = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-    if precision in dtypes:
-        return dtypes[precision], trainer.precision_plugin.forward_context
-    if precision == "32-true":
-        return torch.float32, nullcontext
-    raise UsageError(f"trainer.precision={precision}: choose one of 32-true, bf16-mixed, 16-mixed, auto")
 
 
 def _plot(path: Path, metrics: dict[str, Any]) -> str:

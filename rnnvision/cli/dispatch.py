@@ -8,6 +8,7 @@ VERBS = {
     "train": "train a network, then test its best checkpoint",
     "evaluate": "measure a trained checkpoint",
     "benchmark": "count and time a network",
+    "compare": "train several networks alike, and put them side by side",
 }
 
 

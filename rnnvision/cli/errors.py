@@ -80,7 +80,7 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
         legal = [o for o in error.options if not o.startswith("_")]
         near = nearest(option, legal)
-        return _message(f"{group}={option}", legal, near and f"{group}={near}", f"{group}={option}")
+        return no_such(f"{group}={option}", legal, near and f"{group}={near}", f"{group}={option}")
     text = str(error)
     if isinstance(error, ConfigCompositionException) and (match := re.search(r"Could not override '([^']+)'", text)):
         key = match.group(1)
@@ -90,7 +90,7 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
             legal = [k for k in legal if k.startswith(key.partition(".")[0] + ".")]
         parent = (near or key).rpartition(".")[0]
         shown = dict.fromkeys(k for k in legal if k.rpartition(".")[0] == parent)
-        return _message(key, list(shown or dict.fromkeys(k.partition(".")[0] for k in legal)), near, key)
+        return no_such(key, list(shown or dict.fromkeys(k.partition(".")[0] for k in legal)), near, key)
     if isinstance(error, OverrideParseException):
         return f"{error.override}: is not KEY=VALUE; quote what has spaces or brackets"
     if match := re.search(r"Ambiguous value for argument '([^']*)'", text):
@@ -105,7 +105,8 @@ def _as_list(word: str) -> str:
     return f"{key}=[{values}]"
 
 
-def _message(wrong: str, legal: list[str], near: str | None, typed: str) -> str:
+def no_such(wrong: str, legal: list[str], near: str | None, typed: str) -> str:
+    """A key or an option (KEY=VALUE) that there is not; `near` replaces `typed` in the corrected command."""
     hint = f"; did you mean {near}? Try: {corrected(typed, near)}" if near else ""
     return f"{wrong}: there is no such {'option' if '=' in wrong else 'key'}; choose one of {', '.join(legal)}{hint}"
 
@@ -122,7 +123,7 @@ def _keys(config_dir: Path, config_name: str) -> list[str]:
             config = compose(config_name, overrides=choices)
         except HydraException:
             config = compose(config_name)
-    groups = groups if config_name == "train" else set()  # the other verbs read what a checkpoint says
+    groups = groups if config_name in ("train", "compare") else set()  # the other verbs read what a checkpoint says
     return [*_walk(OmegaConf.to_container(config, resolve=False)), *sorted(groups)]
 
 

@@ -1,7 +1,13 @@
 """Which number format a run trains in: `trainer.precision=auto`, and what a device that cannot do as asked does."""
 
+from contextlib import nullcontext
+
+import lightning as L
 import torch
 from torch import nn
+
+from rnnvision.cli.errors import UsageError
+from rnnvision.insight.speed import Context
 
 FULL, BF16, FP16 = "32-true", "bf16-mixed", "16-mixed"
 
@@ -17,6 +23,21 @@ def choose_precision(asked: object, device_type: str) -> tuple[object, str]:
     if device_type == "cpu" and str(asked).startswith("bf16") and (error := _bf16_error()):
         return FULL, f"not {asked}: this processor's kernels refuse it ({error})"
     return asked, ""
+
+
+def step_precision(trainer: L.Trainer) -> tuple[torch.dtype, Context]:
+    """The number format of a trainer's matrix products, and the context in which a step by hand runs as its steps do.
+
+    Raises:
+        UsageError: for a precision that changes the weights.
+    """
+    dtypes = {BF16: torch.bfloat16, FP16: torch.float16}
+    precision = str(trainer.precision)
+    if precision in dtypes:
+        return dtypes[precision], trainer.precision_plugin.forward_context
+    if precision == FULL:
+        return torch.float32, nullcontext
+    raise UsageError(f"trainer.precision={precision}: choose one of {FULL}, {BF16}, {FP16}, auto")
 
 
 def _best(device_type: str) -> tuple[str, str]:

@@ -182,6 +182,8 @@ def _finish(
     before = read_json(run.path / "metrics.json").get("train/seconds", 0.0) if cfg.resume is not None else 0.0
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("train/")}
     metrics["train/seconds"] = round(before + seconds, 3)
+    if learner.samples_seen:  # a resumed run may have had nothing left to train
+        metrics["train/samples_per_second"] = round(learner.samples_seen / seconds, 2)
     where = {**plain(cfg.trainer), "devices": 1, "strategy": "auto", "precision": "32-true", "profiler": None}
     tester = make_trainer(where, run, logger=False, enable_checkpointing=False)
     if best.is_file():

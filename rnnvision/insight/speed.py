@@ -3,7 +3,9 @@
 Times are seconds, memory bytes, rates multiply-adds a second.
 """
 
+import contextlib
 import math
+import re
 import resource
 import statistics
 import sys
@@ -11,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -40,10 +43,10 @@ def time_rounds(step: Callable[[], object], device: torch.device, rounds: int, w
     """Seconds of each of `rounds` calls after `warmup` untimed ones."""
     times = []
     for i in range(warmup + rounds):
-        _wait(device)
+        wait_for(device)
         started = time.perf_counter()
         step()
-        _wait(device)
+        wait_for(device)
         if i >= warmup:
             times.append(time.perf_counter() - started)
     return tuple(times)
@@ -121,14 +124,28 @@ def _slope(x: list[float], y: list[float]) -> float:
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most memory so far: of the GPU, or of this process where there is none."""
+    """The most memory so far, or since `forget_peak`: of the GPU, or of this process where there is none."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    with contextlib.suppress(OSError):
+        # Linux: the figure of getrusage is at least what the process that started this one ever had.
+        if found := re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), flags=re.MULTILINE):
+            return int(found[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _wait(device: torch.device) -> None:
+def forget_peak(device: torch.device) -> None:
+    """Let `peak_memory` begin anew from what is in use now, where the system can (Linux, CUDA)."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until the device has done what it was told; a processor always has."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -58,6 +58,7 @@ class Learner(L.LightningModule):
         self.label_smoothing = label_smoothing
         self.seed = seed
         self.description = description or {}
+        self.samples_seen = 0  # in training, by all processes, since this object was made
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
 
@@ -125,6 +126,7 @@ class Learner(L.LightningModule):
     def on_train_epoch_end(self) -> None:
         sums = torch.cat((self._sums, self._sums.new_tensor([self._count])))
         loss, correct, count = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        self.samples_seen += int(count)
         if count and not torch.isfinite(torch.tensor(loss)):
             raise TrainingError(
                 f"the training loss became {loss / count} in epoch {self.current_epoch}; try a smaller optimizer.lr or "

@@ -62,6 +62,31 @@ def test_a_signal_ends_a_run_with_its_code(tmp_path: Path, signum: int, code: in
     assert json.loads((tmp_path / "run" / "status.json").read_text())["status"] == "interrupted"
 
 
+def test_ctrl_c_ends_a_comparison_and_its_training(tmp_path: Path) -> None:
+    words = ("models=[rnn]", "budget=epochs:100000", "seeds=1", *SMOKE, "hydra.run.dir=all")
+    command = [sys.executable, "-m", "rnnvision.cli.compare", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    run_folder = tmp_path / "all" / "rnn_0"
+    try:
+        deadline = time.monotonic() + 120
+        while not (run_folder / "checkpoints" / "last.ckpt").is_file():
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)  # this process alone, as `kill -INT` does
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "next      rnnvision compare resume=all" in out
+    for folder in (run_folder, tmp_path / "all"):
+        assert json.loads((folder / "status.json").read_text())["status"] == "interrupted"
+
+
 def test_two_processes_train_and_one_tests(tmp_path: Path) -> None:
     words = (*SMOKE[:2], "device=cpu_ddp,cpu", "model.hidden_size=8", "hydra.sweep.dir=sweep")
     result = run(str(ROOT / "train.py"), "-m", *words, cwd=tmp_path)

@@ -62,6 +62,12 @@ def test_metrics_are_flat_and_agree_with_what_was_printed(train: Verb) -> None:
     assert metrics["val/accuracy"] == pytest.approx(max(float(row["val/accuracy"]) for row in rows))
 
 
+def test_the_speed_of_the_training_is_that_of_all_its_samples(train: Verb) -> None:
+    assert train("trainer.limit_train_batches=1.0", "trainer.max_steps=-1", "trainer.max_epochs=2").code == 0
+    metrics = json.loads((LATEST / "metrics.json").read_text())
+    assert metrics["train/samples_per_second"] * metrics["train/seconds"] == pytest.approx(2 * 1293, rel=0.01)
+
+
 def test_the_same_seed_gives_the_same_weights(train: Verb) -> None:
     weights = []
     for name in "ab":

@@ -1,6 +1,8 @@
 """Timing: what is counted, what is not, and the statistics over it."""
 
 import math
+import subprocess
+import sys
 import time
 
 import pytest
@@ -99,3 +101,25 @@ def test_one_length_has_no_exponent(clock: Clock) -> None:
 def test_rates_and_memory_are_of_the_right_size() -> None:
     assert 1e7 < matrix_rate(CPU, size=256) < 1e14
     assert 2**26 < peak_memory(CPU) < 2**36
+
+
+PEAKS = """
+import torch
+from rnnvision.insight import forget_peak, peak_memory
+def used(megabytes):
+    before = peak_memory(torch.device("cpu"))
+    bytearray(megabytes * 2**20)
+    return peak_memory(torch.device("cpu")) - before
+used(400)
+print(used(100))
+forget_peak(torch.device("cpu"))
+print(used(100))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a peak stays")
+def test_a_peak_that_is_forgotten_leaves_what_is_in_use() -> None:
+    done = subprocess.run([sys.executable, "-c", PEAKS], capture_output=True, text=True, check=True)
+    below, above = map(int, done.stdout.split())
+    assert below == 0
+    assert 90 * 2**20 < above < 110 * 2**20

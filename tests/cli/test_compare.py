@@ -1,0 +1,372 @@
+"""rnnvision compare: trainings that are ordinary runs, a table that follows from their folders, and how it goes on."""
+
+import csv
+import importlib
+import json
+import os
+import statistics
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+
+from rnnvision.cli import compare_run
+from rnnvision.cli.compare_run import steps_within
+from rnnvision.cli.compare_table import make_row, markdown, table
+from rnnvision.cli.comparison import Comparison
+from rnnvision.data import ImageData
+from rnnvision.insight import multiply_adds
+from rnnvision.training import Learner, load_network, read_checkpoint
+from tests.cli.conftest import Result, Verb
+
+QUICK = ("trainer=smoke", "device=cpu", "model.hidden_size=8", "rounds=1", "latency_rounds=2")
+
+
+def forked(command: list[str], log: Path) -> int:
+    """`run_child` in a fork of this process, which has everything imported already."""
+    module, words = command[2], command[3:]
+    log.parent.mkdir(exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside sleeping threads, from Python 3.12
+        pid = os.fork()
+    if not pid:
+        code = 1
+        with log.open("a") as sys.stdout:
+            sys.stderr = sys.stdout
+            try:
+                GlobalHydra.instance().clear()
+                sys.argv = [f"{module.rpartition('.')[2]}.py", *words]
+                importlib.import_module(module).main()
+                code = 0
+            except SystemExit as error:
+                code = error.code if isinstance(error.code, int) else 1
+            except BaseException:
+                traceback.print_exc()
+        os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.fixture(autouse=True)
+def _without_start_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare_run, "run_child", forked)
+
+
+@pytest.fixture
+def compare(verb: Verb) -> Verb:
+    def run(*words: str) -> Result:
+        return verb("compare", *words, *(() if any(w.startswith("resume") for w in words) else QUICK))
+
+    return run
+
+
+def _json(path: str) -> dict[str, Any]:
+    return json.loads(Path(path).read_text())
+
+
+def _epochs(run: str) -> list[dict[str, str]]:
+    with (Path(run) / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _rows(folder: str) -> dict[str, dict[str, str]]:
+    with (Path(folder) / "comparison.csv").open(newline="") as file:
+        return {row["label"]: row for row in csv.DictReader(file)}
+
+
+def _weights(folder: str) -> dict[str, torch.Tensor]:
+    return torch.load(f"{folder}/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+
+
+def test_each_figure_of_the_table_follows_from_the_run_folders(compare: Verb) -> None:
+    result = compare("models=[lstm,gru]", "budget=epochs:2", "seeds=2", "hydra.run.dir=all")
+    assert result.code == 0, result.err
+    rows = _rows("all")
+    assert list(rows) == ["lstm", "gru"]
+    for name, row in rows.items():
+        metrics = [_json(f"all/{name}_{seed}/metrics.json") for seed in (0, 1)]
+        costs = [_json(f"all/{name}_{seed}/costs.json") for seed in (0, 1)]
+        accuracy = [run["test/accuracy"] for run in metrics]
+        assert float(row["accuracy"]) == pytest.approx(statistics.mean(accuracy))
+        assert float(row["accuracy_std"]) == pytest.approx(statistics.stdev(accuracy))
+        assert (float(row["accuracy_min"]), float(row["accuracy_max"])) == (min(accuracy), max(accuracy))
+        assert float(row["f1"]) == pytest.approx(statistics.mean(run["test/f1"] for run in metrics))
+        speeds = [run["train/samples_per_second"] for run in metrics]
+        assert float(row["samples_per_second"]) == pytest.approx(statistics.median(speeds))
+        assert row["samples_from"] == "run"
+        assert float(row["latency"]) == pytest.approx(statistics.median(run["latency/p50"] for run in costs))
+        assert float(row["memory"]) >= 0
+        seconds = [sum(float(epoch["seconds"]) for epoch in _epochs(f"all/{name}_{seed}")) for seed in (0, 1)]
+        assert float(row["train_seconds"]) == pytest.approx(statistics.mean(seconds))
+        network = load_network(read_checkpoint(f"all/{name}_0/checkpoints/best.ckpt"))
+        assert int(row["parameters"]) == sum(p.numel() for p in network.parameters())
+        assert int(row["multiply_adds"]) == sum(multiply_adds(network, (1, 8, 8)).values())
+        assert float(row["anytime"]) == pytest.approx(statistics.mean(_area(f"all/{name}_{s}") for s in (0, 1)))
+        score = f"{100 * float(row['accuracy']):.2f} +- {100 * float(row['accuracy_std']):.2f}"
+        assert f" {score} " in next(line for line in result.out.splitlines() if line.startswith(f"{name} "))
+        assert f"| `{name}` | 2 | {score} | {100 * float(row['f1']):.2f} |" in Path("all/comparison.md").read_text()
+    assert _json("all/lstm_1/status.json")["status"] == "completed"
+    assert "seed: 1" in Path("all/lstm_1/.hydra/config.yaml").read_text()
+    assert Path("all/comparison.png").read_bytes()[:4] == b"\x89PNG"
+    words = "seeds=2 trainer=smoke device=cpu model.hidden_size=8"
+    assert f"`rnnvision compare 'models=[lstm,gru]' budget=epochs:2 {words}`" in Path("all/comparison.md").read_text()
+    assert _json("all/metrics.json")["gru/test/accuracy"] == float(rows["gru"]["accuracy"])
+
+
+def _area(run: str) -> float:
+    """The anytime area of all 360 test pictures, picture by picture and token by token."""
+    checkpoint = read_checkpoint(f"{run}/checkpoints/best.ckpt")
+    network, correct = load_network(checkpoint), []
+    for images, labels in ImageData(**checkpoint["rnnvision"]["data"]).test_dataloader():
+        states, _ = network.recurrence(network.scan(images))  # type: ignore[operator]
+        for t in range(states.shape[1]):
+            correct += (network.head(states[:, t]).argmax(dim=-1) == labels).tolist()  # type: ignore[operator]
+    return statistics.mean(correct)
+
+
+def test_the_other_values_of_a_training_hold_for_all_and_those_of_a_model_for_it(compare: Verb) -> None:
+    words = ("optimizer.lr=0.002", "augmentation.shift=1", "budget=epochs:1", "seeds=1", "hydra.run.dir=all")
+    labels = 'models=[lstm,"lstm hidden_size=5 optimizer.lr=0.01"]'
+    result = compare(labels, *words)
+    assert result.code == 0, result.err
+    names = ("lstm_0", "lstm-hidden_size-5-optimizer.lr-0.01_0")
+    plain, other = (Path(f"all/{name}/.hydra/config.yaml").read_text() for name in names)
+    assert "lr: 0.002" in plain
+    assert "hidden_size: 8" in plain
+    assert "lr: 0.01" in other
+    assert "hidden_size: 5" in other
+    assert all("shift: 1" in config and "max_epochs: 1" in config for config in (plain, other))
+    small = int(_rows("all")["lstm hidden_size=5 optimizer.lr=0.01"]["parameters"])
+    assert small == 4 * 5 * (8 + 5 + 2) + 5 * 10 + 10
+    assert _rows("all")["lstm"]["accuracy_std"] == ""
+
+
+def test_it_goes_on_where_it_was_stopped(compare: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("models=[lstm,gru]", "budget=epochs:3", "seeds=1", "trainer.limit_train_batches=4")
+    assert compare(*words, "hydra.run.dir=whole").code == 0
+
+    start = Learner.on_train_epoch_start
+
+    def die(self: Learner) -> None:
+        if self.current_epoch == 2:
+            raise KeyboardInterrupt
+        start(self)
+
+    def interrupted(command: list[str], log: Path) -> int:
+        if log.stem != "gru_0":
+            return forked(command, log)
+        monkeypatch.setattr(Learner, "on_train_epoch_start", die)
+        assert forked(command, log) == 130
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compare_run, "run_child", interrupted)
+    result = compare(*words, "hydra.run.dir=parts")
+    assert result.code == 130
+    assert "next      rnnvision compare resume=parts" in result.out
+    assert _json("parts/status.json")["status"] == "interrupted"
+    assert _json("parts/gru_0/status.json")["status"] == "interrupted"
+
+    monkeypatch.setattr(Learner, "on_train_epoch_start", start)
+    monkeypatch.setattr(compare_run, "run_child", forked)
+    files = [Path(f"parts/lstm_0/{name}") for name in ("status.json", "costs.json", "checkpoints/last.ckpt")]
+    before = [path.stat().st_mtime_ns for path in files]
+    result = compare("resume=parts", *words)
+    assert result.code == 0, result.err
+    assert [path.stat().st_mtime_ns for path in files] == before
+    rows = _epochs("parts/gru_0")
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    whole, parts = _weights("whole/gru_0"), _weights("parts/gru_0")
+    assert all(torch.equal(whole[key], parts[key]) for key in whole)
+    assert {name: row["accuracy"] for name, row in _rows("parts").items()} == {
+        name: row["accuracy"] for name, row in _rows("whole").items()
+    }
+    assert _json("parts/status.json")["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["models=[lstm]"], ["models=[lstm]: cannot change", "has rnn)"]),
+        (["budget=epochs:2"], ["budget=epochs:2: cannot change on resume", "epochs:1"]),
+        (["optimizer.lr=0.1"], ["optimizer.lr=0.1: cannot change on resume", "has nothing"]),
+        (["model.hidden_size=9"], ["model.hidden_size=9: cannot change", "model.hidden_size=8"]),
+    ],
+    ids=lambda value: value[0],
+)
+def test_other_settings_are_refused_on_resume(compare: Verb, words: list[str], parts: list[str]) -> None:
+    assert compare("models=[rnn]", "budget=epochs:1", "seeds=1", "hydra.run.dir=all").code == 0
+    before = {path: path.read_bytes() for path in Path("all").iterdir() if path.is_file()}
+    result = compare("resume=all", *words)
+    assert result.code == 2
+    assert len(result.message.splitlines()) == 1
+    assert all(part in result.message for part in parts), result.message
+    assert all(path.read_bytes() == content for path, content in before.items() if path.name != "environment.json")
+
+
+def test_a_model_that_fails_is_a_row_and_the_others_finish(compare: Verb) -> None:
+    diverges = "gru optimizer.lr=1e30 trainer.gradient_clip_val=null"
+    result = compare(f'models=["{diverges}",lstm]', "budget=epochs:1", "seeds=1", "hydra.run.dir=all")
+    assert result.code == 1
+    assert "Traceback" not in result.err
+    assert len(result.message.splitlines()) == 1
+    assert "the training loss became" in result.message
+    assert "try again: rnnvision compare resume=all" in result.message
+    row = next(line for line in result.out.splitlines() if line.startswith(diverges))
+    assert "<- failed: seed 0: the training loss became" in row
+    assert _rows("all")["lstm"]["accuracy"] != ""
+    assert _rows("all")[diverges]["accuracy"] == ""
+    assert f"- `{diverges}`: failed: seed 0" in Path("all/comparison.md").read_text()
+    again = compare("resume=all")
+    assert again.code == 1
+    assert "lstm, seed 0" in again.out
+
+
+def test_a_training_that_is_killed_is_a_row_and_can_be_tried_again(
+    compare: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(command: list[str], log: Path) -> int:
+        return -9 if log.stem == "rnn_0" else forked(command, log)
+
+    monkeypatch.setattr(compare_run, "run_child", killed)
+    result = compare("models=[rnn,gru]", "budget=epochs:1", "seeds=1", "hydra.run.dir=all")
+    assert result.code == 1
+    assert "rnn: seed 0: ended by signal 9" in result.message
+    monkeypatch.setattr(compare_run, "run_child", forked)
+    assert compare("resume=all").code == 0
+    assert _rows("all")["rnn"]["failures"] == ""
+    assert _json("all/rnn_0/status.json")["error"] is None
+
+
+def test_figures_that_could_not_be_measured_are_told_and_measured_later(
+    compare: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_costs(command: list[str], log: Path) -> int:
+        if command[2].endswith("costs"):
+            log.write_text("RuntimeError: out of memory\n")
+            return 1
+        return forked(command, log)
+
+    monkeypatch.setattr(compare_run, "run_child", without_costs)
+    result = compare("models=[rnn]", "budget=epochs:1", "seeds=1", "hydra.run.dir=all")
+    assert result.code == 1
+    assert "rnn: seed 0: costs: RuntimeError: out of memory" in result.message
+    assert _rows("all")["rnn"]["accuracy"] != ""
+    assert _rows("all")["rnn"]["latency"] == ""
+    monkeypatch.setattr(compare_run, "run_child", forked)
+    assert compare("resume=all").code == 0
+    assert _rows("all")["rnn"]["latency"] != ""
+
+
+def test_a_budget_in_minutes_becomes_steps_by_a_trial(compare: Verb) -> None:
+    result = compare(
+        "models=[rnn]", "budget=minutes:0.02", "seeds=2", "data=fake", "data.num_train=400", "hydra.run.dir=all"
+    )
+    assert result.code == 0, result.err
+    trial = _json("all/trials/rnn.json")
+    assert trial["epoch_steps"] == 3  # 360 of 400 in batches of 128
+    assert trial["seconds"] >= 1.0
+    epochs, batches = steps_within(1.2, trial)
+    assert f"{epochs * batches:,} steps fit into 0.02 min, {epochs:,} x {batches} with" in result.out
+    for seed in (0, 1):
+        rows = _epochs(f"all/rnn_{seed}")
+        assert len(rows) == epochs
+        assert int(rows[-1]["step"]) == epochs * batches - 1
+        assert float(rows[-1]["lr"]) < 1e-2 * max(float(row["lr"]) for row in rows)  # the schedule knew its end
+    assert result.out.count("a trial of") == 2
+    assert len(list(Path("all/trials").glob("*.json"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(100.0, (10, 10)), (45.0, (5, 9)), (3.0, (1, 3)), (0.1, (1, 1))],
+)
+def test_steps_are_dealt_out_in_epochs_of_equal_length(seconds: float, expected: tuple[int, int]) -> None:
+    trial = {"step_seconds": 0.9, "validation_seconds": 1.0, "epoch_steps": 10, "validate_every": 1}
+    assert steps_within(seconds, trial) == expected
+
+
+def test_a_run_without_gradients_has_a_dash_where_a_figure_does_not_apply(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"test/accuracy": 0.75, "test/f1": 0.7, "train/seconds": 3.0}')
+    (tmp_path / "status.json").write_text('{"status": "completed"}')
+    (tmp_path / "costs.json").write_text('{"missing": ["run: holds no checkpoints/best.ckpt"]}')
+    row = make_row("svm", {0: tmp_path})
+    assert table([row]).splitlines()[1].split("  <-")[0].split() == [
+        *("svm", "1", "75.00", "70.00", "-", "-", "-", "-", "-", "-", "3.0"),
+    ]
+    settings = Comparison(("svm",), "epochs:1", 1, 1, 1, None, ())
+    assert "| `svm` | 1 | 75.00 | 70.00 | - | - | - | - | - | - | 3.0 |" in markdown([row], settings, [tmp_path])
+
+
+def test_samples_that_no_run_has_counted_are_marked(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"test/accuracy": 0.75}')
+    (tmp_path / "status.json").write_text('{"status": "completed"}')
+    (tmp_path / "costs.json").write_text('{"train/samples_per_second": 1234.4}')
+    row = make_row("old", {0: tmp_path, 1: tmp_path / "nowhere"})
+    assert (row.samples_per_second, row.samples_from, row.seeds) == (1234.4, "steps", 1)
+    assert " 1,234* " in table([row])
+    assert row.failures == ("seed 1: did not begin",)
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (
+            ["models=[lsmt]"],
+            ["models=lsmt: there is no such option", "did you mean models=lstm? Try:"],
+        ),
+        (["models=[]"], ["models=[]", "name at least one"]),
+        (["models=[lstm,lstm]"], ["lstm and lstm are the same"]),
+        (['models=["lstm hidden_size"]'], ["hidden_size is not KEY=VALUE"]),
+        (
+            ['models=["lstm hiden_size=4"]'],
+            ["model.hiden_size: lstm has no such key", "did you mean"],
+        ),
+        (['models=["lstm seed=4"]'], ["model.seed: lstm has no such key"]),
+        (['models=["lstm trainer.max_epochs=4"]'], ["give budget=epochs:N"]),
+        (["models=lstm,gru"], ["models=lstm,gru: several values", "'models=[lstm,gru]'"]),
+        (["budget=5"], ["budget=5: must be epochs:N or minutes:X"]),
+        (["budget=epochs:0"], ["budget=epochs:0", "above 0"]),
+        (["budget=minutes:-1"], ["budget=minutes:-1"]),
+        (["budget=epochs:1.5"], ["budget=epochs:1.5"]),
+        (["seeds=0"], ["seeds=0: must be a whole number of at least 1"]),
+        (["seeds=two"], ["seeds=two: must be a whole number"]),
+        (["model=gru"], ["model=gru: is not for compare", "models=[NAME,...]"]),
+        (["seed=3"], ["seed=3", "give seeds=N"]),
+        (["trainer.max_epochs=3"], ["give budget=epochs:N"]),
+        (["sead=3"], ["did you mean seed?"]),
+        (["optimizer.lrr=3"], ["did you mean optimizer.lr?", "Try: rnnvision compare"]),
+        (["data=mnits"], ["did you mean data=mnist?"]),
+        (["model.hidden_size=0"], ["models=rnn: model.hidden_size=0: must be a whole number of at least 1"]),
+        (["model.gate_bias=forget"], ["models=rnn: model.gate_bias=forget", "rnn has no such option"]),
+        (["resume=nowhere"], ["resume=nowhere", "is no run folder"]),
+    ],
+    ids=lambda value: value[0],
+)
+def test_a_mistake_gets_one_line_before_anything_is_trained(verb: Verb, words: list[str], parts: list[str]) -> None:
+    result = verb("compare", "device=cpu", *words)
+    assert result.code == 2
+    assert "Traceback" not in result.err
+    assert len(result.message.splitlines()) == 1, result.message
+    assert all(part in result.message for part in parts), result.message
+    assert not list(Path().rglob("metrics.csv"))
+
+
+def test_a_training_is_no_comparison_to_resume(verb: Verb, train: Verb) -> None:
+    assert train("hydra.run.dir=run").code == 0
+    before = Path("run/status.json").read_text()
+    result = verb("compare", "resume=run")
+    assert result.code == 2
+    assert "resume=run: holds no comparison" in result.message
+    assert Path("run/status.json").read_text() == before
+
+
+def test_a_folder_that_holds_a_comparison_is_not_overwritten(compare: Verb) -> None:
+    words = ("models=[rnn]", "budget=epochs:1", "seeds=1", "hydra.run.dir=all")
+    assert compare(*words).code == 0
+    result = compare(*words)
+    assert result.code == 2
+    assert "all: already holds a run; choose another folder, or resume=all" in result.message

@@ -1,0 +1,74 @@
+"""What the network of a run costs, from its folder alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from rnnvision.cli import costs
+from rnnvision.data import ImageData
+from tests.cli.conftest import Verb
+
+
+def _measure(**changes: int | None) -> dict:
+    told: dict = {"rounds": 2, "latency_rounds": 3, "anytime_samples": None, **changes}
+    return costs.costs(Path("run"), **told)
+
+
+def test_a_run_is_measured_as_it_was_trained(train: Verb) -> None:
+    assert train("hydra.run.dir=run", "model.scan=columns").code == 0
+    before = Path("run/checkpoints/best.ckpt").read_bytes()
+    found = _measure()
+    assert found["parameters"] == 4 * 8 * (8 + 8 + 2) + 8 * 10 + 10
+    assert found["multiply_adds"] == 8 * 4 * 8 * (8 + 8) + 8 * 10
+    assert found["missing"] == []
+    assert all(found[key] > 0 for key in ("train/samples_per_second", "latency/p50", "latency/p99"))
+    assert found["memory/peak"] >= 0
+    assert len(found["anytime/accuracy"]) == 8
+    assert found["anytime/area"] == pytest.approx(sum(found["anytime/accuracy"]) / 8)
+    test_accuracy = json.loads(Path("run/metrics.json").read_text())["test/accuracy"]
+    assert found["anytime/accuracy"][-1] == pytest.approx(test_accuracy)  # not of what the timed steps made of it
+    assert Path("run/checkpoints/best.ckpt").read_bytes() == before
+
+
+def test_a_layer_without_a_formula_costs_one_figure(train: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise ValueError("cell: no formula for the multiply-adds of Cell; add it to FORMULAS")
+
+    assert train("hydra.run.dir=run").code == 0
+    monkeypatch.setattr(costs, "multiply_adds", refuse)
+    found = _measure()
+    assert "multiply_adds" not in found
+    assert found["missing"] == ["multiply_adds: cell: no formula for the multiply-adds of Cell; add it to FORMULAS"]
+    assert found["latency/p50"] > 0
+
+
+def test_a_network_that_answers_only_at_the_end_has_no_anytime_area(
+    train: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise ValueError("readout=max: knows no prefixes")
+
+    assert train("hydra.run.dir=run").code == 0
+    monkeypatch.setattr("rnnvision.nn.SequenceClassifier.forward_anytime", refuse)
+    found = _measure()
+    assert "anytime/area" not in found
+    assert found["missing"] == ["anytime: readout=max: knows no prefixes"]
+    monkeypatch.delattr("rnnvision.nn.SequenceClassifier.forward_anytime")
+    assert not {"anytime/area", "anytime/accuracy"} & _measure().keys()
+    assert _measure()["missing"] == []
+
+
+def test_a_run_without_a_checkpoint_has_no_costs(train: Verb) -> None:
+    assert train("hydra.run.dir=run", "callbacks.best=null", "callbacks.last=null").code == 0
+    (reason,) = _measure()["missing"]
+    assert "holds no checkpoints/best.ckpt" in reason
+
+
+@pytest.mark.parametrize(("samples", "stride"), [(None, 1), (360, 1), (359, 2), (100, 4), (1, 360)])
+def test_pictures_are_picked_evenly_over_the_batches(samples: int | None, stride: int) -> None:
+    data = ImageData("digits", eval_batch_size=7)
+    expected = [label for batch in data.test_dataloader() for label in batch[1].tolist()][::stride]
+    assert torch.cat([labels for _, labels in costs.evenly(data, samples)]).tolist() == expected
+    assert samples is None or len(expected) <= samples
