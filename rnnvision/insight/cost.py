@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rnnvision.nn.gated import FusedLayer
 from rnnvision.nn.mlstm import MatrixMemory
+from rnnvision.nn.vision_lstm import BlockLinear, Position, Scale
 
 # A layer -> (its input, its output) -> multiply-adds. Products by element, norms and activations count as nothing.
 Formula = Callable[[Any, Tensor, Any], int]
@@ -28,6 +29,10 @@ def _fused(layer: FusedLayer, x: Tensor, y: Any) -> int:
 
 def _convolution(layer: nn.Conv1d | nn.Conv2d, x: Tensor, y: Tensor) -> int:
     return y.numel() * layer.in_channels // layer.groups * math.prod(layer.kernel_size)
+
+
+def _block_linear(layer: BlockLinear, x: Tensor, y: Tensor) -> int:
+    return y.numel() * layer.weight.shape[-1]
 
 
 def _matrix_memory(layer: MatrixMemory, q: Tensor, y: Any) -> int:
@@ -47,10 +52,11 @@ FORMULAS: dict[type[nn.Module], Formula] = {
     nn.Linear: _linear,
     nn.Conv1d: _convolution,
     nn.Conv2d: _convolution,
+    BlockLinear: _block_linear,
     FusedLayer: _fused,
     MatrixMemory: _matrix_memory,
 }
-FREE = (nn.LayerNorm,)  # parameters, but no matrix product
+FREE = (nn.LayerNorm, Scale, Position)  # parameters, but no matrix product
 
 
 def multiply_adds(network: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:

@@ -13,9 +13,10 @@ from rnnvision.nn.classifier import SequenceClassifier
 from rnnvision.nn.readout import READOUTS
 from rnnvision.nn.recurrence import RECURRENCES
 from rnnvision.nn.scan import ORDERS, SCANS, Scan
+from rnnvision.nn.vision_lstm import VisionLSTM
 
 # What a checkpoint may name and a config may build. Nothing outside this table is ever made from a file.
-MODELS: dict[str, type[nn.Module]] = {"sequence_classifier": SequenceClassifier}
+MODELS: dict[str, type[nn.Module]] = {"sequence_classifier": SequenceClassifier, "vision_lstm": VisionLSTM}
 
 
 def build(name: str, **arguments: Any) -> nn.Module:
@@ -28,4 +29,4 @@ def build(name: str, **arguments: Any) -> nn.Module:
     return MODELS[name](**arguments)
 
 
-__all__ = ["MODELS", "ORDERS", "READOUTS", "RECURRENCES", "SCANS", "Scan", "SequenceClassifier", "build"]
+__all__ = ["MODELS", "ORDERS", "READOUTS", "RECURRENCES", "SCANS", "Scan", "SequenceClassifier", "VisionLSTM", "build"]

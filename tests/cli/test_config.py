@@ -84,6 +84,7 @@ def test_there_is_an_option_for_every_entry_of_the_tables() -> None:
     assert set(options("data")) == set(CATALOG)
     assert set(options("optimizer")) == set(OPTIMIZERS)
     assert set(options("scheduler")) == set(TABLES["scheduler"])
+    assert {composed(f"model={m}").model.name for m in options("model")} == set(MODELS)
     assert {composed(f"model={m}").model.get("recurrence") for m in options("model")} >= set(RECURRENCES)
 
 

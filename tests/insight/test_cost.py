@@ -46,6 +46,31 @@ def test_the_formula_counts_what_the_equations_multiply(
     assert counted(network, monkeypatch, recurrence) == expected > 0
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"name": "vision_lstm", "patch_size": 2, "hidden_size": 8, "num_layers": 2},
+        {
+            "name": "vision_lstm",
+            "patch_size": 1,
+            "hidden_size": 6,
+            "num_layers": 3,
+            "kernel_size": 5,
+            "readout": "mean",
+        },
+        {"name": "sequence_classifier", "recurrence": "mlstm", "scan": "pixels", "hidden_size": 12, "num_layers": 2},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("shape", [(3, 6, 10), (1, 10, 14)])
+def test_the_formula_counts_what_torchs_counter_sees(options: dict, shape: tuple[int, int, int]) -> None:
+    """Of networks without a fused kernel; images of 1, 2 and more chunks of tokens."""
+    network = build(input_shape=shape, num_classes=4, **options).eval()
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, *shape))
+    assert sum(multiply_adds(network, shape).values()) == counter.get_total_flops() // 2
+
+
 def test_every_layer_is_named() -> None:
     network = build("sequence_classifier", input_shape=SHAPE, num_classes=4, num_layers=2, embed_size=5)
     counts = multiply_adds(network, SHAPE)

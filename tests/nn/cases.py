@@ -12,6 +12,8 @@ from rnnvision.nn import MODELS, READOUTS, RECURRENCES, SCANS
 
 # Sizes that keep a network tiny; a network gets those that its constructor takes.
 TINY = {"num_classes": 3, "hidden_size": 5}
+# Networks that these do not fit, or not alone; with them each takes images of 4 x 4, 4 x 6 and 8 x 8 pixels.
+SIZES: dict[str, dict[str, Any]] = {"vision_lstm": {"patch_size": 2, "hidden_size": 8, "num_layers": 2}}
 # Ways to build the same network, on top of the first scan; a network gets those that its constructor takes in full.
 VARIANTS: dict[str, dict[str, Any]] = {
     "two_directions": {"bidirectional": True},
@@ -38,13 +40,15 @@ def network_cases() -> Iterator[dict[str, Any]]:
     """Arguments of `build` for every network x scan x readout x recurrence, of those axes that the network has."""
     for model in MODELS:
         takes = parameters_of(model)
-        scans = list(SCANS) if "scan" in takes else ["rows"]
+        scans = list(SCANS) if "scan" in takes else [None]
         readouts = list(READOUTS) if "readout" in takes else [None]
         recurrences = list(RECURRENCES) if "recurrence" in takes else [None]
         variants = [variant for variant in VARIANTS.values() if set(variant) <= set(takes)]
-        reads = [(scan, {}) for scan in scans] + [(scans[0], variant) for variant in variants]
+        reads: list[tuple[str | None, dict[str, Any]]] = [(scan, {}) for scan in scans]
+        reads += [(scans[0], variant) for variant in variants]
         for (scan, variant), readout, recurrence in itertools.product(reads, readouts, recurrences):
-            given = scan_arguments(scan) | TINY | {"readout": readout, "recurrence": recurrence} | variant
+            read = {"input_shape": (1, 4, 6)} if scan is None else scan_arguments(scan)
+            given = read | TINY | SIZES.get(model, {}) | {"readout": readout, "recurrence": recurrence} | variant
             yield {"name": model} | {name: given[name] for name in takes if given.get(name) is not None}
 
 

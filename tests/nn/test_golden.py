@@ -17,7 +17,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from rnnvision.nn import MODELS, RECURRENCES, build
-from tests.nn.cases import parameters_of
+from tests.nn.cases import SIZES, parameters_of
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 STEPS, BATCH = 20, 32
@@ -28,7 +28,7 @@ def golden_cases() -> Iterator[tuple[str, dict[str, Any]]]:
     """A file name and the arguments of `build` for each network, and each recurrence where it takes one."""
     for model in MODELS:
         takes = parameters_of(model)
-        size = {"hidden_size": 32} if "hidden_size" in takes else {}
+        size = SIZES.get(model, {"hidden_size": 32} if "hidden_size" in takes else {})
         if "recurrence" not in takes:
             yield model, {"name": model, **size}
             continue

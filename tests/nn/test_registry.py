@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.nn import MODELS, READOUTS, RECURRENCES, SCANS, build
-from tests.nn.cases import TINY, images, label, network_cases, parameters_of, scan_arguments
+from tests.nn.cases import SIZES, TINY, images, label, network_cases, parameters_of, scan_arguments
 
 Case = dict[str, Any]
 ALL = list(network_cases())
@@ -150,12 +150,12 @@ MISTAKES = [
     ids=str,
 )
 def test_a_mistake_is_told_with_its_argument(model: str, argument: str, value: object) -> None:
-    legal = {"input_shape": (1, 4, 6), "num_classes": 3}
+    legal = {"input_shape": (1, 4, 6), "num_classes": 3} | SIZES.get(model, {})
     with pytest.raises(ValueError, match=f"^{argument}=.*: "):
         build(model, **(legal | {argument: value}))
 
 
-@pytest.mark.parametrize("model", [name for name in MODELS if "patch_size" in parameters_of(name)])
+@pytest.mark.parametrize("model", [name for name in MODELS if {"scan", "patch_size"} <= set(parameters_of(name))])
 def test_patches_need_a_patch_size(model: str) -> None:
     with pytest.raises(ValueError, match=r"^patch_size=null: scan=patches needs one"):
         build(model, input_shape=(1, 4, 6), num_classes=3, scan="patches")

@@ -13,8 +13,9 @@ from rnnvision.data import ImageData
 from rnnvision.nn import build
 from rnnvision.training import Learner, VerifiedCheckpointIO, count_steps, make_optimizer, make_scheduler
 from rnnvision.training.checkpoint import FORMAT
+from tests.nn.cases import parameters_of
 
-NETWORK = {"name": "sequence_classifier", "hidden_size": 6, "num_layers": 2, "dropout": 0.3}
+NETWORK: dict[str, Any] = {"name": "sequence_classifier", "hidden_size": 6, "num_layers": 2, "dropout": 0.3}
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam": {"name": "adam", "lr": 3e-3},
     "adamw": {"name": "adamw", "lr": 3e-3, "weight_decay": 0.05, "betas": [0.9, 0.99]},
@@ -31,8 +32,10 @@ def make_data(num_classes: int = 4, **arguments: Any) -> ImageData:
 def make_network(data: ImageData, **arguments: Any) -> tuple[nn.Module, dict[str, Any]]:
     """The network, and the arguments that it was made from."""
     shape = {"input_shape": list(data.input_shape), "num_classes": len(data.class_names)}
+    takes = ["name", *parameters_of(arguments.get("name", NETWORK["name"]))]
+    made_from = {**{name: value for name, value in NETWORK.items() if name in takes}, **shape, **arguments}
     torch.manual_seed(0)
-    return build(**{**NETWORK, **shape, **arguments}), {**NETWORK, **shape, **arguments}
+    return build(**made_from), made_from
 
 
 def make_learner(

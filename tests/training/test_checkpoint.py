@@ -25,6 +25,7 @@ from rnnvision.training import (
     read_checkpoint,
 )
 from rnnvision.training.checkpoint import FORMAT, digest
+from tests.nn.cases import SIZES, label, parameters_of
 from tests.training.cases import OPTIMIZERS, SMALLEST, checkpoint_of, same, save, train
 
 # Lightning's own check of nested batches uses a function that torch has deprecated.
@@ -52,15 +53,21 @@ def assert_plain(folder: Path) -> None:
         assert read_checkpoint(folder / "checkpoints" / file)["rnnvision"]["format"] == FORMAT
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("recurrence", RECURRENCES)
-def test_a_checkpoint_is_plain_and_makes_the_network_again(tmp_path: Path, model: str, recurrence: str) -> None:
-    learner = train(tmp_path, network={"name": model, "recurrence": recurrence})
+NETWORKS: list[dict[str, Any]] = [
+    {"name": model, **SIZES.get(model, {}), **recurrence}
+    for model in MODELS
+    for recurrence in ([{"recurrence": name} for name in RECURRENCES] if "recurrence" in parameters_of(model) else [{}])
+]
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=label)
+def test_a_checkpoint_is_plain_and_makes_the_network_again(tmp_path: Path, network: dict[str, Any]) -> None:
+    learner = train(tmp_path, network=network)
     assert_plain(tmp_path)
-    network = load_network(read_checkpoint(checkpoint_of(tmp_path)))
-    assert not network.training
+    loaded = load_network(read_checkpoint(checkpoint_of(tmp_path)))
+    assert not loaded.training
     images = torch.randn(5, 1, 4, 4)
-    assert torch.equal(network(images), learner.network.eval()(images))
+    assert torch.equal(loaded(images), learner.network.eval()(images))
 
 
 @pytest.mark.parametrize("scheduler", [*SCHEDULES, "plateau"])
