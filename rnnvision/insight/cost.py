@@ -32,7 +32,7 @@ def _convolution(layer: nn.Conv1d | nn.Conv2d, x: Tensor, y: Tensor) -> int:
 
 
 def _block_linear(layer: BlockLinear, x: Tensor, y: Tensor) -> int:
-    return y.numel() * layer.weight.shape[-1]
+    return y.numel() * layer.weight.shape[-1] * layer.joined
 
 
 def _matrix_memory(layer: MatrixMemory, q: Tensor, y: Any) -> int:
