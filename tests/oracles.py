@@ -58,3 +58,30 @@ def _affine(v: Tensor, weights: Weights, which: str) -> tuple[Tensor, ...]:
 
 def _logistic(v: Tensor) -> Tensor:
     return 1 / (1 + torch.exp(-v))
+
+
+# The mLSTM's cell, on queries, keys and values (B, H, T, D) and the logarithms i, f (B, H, T) of its gates ------------
+
+
+def matrix_memory(q: Tensor, k: Tensor, v: Tensor, i: Tensor, f: Tensor, state: State) -> tuple[Tensor, State]:
+    """Token by token, as arXiv 2405.04517 writes it (equations 19 to 27): `state` is the transposed C, n and m."""
+    c, n, m = state
+    read = []
+    for t in range(q.shape[2]):
+        before, m = m, torch.maximum(f[..., t] + m, i[..., t])
+        keep, store = torch.exp(f[..., t] + before - m), torch.exp(i[..., t] - m)
+        c = keep[..., None, None] * c + store[..., None, None] * k[:, :, t, :, None] * v[:, :, t, None, :]
+        n = keep[..., None] * n + store[..., None] * k[:, :, t]
+        scale = torch.maximum((n * q[:, :, t]).sum(-1).abs(), torch.exp(-m))
+        read.append((c * q[:, :, t, :, None]).sum(-2) / scale[..., None])
+    return torch.stack(read, dim=2), (c, n, m)
+
+
+def matrix_memory_square(q: Tensor, k: Tensor, v: Tensor, i: Tensor, f: Tensor) -> Tensor:
+    """All tokens against all tokens, as its appendix writes it, from no state: quadratic in T."""
+    past = torch.ones(q.shape[2], q.shape[2], dtype=torch.bool).tril()
+    total = f.cumsum(-1)
+    log_d = (total[..., :, None] - total[..., None, :] + i[..., None, :]).masked_fill(~past, -torch.inf)
+    largest = log_d.amax(-1, keepdim=True)
+    weights = (q @ k.mT) * torch.exp(log_d - largest)
+    return weights @ v / torch.maximum(weights.sum(-1, keepdim=True).abs(), torch.exp(-largest))

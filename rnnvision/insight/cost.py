@@ -3,6 +3,7 @@
 Counters that watch torch's operators see nothing inside a fused recurrence, which is one operator.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.nn.gated import FusedLayer
+from rnnvision.nn.mlstm import MatrixMemory
 from rnnvision.nn.readout import Attention
+from rnnvision.nn.vision_lstm import BlockLinear, Position, Scale
 
 # A layer -> (its input, its output) -> multiply-adds. Products by element, norms and activations count as nothing.
 Formula = Callable[[Any, Tensor, Any], int]
@@ -33,13 +36,33 @@ def _fused(layer: FusedLayer, x: Tensor, y: Any) -> int:
     return batch * tokens * layer.num_gates * layer.hidden_size * (layer.input_size + layer.hidden_size)
 
 
+def _block_linear(layer: BlockLinear, x: Tensor, y: Tensor) -> int:
+    return y.numel() * layer.weight.shape[-1] * layer.joined
+
+
+def _matrix_memory(layer: MatrixMemory, q: Tensor, y: Any) -> int:
+    """As it is computed: within each chunk all tokens against all, and the memory read, and written, once a chunk."""
+    batch, tokens, features = q.shape
+    size = features // layer.num_heads
+    chunks = math.ceil(tokens / layer.chunk_size)
+    chunk = math.ceil(tokens / chunks)
+    within = chunks * chunk * chunk * (2 * size + 1)
+    read, written = (chunks if chunks > 1 else 0), (chunks if y[1] else chunks - 1)
+    between = (read + written) * chunk * size * (size + 1)
+    gates = tokens * layer.gates.weight.numel()
+    return batch * (gates + layer.num_heads * (within + between))
+
+
 FORMULAS: dict[type[nn.Module], Formula] = {
     nn.Linear: _linear,
+    nn.Conv1d: _convolution,
     nn.Conv2d: _convolution,
     Attention: _attention,
+    BlockLinear: _block_linear,
     FusedLayer: _fused,
+    MatrixMemory: _matrix_memory,
 }
-FREE = (nn.LayerNorm,)  # parameters, but no matrix product
+FREE = (nn.LayerNorm, Scale, Position)  # parameters, but no matrix product
 
 
 def multiply_adds(network: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:

@@ -15,12 +15,14 @@ from rnnvision.nn.recurrence import RECURRENCES
 from rnnvision.nn.renet import ReNet
 from rnnvision.nn.scan import ORDERS, SCANS, Scan
 from rnnvision.nn.sequencer import Sequencer2D
+from rnnvision.nn.vision_lstm import VisionLSTM
 
 # What a checkpoint may name and a config may build. Nothing outside this table is ever made from a file.
 MODELS: dict[str, type[nn.Module]] = {
     "sequence_classifier": SequenceClassifier,
     "renet": ReNet,
     "sequencer2d": Sequencer2D,
+    "vision_lstm": VisionLSTM,
 }
 
 
@@ -44,5 +46,6 @@ __all__ = [
     "Scan",
     "SequenceClassifier",
     "Sequencer2D",
+    "VisionLSTM",
     "build",
 ]

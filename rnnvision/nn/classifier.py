@@ -20,7 +20,7 @@ class SequenceClassifier(nn.Module):
         scan, patch_size, order, order_seed, margin: how the image is read, see `rnnvision.nn.scan.Scan`.
         embed_size: width of a linear map of each token before the recurrence; None leaves tokens as they are.
         recurrence, hidden_size, num_layers, bidirectional, norm, residual, dropout, tied_dropout, weight_init,
-            gate_bias: the stack, see `rnnvision.nn.recurrence.Recurrence`.
+            gate_bias, num_heads: the stack, see `rnnvision.nn.recurrence.Recurrence`.
         readout: which state speaks, a name in `rnnvision.nn.READOUTS`.
         head_dropout: dropout rate before the head.
 
@@ -49,6 +49,7 @@ class SequenceClassifier(nn.Module):
         tied_dropout: bool = False,
         weight_init: str | None = None,
         gate_bias: str | None = None,
+        num_heads: int | None = None,
         readout: str = "last",
         head_dropout: float = 0.0,
     ) -> None:
@@ -81,6 +82,7 @@ class SequenceClassifier(nn.Module):
             sequence_length=self.scan.num_tokens,
             weight_init=weight_init,
             gate_bias=gate_bias,
+            num_heads=num_heads,
         )
         self.readout = READOUTS[readout](self.recurrence.state_size, bidirectional)
         self.head_dropout = nn.Dropout(head_dropout)

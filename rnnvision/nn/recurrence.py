@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from rnnvision.checks import at_least, flags, one_of, probability
 from rnnvision.nn.gated import FUSED
 from rnnvision.nn.layer import RecurrentLayer, State
+from rnnvision.nn.mlstm import MLSTMS
 
 StackState = tuple[State, ...]  # one a layer
 
-RECURRENCES: dict[str, type[RecurrentLayer]] = {**FUSED}  # each family's table, in a file of its own
+RECURRENCES: dict[str, type[RecurrentLayer]] = {**FUSED, **MLSTMS}  # each family's table, in a file of its own
 
 
 class TiedDropout(nn.Module):
@@ -49,7 +50,7 @@ class Recurrence(nn.Module):
         dropout: rate between layers.
         tied_dropout: drop the same features at every time.
         sequence_length: T, for initialisations that depend on it.
-        weight_init, gate_bias: handed to the layer where given; None leaves the layer's own default.
+        weight_init, gate_bias, num_heads: handed to the layer where given; None leaves the layer's own default.
 
     Raises:
         ValueError: for an unknown name, a value out of range, or an option that the layer does not have.
@@ -70,6 +71,7 @@ class Recurrence(nn.Module):
         sequence_length: int = 2,
         weight_init: str | None = None,
         gate_bias: str | None = None,
+        num_heads: int | None = None,
     ) -> None:
         super().__init__()
         one_of("recurrence", recurrence, RECURRENCES)
@@ -80,7 +82,9 @@ class Recurrence(nn.Module):
         self.bidirectional = bidirectional
         self.residual = residual
         self.state_size = hidden_size * (2 if bidirectional else 1)
-        options = _layer_options(recurrence, sequence_length, weight_init=weight_init, gate_bias=gate_bias)
+        options = _layer_options(
+            recurrence, sequence_length, weight_init=weight_init, gate_bias=gate_bias, num_heads=num_heads
+        )
         sizes = [input_size] + [self.state_size] * num_layers
 
         def layers() -> nn.ModuleList:
@@ -144,7 +148,7 @@ class Recurrence(nn.Module):
             raise ValueError(f"bidirectional=True: cannot {what}; use bidirectional=False")
 
 
-def _layer_options(recurrence: str, sequence_length: int, **given: str | None) -> dict[str, Any]:
+def _layer_options(recurrence: str, sequence_length: int, **given: str | int | None) -> dict[str, Any]:
     """The keyword arguments that this kind of layer takes, from those that were given."""
     parameters = inspect.signature(RECURRENCES[recurrence]).parameters
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

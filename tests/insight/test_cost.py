@@ -13,10 +13,11 @@ from tests.oracles import ORACLES
 SHAPE = (3, 6, 10)
 
 
-def counted(network: nn.Module, monkeypatch: pytest.MonkeyPatch, recurrence: str) -> int:
-    """By torch's counter, the fused kernels replaced by their oracles."""
+def counted(network: nn.Module, monkeypatch: pytest.MonkeyPatch, recurrence: str | None = None) -> int:
+    """By torch's counter, fused kernels replaced by their oracles; what is no such kernel it sees as it is."""
 
     def plain(self: FusedLayer, x: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, object]:
+        assert recurrence is not None
         weights = dict(self.kernel.named_parameters())
         return ORACLES[recurrence](x, state or self.initial_state(len(x)), weights)
 
@@ -79,6 +80,31 @@ def test_a_convolution_is_counted_with_its_groups_and_borders() -> None:
 def test_sequencer2d_s_costs_what_is_published() -> None:
     network = build("sequencer2d", variant="s", input_shape=(3, 224, 224), num_classes=1000)
     assert sum(multiply_adds(network, (3, 224, 224)).values()) == pytest.approx(8.4e9, rel=0.01)  # arXiv 2205.01972
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"name": "vision_lstm", "patch_size": 2, "hidden_size": 8, "num_layers": 2},
+        {
+            "name": "vision_lstm",
+            "patch_size": 1,
+            "hidden_size": 6,
+            "num_layers": 3,
+            "kernel_size": 5,
+            "readout": "mean",
+        },
+        {"name": "sequence_classifier", "recurrence": "mlstm", "scan": "pixels", "hidden_size": 12, "num_layers": 2},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("shape", [(3, 6, 10), (1, 10, 14)])
+def test_the_formula_counts_what_torchs_counter_sees(options: dict, shape: tuple[int, int, int]) -> None:
+    """Of networks without a fused kernel; images of 1, 2 and more chunks of tokens."""
+    network = build(input_shape=shape, num_classes=4, **options).eval()
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, *shape))
+    assert sum(multiply_adds(network, shape).values()) == counter.get_total_flops() // 2
 
 
 def test_every_layer_is_named() -> None:

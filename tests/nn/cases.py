@@ -20,6 +20,8 @@ TINY = {
     "hidden_sizes": (3, 5),
     "mlp_ratios": (2.0, 1.5),
 }
+# Networks that these do not fit, or not alone; with them each takes images of 4 x 4, 4 x 6 and 8 x 8 pixels.
+SIZES: dict[str, dict[str, Any]] = {"vision_lstm": {"patch_size": 2, "hidden_size": 8, "num_layers": 2}}
 # An image for networks without a scan.
 GRID = {"input_shape": (1, 4, 6)}
 # Ways to build the same network, on top of the first scan; a network gets those that its constructor takes in full.
@@ -47,7 +49,7 @@ def parameters_of(model: str) -> list[str]:
 
 def tiny(model: str, **arguments: Any) -> dict[str, Any]:
     """Arguments of the smallest network, `arguments` among them; those that the constructor does not take left out."""
-    given = GRID | TINY | arguments
+    given = GRID | TINY | SIZES.get(model, {}) | arguments
     return {name: given[name] for name in parameters_of(model) if given.get(name) is not None}
 
 
@@ -65,7 +67,8 @@ def network_cases() -> Iterator[dict[str, Any]]:
         readouts = readouts_of(model) if "readout" in takes else [None]
         recurrences = list(RECURRENCES) if "recurrence" in takes else [None]
         variants = [variant for variant in VARIANTS.values() if set(variant) <= set(takes)]
-        reads = [(scan, {}) for scan in scans] + [(scans[0], variant) for variant in variants]
+        reads: list[tuple[str | None, dict[str, Any]]] = [(scan, {}) for scan in scans]
+        reads += [(scans[0], variant) for variant in variants]
         for (scan, variant), readout, recurrence in itertools.product(reads, readouts, recurrences):
             read = {} if scan is None else scan_arguments(scan)
             yield {"name": model} | tiny(model, **read, readout=readout, recurrence=recurrence, **variant)

@@ -15,7 +15,7 @@ from rnnvision.training import Learner, VerifiedCheckpointIO, count_steps, make_
 from rnnvision.training.checkpoint import FORMAT
 from tests.nn.cases import parameters_of, tiny
 
-NETWORK = {"name": "sequence_classifier", "hidden_size": 6, "num_layers": 2, "dropout": 0.3}
+NETWORK: dict[str, Any] = {"name": "sequence_classifier", "hidden_size": 6, "num_layers": 2, "dropout": 0.3}
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam": {"name": "adam", "lr": 3e-3},
     "adamw": {"name": "adamw", "lr": 3e-3, "weight_decay": 0.05, "betas": [0.9, 0.99]},

@@ -57,14 +57,14 @@ NETWORKS: list[dict[str, Any]] = [{"name": model} for model in MODELS]
 NETWORKS += [{"name": m, "recurrence": r} for m in MODELS if "recurrence" in parameters_of(m) for r in RECURRENCES]
 
 
-@pytest.mark.parametrize("network_arguments", NETWORKS, ids=lambda network: "-".join(network.values()))
-def test_a_checkpoint_is_plain_and_makes_the_network_again(tmp_path: Path, network_arguments: dict[str, Any]) -> None:
-    learner = train(tmp_path, network=network_arguments)
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: "-".join(network.values()))
+def test_a_checkpoint_is_plain_and_makes_the_network_again(tmp_path: Path, network: dict[str, Any]) -> None:
+    learner = train(tmp_path, network=network)
     assert_plain(tmp_path)
-    network = load_network(read_checkpoint(checkpoint_of(tmp_path)))
-    assert not network.training
+    loaded = load_network(read_checkpoint(checkpoint_of(tmp_path)))
+    assert not loaded.training
     images = torch.randn(5, 1, 4, 4)
-    assert torch.equal(network(images), learner.network.eval()(images))
+    assert torch.equal(loaded(images), learner.network.eval()(images))
 
 
 @pytest.mark.parametrize("scheduler", [*SCHEDULES, "plateau"])
