@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.nn.gated import FusedLayer
+from rnnvision.nn.glimpse import DotGlimpse, Glimpse
 
 # A layer -> (its input, its output) -> multiply-adds. Products by element, norms and activations count as nothing.
 Formula = Callable[[Any, Tensor, Any], int]
@@ -24,7 +25,13 @@ def _fused(layer: FusedLayer, x: Tensor, y: Any) -> int:
     return batch * tokens * layer.num_gates * layer.hidden_size * (layer.input_size + layer.hidden_size)
 
 
-FORMULAS: dict[type[nn.Module], Formula] = {nn.Linear: _linear, FusedLayer: _fused}
+def _glimpse(layer: Glimpse, states: Tensor, y: Any) -> int:
+    """The weighted mean, and the scores of those that compare by a product; its linear maps count for themselves."""
+    batch, tokens, size = states.shape
+    return batch * tokens * (size + (layer.key.out_features if isinstance(layer, DotGlimpse) else 0))
+
+
+FORMULAS: dict[type[nn.Module], Formula] = {nn.Linear: _linear, FusedLayer: _fused, Glimpse: _glimpse}
 FREE = (nn.LayerNorm,)  # parameters, but no matrix product
 
 

@@ -10,12 +10,17 @@ from torch import nn
 
 from rnnvision.checks import one_of
 from rnnvision.nn.classifier import SequenceClassifier
+from rnnvision.nn.encoder_decoder import EncoderDecoder
+from rnnvision.nn.glimpse import ATTENTIONS
 from rnnvision.nn.readout import READOUTS
 from rnnvision.nn.recurrence import RECURRENCES
 from rnnvision.nn.scan import ORDERS, SCANS, Scan
 
 # What a checkpoint may name and a config may build. Nothing outside this table is ever made from a file.
-MODELS: dict[str, type[nn.Module]] = {"sequence_classifier": SequenceClassifier}
+MODELS: dict[str, type[nn.Module]] = {
+    "sequence_classifier": SequenceClassifier,
+    "encoder_decoder": EncoderDecoder,
+}
 
 
 def build(name: str, **arguments: Any) -> nn.Module:
@@ -28,4 +33,15 @@ def build(name: str, **arguments: Any) -> nn.Module:
     return MODELS[name](**arguments)
 
 
-__all__ = ["MODELS", "ORDERS", "READOUTS", "RECURRENCES", "SCANS", "Scan", "SequenceClassifier", "build"]
+__all__ = [
+    "ATTENTIONS",
+    "MODELS",
+    "ORDERS",
+    "READOUTS",
+    "RECURRENCES",
+    "SCANS",
+    "EncoderDecoder",
+    "Scan",
+    "SequenceClassifier",
+    "build",
+]

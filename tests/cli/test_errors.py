@@ -27,7 +27,7 @@ def _check(result: Result, code: int, *parts: str) -> None:
         (["hidden_size=4"], ["did you mean model.hidden_size?"]),
         (["modle=gru"], ["did you mean model?", "Try: rnnvision train model=gru"]),
         (["model.zzzzz=4"], ["model.zzzzz: there is no such key", "model.readout"]),
-        (["model=lsmt"], ["choose one of gru, lstm, rnn", "did you mean model=lstm?"]),
+        (["model=lsmt"], ["model=lsmt: there is no such option", ", gru, lstm, ", "did you mean model=lstm?"]),
         (["data=imagenette9"], ["data=imagenette9", "digits", "mnist"]),
         (["model.hidden_size=abc"], ["model.hidden_size=abc: must be a whole number"]),
         (["model.hidden_size=2.5"], ["model.hidden_size=2.5: must be a whole number"]),

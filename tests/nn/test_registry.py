@@ -2,20 +2,25 @@
 
 import inspect
 import io
+import itertools
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from rnnvision.nn import MODELS, READOUTS, RECURRENCES, SCANS, build
+from rnnvision.nn import ATTENTIONS, MODELS, READOUTS, RECURRENCES, SCANS, build
 from tests.nn.cases import TINY, images, label, network_cases, parameters_of, scan_arguments
 
 Case = dict[str, Any]
 ALL = list(network_cases())
 ANYTIME = [case for case in ALL if hasattr(MODELS[case["name"]], "forward_anytime")]
+GLIMPSES = [case for case in ANYTIME if "num_glimpses" in parameters_of(case["name"])]  # time is looks
+TOKENS = [case for case in ANYTIME if case not in GLIMPSES]
 CASES = pytest.mark.parametrize("case", ALL, ids=label)
 ANYTIME_CASES = pytest.mark.parametrize("case", ANYTIME, ids=label)
+GLIMPSE_CASES = pytest.mark.parametrize("case", GLIMPSES, ids=label)
+TOKEN_CASES = pytest.mark.parametrize("case", TOKENS, ids=label)
 
 
 def make_network(case: Case) -> nn.Module:
@@ -66,11 +71,12 @@ def test_forward_is_the_head_of_the_features(case: Case) -> None:
 def test_anytime_ends_with_forward(case: Case) -> None:
     network, batch = make_network(case), images(case)
     anytime = network.forward_anytime(batch)
-    assert anytime.shape == (len(batch), network.scan.num_tokens, case["num_classes"])
+    times = network.num_glimpses if case in GLIMPSES else network.scan.num_tokens
+    assert anytime.shape == (len(batch), times, case["num_classes"])
     assert_same(anytime[:, -1], network(batch))
 
 
-@ANYTIME_CASES
+@TOKEN_CASES
 def test_anytime_knows_nothing_of_later_tokens(case: Case) -> None:
     network, batch = make_network(case), images(case)
     seen = network.scan.num_tokens // 2
@@ -79,6 +85,17 @@ def test_anytime_knows_nothing_of_later_tokens(case: Case) -> None:
     before, after = network.forward_anytime(batch), network.forward_anytime(network.scan.inverse(changed))
     assert_same(after[:, :seen], before[:, :seen])
     assert not torch.allclose(after[:, seen:], before[:, seen:])
+
+
+@GLIMPSE_CASES
+def test_anytime_knows_nothing_of_later_glimpses(case: Case) -> None:
+    network, batch = make_network(case), images(case)
+    answers = network.forward_anytime(batch)
+    for count in range(1, network.num_glimpses + 1):
+        shorter = make_network(case | {"num_glimpses": count})
+        shorter.load_state_dict(network.state_dict())
+        assert_same(shorter(batch), answers[:, count - 1])
+    assert all(not torch.allclose(one, other) for one, other in itertools.combinations(answers.unbind(1), 2))
 
 
 @CASES
@@ -134,13 +151,15 @@ MISTAKES = [
     *[("num_classes", value) for value in (0, -1, 2.5, "ten", True, None)],
     *[("hidden_size", value) for value in (0, -3, 1.5, "abc", True, None)],
     *[("num_layers", value) for value in (0, -1, 1.5, "two")],
-    *[("embed_size", value) for value in (0, -1, 1.5, "abc")],
+    *[(f"{part}_size", value) for part in ("embed", "attention", "decoder") for value in (0, -1, 1.5, "abc", True)],
+    *[("num_glimpses", value) for value in (0, -1, 1.5, "two", True, None)],
     *[("dropout", value) for value in (1.0, -0.1, 2, float("nan"), "abc", None)],
     *[("head_dropout", value) for value in (1.0, -0.1, 2, float("nan"), "abc", None)],
     *[("input_shape", value) for value in ((4, 6), (1, 0, 6), (1, 4, 0), (0, 4, 6), (1, -4, 6), 4)],
     *[("patch_size", value) for value in (5, (2, 5), 0, -2, 1.5, (2, 2, 2), "abc")],
     *[(flag, "no") for flag in ("bidirectional", "norm", "residual", "tied_dropout")],
     *[(name, "nonsense") for name in ("scan", "order", "recurrence", "readout", "weight_init", "gate_bias")],
+    *[(name, "nonsense") for name in ("attention", "decoder")],
 ]
 
 
@@ -162,18 +181,20 @@ def test_patches_need_a_patch_size(model: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argument", "value", "names", "meant"),
+    ("model", "argument", "value", "names", "meant"),
     [
-        ("scan", "permuted_pixel", SCANS, "permuted_pixels"),
-        ("recurrence", "lstmm", RECURRENCES, "lstm"),
-        ("readout", "atention", READOUTS, "attention"),
+        ("sequence_classifier", "scan", "permuted_pixel", SCANS, "permuted_pixels"),
+        ("sequence_classifier", "recurrence", "lstmm", RECURRENCES, "lstm"),
+        ("sequence_classifier", "readout", "atention", READOUTS, "attention"),
+        ("encoder_decoder", "attention", "aditive", ATTENTIONS, "additive"),
+        ("encoder_decoder", "decoder", "lstmm", RECURRENCES, "lstm"),
     ],
 )
 def test_an_unknown_name_is_told_with_all_names_and_the_nearest(
-    argument: str, value: str, names: dict[str, Any], meant: str
+    model: str, argument: str, value: str, names: dict[str, Any], meant: str
 ) -> None:
     with pytest.raises(ValueError, match=rf"^{argument}={value}: .*did you mean {meant}\?") as error:
-        build("sequence_classifier", input_shape=(1, 4, 6), num_classes=3, **{argument: value})
+        build(model, input_shape=(1, 4, 6), num_classes=3, **{argument: value})
     assert [name for name in names if name not in str(error.value)] == []
 
 
