@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from rnnvision.checks import at_least, one_of
 from rnnvision.cli.config import plain
-from rnnvision.cli.errors import UsageError, arguments_of
+from rnnvision.cli.errors import UsageError, nearest
 from rnnvision.cli.fitting import fit, optimisation
 from rnnvision.cli.run_folder import RunFolder
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from rnnvision.data import ImageData
     from rnnvision.training import Learner
 
+WAYS = ("reconstruct",)
 FOLDER = "pretrain"
 CHECKPOINT = f"{FOLDER}/last.ckpt"
 FIGURES = {"train/loss": "pretrain/loss", "val/loss": "pretrain/val_loss"}  # in metrics.csv -> in metrics.json
@@ -41,9 +41,13 @@ def check(cfg: DictConfig, trainer: "L.Trainer") -> None:
 
     if not is_asked_for(cfg):
         return
-    with arguments_of(""):
-        one_of("pretrain", cfg.pretrain, ("null", "reconstruct"))
-        at_least("pretrain_epochs", cfg.pretrain_epochs, 1)
+    if cfg.pretrain not in WAYS:
+        near = nearest(str(cfg.pretrain), list(WAYS))
+        hint = f"; did you mean pretrain={near}?" if near else ""
+        raise UsageError(f"pretrain={cfg.pretrain}: choose one of null, {', '.join(WAYS)}{hint}")
+    epochs = cfg.pretrain_epochs
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+        raise UsageError(f"pretrain_epochs={epochs}: must be a whole number of at least 1")
     able = [name for name, network in MODELS.items() if hasattr(network, "use_reconstruction_head")]
     if cfg.model.name not in able:
         raise UsageError(

@@ -93,7 +93,7 @@ class SequenceClassifier(nn.Module):
 
     def use_reconstruction_head(self) -> None:
         """Draw the picture instead of classifying it: from here on `forward` gives (B, C, H, W)."""
-        self.head = ReconstructionHead(self.readout.out_features, self.scan)
+        self.head = ReconstructionHead(self.readout.out_features, self.scan).to(next(self.parameters()))
 
     def forward_anytime(self, x: Tensor) -> Tensor:
         """What the head would say after each token: (B, C, H, W) -> (B, T, num_classes); the last is `forward`.

@@ -144,7 +144,7 @@ class EncoderDecoder(nn.Module):
 
     def use_reconstruction_head(self) -> None:
         """Draw the picture instead of classifying it: from here on `forward` gives (B, C, H, W)."""
-        self.head = ReconstructionHead(self.start.out_features, self.scan)
+        self.head = ReconstructionHead(self.start.out_features, self.scan).to(self.start.weight)
 
     def _look(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """y_k (B, K, decoder_size) and the weights (B, K, T) of every glimpse."""

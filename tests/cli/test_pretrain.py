@@ -93,6 +93,13 @@ def test_a_run_without_it_is_as_ever(train: Verb, starts: list[dict[str, Tensor]
     assert not any(name.startswith("pretrain") for name in json.loads(Path("run/metrics.json").read_text()))
 
 
+@pytest.mark.parametrize("words", [("debug=one_batch",), ("scheduler=plateau", "trainer.limit_val_batches=0")], ids=str)
+def test_it_goes_with_other_ways_to_train(train: Verb, words: tuple[str, ...]) -> None:
+    result = train(*MODEL["encoder_decoder"], "pretrain=reconstruct", "pretrain_epochs=2", *words)
+    assert result.code == 0, result.err
+    assert "test accuracy" in result.out
+
+
 def test_its_checkpoint_draws_and_is_not_evaluated(train: Verb, verb: Verb) -> None:
     assert train(*MODEL["encoder_decoder"], *PRETRAIN, "hydra.run.dir=run").code == 0
     network = load_network(read_checkpoint("run/pretrain/last.ckpt"))
@@ -163,9 +170,10 @@ def test_a_run_that_stopped_before_anything_was_saved_is_told(
     [
         (
             ["pretrain=reconstuct"],
-            ["pretrain=reconstuct: choose one of null, reconstruct", "did you mean reconstruct?"],
+            ["pretrain=reconstuct: choose one of null, reconstruct", "did you mean pretrain=reconstruct?"],
         ),
         (["pretrain=reconstruct", "pretrain_epochs=0"], ["pretrain_epochs=0", "at least 1"]),
+        (["pretrain=[1]"], ["pretrain=[1]: choose one of"]),
         (["pretrain=reconstruct", "pretrain_epochs=few"], ["pretrain_epochs=few", "whole number"]),
         (["pretrain=reconstruct", "device=cpu_ddp"], ["pretrain=reconstruct", "one process", "trainer.devices=1"]),
         (["pretain=reconstruct"], ["did you mean pretrain?"]),

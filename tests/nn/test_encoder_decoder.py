@@ -171,7 +171,6 @@ def test_a_network_learns_to_draw_what_it_sees(model: str) -> None:
 def test_a_picture_can_be_drawn_after_each_glimpse() -> None:
     network = make_network()
     network.use_reconstruction_head()
-    network.double()
     image = torch.randn(3, 2, 4, 6).double()
     drawn = network.forward_anytime(image)
     assert drawn.shape == (3, network.num_glimpses, 2, 4, 6)
