@@ -50,6 +50,37 @@ def gru(x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
 ORACLES: dict[str, Oracle] = {"rnn": rnn, "lstm": lstm, "gru": gru}
 
 
+def look_back(
+    states: Tensor, summary: Tensor, weights: Weights, cell: Oracle, state: State, num_glimpses: int
+) -> tuple[Tensor, Tensor]:
+    """The decoder of `rnnvision.nn.encoder_decoder` on an encoder's states (B, T, D) and summary (B, D).
+
+    `weights` has the names of an EncoderDecoder; without `glimpse.score.weight` the scores are scaled dot products.
+    Returns y_k (B, K, decoder_size) and a_k (B, K, T).
+    """
+    prefix = "decoder.layers.0.kernel."
+    kernel = {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+    y = torch.tanh(summary @ weights["start.weight"].T + weights["start.bias"])
+    known, looks = [], []
+    for _ in range(num_glimpses):
+        query = y @ weights["glimpse.query.weight"].T + weights["glimpse.query.bias"]
+        scores = []
+        for h_t in states.unbind(1):
+            key = h_t @ weights["glimpse.key.weight"].T
+            if "glimpse.score.weight" in weights:
+                scores.append((torch.tanh(query + key) * weights["glimpse.score.weight"]).sum(dim=1))
+            else:
+                scores.append((query * key).sum(dim=1) / key.shape[1] ** 0.5)
+        parts = torch.exp(torch.stack(scores, dim=1))
+        look = parts / parts.sum(dim=1, keepdim=True)
+        seen = (look.unsqueeze(2) * states).sum(dim=1)
+        outputs, state = cell(seen.unsqueeze(1), state, kernel)
+        y = outputs[:, 0]
+        known.append(y)
+        looks.append(look)
+    return torch.stack(known, dim=1), torch.stack(looks, dim=1)
+
+
 def _affine(v: Tensor, weights: Weights, which: str) -> tuple[Tensor, ...]:
     """W v + b of each gate: (B, N) -> gates x (B, D)."""
     hidden_size = weights["weight_hh_l0"].shape[1]

@@ -54,10 +54,12 @@ def measure(
     `changes` are arguments of `ImageData` to use instead of the checkpoint's; null ones are ignored.
     """
     from rnnvision.data import DataError, ImageData
-    from rnnvision.training import Learner, load_network, read_checkpoint
+    from rnnvision.training import CheckpointError, Learner, load_network, read_checkpoint
 
     checkpoint = read_checkpoint(path)
     description = checkpoint["rnnvision"]
+    if description.get("objective", "classify") != "classify":
+        raise CheckpointError(f"{path}: is of a pre-training and knows no classes; give the run folder")
     given = {k: v for k, v in (changes or {}).items() if v is not None}
     check_arguments("data", given, ImageData)
     try:

@@ -45,7 +45,7 @@ class RunFolder:
 
     def is_used(self) -> bool:
         """Whether the folder holds results of another run, which this one would overwrite."""
-        results = ("checkpoints", "metrics.csv", "metrics.json", "comparison.json")
+        results = ("checkpoints", "pretrain", "metrics.csv", "metrics.json", "comparison.json")
         return is_first_process() and any((self.path / name).exists() for name in results)
 
     def write_status(self, status: str, error: str | None = None) -> None:

@@ -6,8 +6,6 @@ What wins, strongest first: KEY=VALUE on the command line, debug=, sweep=, exper
 import os
 import subprocess
 import sys
-import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +13,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from rnnvision.cli import pretrain as pretraining
 from rnnvision.cli.app import RunFailedError, run_verb
 from rnnvision.cli.config import check_arguments, instantiate_all, named_arguments, plain
 from rnnvision.cli.errors import UsageError, arguments_of
+from rnnvision.cli.fitting import fit, optimisation
 from rnnvision.cli.resume import kept_if_refused, resumed
 from rnnvision.cli.run_folder import RunFolder, is_first_process, read_json, versions
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rnnvision.training import Learner
 
 GROUPS = ("model", "data", "augmentation", "optimizer", "scheduler", "trainer", "callbacks", "logger")
-KEYS = (*GROUPS, "seed", "label_smoothing", "resume", "log_dir", "name")
+KEYS = (*GROUPS, "seed", "label_smoothing", "pretrain", "pretrain_epochs", "resume", "log_dir", "name")
 
 
 def main() -> None:
@@ -58,6 +58,7 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
             L.seed_everything(cfg.seed, verbose=False)
         data = make_data(cfg)
         learner, trainer = make_learner(cfg, data, run)
+        pretraining.check(cfg, trainer)
         if trainer.strategy.root_device.type == "cpu":
             share_cores(data.num_workers if data.serving.streams else 0)
         if is_first_process():
@@ -70,7 +71,10 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
                 flush=True,
             )
         with kept_if_refused(cfg, run):
-            seconds = _fit(trainer, learner, data, run, resume=cfg.resume is not None)
+            last = _checkpoint_to_resume(cfg, run)
+            if last is None and pretraining.is_asked_for(cfg):
+                pretraining.pretrain(cfg, run, data, learner)
+            seconds = fit(trainer, learner, data, last)
     except (DataError, TrainingError) as error:
         raise RunFailedError(str(error)) from error
     except CheckpointError as error:
@@ -99,8 +103,7 @@ def make_learner(cfg: DictConfig, data: "ImageData", run: RunFolder) -> "tuple[L
     """The network with its optimiser, and the trainer; everything that can be wrong in a config is found here."""
     from rnnvision.cli.device import make_trainer
     from rnnvision.nn import MODELS, build
-    from rnnvision.training import OPTIMIZERS, SCHEDULES, Learner, count_steps, make_optimizer, make_scheduler
-    from rnnvision.training.optim import plateau
+    from rnnvision.training import Learner
 
     for key in ("input_shape", "num_classes"):
         if key in cfg.model:
@@ -112,30 +115,17 @@ def make_learner(cfg: DictConfig, data: "ImageData", run: RunFolder) -> "tuple[L
     }
     with arguments_of("model"):
         network = build(**network_arguments)
-    optimizer_arguments = named_arguments("optimizer", cfg.optimizer, OPTIMIZERS)
-    scheduler_arguments = named_arguments("scheduler", cfg.scheduler, {**SCHEDULES, "plateau": plateau})
     callbacks = instantiate_all("callbacks", cfg.callbacks)
     loggers = instantiate_all("logger", cfg.logger)
     trainer = make_trainer(plain(cfg.trainer), run, callbacks=callbacks, logger=loggers)
     for logger in loggers:
         logger.log_hyperparams(plain(cfg))
-    with arguments_of("trainer"):
-        steps = count_steps(
-            data.num_train_batches(trainer.world_size, trainer.limit_train_batches),
-            max_epochs=trainer.max_epochs,
-            max_steps=trainer.max_steps,
-            accumulate=trainer.accumulate_grad_batches,
-        )
-    with arguments_of("optimizer"):
-        trial = make_optimizer(network, **optimizer_arguments)
-    with arguments_of("scheduler"):
-        make_scheduler(trial, total_steps=steps, **scheduler_arguments)
+    trained_by = optimisation(cfg, network, data, trainer)
     with arguments_of(""):
         learner = Learner(
             network,
             num_classes=len(data.class_names),
-            optimizer=partial(make_optimizer, **optimizer_arguments),
-            scheduler=partial(make_scheduler, total_steps=steps, **scheduler_arguments),
+            **trained_by,
             label_smoothing=cfg.label_smoothing,
             seed=cfg.seed,
             description={
@@ -149,26 +139,14 @@ def make_learner(cfg: DictConfig, data: "ImageData", run: RunFolder) -> "tuple[L
     return learner, trainer
 
 
-def _fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", run: RunFolder, *, resume: bool) -> float:
-    """Train; returns the seconds it took. An interruption becomes the exit code of its signal."""
-    import torch
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
-
+def _checkpoint_to_resume(cfg: DictConfig, run: RunFolder) -> Path | None:
+    """The checkpoint that a resumed run goes on from; None where it begins, or was still at its pre-training."""
     last = run.path / "checkpoints" / "last.ckpt"
-    if resume and not last.is_file():
-        raise UsageError(
-            f"resume={run.shown()}: holds no checkpoints/last.ckpt; it stopped before its first epoch ended"
-        )
-    started = time.monotonic()
-    try:
-        trainer.fit(learner, datamodule=data, ckpt_path=str(last) if resume else None)
-    except MisconfigurationException as error:
-        raise UsageError(f"trainer: {' '.join(str(error).split())}") from error
-    except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1
-        raise SystemExit(error.code if error.code not in (0, 1, None) else 130) from error
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()  # the test that follows runs in one process
-    return time.monotonic() - started
+    if cfg.resume is None or last.is_file():
+        return last if cfg.resume is not None else None
+    if pretraining.is_asked_for(cfg) and (run.path / pretraining.CHECKPOINT).is_file():
+        return None
+    raise UsageError(f"resume={run.shown()}: holds no checkpoints/last.ckpt; it stopped before its first epoch ended")
 
 
 def _finish(
@@ -184,6 +162,7 @@ def _finish(
     metrics["train/seconds"] = round(before + seconds, 3)
     if learner.samples_seen:  # a resumed run may have had nothing left to train
         metrics["train/samples_per_second"] = round(learner.samples_seen / seconds, 2)
+    metrics |= pretraining.figures(run)
     where = {**plain(cfg.trainer), "devices": 1, "strategy": "auto", "precision": "32-true", "profiler": None}
     tester = make_trainer(where, run, logger=False, enable_checkpointing=False)
     if best.is_file():
@@ -219,7 +198,7 @@ def _describe(learner: "Learner") -> str:
     parameters = sum(p.numel() for p in learner.network.parameters())
     shape = " x ".join(map(str, network["input_shape"]))
     shown = ("variant", "recurrence", "num_layers", "patch_sizes", "hidden_size", "bidirectional", "scan", "readout")
-    facts = ", ".join(f"{key} {network[key]}" for key in shown if network.get(key) is not None)
+    facts = ", ".join(f"{key} {network[key]}" for key in (*shown, "num_glimpses") if network.get(key) is not None)
     return f"{network['name']} ({facts}), {shape} -> {network['num_classes']}, {parameters:,} parameters"
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.nn.gated import FusedLayer
+from rnnvision.nn.glimpse import DotGlimpse, Glimpse
 from rnnvision.nn.mlstm import MatrixMemory
 from rnnvision.nn.readout import Attention
 from rnnvision.nn.vision_lstm import BlockLinear, Position, Scale
@@ -53,6 +54,12 @@ def _matrix_memory(layer: MatrixMemory, q: Tensor, y: Any) -> int:
     return batch * (gates + layer.num_heads * (within + between))
 
 
+def _glimpse(layer: Glimpse, states: Tensor, y: Any) -> int:
+    """The weighted mean, and the scores of those that compare by a product; its linear maps count for themselves."""
+    batch, tokens, size = states.shape
+    return batch * tokens * (size + (layer.key.out_features if isinstance(layer, DotGlimpse) else 0))
+
+
 FORMULAS: dict[type[nn.Module], Formula] = {
     nn.Linear: _linear,
     nn.Conv1d: _convolution,
@@ -60,6 +67,7 @@ FORMULAS: dict[type[nn.Module], Formula] = {
     Attention: _attention,
     BlockLinear: _block_linear,
     FusedLayer: _fused,
+    Glimpse: _glimpse,
     MatrixMemory: _matrix_memory,
 }
 FREE = (nn.LayerNorm, Scale, Position)  # parameters, but no matrix product

@@ -10,6 +10,8 @@ from torch import nn
 
 from rnnvision.checks import one_of
 from rnnvision.nn.classifier import SequenceClassifier
+from rnnvision.nn.encoder_decoder import EncoderDecoder
+from rnnvision.nn.glimpse import ATTENTIONS
 from rnnvision.nn.readout import READOUTS
 from rnnvision.nn.recurrence import RECURRENCES
 from rnnvision.nn.renet import ReNet
@@ -23,6 +25,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "renet": ReNet,
     "sequencer2d": Sequencer2D,
     "vision_lstm": VisionLSTM,
+    "encoder_decoder": EncoderDecoder,
 }
 
 
@@ -37,11 +40,13 @@ def build(name: str, **arguments: Any) -> nn.Module:
 
 
 __all__ = [
+    "ATTENTIONS",
     "MODELS",
     "ORDERS",
     "READOUTS",
     "RECURRENCES",
     "SCANS",
+    "EncoderDecoder",
     "ReNet",
     "Scan",
     "SequenceClassifier",

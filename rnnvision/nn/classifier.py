@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from rnnvision.checks import at_least, one_of, probability
 from rnnvision.nn.readout import READOUTS
+from rnnvision.nn.reconstruction import ReconstructionHead
 from rnnvision.nn.recurrence import Recurrence
 from rnnvision.nn.scan import Scan
 
@@ -86,7 +87,7 @@ class SequenceClassifier(nn.Module):
         )
         self.readout = READOUTS[readout](self.recurrence.state_size, bidirectional)
         self.head_dropout = nn.Dropout(head_dropout)
-        self.head = nn.Linear(self.readout.out_features, num_classes)
+        self.head: nn.Module = nn.Linear(self.readout.out_features, num_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """The vector that the head classifies: (B, C, H, W) -> (B, D)."""
@@ -99,6 +100,10 @@ class SequenceClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
+
+    def use_reconstruction_head(self) -> None:
+        """Draw the picture instead of classifying it: from here on `forward` gives (B, C, H, W)."""
+        self.head = ReconstructionHead(self.readout.out_features, self.scan).to(next(self.parameters()))
 
     def forward_anytime(self, x: Tensor) -> Tensor:
         """What the head would say after each token: (B, C, H, W) -> (B, T, num_classes); the last is `forward`.

@@ -4,6 +4,7 @@ from rnnvision.training.checkpoint import (
     CheckpointError,
     VerifiedCheckpointIO,
     find_checkpoint,
+    load_body,
     load_network,
     read_checkpoint,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "VerifiedCheckpointIO",
     "count_steps",
     "find_checkpoint",
+    "load_body",
     "load_network",
     "make_optimizer",
     "make_scheduler",

@@ -9,6 +9,7 @@ A checkpoint is Lightning's dictionary with two entries more, all of it plain bu
                   normalisation  mean and std of each channel, pixels in [0, 1]
                   data           the arguments of `rnnvision.data.ImageData`
                   versions       of Python and of the packages that trained it
+                  objective      only of a pre-training: reconstruct; such a network draws pictures, it has no classes
     digests     SHA-256 of every other entry, verified on reading
 
 It is read with `weights_only=True`, so nothing in a file is ever run, and nothing it names is made but by `MODELS`.
@@ -110,11 +111,21 @@ def _digests(entries: Mapping[str, Any]) -> dict[str, str]:
 
 def load_network(checkpoint: dict[str, Any]) -> nn.Module:
     """The trained network of a checkpoint that `read_checkpoint` gave, in evaluation mode."""
-    network = build(**checkpoint["rnnvision"]["network"])
+    description = checkpoint["rnnvision"]
+    network: Any = build(**description["network"])
+    if description.get("objective") == "reconstruct":
+        network.use_reconstruction_head()
     prefix = "network."
     weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
     network.load_state_dict(weights)
     return network.eval()
+
+
+def load_body(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give a network all weights of another but those of its head, for which that had another use."""
+    own = network.state_dict()
+    body = {name: weight for name, weight in weights.items() if not name.startswith("head.")}
+    network.load_state_dict({**{name: own[name] for name in own if name.startswith("head.")}, **body})
 
 
 def digest(value: Any) -> str:

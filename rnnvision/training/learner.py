@@ -7,18 +7,20 @@ from typing import Any
 import lightning as L
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassF1Score
 
-from rnnvision.checks import probability
+from rnnvision.checks import one_of, probability
 from rnnvision.seeding import derive_seed
 from rnnvision.training.checkpoint import FORMAT
 
 Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,), or (B, K) probabilities where pictures are mixed
+
+OBJECTIVES = ("classify", "reconstruct")
 
 
 class TrainingError(Exception):
@@ -28,16 +30,21 @@ class TrainingError(Exception):
 class Learner(L.LightningModule):
     """Train a classifier on cross-entropy; measure it on validation after each epoch and on test in detail.
 
+    Or train a network to draw the pictures that it is shown (`objective="reconstruct"`): its loss is the mean squared
+    error over the normalised pixels, as they are served. Labels are not looked at then, and nothing but the loss is
+    measured.
+
     Logs train/loss, train/accuracy, val/loss, val/accuracy and lr once an epoch; test/accuracy, test/top5 (with more
     than five classes), test/f1 (macro), test/nll (nats) and test/ece (15 bins) on test. Rates lie in [0, 1].
 
     Args:
-        network: (B, C, H, W) -> (B, num_classes) logits.
+        network: (B, C, H, W) -> (B, num_classes) logits, or -> (B, C, H, W) where pictures are reconstructed.
         num_classes: how many classes.
         optimizer: makes the optimiser of a network; None where nothing is trained.
         scheduler: makes Lightning's scheduler dictionary of an optimiser.
         label_smoothing: of the training loss (arXiv 1512.00567).
         seed: dropout of an epoch is a function of (seed, epoch, rank), so that a resumed run repeats it.
+        objective: classify or reconstruct.
         description: plain values that go into each checkpoint, see `rnnvision.training.checkpoint`.
     """
 
@@ -50,11 +57,14 @@ class Learner(L.LightningModule):
         scheduler: Callable[[Optimizer], dict[str, Any]] | None = None,
         label_smoothing: float = 0.0,
         seed: int = 0,
+        objective: str = "classify",
         description: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         probability("label_smoothing", label_smoothing)
+        one_of("objective", objective, OBJECTIVES)
         self.network = network
+        self.classifies = objective == "classify"
         self.label_smoothing = label_smoothing
         self.seed = seed
         self.description = description or {}
@@ -64,9 +74,9 @@ class Learner(L.LightningModule):
 
         # A mean over batches of which one is NaN has to be NaN; torchmetrics would leave that batch out.
         accuracy = MulticlassAccuracy(num_classes, average="micro")
-        self.val_metrics = MetricCollection(
-            {"accuracy": accuracy, "loss": MeanMetric(nan_strategy=math.nan)}, prefix="val/", compute_groups=False
-        )
+        seen: dict[str, Metric | MetricCollection] = {"accuracy": accuracy} if self.classifies else {}
+        seen["loss"] = MeanMetric(nan_strategy=math.nan)
+        self.val_metrics = MetricCollection(seen, prefix="val/", compute_groups=False)
         detail: dict[str, Metric | MetricCollection] = {
             "accuracy": accuracy.clone(),
             "f1": MulticlassF1Score(num_classes, average="macro"),
@@ -90,8 +100,10 @@ class Learner(L.LightningModule):
 
     def _step(self, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
         images, labels = batch
-        logits = self.network(images).float()  # a loss in half precision loses digits
-        return cross_entropy(logits, labels, label_smoothing=label_smoothing), logits
+        output = self.network(images).float()  # a loss in half precision loses digits
+        if not self.classifies:
+            return mse_loss(output, images.float()), output
+        return cross_entropy(output, labels, label_smoothing=label_smoothing), output
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive_seed("epoch", self.seed, self.current_epoch, self.global_rank))
@@ -101,11 +113,10 @@ class Learner(L.LightningModule):
         self._count = 0  # samples; a number of the host would be copied to the device in each step
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        loss, logits = self._step(batch, self.label_smoothing)
-        labels = batch[1] if batch[1].ndim == 1 else batch[1].argmax(dim=1)  # mixed ones: the larger part
+        loss, output = self._step(batch, self.label_smoothing)
         with torch.no_grad():
-            count = len(labels)
-            correct = (logits.argmax(dim=-1) == labels).sum()
+            count = len(output)
+            correct = _correct(output, batch[1]) if self.classifies else torch.zeros_like(loss)
             self._sums += torch.stack((loss.detach() * count, correct))
             self._count += count
         return loss
@@ -136,15 +147,14 @@ class Learner(L.LightningModule):
         if isinstance(scheduler, ReduceLROnPlateau) and "val/loss" in self.trainer.callback_metrics:
             scheduler.step(self.trainer.callback_metrics["val/loss"])
         if count:
-            self.log_dict(
-                {"train/loss": loss / count, "train/accuracy": correct / count, "lr": self._learning_rate()},
-                sync_dist=True,
-            )
+            accuracy = {"train/accuracy": correct / count} if self.classifies else {}
+            self.log_dict({"train/loss": loss / count, **accuracy, "lr": self._learning_rate()}, sync_dist=True)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        loss, logits = self._step(batch)
-        self.val_metrics["accuracy"].update(logits, batch[1])
-        self.val_metrics["loss"].update(loss, len(batch[1]))
+        loss, output = self._step(batch)
+        if self.classifies:
+            self.val_metrics["accuracy"].update(output, batch[1])
+        self.val_metrics["loss"].update(loss, len(output))
 
     def on_validation_epoch_end(self) -> None:
         self.log_dict(self.val_metrics.compute(), sync_dist=True)
@@ -176,3 +186,8 @@ class Learner(L.LightningModule):
         optimizer = self.optimizers(use_pl_optimizer=False)
         assert isinstance(optimizer, Optimizer)
         return optimizer.param_groups[0]["lr"]
+
+
+def _correct(logits: Tensor, labels: Tensor) -> Tensor:
+    """How many are right; of mixed labels the larger part counts."""
+    return (logits.argmax(dim=-1) == (labels if labels.ndim == 1 else labels.argmax(dim=1))).sum()

@@ -47,6 +47,11 @@ class RunLog(Logger):
         """Nothing: the configuration lies in .hydra beside this file."""
 
     @rank_zero_only
+    def log_graph(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing to draw; Lightning calls it as a training begins, which may be long after this was made."""
+        self._started = time.monotonic()
+
+    @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         epoch = int(metrics.get("epoch", -1))
         row = self._rows.setdefault(step or 0, {"epoch": epoch, "step": step or 0})
@@ -72,5 +77,6 @@ def _line(row: dict[str, Any]) -> str:
     figures = [f"epoch {row['epoch'] + 1:3d}"]
     for stage in ("train", "val"):
         if f"{stage}/loss" in row:
-            figures.append(f"{stage} loss {row[f'{stage}/loss']:.4f} accuracy {row[f'{stage}/accuracy']:.4f}")
+            accuracy = f" accuracy {row[f'{stage}/accuracy']:.4f}" if f"{stage}/accuracy" in row else ""
+            figures.append(f"{stage} loss {row[f'{stage}/loss']:.4f}{accuracy}")
     return "   ".join([*figures, f"{row['seconds']:.1f} s"])

@@ -107,6 +107,22 @@ def test_the_formula_counts_what_torchs_counter_sees(options: dict, shape: tuple
     assert sum(multiply_adds(network, shape).values()) == counter.get_total_flops() // 2
 
 
+@pytest.mark.parametrize("recurrence", ORACLES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"attention": "dot", "num_glimpses": 3, "decoder_size": 5, "attention_size": 2},
+        {"num_layers": 2, "bidirectional": True, "norm": True, "embed_size": 5, "num_glimpses": 1},
+    ],
+)
+def test_the_formula_counts_every_glimpse(recurrence: str, options: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {"input_shape": SHAPE, "num_classes": 4, "hidden_size": 7}
+    network = build("encoder_decoder", recurrence=recurrence, **sizes, **options).eval()
+    expected = sum(multiply_adds(network, SHAPE).values())
+    assert counted(network, monkeypatch, recurrence) == expected > 0
+
+
 def test_every_layer_is_named() -> None:
     network = build("sequence_classifier", input_shape=SHAPE, num_classes=4, num_layers=2, embed_size=5)
     counts = multiply_adds(network, SHAPE)

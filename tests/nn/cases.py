@@ -31,6 +31,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "normalised_residual": {"num_layers": 2, "norm": True, "residual": True},
     "embedded": {"embed_size": 6},
     "hidden_head": {"head_size": 16},
+    "two_dot_glimpses": {"attention": "dot", "num_glimpses": 2},
+    "another_decoder": {"decoder": "gru", "decoder_size": 4, "attention_size": 3},
 }
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,15 +10,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnnvision.nn import MODELS, READOUTS, RECURRENCES, SCANS, build
+from rnnvision.nn import ATTENTIONS, MODELS, READOUTS, RECURRENCES, SCANS, build
 from rnnvision.nn.sequencer import VARIANTS
 from tests.nn.cases import images, label, network_cases, parameters_of, scan_arguments, tiny
 
 Case = dict[str, Any]
 ALL = list(network_cases())
 ANYTIME = [case for case in ALL if hasattr(MODELS[case["name"]], "forward_anytime")]
+GLIMPSES = [case for case in ANYTIME if "num_glimpses" in parameters_of(case["name"])]  # time is looks
+TOKENS = [case for case in ANYTIME if case not in GLIMPSES]
 CASES = pytest.mark.parametrize("case", ALL, ids=label)
 ANYTIME_CASES = pytest.mark.parametrize("case", ANYTIME, ids=label)
+GLIMPSE_CASES = pytest.mark.parametrize("case", GLIMPSES, ids=label)
+TOKEN_CASES = pytest.mark.parametrize("case", TOKENS, ids=label)
 
 
 def make_network(case: Case) -> nn.Module:
@@ -68,11 +73,12 @@ def test_forward_is_the_head_of_the_features(case: Case) -> None:
 def test_anytime_ends_with_forward(case: Case) -> None:
     network, batch = make_network(case), images(case)
     anytime = network.forward_anytime(batch)
-    assert anytime.shape == (len(batch), network.scan.num_tokens, case["num_classes"])
+    times = network.num_glimpses if case in GLIMPSES else network.scan.num_tokens
+    assert anytime.shape == (len(batch), times, case["num_classes"])
     assert_same(anytime[:, -1], network(batch))
 
 
-@ANYTIME_CASES
+@TOKEN_CASES
 def test_anytime_knows_nothing_of_later_tokens(case: Case) -> None:
     network, batch = make_network(case), images(case)
     seen = network.scan.num_tokens // 2
@@ -81,6 +87,17 @@ def test_anytime_knows_nothing_of_later_tokens(case: Case) -> None:
     before, after = network.forward_anytime(batch), network.forward_anytime(network.scan.inverse(changed))
     assert_same(after[:, :seen], before[:, :seen])
     assert not torch.allclose(after[:, seen:], before[:, seen:])
+
+
+@GLIMPSE_CASES
+def test_anytime_knows_nothing_of_later_glimpses(case: Case) -> None:
+    network, batch = make_network(case), images(case)
+    answers = network.forward_anytime(batch)
+    for count in range(1, network.num_glimpses + 1):
+        shorter = make_network(case | {"num_glimpses": count})
+        shorter.load_state_dict(network.state_dict())
+        assert_same(shorter(batch), answers[:, count - 1])
+    assert all(not torch.allclose(one, other) for one, other in itertools.combinations(answers.unbind(1), 2))
 
 
 @CASES
@@ -136,7 +153,8 @@ MISTAKES = [
     *[("num_classes", value) for value in (0, -1, 2.5, "ten", True, None)],
     *[("hidden_size", value) for value in (0, -3, 1.5, "abc", True, None)],
     *[("num_layers", value) for value in (0, -1, 1.5, "two")],
-    *[("embed_size", value) for value in (0, -1, 1.5, "abc")],
+    *[(f"{part}_size", value) for part in ("embed", "attention", "decoder") for value in (0, -1, 1.5, "abc", True)],
+    *[("num_glimpses", value) for value in (0, -1, 1.5, "two", True, None)],
     *[("dropout", value) for value in (1.0, -0.1, 2, float("nan"), "abc", None)],
     *[("head_dropout", value) for value in (1.0, -0.1, 2, float("nan"), "abc", None)],
     *[("input_shape", value) for value in ((4, 6), (1, 0, 6), (1, 4, 0), (0, 4, 6), (1, -4, 6), 4)],
@@ -150,6 +168,7 @@ MISTAKES = [
     *[("drop_path", value) for value in (1.0, -0.1, 2, float("nan"), "abc", None)],
     *[(flag, "no") for flag in ("bidirectional", "norm", "residual", "tied_dropout")],
     *[(name, "nonsense") for name in ("scan", "order", "recurrence", "readout", "weight_init", "gate_bias", "variant")],
+    *[(name, "nonsense") for name in ("attention", "decoder")],
 ]
 
 
@@ -175,6 +194,8 @@ def test_patches_need_a_patch_size(model: str) -> None:
         ("sequence_classifier", "scan", "permuted_pixel", SCANS, "permuted_pixels"),
         ("sequence_classifier", "recurrence", "lstmm", RECURRENCES, "lstm"),
         ("sequence_classifier", "readout", "atention", READOUTS, "attention"),
+        ("encoder_decoder", "attention", "aditive", ATTENTIONS, "additive"),
+        ("encoder_decoder", "decoder", "lstmm", RECURRENCES, "lstm"),
         ("renet", "readout", "flaten", ["flatten", *READOUTS], "flatten"),
         ("renet", "recurrence", "grru", RECURRENCES, "gru"),
         ("sequencer2d", "variant", "tinny", VARIANTS, "tiny"),

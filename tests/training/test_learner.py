@@ -1,5 +1,6 @@
 """The Learner in real trainings: what it measures, against independent figures, and that a resumed run repeats."""
 
+from collections.abc import Callable
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from rnnvision.data import Augmentation, ImageData, Split
 from rnnvision.data.augment import BatchTransform
 from rnnvision.data.loader import EpochOrder
 from rnnvision.data.resident import ResidentLoader
-from rnnvision.training import Learner, TrainingError, read_checkpoint
+from rnnvision.training import Learner, TrainingError, load_body, load_network, read_checkpoint
 from tests.training.cases import (
     OPTIMIZERS,
     checkpoint_of,
@@ -47,6 +48,20 @@ def answers(network: nn.Module, split: Split, data: ImageData) -> tuple[np.ndarr
     return probabilities.numpy(), labels.numpy()
 
 
+def make_artist(data: ImageData, **arguments: Any) -> Learner:
+    """A learner that draws, and looks at no label."""
+    learner = make_learner(data, objective="reconstruct", **arguments)
+    learner.network.use_reconstruction_head()
+    return learner
+
+
+@torch.no_grad()
+def drawing_error(network: nn.Module, split: Split, data: ImageData) -> float:
+    mean, std = (torch.tensor(data.normalisation[key]).reshape(1, -1, 1, 1) for key in ("mean", "std"))
+    pictures = (split.images / 255 - mean) / std
+    return float((network.eval()(pictures) - pictures).square().mean())
+
+
 def fitted(folder: Path, data: ImageData, learner: Learner, **arguments: Any) -> dict[str, float]:
     trainer = make_trainer(folder, **arguments)
     trainer.fit(learner, datamodule=data)
@@ -71,6 +86,18 @@ def test_the_figures_of_an_epoch_that_changes_nothing(
         assert found[f"{stage}/loss"] == pytest.approx(smoothed, rel=1e-5)
         assert found[f"{stage}/accuracy"] == pytest.approx(accuracy_score(labels, probabilities.argmax(axis=1)))
     assert found["lr"] == 0.0
+
+
+def test_the_figures_of_an_epoch_of_drawing_that_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "still", {"name": "sgd", "lr": 0.0})
+    data = make_data(batch_size=11, eval_batch_size=7)  # of 42 and 18 samples: the last batches are smaller
+    learner = make_artist(data, network={"dropout": 0.0}, optimizer="still")
+    found = fitted(tmp_path, data, learner)
+    for stage, split in (("train", data.splits.train), ("val", data.val_split)):
+        assert found[f"{stage}/loss"] == pytest.approx(drawing_error(learner.network, split, data), rel=1e-5)
+    assert sorted(found) == ["lr", "train/loss", "val/loss"]
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
@@ -149,11 +176,74 @@ def test_plateau_follows_the_validation_loss_of_every_epoch(tmp_path: Path, monk
     assert state["best"] == pytest.approx(float(trainer.callback_metrics["val/loss"]))
 
 
+def test_drawing_learns_what_can_be_learned(tmp_path: Path) -> None:
+    data = make_data(num_train=400, noise=0.1)
+    learner = make_artist(data, network={"hidden_size": 32, "dropout": 0.0})
+    before = drawing_error(learner.network, data.val_split, data)
+    learner.network.train()
+    found = fitted(tmp_path, data, learner, max_epochs=12)
+    assert found["val/loss"] < 0.3 * before
+
+
+def test_drawing_looks_at_no_label_and_learns_from_the_training_pictures_alone(tmp_path: Path) -> None:
+    def drawn(name: str, change: Callable[[ImageData], None]) -> dict[str, Tensor]:
+        data = make_data()
+        change(data)
+        learner = make_artist(data)
+        fitted(tmp_path / name, data, learner, max_epochs=2)
+        return dict(learner.network.state_dict())
+
+    def relabel(data: ImageData) -> None:
+        data.splits.train.labels.copy_(data.splits.train.labels.flip(0))
+
+    def repaint(data: ImageData) -> None:
+        for split in (data.val_split, data.splits.test):
+            split.images.copy_(255 - split.images)
+
+    def darken(data: ImageData) -> None:
+        data.splits.train.images.div_(2, rounding_mode="floor")
+
+    as_it_is = drawn("as it is", lambda data: None)
+    assert same(drawn("relabelled", relabel), as_it_is)
+    assert same(drawn("repainted", repaint), as_it_is)
+    assert not same(drawn("darker", darken), as_it_is)
+
+
+def test_a_checkpoint_of_a_drawing_network_draws_again(tmp_path: Path) -> None:
+    data = make_data()
+    learner = make_artist(data)
+    learner.description["objective"] = "reconstruct"
+    fitted(tmp_path, data, learner, callbacks=[last(tmp_path)])
+    network = load_network(read_checkpoint(checkpoint_of(tmp_path)))
+    pictures = torch.randn(3, 1, 4, 4)
+    assert network(pictures).shape == pictures.shape
+    assert torch.equal(network(pictures), learner.network.eval()(pictures))
+
+
+def test_all_but_the_head_goes_over_to_another_network() -> None:
+    data = make_data()
+    one, other = make_artist(data).network, make_network(data, recurrence="lstm")[0]
+    for parameter in one.parameters():
+        nn.init.uniform_(parameter)
+    head = [p.clone() for p in other.head.parameters()]
+    load_body(other, one.state_dict())
+    assert same(list(other.head.parameters()), head)
+    body = {name: weight for name, weight in other.state_dict().items() if not name.startswith("head.")}
+    assert same(body, {name: one.state_dict()[name] for name in body})
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        load_body(make_network(data, hidden_size=7)[0], one.state_dict())
+
+
 def test_training_learns_what_can_be_learned(tmp_path: Path) -> None:
     data = make_data(num_train=400, noise=0.25)
     found = fitted(tmp_path, data, make_learner(data, network={"hidden_size": 16}), max_epochs=8)
     assert found["val/accuracy"] > 0.9
     assert found["train/loss"] < 1.0
+
+
+def test_an_unknown_objective_is_told() -> None:
+    with pytest.raises(ValueError, match=r"^objective=reconstuct: .*; did you mean reconstruct\?"):
+        Learner(nn.Identity(), num_classes=2, objective="reconstuct")
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.0, float("nan")])
@@ -216,7 +306,8 @@ def run(folder: Path, max_epochs: int, *, seed: int = 0, **arguments: Any) -> tu
     trainer = make_trainer(folder, max_epochs=max_epochs, callbacks=callbacks, accumulate_grad_batches=accumulate)
     found = checkpoint_of(folder)
     torch.manual_seed(max_epochs)  # as if other work had drawn numbers
-    learner = make_learner(data, seed=seed, **arguments)
+    make = make_artist if arguments.pop("objective", "classify") == "reconstruct" else make_learner
+    learner = make(data, seed=seed, **arguments)
     trainer.fit(learner, datamodule=data, ckpt_path=found if found.is_file() else None)
     return read_checkpoint(found), callbacks[0]
 
@@ -228,6 +319,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "sgd": {"optimizer": "sgd", "scheduler": {"name": "one_cycle"}},
     "ema": {"scheduler": {"name": "cosine"}, "ema": True},
     "accumulated": {"accumulate": 2},
+    "drawing": {"objective": "reconstruct", "scheduler": {"name": "one_cycle"}},
     "augmented": {"data": {"augmentation": Augmentation(shift=1, rotate=9.0, flip=0.5, erase=0.3, mixup=0.5)}},
     "streamed": {"data": {"augmentation": Augmentation(crop=0.4, policy="randaugment", cutmix=1.0), "num_workers": 1}},
     "tied": {"network": {"dropout": 0.4, "tied_dropout": True, "head_dropout": 0.2}},

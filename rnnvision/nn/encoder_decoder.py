@@ -1,0 +1,169 @@
+"""The encoder-decoder: a recurrence reads the image, another looks back at what was read before it answers."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from rnnvision.checks import at_least, one_of, probability
+from rnnvision.nn.glimpse import ATTENTIONS
+from rnnvision.nn.readout import Last
+from rnnvision.nn.reconstruction import ReconstructionHead
+from rnnvision.nn.recurrence import RECURRENCES, Recurrence
+from rnnvision.nn.scan import Scan
+
+
+class EncoderDecoder(nn.Module):
+    """Read an image, look back at it K times, and classify it: (B, C, H, W) -> (B, num_classes) logits.
+
+    The encoder turns T tokens into states h_1 ... h_T (B, T, D). The decoder takes K glimpses at them, each a weighted
+    mean of the states (`rnnvision.nn.glimpse`), which it asks for with what it knows by then:
+
+        y_0 = tanh(W h_last + b)              h_last: of each direction, after it has read everything
+        c_k = glimpse(y_{k-1}; h_1 ... h_T)   k = 1 ... K
+        y_k, s_k = cell(c_k, s_{k-1})         s_0: the cell's initial state
+
+    and the head answers from y_K. This is the decoder of Bahdanau et al. 2015 (arXiv 1409.0473) without words: nothing
+    is said between two glimpses, so the glimpse is all that the cell gets, and the summary h_last decides where the
+    first one goes. Weights do not depend on K.
+
+    Args:
+        input_shape: (C, H, W) of the images.
+        num_classes: width of the head.
+        scan, patch_size, order, order_seed, margin: how the image is read, see `rnnvision.nn.scan.Scan`.
+        embed_size: width of a linear map of each token before the encoder; None leaves tokens as they are.
+        recurrence, hidden_size, num_layers, bidirectional, norm, residual, dropout, tied_dropout, weight_init,
+            gate_bias: the encoder, see `rnnvision.nn.recurrence.Recurrence`.
+        num_glimpses: K.
+        attention: additive or dot, a name in `rnnvision.nn.ATTENTIONS`.
+        attention_size: width in which query and states are compared; None: decoder_size.
+        decoder: the decoder's cell, a name in `rnnvision.nn.RECURRENCES`; None: that of the encoder. It is initialised
+            by its own defaults.
+        decoder_size: width of the decoder; None: hidden_size.
+        head_dropout: dropout rate before the head.
+
+    Raises:
+        ValueError: that begins with the argument and names what is legal.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_shape: Sequence[int],
+        num_classes: int,
+        scan: str = "rows",
+        patch_size: int | tuple[int, int] | None = None,
+        order: str | None = None,
+        order_seed: int = 0,
+        margin: int = 0,
+        embed_size: int | None = None,
+        recurrence: str = "lstm",
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        norm: bool = False,
+        residual: bool = False,
+        dropout: float = 0.0,
+        tied_dropout: bool = False,
+        weight_init: str | None = None,
+        gate_bias: str | None = None,
+        num_glimpses: int = 4,
+        attention: str = "additive",
+        attention_size: int | None = None,
+        decoder: str | None = None,
+        decoder_size: int | None = None,
+        head_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        at_least("num_classes", num_classes, 1)
+        at_least("num_glimpses", num_glimpses, 1)
+        one_of("attention", attention, ATTENTIONS)
+        if decoder is not None:
+            one_of("decoder", decoder, RECURRENCES)
+        for name, size in (("embed", embed_size), ("attention", attention_size), ("decoder", decoder_size)):
+            if size is not None:
+                at_least(f"{name}_size", size, 1)
+        probability("head_dropout", head_dropout)
+        self.num_glimpses = num_glimpses
+        self.scan = Scan(
+            input_shape=input_shape,
+            scan=scan,
+            patch_size=patch_size,
+            order=order,
+            order_seed=order_seed,
+            margin=margin,
+        )
+        token_size = self.scan.token_size
+        self.embed = nn.Identity() if embed_size is None else nn.Linear(token_size, embed_size)
+        self.encoder = Recurrence(
+            input_size=token_size if embed_size is None else embed_size,
+            recurrence=recurrence,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            norm=norm,
+            residual=residual,
+            dropout=dropout,
+            tied_dropout=tied_dropout,
+            sequence_length=self.scan.num_tokens,
+            weight_init=weight_init,
+            gate_bias=gate_bias,
+        )
+        state_size, size = self.encoder.state_size, hidden_size if decoder_size is None else decoder_size
+        self.summary = Last(state_size, bidirectional)
+        self.start = nn.Linear(state_size, size)
+        self.glimpse = ATTENTIONS[attention](size, state_size, size if attention_size is None else attention_size)
+        self.decoder = Recurrence(
+            input_size=state_size,
+            recurrence=recurrence if decoder is None else decoder,
+            hidden_size=size,
+            sequence_length=num_glimpses,
+        )
+        self.head_dropout = nn.Dropout(head_dropout)
+        self.head: nn.Module = nn.Linear(size, num_classes)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """What the decoder knows after the last glimpse, y_K: (B, C, H, W) -> (B, decoder_size)."""
+        return self._look(x)[0][:, -1]
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Logits of such a vector: (B, decoder_size) -> (B, num_classes)."""
+        return self.head(self.head_dropout(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.forward_head(self.forward_features(x))
+
+    def forward_anytime(self, x: Tensor) -> Tensor:
+        """What the head would say after each glimpse: (B, C, H, W) -> (B, K, num_classes); the last is `forward`.
+
+        Time is glimpses here, not tokens: the encoder has read the whole image before the first.
+        """
+        return self.forward_head(self._look(x)[0])
+
+    def attention(self, x: Tensor) -> Tensor:
+        """How much each glimpse looks at each token: (B, C, H, W) -> (B, K, T), rows that sum to 1."""
+        return self._look(x)[1]
+
+    def attention_maps(self, x: Tensor) -> Tensor:
+        """The same laid out on the picture, each pixel with the weight of its token: (B, C, H, W) -> (B, K, H, W)."""
+        weights = self.attention(x).flatten(0, 1).unsqueeze(-1)  # (B K, T, 1)
+        maps = self.scan.inverse(weights.expand(-1, -1, self.scan.token_size))[:, 0]  # (B K, H, W), alike in C
+        return maps.unflatten(0, (-1, self.num_glimpses))
+
+    def use_reconstruction_head(self) -> None:
+        """Draw the picture instead of classifying it: from here on `forward` gives (B, C, H, W)."""
+        self.head = ReconstructionHead(self.start.out_features, self.scan).to(self.start.weight)
+
+    def _look(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """y_k (B, K, decoder_size) and the weights (B, K, T) of every glimpse."""
+        states, _ = self.encoder(self.embed(self.scan(x)))  # (B, T, D)
+        keys = self.glimpse.keys(states)  # (B, T, A)
+        y = torch.tanh(self.start(self.summary(states)))  # (B, decoder_size)
+        state = self.decoder.initial_state(len(x))
+        known, looks = [], []
+        for _ in range(self.num_glimpses):
+            seen, weights = self.glimpse(states, keys, y)
+            y, state = self.decoder.step(seen, state)
+            known.append(y)
+            looks.append(weights)
+        return torch.stack(known, dim=1), torch.stack(looks, dim=1)
