@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.nn.gated import FusedLayer
+from rnnvision.nn.variants import IndRNN, RefinedLayer
 
 # A layer -> (its input, its output) -> multiply-adds. Products by element, norms and activations count as nothing.
 Formula = Callable[[Any, Tensor, Any], int]
@@ -24,7 +25,21 @@ def _fused(layer: FusedLayer, x: Tensor, y: Any) -> int:
     return batch * tokens * layer.num_gates * layer.hidden_size * (layer.input_size + layer.hidden_size)
 
 
-FORMULAS: dict[type[nn.Module], Formula] = {nn.Linear: _linear, FusedLayer: _fused}
+def _refined(layer: RefinedLayer, x: Tensor, y: Any) -> int:
+    batch, tokens, _ = x.shape
+    return batch * tokens * 4 * layer.hidden_size * (layer.input_size + layer.hidden_size)
+
+
+def _independent(layer: IndRNN, x: Tensor, y: Any) -> int:
+    return x.numel() * layer.hidden_size
+
+
+FORMULAS: dict[type[nn.Module], Formula] = {
+    nn.Linear: _linear,
+    FusedLayer: _fused,
+    RefinedLayer: _refined,
+    IndRNN: _independent,
+}
 FREE = (nn.LayerNorm,)  # parameters, but no matrix product
 
 
