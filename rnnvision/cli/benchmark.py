@@ -103,8 +103,9 @@ def _growth(cfg: DictConfig, network: "nn.Module", context: "Context") -> dict[s
     if not hasattr(network, "recurrence"):
         return {}
     recurrence = cast(Any, network.recurrence)
-    width = recurrence.layers[0].input_size
-    times, exponent = growth(recurrence, cfg.lengths, input_size=width, batch_size=cfg.growth_batch, context=context)
+    times, exponent = growth(
+        recurrence, cfg.lengths, input_size=recurrence.input_size, batch_size=cfg.growth_batch, context=context
+    )
     shown = ", ".join(f"{length}: {seconds * 1e3:.1f} ms" for length, seconds in times.items())
     print(f"growth    T^{exponent:.2f} ({shown}; forward and backward, batch {cfg.growth_batch})")
     return {"growth/exponent": exponent, **{f"growth/seconds/{length}": s for length, s in times.items()}}

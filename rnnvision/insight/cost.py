@@ -14,6 +14,7 @@ from rnnvision.nn.gated import FusedLayer
 from rnnvision.nn.glimpse import DotGlimpse, Glimpse
 from rnnvision.nn.mlstm import MatrixMemory
 from rnnvision.nn.readout import Attention
+from rnnvision.nn.variants import IndRNN, RefinedLayer
 from rnnvision.nn.vision_lstm import BlockLinear, Position, Scale
 
 # A layer -> (its input, its output) -> multiply-adds. Products by element, norms and activations count as nothing.
@@ -60,6 +61,15 @@ def _glimpse(layer: Glimpse, states: Tensor, y: Any) -> int:
     return batch * tokens * (size + (layer.key.out_features if isinstance(layer, DotGlimpse) else 0))
 
 
+def _refined(layer: RefinedLayer, x: Tensor, y: Any) -> int:
+    batch, tokens, _ = x.shape
+    return batch * tokens * 4 * layer.hidden_size * (layer.input_size + layer.hidden_size)
+
+
+def _independent(layer: IndRNN, x: Tensor, y: Any) -> int:
+    return x.numel() * layer.hidden_size
+
+
 FORMULAS: dict[type[nn.Module], Formula] = {
     nn.Linear: _linear,
     nn.Conv1d: _convolution,
@@ -68,7 +78,9 @@ FORMULAS: dict[type[nn.Module], Formula] = {
     BlockLinear: _block_linear,
     FusedLayer: _fused,
     Glimpse: _glimpse,
+    IndRNN: _independent,
     MatrixMemory: _matrix_memory,
+    RefinedLayer: _refined,
 }
 FREE = (nn.LayerNorm, Scale, Position)  # parameters, but no matrix product
 

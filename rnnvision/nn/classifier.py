@@ -20,8 +20,8 @@ class SequenceClassifier(nn.Module):
         num_classes: width of the head.
         scan, patch_size, order, order_seed, margin: how the image is read, see `rnnvision.nn.scan.Scan`.
         embed_size: width of a linear map of each token before the recurrence; None leaves tokens as they are.
-        recurrence, hidden_size, num_layers, bidirectional, norm, residual, dropout, tied_dropout, weight_init,
-            gate_bias, num_heads: the stack, see `rnnvision.nn.recurrence.Recurrence`.
+        recurrence, hidden_size, num_layers, bidirectional, block, norm, residual, dropout, tied_dropout,
+            weight_init, gate_bias, num_heads: the stack, see `rnnvision.nn.recurrence.Recurrence`.
         readout: which state speaks, a name in `rnnvision.nn.READOUTS`.
         head_dropout: dropout rate before the head.
 
@@ -44,6 +44,7 @@ class SequenceClassifier(nn.Module):
         hidden_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool = False,
+        block: str = "plain",
         norm: bool = False,
         residual: bool = False,
         dropout: float = 0.0,
@@ -76,6 +77,7 @@ class SequenceClassifier(nn.Module):
             hidden_size=hidden_size,
             num_layers=num_layers,
             bidirectional=bidirectional,
+            block=block,
             norm=norm,
             residual=residual,
             dropout=dropout,

@@ -18,6 +18,15 @@ WEIGHT_INITS = ("torch", "orthogonal")
 GATE_BIASES = ("torch", "forget", "chrono")
 
 
+@torch.no_grad()
+def orthogonal_gates(weight_ih: Tensor, weight_hh: Tensor) -> None:
+    """Fill the input weights (gates x D, F) after Glorot, the recurrent ones (gates x D, D) orthogonally, by gate."""
+    hidden_size = weight_hh.shape[1]
+    for of_input, of_state in zip(weight_ih.split(hidden_size), weight_hh.split(hidden_size), strict=True):
+        nn.init.xavier_uniform_(of_input)
+        nn.init.orthogonal_(of_state)
+
+
 class FusedLayer(RecurrentLayer):
     """A single-layer, one-direction torch kernel under the contract of `RecurrentLayer`.
 
@@ -64,11 +73,10 @@ class FusedLayer(RecurrentLayer):
 
     @torch.no_grad()
     def _orthogonal(self) -> None:
-        for gate in range(self.num_gates):
-            nn.init.xavier_uniform_(self.gate("weight_ih", gate))
-            nn.init.orthogonal_(self.gate("weight_hh", gate))
-            nn.init.zeros_(self.gate("bias_ih", gate))
-            nn.init.zeros_(self.gate("bias_hh", gate))
+        weight_ih, weight_hh, bias_ih, bias_hh = self.kernel.parameters()
+        orthogonal_gates(weight_ih, weight_hh)
+        nn.init.zeros_(bias_ih)
+        nn.init.zeros_(bias_hh)
 
 
 class RNN(FusedLayer):

@@ -2,7 +2,8 @@
 
 Shapes: B images, T tokens, D features of a state (both directions side by side, forward first).
 
-The backward direction of a bidirectional stack has read the whole image at t = 0, not at t = T - 1.
+The backward direction of a bidirectional stack has read the whole image at t = 0, not at t = T - 1. Blocks that mix the
+directions (`block=gated`) learn which feature carries which; what is said below of the halves of D holds for them too.
 """
 
 from abc import ABC, abstractmethod

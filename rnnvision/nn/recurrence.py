@@ -1,6 +1,7 @@
 """A stack of recurrent layers: directions, normalisation, dropout and residual connections.
 
-Shapes: B images, T tokens, F features of a token, D features of a state (2 x hidden_size with two directions).
+Shapes: B images, T tokens, F features of a token, H hidden_size, S features of a layer's states (2 H with two
+directions), D features that the stack gives: S of a plain one, H of a gated one.
 """
 
 import inspect
@@ -13,10 +14,14 @@ from rnnvision.checks import at_least, flags, one_of, probability
 from rnnvision.nn.gated import FUSED
 from rnnvision.nn.layer import RecurrentLayer, State
 from rnnvision.nn.mlstm import MLSTMS
+from rnnvision.nn.position_wise import POSITION_WISE
+from rnnvision.nn.variants import VARIANTS
 
 StackState = tuple[State, ...]  # one a layer
 
-RECURRENCES: dict[str, type[RecurrentLayer]] = {**FUSED, **MLSTMS}  # each family's table, in a file of its own
+# Each family's table.
+RECURRENCES: dict[str, type[RecurrentLayer]] = {**FUSED, **MLSTMS, **VARIANTS, **POSITION_WISE}
+BLOCKS = ("plain", "gated")
 
 
 class TiedDropout(nn.Module):
@@ -32,11 +37,29 @@ class TiedDropout(nn.Module):
         return x * nn.functional.dropout(x.new_ones(x.shape[0], 1, x.shape[2]), self.p)
 
 
+class GatedProjection(nn.Module):
+    """A gated linear unit (Dauphin et al. 2017, arXiv 1612.08083): (..., S) -> (..., H), a * s(b), (a, b) = W x + c."""
+
+    def __init__(self, input_size: int, output_size: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(input_size, 2 * output_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.glu(self.linear(x), dim=-1)
+
+
 class Recurrence(nn.Module):
     """`num_layers` recurrent layers on top of each other: (B, T, F) -> (B, T, D).
 
-    A layer computes x + dropout(layer(norm(x))), the parts that are not asked for left out. The layers are stacked here
-    and not inside torch's kernel: dropout stays reproducible on cuDNN and right on MPS.
+    The layers are stacked here and not inside torch's kernel: dropout stays reproducible on cuDNN and right on MPS.
+
+    `block`:
+        plain   x + dropout(layer(norm(x))), the parts that are not asked for left out. Two directions stand side by
+                side: D is 2 H.
+        gated   x + dropout(glu(layer(norm(x)))), the block in which S4 and the LRU are stacked deep (arXiv 2111.00396,
+                2303.06349), here for every layer. x is H wide all the way, so the residual always fits: tokens of
+                another width go through a linear map first, and `GatedProjection` maps the states, of both directions
+                if there are two, back to H. Normalised before each layer and after the last.
 
     Args:
         input_size: F.
@@ -44,10 +67,11 @@ class Recurrence(nn.Module):
         hidden_size: features of one direction's state.
         num_layers: how many layers.
         bidirectional: a second layer reads each sequence backwards; its states stand behind the forward ones in D.
-        norm: layer normalisation before each layer but the first, and after the last (arXiv 2002.04745). Not before the
-            first: of a token that is one grey pixel it would leave nothing.
-        residual: add a layer's input to its output wherever the two have the same width.
-        dropout: rate between layers.
+        block: "plain" or "gated".
+        norm: of a plain block: layer normalisation before each layer but the first, and after the last
+            (arXiv 2002.04745). Not before the first: of a token that is one grey pixel it would leave nothing.
+        residual: of a plain block: add a layer's input to its output wherever the two have the same width.
+        dropout: rate between plain layers, and of each gated block.
         tied_dropout: drop the same features at every time.
         sequence_length: T, for initialisations that depend on it.
         weight_init, gate_bias, num_heads: handed to the layer where given; None leaves the layer's own default.
@@ -64,6 +88,7 @@ class Recurrence(nn.Module):
         hidden_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool = False,
+        block: str = "plain",
         norm: bool = False,
         residual: bool = False,
         dropout: float = 0.0,
@@ -79,21 +104,34 @@ class Recurrence(nn.Module):
         at_least("num_layers", num_layers, 1)
         probability("dropout", dropout)
         flags(bidirectional=bidirectional, norm=norm, residual=residual, tied_dropout=tied_dropout)
+        one_of("block", block, BLOCKS)
+        gated = block == "gated"
+        for option, asked in (("norm", norm), ("residual", residual)):
+            if gated and asked:
+                raise ValueError(f"{option}=True: block=gated has it built in; leave it false, or use block=plain")
+        layer_size = hidden_size * (2 if bidirectional else 1)
+        self.input_size = input_size
+        self.state_size = hidden_size if gated else layer_size
         self.bidirectional = bidirectional
-        self.residual = residual
-        self.state_size = hidden_size * (2 if bidirectional else 1)
+        self.residual = residual or gated
+        self.num_dropped = num_layers if gated else num_layers - 1
         options = _layer_options(
             recurrence, sequence_length, weight_init=weight_init, gate_bias=gate_bias, num_heads=num_heads
         )
-        sizes = [input_size] + [self.state_size] * num_layers
+        first = hidden_size if gated else input_size
+        sizes = [first] + [self.state_size] * num_layers
 
         def layers() -> nn.ModuleList:
             return nn.ModuleList(RECURRENCES[recurrence](size, hidden_size, **options) for size in sizes[:-1])
 
+        self.project = nn.Identity() if first == input_size else nn.Linear(input_size, first)
         self.layers = layers()
         self.backward_layers = layers() if bidirectional else nn.ModuleList()
-        inner = (nn.LayerNorm(size) if norm else nn.Identity() for size in sizes[1:])
-        self.norms = nn.ModuleList([nn.Identity(), *inner])
+        self.outputs = nn.ModuleList(
+            GatedProjection(layer_size, hidden_size) if gated else nn.Identity() for _ in range(num_layers)
+        )
+        inner = (nn.LayerNorm(size) if norm or gated else nn.Identity() for size in sizes[1:])
+        self.norms = nn.ModuleList([nn.LayerNorm(first) if gated else nn.Identity(), *inner])
         self.dropout = TiedDropout(dropout) if tied_dropout else nn.Dropout(dropout)
 
     def forward(self, x: Tensor, state: StackState | None = None) -> tuple[Tensor, StackState]:
@@ -105,13 +143,14 @@ class Recurrence(nn.Module):
         if state is not None:
             self._check_one_direction("continue from a state")
         after = []
+        x = self.project(x)
         for i, layer in enumerate(self.layers):
             y = self.norms[i](x)
             states, last = layer(y, None if state is None else state[i])
             if self.bidirectional:
                 backward, _ = self.backward_layers[i](y.flip(1))
                 states = torch.cat((states, backward.flip(1)), dim=-1)
-            x = self._join(i, x, states)
+            x = self._join(i, x, self.outputs[i](states))
             after.append(last)
         return self.norms[-1](x), () if self.bidirectional else tuple(after)
 
@@ -123,8 +162,10 @@ class Recurrence(nn.Module):
         """
         self._check_one_direction("read token by token")
         after = []
+        x_t = self.project(x_t)
         for i, layer in enumerate(self.layers):
             y_t, last = cast(RecurrentLayer, layer).step(self.norms[i](x_t), state[i])
+            y_t = self.outputs[i](y_t)
             x_t = x_t + y_t if self._has_shortcut(x_t, y_t) else y_t
             after.append(last)
         return self.norms[-1](x_t), tuple(after)
@@ -137,7 +178,7 @@ class Recurrence(nn.Module):
         return tuple(layer.initial_state(batch_size, device=device, dtype=dtype) for layer in layers)
 
     def _join(self, i: int, x: Tensor, y: Tensor) -> Tensor:
-        y = self.dropout(y) if i < len(self.layers) - 1 else y
+        y = self.dropout(y) if i < self.num_dropped else y
         return x + y if self._has_shortcut(x, y) else y
 
     def _has_shortcut(self, x: Tensor, y: Tensor) -> bool:

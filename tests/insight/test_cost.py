@@ -33,6 +33,7 @@ def counted(network: nn.Module, monkeypatch: pytest.MonkeyPatch, recurrence: str
     [
         {},
         {"num_layers": 2, "bidirectional": True, "norm": True},
+        {"num_layers": 2, "bidirectional": True, "block": "gated"},
         {"scan": "patches", "patch_size": 2, "embed_size": 5, "readout": "attention"},
     ],
 )

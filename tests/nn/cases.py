@@ -29,6 +29,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "two_directions": {"bidirectional": True},
     "two_layers_two_directions": {"bidirectional": True, "num_layers": 2},
     "normalised_residual": {"num_layers": 2, "norm": True, "residual": True},
+    "gated": {"block": "gated", "num_layers": 2},
+    "gated_two_directions": {"block": "gated", "bidirectional": True},
     "embedded": {"embed_size": 6},
     "hidden_head": {"head_size": 16},
     "two_dot_glimpses": {"attention": "dot", "num_glimpses": 2},

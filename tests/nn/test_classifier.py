@@ -15,6 +15,7 @@ STACK = {
     "hidden_size": 5,
     "num_layers": 2,
     "bidirectional": True,
+    "block": "plain",
     "norm": True,
     "residual": True,
     "dropout": 0.3,
@@ -49,6 +50,12 @@ def test_the_stack_gets_its_arguments_and_the_sizes_of_the_sequence(
     seen = spy_on(Recurrence, monkeypatch)
     SequenceClassifier(input_shape=(2, 4, 6), num_classes=3, embed_size=embed_size, **STACK)
     assert seen.items() >= (STACK | {"input_size": input_size, "sequence_length": 4}).items()
+
+
+def test_the_stack_gets_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = spy_on(Recurrence, monkeypatch)
+    SequenceClassifier(input_shape=(2, 4, 6), num_classes=3, block="gated")
+    assert seen["block"] == "gated"
 
 
 def test_the_features_are_the_readout_of_the_states_of_the_embedded_tokens() -> None:

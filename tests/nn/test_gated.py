@@ -1,4 +1,4 @@
-"""The recurrent layers: equations, the contract of reading in parts, initialisations."""
+"""The recurrent layers: equations, the contract of reading in parts; initialisations of the fused ones."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from rnnvision.nn import RECURRENCES
 from rnnvision.nn.gated import GRU, LSTM, RNN, FusedLayer, GatedLayer
-from rnnvision.nn.layer import State
+from rnnvision.nn.layer import RecurrentLayer, State
 from tests.nn.cases import randomise
 from tests.oracles import ORACLES
 
@@ -21,18 +21,19 @@ CANDIDATE_GATE = {"lstm": 2, "gru": 2}  # g; n
 # Equations ------------------------------------------------------------------------------------------------------------
 
 
-def make_inputs(name: str, length: int, dtype: torch.dtype = torch.float64) -> tuple[FusedLayer, Tensor, State]:
+def make_inputs(name: str, length: int, dtype: torch.dtype = torch.float64) -> tuple[RecurrentLayer, Tensor, State]:
     layer = RECURRENCES[name](FEATURES, HIDDEN).to(dtype)
     randomise(layer)
     x = torch.randn(BATCH, length, FEATURES, dtype=dtype)
     return layer, x, tuple(torch.randn_like(s) for s in layer.initial_state(BATCH, dtype=dtype))
 
 
-def weights_of(layer: FusedLayer) -> dict[str, Tensor]:
-    return {name: p.detach().double().clone().requires_grad_() for name, p in layer.kernel.named_parameters()}
+def weights_of(layer: RecurrentLayer) -> dict[str, Tensor]:
+    copies = {name: p.detach().double().clone().requires_grad_() for name, p in layer.named_parameters()}
+    return {name.removeprefix("kernel."): p for name, p in copies.items()}
 
 
-@pytest.mark.parametrize("length", [1, 2, 7])
+@pytest.mark.parametrize("length", [1, 2, 7, 784])
 @pytest.mark.parametrize("name", ORACLES)
 def test_states_and_gradients_are_those_of_the_equations(name: str, length: int) -> None:
     layer, x, state = make_inputs(name, length)
@@ -45,7 +46,7 @@ def test_states_and_gradients_are_those_of_the_equations(name: str, length: int)
     torch.testing.assert_close(after, expected_after, rtol=1e-10, atol=1e-10)
 
     cotangents = [torch.randn_like(v) for v in (states, *after)]
-    gradients = torch.autograd.grad((states, *after), [*leaves, *layer.kernel.parameters()], cotangents)
+    gradients = torch.autograd.grad((states, *after), [*leaves, *layer.parameters()], cotangents)
     expected = torch.autograd.grad((expected_states, *expected_after), [*leaves, *weights.values()], cotangents)
     torch.testing.assert_close(gradients, expected, rtol=1e-10, atol=1e-10)
 

@@ -19,6 +19,7 @@ OPTIONS = {
     "residual": {"residual": True},
     "norm_residual_dropout": {"norm": True, "residual": True, "dropout": 0.5},
     "tied_dropout": {"dropout": 0.5, "tied_dropout": True},
+    "gated": {"block": "gated", "dropout": 0.5},
 }
 NAMES = pytest.mark.parametrize("name", RECURRENCES)
 LAYERS = pytest.mark.parametrize("num_layers", [1, 2, 3])
@@ -147,8 +148,10 @@ def test_each_direction_sees_its_own_side_only(name: str) -> None:
     changed = x.clone()
     changed[:, 3] += 1
     moved = (stack(changed)[0] != stack(x)[0]).any(dim=0)  # (T, D)
-    assert moved[:, :HIDDEN].any(dim=1).tolist() == [False, False, False, True, True, True, True]
-    assert moved[:, HIDDEN:].any(dim=1).tolist() == [True, True, True, True, False, False, False]
+    remembers = bool(stack.layers[0].initial_state(1))
+    later, earlier = [remembers] * 3, [False] * 3
+    assert moved[:, :HIDDEN].any(dim=1).tolist() == [*earlier, True, *later]
+    assert moved[:, HIDDEN:].any(dim=1).tolist() == [*later, True, *earlier]
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
@@ -159,6 +162,50 @@ def test_two_directions_take_no_state(num_layers: int) -> None:
         stack(x, state)
     with pytest.raises(ValueError, match=r"^bidirectional=True: .*bidirectional=False"):
         stack.step(x[:, 0], state)
+
+
+# The gated block ------------------------------------------------------------------------------------------------------
+
+
+def layer_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
+    centred = x - x.mean(dim=-1, keepdim=True)
+    return centred / (centred.square().mean(dim=-1, keepdim=True) + 1e-5).sqrt() * norm.weight + norm.bias
+
+
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["one_direction", "two_directions"])
+@pytest.mark.parametrize("input_size", [1, HIDDEN])
+@LAYERS
+@NAMES
+def test_a_gated_stack_is_its_formula(name: str, num_layers: int, input_size: int, bidirectional: bool) -> None:
+    stack = make_stack(name, input_size, num_layers=num_layers, bidirectional=bidirectional, block="gated")
+    inputs = make_input(size=input_size)
+    x = inputs if input_size == HIDDEN else inputs @ stack.project.weight.T + stack.project.bias
+    for i, layer in enumerate(stack.layers):
+        y = layer_norm(x, stack.norms[i])
+        states = layer(y)[0]
+        if bidirectional:
+            states = torch.cat((states, stack.backward_layers[i](y.flip(1))[0].flip(1)), dim=-1)
+        linear = stack.outputs[i].linear
+        a, b = (states @ linear.weight.T + linear.bias).split(HIDDEN, dim=-1)
+        x = x + a / (1 + torch.exp(-b))
+    assert stack.state_size == HIDDEN
+    assert_same(stack(inputs)[0], layer_norm(x, stack.norms[num_layers]))
+
+
+@pytest.mark.parametrize("option", ["norm", "residual"])
+def test_a_gated_block_has_norm_and_residual_built_in(option: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{option}=True: block=gated has it built in"):
+        Recurrence(input_size=FEATURES, block="gated", **{option: True})
+
+
+@TIED
+def test_each_gated_block_drops_what_it_adds_and_nothing_else(tied: bool) -> None:
+    stack = make_stack(hidden_size=50, input_size=50, block="gated", dropout=0.5, tied_dropout=tied).train()
+    stack.norms[-1] = nn.Identity()
+    x = make_input(size=50)
+    through = stack(x)[0] == x
+    assert through.double().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert torch.equal(through, through[:, :1].expand_as(through)) == tied
 
 
 # Dropout --------------------------------------------------------------------------------------------------------------
@@ -268,7 +315,14 @@ def test_the_length_of_the_sequence_reaches_the_initialisation() -> None:
 
 @pytest.mark.parametrize(
     ("argument", "value"),
-    [("recurrence", "lstmm"), ("weight_init", "xavier"), ("gate_bias", "forgt"), ("hidden_size", 0), ("num_layers", 0)],
+    [
+        ("recurrence", "lstmm"),
+        ("block", "gatd"),
+        ("weight_init", "xavier"),
+        ("gate_bias", "forgt"),
+        ("hidden_size", 0),
+        ("num_layers", 0),
+    ],
 )
 def test_a_mistake_is_told_with_its_argument(argument: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"^{argument}={value}: "):

@@ -48,11 +48,25 @@ def test_logits_are_finite_and_every_parameter_gets_a_gradient(case: Case) -> No
     assert [name for name, gradient in gradients.items() if not gradient.isfinite().all()] == []
 
 
+def heard_tokens(case: Case, length: int) -> list[int]:
+    """The tokens that the logits depend on: all, or those that the readout picks where nothing is remembered."""
+    forgets = "recurrence" in case and not RECURRENCES[case["recurrence"]](1, 1).initial_state(1)
+    if not forgets or case["readout"] not in ("last", "first_last"):
+        return list(range(length))
+    return [0, length - 1] if case["readout"] == "first_last" or case.get("bidirectional") else [length - 1]
+
+
 @CASES
 def test_the_logits_depend_on_every_pixel(case: Case) -> None:
     image = images(case, batch_size=32).requires_grad_()  # many: the readout `max` may pass over a token in one image
-    make_network(case)(image).square().sum().backward()
-    assert (image.grad != 0).any(dim=0).all()
+    network = make_network(case)
+    network(image).square().sum().backward()
+    if "scan" not in case:
+        assert (image.grad != 0).any(dim=0).all()
+        return
+    heard = (network.scan(image.grad) != 0).any(dim=0)  # (T, F)
+    assert torch.equal(heard.all(dim=1), heard.any(dim=1))
+    assert heard[:, 0].nonzero().flatten().tolist() == heard_tokens(case, len(heard))
 
 
 @CASES
@@ -167,8 +181,8 @@ MISTAKES = [
     *[("head_size", value) for value in (0, -1, 1.5, "abc", True)],
     *[("drop_path", value) for value in (1.0, -0.1, 2, float("nan"), "abc", None)],
     *[(flag, "no") for flag in ("bidirectional", "norm", "residual", "tied_dropout")],
-    *[(name, "nonsense") for name in ("scan", "order", "recurrence", "readout", "weight_init", "gate_bias", "variant")],
-    *[(name, "nonsense") for name in ("attention", "decoder")],
+    *[(name, "nonsense") for name in ("scan", "order", "recurrence", "block", "readout", "weight_init", "gate_bias")],
+    *[(name, "nonsense") for name in ("attention", "decoder", "variant")],
 ]
 
 
