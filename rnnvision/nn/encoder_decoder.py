@@ -32,8 +32,8 @@ class EncoderDecoder(nn.Module):
         num_classes: width of the head.
         scan, patch_size, order, order_seed, margin: how the image is read, see `rnnvision.nn.scan.Scan`.
         embed_size: width of a linear map of each token before the encoder; None leaves tokens as they are.
-        recurrence, hidden_size, num_layers, bidirectional, norm, residual, dropout, tied_dropout, weight_init,
-            gate_bias: the encoder, see `rnnvision.nn.recurrence.Recurrence`.
+        recurrence, hidden_size, num_layers, bidirectional, block, norm, residual, dropout, tied_dropout, weight_init,
+            gate_bias, num_heads: the encoder, see `rnnvision.nn.recurrence.Recurrence`.
         num_glimpses: K.
         attention: additive or dot, a name in `rnnvision.nn.ATTENTIONS`.
         attention_size: width in which query and states are compared; None: decoder_size.
@@ -61,12 +61,14 @@ class EncoderDecoder(nn.Module):
         hidden_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool = False,
+        block: str = "plain",
         norm: bool = False,
         residual: bool = False,
         dropout: float = 0.0,
         tied_dropout: bool = False,
         weight_init: str | None = None,
         gate_bias: str | None = None,
+        num_heads: int | None = None,
         num_glimpses: int = 4,
         attention: str = "additive",
         attention_size: int | None = None,
@@ -101,6 +103,7 @@ class EncoderDecoder(nn.Module):
             hidden_size=hidden_size,
             num_layers=num_layers,
             bidirectional=bidirectional,
+            block=block,
             norm=norm,
             residual=residual,
             dropout=dropout,
@@ -108,6 +111,7 @@ class EncoderDecoder(nn.Module):
             sequence_length=self.scan.num_tokens,
             weight_init=weight_init,
             gate_bias=gate_bias,
+            num_heads=num_heads,
         )
         state_size, size = self.encoder.state_size, hidden_size if decoder_size is None else decoder_size
         self.summary = Last(state_size, bidirectional)

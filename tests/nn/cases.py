@@ -21,7 +21,10 @@ TINY = {
     "mlp_ratios": (2.0, 1.5),
 }
 # Networks that these do not fit, or not alone; with them each takes images of 4 x 4, 4 x 6 and 8 x 8 pixels.
-SIZES: dict[str, dict[str, Any]] = {"vision_lstm": {"patch_size": 2, "hidden_size": 8, "num_layers": 2}}
+SIZES: dict[str, dict[str, Any]] = {
+    "encoder_decoder": {"hidden_size": 8},  # of 5 rectified features all may be zero
+    "vision_lstm": {"patch_size": 2, "hidden_size": 8, "num_layers": 2},
+}
 # An image for networks without a scan.
 GRID = {"input_shape": (1, 4, 6)}
 # Ways to build the same network, on top of the first scan; a network gets those that its constructor takes in full.

@@ -50,7 +50,7 @@ def test_logits_are_finite_and_every_parameter_gets_a_gradient(case: Case) -> No
 
 def heard_tokens(case: Case, length: int) -> list[int]:
     """The tokens that the logits depend on: all, or those that the readout picks where nothing is remembered."""
-    forgets = "recurrence" in case and not RECURRENCES[case["recurrence"]](1, 1).initial_state(1)
+    forgets = "recurrence" in case and not RECURRENCES[case["recurrence"]](2, 2).initial_state(1)
     if not forgets or case["readout"] not in ("last", "first_last"):
         return list(range(length))
     return [0, length - 1] if case["readout"] == "first_last" or case.get("bidirectional") else [length - 1]
