@@ -45,9 +45,8 @@ class UnrolledLayer(RecurrentLayer):
         return torch.stack(states, dim=1), state
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        projected = self.project(x_t)
-        state = self.cell(projected, self.recurrent_weight(projected.dtype), state)
-        return state[0], state
+        states, state = self(x_t.unsqueeze(1), state)
+        return states.squeeze(1), state
 
     def initial_state(
         self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None

@@ -48,10 +48,15 @@ def test_logits_are_finite_and_every_parameter_gets_a_gradient(case: Case) -> No
     assert [name for name, gradient in gradients.items() if not gradient.isfinite().all()] == []
 
 
-def heard_tokens(case: Case, length: int) -> list[int]:
-    """The tokens that the logits depend on: all, or those that the readout picks where nothing is remembered."""
+def hears_few(case: Case) -> bool:
+    """Whether nothing is remembered, and the readout picks some of the tokens."""
     forgets = "recurrence" in case and not RECURRENCES[case["recurrence"]](2, 2).initial_state(1)
-    if not forgets or case["readout"] not in ("last", "first_last"):
+    return forgets and case.get("readout") in ("last", "first_last")
+
+
+def heard_tokens(case: Case, length: int) -> list[int]:
+    """The tokens that the logits depend on."""
+    if not hears_few(case):
         return list(range(length))
     return [0, length - 1] if case["readout"] == "first_last" or case.get("bidirectional") else [length - 1]
 
@@ -62,7 +67,7 @@ def test_the_logits_depend_on_every_pixel(case: Case) -> None:
     network = make_network(case)
     network(image).square().sum().backward()
     if "scan" not in case:
-        assert (image.grad != 0).any(dim=0).all()
+        assert (image.grad != 0).any(dim=0).all() != hears_few(case)
         return
     heard = (network.scan(image.grad) != 0).any(dim=0)  # (T, F)
     assert torch.equal(heard.all(dim=1), heard.any(dim=1))
@@ -111,7 +116,8 @@ def test_anytime_knows_nothing_of_later_glimpses(case: Case) -> None:
         shorter = make_network(case | {"num_glimpses": count})
         shorter.load_state_dict(network.state_dict())
         assert_same(shorter(batch), answers[:, count - 1])
-    assert all(not torch.allclose(one, other) for one, other in itertools.combinations(answers.unbind(1), 2))
+    if network.decoder.initial_state(1)[0]:  # one that forgets looks the same way each time
+        assert all(not torch.allclose(one, other) for one, other in itertools.combinations(answers.unbind(1), 2))
 
 
 @CASES
