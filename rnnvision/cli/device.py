@@ -21,8 +21,6 @@ from rnnvision.training import VerifiedCheckpointIO
 
 ALL_THREADS = torch.get_num_threads()  # of this process, before a job of a sweep takes fewer
 PROFILERS: dict[str, Any] = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}  # into the run folder
-
-
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT_BYTES = 2**30
 

@@ -21,15 +21,15 @@ from rnnvision.data.splits import DataError, Samples
 from rnnvision.seeding import derive_seed
 
 Request = tuple[int, int, list[int]]  # slot, epoch, indices: workers live longer than an epoch
-Filled = tuple[int, list[str]]  # slot, and what is wrong with the pictures that could not be read
+Filled = tuple[int, list[int], list[str]]  # slot, indices, and what is wrong with those that could not be read
 NOTHING = -1
 
 
 class Pictures(Dataset[Filled]):
     """What a worker does: fill a batch with pictures of the size that the network sees.
 
-    Batches lie in memory that the processes share and that is used again and again: nothing but the number of the slot
-    is sent from a worker, and no memory is mapped anew for each batch.
+    Batches lie in memory that the processes share and that is used again and again: no picture is sent from a worker,
+    and no memory is mapped anew for each batch.
 
     Attributes:
         slots: uint8 (S, B, H, W, C), a batch each; channels last, as decoders give a picture.
@@ -61,7 +61,7 @@ class Pictures(Dataset[Filled]):
                 self.slots[slot, place] = self.picture(epoch, index).permute(1, 2, 0)
             except DataError as error:
                 wrong.append(str(error))
-        return slot, wrong
+        return slot, indices, wrong
 
     def picture(self, epoch: int, index: int) -> Tensor:
         """uint8 (C, H, W); DataError where it cannot be read."""
@@ -168,10 +168,10 @@ class StreamingLoader(Loader):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         self.transform.start(self.sampler.epoch)
-        indices = self.batches(self.sampler.indices())
-        for batch, ((slot, wrong), index) in enumerate(zip(self._read(), indices, strict=False)):
+        for batch, (slot, indices, wrong) in enumerate(self._read()):
             if wrong:
                 self._stop(wrong[0])
+            index = torch.tensor(indices)
             images = self._pictures.slots[slot, : len(index)]  # (B, H, W, C), free again when the next one is asked for
             labels = self._labels[index]
             if self._device.type == "cuda":

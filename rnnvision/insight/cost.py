@@ -25,7 +25,7 @@ def _linear(layer: nn.Linear, x: Tensor, y: Tensor) -> int:
     return y.numel() * layer.in_features
 
 
-def _convolution(layer: nn.Conv2d, x: Tensor, y: Tensor) -> int:
+def _convolution(layer: nn.Conv1d | nn.Conv2d, x: Tensor, y: Tensor) -> int:
     return y.numel() * layer.weight[0].numel()
 
 

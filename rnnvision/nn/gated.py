@@ -38,7 +38,6 @@ class FusedLayer(RecurrentLayer):
 
     kernel_class: ClassVar[Callable[..., nn.RNNBase]]
     num_gates: ClassVar[int]
-    num_states: ClassVar[int] = 1
 
     def __init__(self, input_size: int, hidden_size: int, *, weight_init: str = "orthogonal") -> None:
         super().__init__(input_size, hidden_size)
@@ -50,17 +49,6 @@ class FusedLayer(RecurrentLayer):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         states, last = self.kernel(x, None if state is None else self._to_kernel(state))
         return states, tuple(s.squeeze(0) for s in (last if isinstance(last, tuple) else (last,)))
-
-    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        states, state = self(x_t.unsqueeze(1), state)
-        return states.squeeze(1), state
-
-    def initial_state(
-        self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
-    ) -> State:
-        like = self.gate("weight_hh", 0)
-        shape = (batch_size, self.hidden_size)
-        return tuple(like.new_zeros(shape, device=device, dtype=dtype) for _ in range(self.num_states))
 
     def gate(self, parameter: str, index: int) -> Tensor:
         """The rows of one gate in a parameter of the kernel (`weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`)."""

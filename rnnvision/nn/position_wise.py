@@ -1,6 +1,5 @@
 """The control for every recurrence: a layer of the same size that sees one token at a time."""
 
-import torch
 from torch import Tensor, nn
 
 from rnnvision.nn.layer import RecurrentLayer, State
@@ -16,6 +15,8 @@ class PositionWise(RecurrentLayer):
     with `mean`, `max` or `attention` all tokens, with `last` one.
     """
 
+    num_states = 0
+
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
         self.inner = nn.Linear(input_size, 4 * hidden_size)
@@ -23,14 +24,6 @@ class PositionWise(RecurrentLayer):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         return self.outer(nn.functional.gelu(self.inner(x))), ()
-
-    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        return self(x_t)
-
-    def initial_state(
-        self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
-    ) -> State:
-        return ()
 
 
 POSITION_WISE: dict[str, type[RecurrentLayer]] = {"none": PositionWise}

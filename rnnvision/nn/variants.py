@@ -20,8 +20,6 @@ from rnnvision.nn.layer import RecurrentLayer, State
 class UnrolledLayer(RecurrentLayer):
     """A loop over time in torch: `project` all tokens at once, then `cell` after `cell`."""
 
-    num_states: int = 1
-
     @abstractmethod
     def project(self, x: Tensor) -> Tensor:
         """The part of a step that needs no state, for tokens of any shape: (..., F) -> (..., G)."""
@@ -43,17 +41,6 @@ class UnrolledLayer(RecurrentLayer):
             state = self.cell(x_t, recurrent, state)
             states.append(state[0])
         return torch.stack(states, dim=1), state
-
-    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        states, state = self(x_t.unsqueeze(1), state)
-        return states.squeeze(1), state
-
-    def initial_state(
-        self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
-    ) -> State:
-        like = next(self.parameters())
-        shape = (batch_size, self.hidden_size)
-        return tuple(like.new_zeros(shape, device=device, dtype=dtype) for _ in range(self.num_states))
 
 
 class RefinedLayer(UnrolledLayer):

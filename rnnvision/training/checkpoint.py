@@ -109,10 +109,17 @@ def _digests(entries: Mapping[str, Any]) -> dict[str, str]:
     return {key: digest((key, value)) for key, value in entries.items()}
 
 
-def load_network(checkpoint: dict[str, Any]) -> nn.Module:
-    """The trained network of a checkpoint that `read_checkpoint` gave, in evaluation mode."""
+def load_network(checkpoint: dict[str, Any], **changes: Any) -> nn.Module:
+    """The trained network of a checkpoint that `read_checkpoint` gave, in evaluation mode.
+
+    `changes` are arguments of the network in place of its own, for example another `input_shape`.
+
+    Raises:
+        ValueError: for changes that the network refuses.
+        RuntimeError: where the weights do not fit the changed network.
+    """
     description = checkpoint["rnnvision"]
-    network: Any = build(**description["network"])
+    network: Any = build(**{**description["network"], **changes})
     if description.get("objective") == "reconstruct":
         network.use_reconstruction_head()
     prefix = "network."

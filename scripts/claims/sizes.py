@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from rnnvision.data import ImageData
-from rnnvision.nn import build
+from rnnvision.training import load_network
 
 AXES = ("height", "width", "both")
 
@@ -24,14 +24,11 @@ def network_for(checkpoint: dict[str, Any], shape: list[int]) -> nn.Module:
     Raises:
         ValueError: if the network, or one of its weights, depends on the size.
     """
-    network = build(**{**checkpoint["rnnvision"]["network"], "input_shape": shape})
-    weights = {k.removeprefix("network."): v for k, v in checkpoint["state_dict"].items() if k.startswith("network.")}
     try:
-        network.load_state_dict(weights)
+        return load_network(checkpoint, input_shape=shape)
     except RuntimeError as error:
         wrong = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
         raise ValueError(wrong[0].partition(":")[0] + " has another shape") from error
-    return network.eval()
 
 
 def accuracy(network: nn.Module, data: ImageData, shape: list[int]) -> float:
