@@ -175,8 +175,8 @@ class S5(StateSpaceLayer):
 
     with Lambda = -exp(decay) + i frequency, so that it is stable whatever is learned, and Delta = exp(log_step), each
     of size N. At first Lambda is that half of the eigenvalues of the normal part of the HiPPO-LegS matrix of size 2 N
-    whose frequencies are positive; B_0 and C are random real matrices in the basis of its eigenvectors; Delta is log-uniform
-    from `step_min` to `step_max`; S is normal. Conjugates are left out, so y has twice the real part.
+    whose frequencies are positive; B_0 and C are random real matrices in the basis of its eigenvectors; Delta is
+    log-uniform from `step_min` to `step_max`; S is normal. Conjugates are left out, so y has twice the real part.
 
     Args:
         input_size, hidden_size, state_size: see `StateSpaceLayer`.
