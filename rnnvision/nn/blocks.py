@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from rnnvision.nn.layer import RecurrentLayer, State
 
-BLOCK_ELEMENTS = 2**17  # of the output, in a block: half a megabyte in float32
+BLOCK_ELEMENTS = 2**18  # of the output, in a block: a megabyte in float32
 
 
 class BlockLayer(RecurrentLayer):
