@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from tests.linear_oracles import LINEAR_ORACLES
+
 State = tuple[Tensor, ...]
 Weights = Mapping[str, Tensor]
 Oracle = Callable[[Tensor, State, Weights], tuple[Tensor, State]]
@@ -100,6 +102,7 @@ ORACLES: dict[str, Oracle] = {
     "ur_gru": ur_gru,
     "indrnn": indrnn,
     "none": position_wise,
+    **LINEAR_ORACLES,
 }
 
 

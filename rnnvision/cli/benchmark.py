@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 from omegaconf import DictConfig
 
 from rnnvision.cli.app import run_verb
-from rnnvision.cli.config import named_arguments, plain
+from rnnvision.cli.config import named_arguments, optimizer_arguments, plain
 from rnnvision.cli.errors import UsageError, arguments_of
 from rnnvision.cli.run_folder import RunFolder
 
@@ -72,11 +72,11 @@ def _speed(
     import torch
 
     from rnnvision.insight import latency, matrix_rate, throughput
-    from rnnvision.training import OPTIMIZERS, make_optimizer
+    from rnnvision.training import make_optimizer
 
     device = next(network.parameters()).device
     with arguments_of("optimizer"):
-        optimizer = make_optimizer(network, **named_arguments("optimizer", cfg.optimizer, OPTIMIZERS))
+        optimizer = make_optimizer(network, **optimizer_arguments(cfg))
     rate = matrix_rate(device, dtype)
     metrics: dict[str, Any] = {"matrix_rate": rate}
     print(f"matrices  {rate / 1e9:.1f} G multiply-adds/s in a product of 2048 x 2048; a share is of that\n")

@@ -14,7 +14,7 @@ from rnnvision.cli.app import RunFailedError, run_verb
 from rnnvision.cli.compare_run import Task, folder_of
 from rnnvision.cli.compare_table import METHODS, Row, make_row, markdown, table, write_csv
 from rnnvision.cli.comparison import FILE, Comparison, asked_for, configurations
-from rnnvision.cli.config import named_arguments
+from rnnvision.cli.config import named_arguments, optimizer_arguments
 from rnnvision.cli.errors import UsageError, arguments_of
 from rnnvision.cli.run_folder import RunFolder
 
@@ -58,7 +58,6 @@ def _check(configs: dict[str, DictConfig]) -> None:
     from rnnvision.cli.train import make_data
     from rnnvision.data import DataError
     from rnnvision.nn import MODELS, build
-    from rnnvision.training import OPTIMIZERS
 
     read: dict[str, ImageData] = {}  # usually all have the same
     for label, cfg in configs.items():
@@ -67,7 +66,7 @@ def _check(configs: dict[str, DictConfig]) -> None:
             data = read[key] = read.get(key) or make_data(cfg)
         except DataError as error:
             raise RunFailedError(str(error)) from error
-        named_arguments("optimizer", cfg.optimizer, OPTIMIZERS)
+        optimizer_arguments(cfg)
         if cfg.model.get("name") in MODELS:  # else it is for the run to say
             arguments = named_arguments("model", cfg.model, MODELS)
             with arguments_of(f"models={label}: model"):

@@ -61,6 +61,14 @@ def named_arguments(prefix: str, node: DictConfig, table: Mapping[str, Functions
     return arguments
 
 
+def optimizer_arguments(cfg: DictConfig) -> dict[str, Any]:
+    """The arguments of `make_optimizer` in `cfg.optimizer`, checked."""
+    from rnnvision.training import OPTIMIZERS, make_optimizer
+
+    table: dict[str, Functions] = {name: (made, make_optimizer) for name, made in OPTIMIZERS.items()}
+    return named_arguments("optimizer", cfg.optimizer, table)
+
+
 def check_arguments(prefix: str, arguments: Mapping[str, Any], *functions: Callable[..., Any]) -> None:
     """Check that every argument is a parameter of one of `functions` and has the annotated type.
 

@@ -14,7 +14,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from rnnvision.cli.config import named_arguments, plain
+from rnnvision.cli.config import optimizer_arguments, plain
 from rnnvision.cli.device import make_trainer
 from rnnvision.cli.errors import EXIT_USAGE, UsageError
 from rnnvision.cli.precision import step_precision
@@ -22,7 +22,6 @@ from rnnvision.cli.run_folder import RunFolder
 from rnnvision.data import ImageData
 from rnnvision.insight import anytime_accuracy, forget_peak, latency, multiply_adds, peak_memory, throughput
 from rnnvision.training import (
-    OPTIMIZERS,
     CheckpointError,
     find_checkpoint,
     load_network,
@@ -61,7 +60,7 @@ def costs(folder: Path, *, rounds: int, latency_rounds: int, anytime_samples: in
             found["multiply_adds"] = sum(multiply_adds(network, shape).values())
         except ValueError as error:
             found["missing"].append(f"multiply_adds: {error}")
-        optimizer = make_optimizer(network, **named_arguments("optimizer", cfg.optimizer, OPTIMIZERS))
+        optimizer = make_optimizer(network, **optimizer_arguments(cfg))
         images = torch.rand(cfg.data.batch_size, *shape, device=device)
         speed = throughput(network, images, optimizer=optimizer, rounds=rounds, context=context)
         found["train/samples_per_second"] = speed.samples_per_second

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from rnnvision.cli.config import named_arguments
+from rnnvision.cli.config import named_arguments, optimizer_arguments
 from rnnvision.cli.errors import UsageError, arguments_of
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 def optimisation(cfg: DictConfig, network: "nn.Module", data: "ImageData", trainer: "L.Trainer") -> dict[str, Any]:
     """The arguments `optimizer` and `scheduler` of a Learner, each tried once: what is wrong in them is found here."""
-    from rnnvision.training import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
+    from rnnvision.training import SCHEDULES, count_steps, make_optimizer, make_scheduler
     from rnnvision.training.optim import plateau
 
-    optimizer = named_arguments("optimizer", cfg.optimizer, OPTIMIZERS)
+    optimizer = optimizer_arguments(cfg)
     scheduler = named_arguments("scheduler", cfg.scheduler, {**SCHEDULES, "plateau": plateau})
     with arguments_of("trainer"):
         steps = count_steps(

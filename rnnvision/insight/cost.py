@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from rnnvision.nn.gated import FusedLayer
 from rnnvision.nn.glimpse import DotGlimpse, Glimpse
+from rnnvision.nn.linear import RGLRU, MixingLayer
 from rnnvision.nn.mlstm import MatrixMemory
 from rnnvision.nn.readout import Attention
+from rnnvision.nn.state_space import StateSpaceLayer
 from rnnvision.nn.variants import IndRNN, RefinedLayer
 from rnnvision.nn.vision_lstm import BlockLinear, Position, Scale
 
@@ -43,15 +45,20 @@ def _block_linear(layer: BlockLinear, x: Tensor, y: Tensor) -> int:
 
 
 def _matrix_memory(layer: MatrixMemory, q: Tensor, y: Any) -> int:
-    """As it is computed: within each chunk all tokens against all, and the memory read, and written, once a chunk."""
+    """As it is computed: within each chunk all tokens against all, and the memory read, and written, once a chunk.
+
+    One token alone just reads the memory.
+    """
     batch, tokens, features = q.shape
     size = features // layer.num_heads
+    gates = tokens * layer.gates.weight.numel()
+    if tokens == 1:
+        return batch * (gates + features * (size + 1))
     chunks = math.ceil(tokens / layer.chunk_size)
     chunk = math.ceil(tokens / chunks)
     within = chunks * chunk * chunk * (2 * size + 1)
     read, written = (chunks if chunks > 1 else 0), (chunks if y[1] else chunks - 1)
     between = (read + written) * chunk * size * (size + 1)
-    gates = tokens * layer.gates.weight.numel()
     return batch * (gates + layer.num_heads * (within + between))
 
 
@@ -70,6 +77,21 @@ def _independent(layer: IndRNN, x: Tensor, y: Any) -> int:
     return x.numel() * layer.hidden_size
 
 
+def _mixing(layer: MixingLayer, x: Tensor, y: Any) -> int:
+    return len(x) * x.shape[1] * layer.affine.weight.numel()
+
+
+def _state_space(layer: StateSpaceLayer, x: Tensor, y: Any) -> int:
+    """Into the state and out of it, each complex number as two; past it a product only where the widths differ."""
+    past = layer.skip.numel() if layer.skip.ndim == 2 else 0
+    return len(x) * x.shape[1] * (2 * layer.state_size * (layer.input_size + layer.hidden_size) + past)
+
+
+def _real_gated(layer: RGLRU, x: Tensor, y: Any) -> int:
+    maps = (layer.entry, layer.recurrence_gate, layer.input_gate)
+    return len(x) * x.shape[1] * sum(m.weight.numel() for m in maps if isinstance(m, nn.Linear))
+
+
 FORMULAS: dict[type[nn.Module], Formula] = {
     nn.Linear: _linear,
     nn.Conv1d: _convolution,
@@ -80,7 +102,10 @@ FORMULAS: dict[type[nn.Module], Formula] = {
     Glimpse: _glimpse,
     IndRNN: _independent,
     MatrixMemory: _matrix_memory,
+    MixingLayer: _mixing,
+    RGLRU: _real_gated,
     RefinedLayer: _refined,
+    StateSpaceLayer: _state_space,
 }
 FREE = (nn.LayerNorm, Scale, Position)  # parameters, but no matrix product
 

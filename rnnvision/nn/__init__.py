@@ -12,6 +12,7 @@ from rnnvision.checks import one_of
 from rnnvision.nn.classifier import SequenceClassifier
 from rnnvision.nn.encoder_decoder import EncoderDecoder
 from rnnvision.nn.glimpse import ATTENTIONS
+from rnnvision.nn.layer import RecurrentLayer
 from rnnvision.nn.readout import READOUTS
 from rnnvision.nn.recurrence import RECURRENCES
 from rnnvision.nn.renet import ReNet
@@ -48,6 +49,7 @@ __all__ = [
     "SCANS",
     "EncoderDecoder",
     "ReNet",
+    "RecurrentLayer",
     "Scan",
     "SequenceClassifier",
     "Sequencer2D",

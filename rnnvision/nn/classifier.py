@@ -21,7 +21,8 @@ class SequenceClassifier(nn.Module):
         scan, patch_size, order, order_seed, margin: how the image is read, see `rnnvision.nn.scan.Scan`.
         embed_size: width of a linear map of each token before the recurrence; None leaves tokens as they are.
         recurrence, hidden_size, num_layers, bidirectional, block, norm, residual, dropout, tied_dropout,
-            weight_init, gate_bias, num_heads: the stack, see `rnnvision.nn.recurrence.Recurrence`.
+            weight_init, gate_bias, num_heads, state_size, r_min, r_max, max_phase: the stack, see
+            `rnnvision.nn.recurrence.Recurrence`.
         readout: which state speaks, a name in `rnnvision.nn.READOUTS`.
         head_dropout: dropout rate before the head.
 
@@ -52,6 +53,10 @@ class SequenceClassifier(nn.Module):
         weight_init: str | None = None,
         gate_bias: str | None = None,
         num_heads: int | None = None,
+        state_size: int | None = None,
+        r_min: float | None = None,
+        r_max: float | None = None,
+        max_phase: float | None = None,
         readout: str = "last",
         head_dropout: float = 0.0,
     ) -> None:
@@ -86,6 +91,10 @@ class SequenceClassifier(nn.Module):
             weight_init=weight_init,
             gate_bias=gate_bias,
             num_heads=num_heads,
+            state_size=state_size,
+            r_min=r_min,
+            r_max=r_max,
+            max_phase=max_phase,
         )
         self.readout = READOUTS[readout](self.recurrence.state_size, bidirectional)
         self.head_dropout = nn.Dropout(head_dropout)

@@ -33,7 +33,8 @@ class EncoderDecoder(nn.Module):
         scan, patch_size, order, order_seed, margin: how the image is read, see `rnnvision.nn.scan.Scan`.
         embed_size: width of a linear map of each token before the encoder; None leaves tokens as they are.
         recurrence, hidden_size, num_layers, bidirectional, block, norm, residual, dropout, tied_dropout, weight_init,
-            gate_bias, num_heads: the encoder, see `rnnvision.nn.recurrence.Recurrence`.
+            gate_bias, num_heads, state_size, r_min, r_max, max_phase: the encoder, see
+            `rnnvision.nn.recurrence.Recurrence`.
         num_glimpses: K.
         attention: additive or dot, a name in `rnnvision.nn.ATTENTIONS`.
         attention_size: width in which query and states are compared; None: decoder_size.
@@ -69,6 +70,10 @@ class EncoderDecoder(nn.Module):
         weight_init: str | None = None,
         gate_bias: str | None = None,
         num_heads: int | None = None,
+        state_size: int | None = None,
+        r_min: float | None = None,
+        r_max: float | None = None,
+        max_phase: float | None = None,
         num_glimpses: int = 4,
         attention: str = "additive",
         attention_size: int | None = None,
@@ -112,6 +117,10 @@ class EncoderDecoder(nn.Module):
             weight_init=weight_init,
             gate_bias=gate_bias,
             num_heads=num_heads,
+            state_size=state_size,
+            r_min=r_min,
+            r_max=r_max,
+            max_phase=max_phase,
         )
         state_size, size = self.encoder.state_size, hidden_size if decoder_size is None else decoder_size
         self.summary = Last(state_size, bidirectional)

@@ -18,9 +18,12 @@ class RecurrentLayer(nn.Module, ABC):
         input_size: features of a token that comes in, F.
         hidden_size: features of a state that goes out, D.
         num_states: tensors (B, D) that a state consists of, where `initial_state` is not the layer's own.
+        state_parameters: names of the parameters that say how the state moves on; an optimiser may take smaller steps
+            with them, and lets none decay.
     """
 
     num_states: ClassVar[int] = 1
+    state_parameters: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()

@@ -69,16 +69,15 @@ class MatrixMemory(nn.Module):
         self, q: Tensor, k: Tensor, v: Tensor, u: Tensor, state: State | None = None, *, last_state: bool = True
     ) -> tuple[Tensor, State]:
         with torch.autocast(q.device.type, enabled=False):
-            q, k, v, i, f = (x.transpose(1, 2) for x in self._heads(q, k, v, u))  # (B, H, T, D) and (B, H, T)
+            heads = self._heads(q, k, v, u)
+            if q.shape[1] == 1:
+                before = self.initial_state(len(q), device=None, dtype=heads[0].dtype) if state is None else state
+                q, k, v, i, f = (x.squeeze(1) for x in heads)  # (B, H, D) and (B, H)
+                h, state = read_token(q, k, v, i, f, before)
+                return self._joined(h).unsqueeze(1), state
+            q, k, v, i, f = (x.transpose(1, 2) for x in heads)  # (B, H, T, D) and (B, H, T)
             h, state = read_chunks(q, k, v, i, f, state, chunk_size=self.chunk_size, last_state=last_state)
             return self._joined(h.transpose(1, 2)), state
-
-    def step(self, q: Tensor, k: Tensor, v: Tensor, u: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one token: q, k, v (B, H * D) and u (B, G) -> (B, H * D) and the state after it."""
-        with torch.autocast(q.device.type, enabled=False):
-            q, k, v, i, f = self._heads(q, k, v, u)
-            h, state = read_token(q, k, v, i, f, state)
-            return self._joined(h), state
 
     def initial_state(self, batch_size: int, *, device: torch.device | None, dtype: torch.dtype | None) -> State:
         heads, size = self.num_heads, len(self.norm_weight) // self.num_heads
@@ -151,11 +150,6 @@ class MLSTM(RecurrentLayer):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         q, k, v, o = self.project(x).chunk(4, dim=-1)
         h, state = self.memory(q, k, v, x, state)
-        return o.sigmoid() * h, state
-
-    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        q, k, v, o = self.project(x_t).chunk(4, dim=-1)
-        h, state = self.memory.step(q, k, v, x_t, state)
         return o.sigmoid() * h, state
 
     def initial_state(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from rnnvision.checks import at_least, flags, one_of, probability
 from rnnvision.nn.gated import FUSED
 from rnnvision.nn.layer import RecurrentLayer, State
+from rnnvision.nn.linear import LINEAR
 from rnnvision.nn.mlstm import MLSTMS
 from rnnvision.nn.position_wise import POSITION_WISE
 from rnnvision.nn.variants import VARIANTS
@@ -20,7 +21,7 @@ from rnnvision.nn.variants import VARIANTS
 StackState = tuple[State, ...]  # one a layer
 
 # Each family's table.
-RECURRENCES: dict[str, type[RecurrentLayer]] = {**FUSED, **MLSTMS, **VARIANTS, **POSITION_WISE}
+RECURRENCES: dict[str, type[RecurrentLayer]] = {**FUSED, **LINEAR, **MLSTMS, **VARIANTS, **POSITION_WISE}
 BLOCKS = ("plain", "gated")
 
 
@@ -74,7 +75,8 @@ class Recurrence(nn.Module):
         dropout: rate between plain layers, and of each gated block.
         tied_dropout: drop the same features at every time.
         sequence_length: T, for initialisations that depend on it.
-        weight_init, gate_bias, num_heads: handed to the layer where given; None leaves the layer's own default.
+        weight_init, gate_bias, num_heads, state_size, r_min, r_max, max_phase: handed to the layer where given; None
+            leaves the layer's own default.
 
     Raises:
         ValueError: for an unknown name, a value out of range, or an option that the layer does not have.
@@ -97,6 +99,10 @@ class Recurrence(nn.Module):
         weight_init: str | None = None,
         gate_bias: str | None = None,
         num_heads: int | None = None,
+        state_size: int | None = None,
+        r_min: float | None = None,
+        r_max: float | None = None,
+        max_phase: float | None = None,
     ) -> None:
         super().__init__()
         one_of("recurrence", recurrence, RECURRENCES)
@@ -116,7 +122,15 @@ class Recurrence(nn.Module):
         self.residual = residual or gated
         self.num_dropped = num_layers if gated else num_layers - 1
         options = _layer_options(
-            recurrence, sequence_length, weight_init=weight_init, gate_bias=gate_bias, num_heads=num_heads
+            recurrence,
+            sequence_length,
+            weight_init=weight_init,
+            gate_bias=gate_bias,
+            num_heads=num_heads,
+            state_size=state_size,
+            r_min=r_min,
+            r_max=r_max,
+            max_phase=max_phase,
         )
         first = hidden_size if gated else input_size
         sizes = [first] + [self.state_size] * num_layers
@@ -189,7 +203,7 @@ class Recurrence(nn.Module):
             raise ValueError(f"bidirectional=True: cannot {what}; use bidirectional=False")
 
 
-def _layer_options(recurrence: str, sequence_length: int, **given: str | int | None) -> dict[str, Any]:
+def _layer_options(recurrence: str, sequence_length: int, **given: str | float | None) -> dict[str, Any]:
     """The keyword arguments that this kind of layer takes, from those that were given."""
     parameters = inspect.signature(RECURRENCES[recurrence]).parameters
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

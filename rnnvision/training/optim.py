@@ -11,6 +11,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
+from rnnvision.nn import RecurrentLayer
+
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -20,15 +22,29 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Two groups: matrices decay; biases, norms and other vectors do not, since they do not overfit but set scales."""
-    matrices = [p for p in network.parameters() if p.requires_grad and p.ndim >= 2]
-    vectors = [p for p in network.parameters() if p.requires_grad and p.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    """Three groups: matrices decay; biases, norms and other vectors do not, since they do not overfit but set scales.
+
+    Nor do the parameters that say how a state moves on (`RecurrentLayer.state_parameters`), which are the third.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, RecurrentLayer)]
+    moving = {id(getattr(layer, name)) for layer in layers for name in layer.state_parameters}
+    trained = [p for p in network.parameters() if p.requires_grad]
+    rest = [p for p in trained if id(p) not in moving]
+    groups = [
+        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in trained if id(p) in moving], "weight_decay": 0.0, "moves_state": True},
+    ]
     return [group for group in groups if group["params"]]
 
 
-def make_optimizer(network: nn.Module, name: str, *, weight_decay: float = 0.0, **options: Any) -> Optimizer:
+def make_optimizer(
+    network: nn.Module, name: str, *, weight_decay: float = 0.0, state_lr_factor: float = 1.0, **options: Any
+) -> Optimizer:
     """The optimiser called `name` in `OPTIMIZERS` over `parameter_groups`; `options` are those of the torch class.
+
+    `state_lr_factor` times the learning rate is that of the parameters that say how a state moves on. S4, S5 and the
+    LRU are trained with one below 1 (arXiv 2111.00396, 2208.04933, 2303.06349).
 
     On a processor torch's default is a Python loop over the parameters, which costs a small network a tenth of its
     step; its fused kernel is taken there, if the class has one.
@@ -38,11 +54,17 @@ def make_optimizer(network: nn.Module, name: str, *, weight_decay: float = 0.0, 
     """
     if not weight_decay >= 0:  # torch looks only at its default, which the groups override
         raise ValueError(f"weight_decay={weight_decay}: must be at least 0")
+    if not 0 <= state_lr_factor < math.inf:
+        raise ValueError(f"state_lr_factor={state_lr_factor}: must be a number of at least 0")
     made = OPTIMIZERS[name]
     on_cpu = all(p.device.type == "cpu" for p in network.parameters())
     if on_cpu and "fused" in inspect.signature(made).parameters:
         options = {"fused": True, **options}
-    return made(parameter_groups(network, weight_decay), **options)
+    optimizer = made(parameter_groups(network, weight_decay), **options)
+    for group in optimizer.param_groups:
+        if group.get("moves_state"):
+            group["lr"] *= state_lr_factor
+    return optimizer
 
 
 # Schedules are factors on the learning rate as a function of the share of training that is done, so a resumed run

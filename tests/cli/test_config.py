@@ -13,14 +13,14 @@ from rnnvision.cli.precision import choose_precision
 from rnnvision.data import CATALOG, Augmentation, ImageData
 from rnnvision.nn import MODELS, RECURRENCES
 from rnnvision.nn.sequencer import VARIANTS
-from rnnvision.training import OPTIMIZERS, SCHEDULES
+from rnnvision.training import OPTIMIZERS, SCHEDULES, make_optimizer
 from rnnvision.training.optim import plateau
 
 CONF = config_dir()
 TABLES = {
     "model": MODELS,
     "data": {name: (ImageData, dataset.read) for name, dataset in CATALOG.items()},
-    "optimizer": OPTIMIZERS,
+    "optimizer": {name: (made, make_optimizer) for name, made in OPTIMIZERS.items()},
     "scheduler": {**SCHEDULES, "plateau": plateau},
 }
 

@@ -35,12 +35,34 @@ def network(recurrence: str = "lstm") -> nn.Module:
 @pytest.mark.parametrize("recurrence", RECURRENCES)
 def test_matrices_decay_and_vectors_do_not_and_none_is_missing(recurrence: str) -> None:
     module = network(recurrence)
-    matrices, vectors = parameter_groups(module, 0.3)
-    assert (matrices["weight_decay"], vectors["weight_decay"]) == (0.3, 0.0)
+    matrices, vectors, *moving = parameter_groups(module, 0.3)
+    assert [group["weight_decay"] for group in (matrices, vectors, *moving)] == [0.3, 0.0, *[0.0] * len(moving)]
     assert all(parameter.ndim >= 2 for parameter in matrices["params"])
     assert all(parameter.ndim < 2 for parameter in vectors["params"])
-    grouped = [id(parameter) for parameter in (*matrices["params"], *vectors["params"])]
+    assert len(moving) == bool(RECURRENCES[recurrence].state_parameters)
+    grouped = [id(parameter) for group in (matrices, vectors, *moving) for parameter in group["params"]]
     assert sorted(grouped) == sorted(id(parameter) for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("recurrence", [name for name, layer in RECURRENCES.items() if layer.state_parameters])
+def test_what_moves_a_state_learns_at_a_rate_of_its_own(recurrence: str) -> None:
+    module = network(recurrence)
+    optimizer = make_optimizer(module, "adamw", lr=0.5, weight_decay=0.1, state_lr_factor=0.2)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.5, pytest.approx(0.1)]
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+    found = {names[id(parameter)].rpartition(".")[2] for parameter in optimizer.param_groups[2]["params"]}
+    assert found == set(RECURRENCES[recurrence].state_parameters)
+    schedule = make_scheduler(optimizer, "cosine", total_steps=10, warmup=0.0)["scheduler"]
+    optimizer.step()
+    schedule.step()
+    rates = [group["lr"] for group in optimizer.param_groups]
+    assert rates[2] == pytest.approx(0.2 * rates[0])
+
+
+@pytest.mark.parametrize("factor", [-1.0, math.inf, math.nan])
+def test_a_rate_of_its_own_is_a_finite_number(factor: float) -> None:
+    with pytest.raises(ValueError, match=rf"^state_lr_factor={factor}: must be"):
+        make_optimizer(nn.Linear(3, 2), "adamw", state_lr_factor=factor)
 
 
 def test_a_shared_weight_is_taken_once() -> None:

@@ -1,0 +1,155 @@
+"""Read a sequence in blocks of time that fit a processor's cache, and compute them again for the gradient.
+
+Of a layer that is linear in its state all tokens of a block are computed at once. Of the whole sequence at once they
+would be arrays of tens of megabytes, one for each operation: written to memory, read back, kept for the gradient, and
+paid for page by page. Block by block they stay in the cache, and only the input, the output and the state before each
+block are kept: computing a block twice costs less than storing it.
+"""
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from rnnvision.nn.layer import RecurrentLayer, State
+
+BLOCK_ELEMENTS = 2**18  # of the output, in a block: a megabyte in float32
+
+
+class BlockLayer(RecurrentLayer):
+    """A layer that says what it does with a block of tokens, time first; sequences and single tokens follow from that.
+
+    The state is one real tensor. In half precision, or under autocast, only the products with the tokens are in it;
+    gates and states are float32.
+    """
+
+    @classmethod
+    @abstractmethod
+    def cell(cls, x: Tensor, state: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Read a block: (L, B, F) and the state before it -> (L, B, D) and the state after it."""
+
+    @abstractmethod
+    def weights(self) -> tuple[Tensor, ...]:
+        """What `cell` computes with: parameters, or functions of them."""
+
+    @property
+    @abstractmethod
+    def state_shape(self) -> tuple[int, ...]:
+        """Of one image's state."""
+
+    # The two below are what a processor runs. They say what `cell` says; a layer may say it in fewer operations.
+
+    @classmethod
+    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> Tensor:
+        """`cell` into `y`, without a gradient; the state after it."""
+        made, state = cls.cell(x, state, *weights)
+        y.copy_(made)
+        return state
+
+    @classmethod
+    def block_gradient(
+        cls,
+        x: Tensor,
+        state: Tensor,
+        y: Tensor,
+        dy: Tensor,
+        dstate: Tensor,
+        weights: list[Tensor],
+        dx: Tensor | None,
+        totals: list[Tensor],
+    ) -> Tensor:
+        """Gradients of a block that was read: of `x` into `dx` if there is one, of `weights` added to `totals`.
+
+        From the block's input and output, the state before it, and the gradients of the output and of the state after
+        it. Returns the gradient of the state before it.
+        """
+        leaves = [x.detach().requires_grad_(dx is not None), *(v.detach().requires_grad_() for v in (state, *weights))]
+        with torch.enable_grad():
+            made = cls.cell(*leaves)
+        wanted = leaves if dx is not None else leaves[1:]
+        found = list(torch.autograd.grad(made, wanted, (dy, dstate)))
+        if dx is not None:
+            dx.copy_(found.pop(0))
+        for total, part in zip(totals, found[1:], strict=True):
+            total += part
+        return found[0]
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        before = wide(self.initial_state(len(x))[0] if state is None else state[0])
+        kind = x.device.type
+        if torch.is_autocast_enabled(kind):
+            x = x.to(torch.get_autocast_dtype(kind))
+        with torch.autocast(kind, enabled=False):
+            if kind == "cpu":
+                y, after = _Blocks.apply(type(self), self.hidden_size, x, before, *self.weights())
+            else:
+                y, after = self.cell(x.transpose(0, 1), before, *self.weights())
+                y = y.transpose(0, 1)
+        return self._narrow(y), (self._narrow(after),)
+
+    def initial_state(
+        self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> State:
+        like = next(self.parameters())
+        return (like.new_zeros((batch_size, *self.state_shape), device=device, dtype=dtype),)
+
+    def _narrow(self, v: Tensor) -> Tensor:
+        return v.to(next(self.parameters()).dtype)
+
+
+def wide(v: Tensor) -> Tensor:
+    """At least float32, which the sum of a thousand tokens needs."""
+    return v.float() if v.dtype in (torch.bfloat16, torch.float16) else v
+
+
+class _Blocks(Function):
+    @staticmethod
+    def forward(
+        ctx: Any, layer: type[BlockLayer], width: int, x: Tensor, state: Tensor, *weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        batch, tokens, _ = x.shape
+        ctx.layer, ctx.length = layer, max(1, BLOCK_ELEMENTS // (batch * width))
+        y = state.new_empty(tokens, batch, width)
+        ctx.starts = []  # the state before each block
+        for x_block, y_block in zip(x.split(ctx.length, dim=1), y.split(ctx.length), strict=True):
+            ctx.starts.append(state)
+            state = layer.read_block(_time_first(x_block), state, y_block, *weights)
+        ctx.save_for_backward(x, y, *weights)
+        return y.transpose(0, 1), state.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor, dstate: Tensor) -> tuple[Tensor | None, ...]:
+        x, y, *weights = ctx.saved_tensors
+        dx = x.new_empty(x.shape[1], x.shape[0], x.shape[2]) if ctx.needs_input_grad[2] else None
+        totals = [torch.zeros_like(w) for w in weights]
+        for i, state in reversed(list(enumerate(ctx.starts))):
+            block = slice(i * ctx.length, (i + 1) * ctx.length)
+            dstate = ctx.layer.block_gradient(
+                _time_first(x[:, block]),
+                state,
+                y[block],
+                _time_first(dy[:, block]),
+                dstate,
+                weights,
+                None if dx is None else dx[block],
+                totals,
+            )
+        return None, None, None if dx is None else dx.transpose(0, 1), dstate, *totals
+
+
+def _time_first(block: Tensor) -> Tensor:
+    return block.transpose(0, 1).contiguous()
+
+
+def product_gradient(dy: Tensor, x: Tensor, weight: Tensor, dx: Tensor | None, total: Tensor) -> None:
+    """Gradients of y = x W^T: (M, D), (M, F), (D, F). Of x into `dx` (L, B, F), of W added to `total`."""
+    if dx is not None:
+        torch.mm(dy, weight, out=dx.flatten(0, 1))
+    if total.dtype == dy.dtype:
+        total.addmm_(dy.T, x)
+    else:
+        total += dy.T @ x
