@@ -1,6 +1,9 @@
 """The run of a network that is fitted in one go, a support vector machine: the same folder as a training leaves."""
 
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
@@ -54,11 +57,29 @@ def fit_at_once(run: RunFolder, trainer: "L.Trainer", learner: "Learner", data: 
 
     train, val = (_examples(data, split) for split in ("train", "val"))
     started = time.monotonic()
-    learner.description["network"].update(fit(learner.network, train, val))
+    changed = _beside(lambda: fit(learner.network, train, val))
+    learner.description["network"].update(changed)
     seconds = time.monotonic() - started
     trainer.validate(learner, datamodule=data, verbose=False)
     trainer.save_checkpoint(run.path / "checkpoints" / "best.ckpt")
     return seconds
+
+
+def _beside(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What it returns, from a thread of its own: no signal ends compiled code, and Ctrl-C would wait for minutes."""
+    future: Future[dict[str, Any]] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    thread = threading.Thread(target=run, daemon=True)  # which does not outlive the process
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.5)
+    return future.result()
 
 
 def _examples(data: "ImageData", split: str) -> "Examples":

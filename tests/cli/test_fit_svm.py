@@ -1,12 +1,17 @@
 """rnnvision train with a network that is fitted in one go: the same run folder, and what it cannot do."""
 
 import json
+import os
 import re
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
-from rnnvision.nn.svm import SVMS
+from rnnvision.nn.svm import SVMS, LinearSVM
+from rnnvision.training import TrainingError
+from rnnvision.training.fitted import FITS
 from tests.cli.conftest import Verb
 
 LATEST = Path("logs/train/latest")
@@ -45,7 +50,26 @@ def test_a_fit_leaves_the_folder_of_a_training_that_evaluate_can_measure(verb: V
 def test_what_a_fit_cannot_do_is_told(verb: Verb, words: list[str], message: str) -> None:
     result = verb("train", "model=rbf_svm", "device=cpu", *words)
     assert result.code in (1, 2)
+    assert "\n" not in result.message
     assert re.search(message, result.message), result.message
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_fit_at_once(verb: Verb, monkeypatch: pytest.MonkeyPatch, signum: int, code: int) -> None:
+    ended = threading.Event()
+
+    def endless(*_: object) -> dict[str, object]:
+        os.kill(os.getpid(), signum)
+        assert ended.wait(60)
+        raise TrainingError("it was waited for")
+
+    monkeypatch.setitem(FITS, LinearSVM, endless)
+    try:
+        assert verb("train", "model=linear_svm", "device=cpu").code == code
+    finally:
+        ended.set()
+    assert json.loads((LATEST / "status.json").read_text())["status"] == "interrupted"
+    assert not (LATEST / "checkpoints" / "best.ckpt").exists()
 
 
 def test_a_fit_is_not_resumed(verb: Verb) -> None:
