@@ -33,6 +33,12 @@ def number(argument: str, value: object, maximum: float = math.inf) -> None:
         raise ValueError(f"{argument}={value}: must be a number {limits}")
 
 
+def positive(argument: str, value: object) -> None:
+    """Check that `value` is a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 < value < math.inf:
+        raise ValueError(f"{argument}={value}: must be a number above 0")
+
+
 def probability(argument: str, value: object) -> None:
     """Check that `value` may be a rate, of dropout or of smoothing: 0 <= value < 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value < 1.0:

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from rnnvision.insight.speed import Context
 
 
+TITLES = {"train": "training/s", "inference": "inference/s"}
+
+
 def main() -> None:
     run_verb("benchmark", benchmark)
 
 
 def benchmark(cfg: DictConfig, run: RunFolder) -> float:
-    """Count and time one network; writes metrics.json and benchmark.png, returns training samples a second."""
+    """Count and time one network; writes metrics.json and benchmark.png, returns samples a second in training."""
     import torch
 
     from rnnvision.cli.device import device_line, make_trainer
@@ -46,7 +49,8 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
     metrics |= {"memory/peak": memory, **_growth(cfg, network, context)}
     run.write("metrics.json", metrics)
     print(f"results   {run.shown()}{_plot(run.path / 'benchmark.png', metrics)}")
-    return metrics[f"train/samples_per_second/{max(cfg.batch_sizes)}"]
+    speeds = [metrics.get(f"{stage}/samples_per_second/{max(cfg.batch_sizes)}") for stage in TITLES]
+    return next(speed for speed in speeds if speed is not None)
 
 
 def _cost(network: "nn.Module", input_shape: list[int]) -> dict[str, Any]:
@@ -73,6 +77,7 @@ def _speed(
 
     from rnnvision.insight import latency, matrix_rate, throughput
     from rnnvision.training import make_optimizer
+    from rnnvision.training.fitted import is_fitted
 
     device = next(network.parameters()).device
     with arguments_of("optimizer"):
@@ -80,11 +85,14 @@ def _speed(
     rate = matrix_rate(device, dtype)
     metrics: dict[str, Any] = {"matrix_rate": rate}
     print(f"matrices  {rate / 1e9:.1f} G multiply-adds/s in a product of 2048 x 2048; a share is of that\n")
-    print(f"{'batch':>6}{'training/s':>14}{'share':>8}{'inference/s':>14}{'share':>8}")
+    stages = [("train", 3, optimizer), ("inference", 1, None)]
+    if is_fitted(network):  # at once: there are no steps to time
+        del stages[0]
+    print(f"{'batch':>6}" + "".join(f"{TITLES[stage]:>14}{'share':>8}" for stage, _, _ in stages))
     for size in cfg.batch_sizes:
         images = torch.rand(size, *input_shape, device=device)
         row = f"{size:>6}"
-        for stage, products, used in (("train", 3, optimizer), ("inference", 1, None)):
+        for stage, products, used in stages:
             speed = throughput(network, images, optimizer=used, rounds=cfg.rounds, context=context).samples_per_second
             share = products * multiply_adds * speed / rate
             metrics |= {f"{stage}/samples_per_second/{size}": speed, f"{stage}/share/{size}": share}
@@ -155,8 +163,9 @@ def _plot(path: Path, metrics: dict[str, Any]) -> str:
 
     figure = Figure(figsize=(10, 4))
     speeds, growths = figure.subplots(1, 2)
-    for stage in ("train", "inference"):
-        speeds.loglog(*series(f"{stage}/samples_per_second"), "o-", label=stage)
+    for stage in TITLES:
+        if (measured := series(f"{stage}/samples_per_second"))[0]:
+            speeds.loglog(*measured, "o-", label=stage)
     speeds.set(xlabel="batch size", ylabel="samples / s")
     speeds.legend()
     if "growth/exponent" in metrics:

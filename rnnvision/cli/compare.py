@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from rnnvision.cli import fit_svm
 from rnnvision.cli.app import RunFailedError, run_verb
 from rnnvision.cli.compare_run import Task, folder_of
 from rnnvision.cli.compare_table import METHODS, Row, make_row, markdown, table, write_csv
@@ -67,6 +68,11 @@ def _check(configs: dict[str, DictConfig]) -> None:
         except DataError as error:
             raise RunFailedError(str(error)) from error
         optimizer_arguments(cfg)
+        try:
+            fit_svm.check(cfg, data)
+        except UsageError as error:
+            remedy = str(error).rpartition("choose ")[2]
+            raise UsageError(f'models={label}: {error}, for it alone: models=["{label} {remedy}"]') from error
         if cfg.model.get("name") in MODELS:  # else it is for the run to say
             arguments = named_arguments("model", cfg.model, MODELS)
             with arguments_of(f"models={label}: model"):

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.child import last_line, run_child
 from rnnvision.cli.comparison import Comparison, Entrant
+from rnnvision.cli.fit_svm import is_fitted
 from rnnvision.cli.run_folder import RunFolder, read_json
 
 TRIAL_SHARE, SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 1.0, 10.0  # of the budget; seconds
@@ -64,6 +65,9 @@ class Task:
 
     def _length(self) -> list[str] | None:
         """What makes the training as long as the budget says; None where the trial for it failed."""
+        if is_fitted(self.cfg):
+            print("          fitted in one go, to its end: the budget does not limit it", flush=True)
+            return []
         if self.comparison.epochs is not None:
             return [f"trainer.max_epochs={self.comparison.epochs}"]
         path = self.root / "trials" / f"{self.entrant.slug}.json"

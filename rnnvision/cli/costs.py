@@ -28,6 +28,7 @@ from rnnvision.training import (
     make_optimizer,
     read_checkpoint,
 )
+from rnnvision.training.fitted import is_fitted
 
 FILE = "costs.json"
 
@@ -37,7 +38,8 @@ def costs(folder: Path, *, rounds: int, latency_rounds: int, anytime_samples: in
 
     parameters; multiply_adds (one image); train/samples_per_second and memory/peak (bytes, over the imports or of the
     GPU) of steps of the run's batch size; latency/p50 (seconds, one image); anytime/accuracy after each token, on test
-    pictures evenly picked, and its mean anytime/area. What does not apply is missing, and `missing` says why.
+    pictures evenly picked, and its mean anytime/area. What does not apply is missing, and `missing` says why where that
+    is no matter of course. Of a network that was `fitted` in one go no steps are timed: there are none.
     """
     cfg = OmegaConf.load(folder / ".hydra" / "config.yaml")
     assert isinstance(cfg, DictConfig)
@@ -54,12 +56,13 @@ def costs(folder: Path, *, rounds: int, latency_rounds: int, anytime_samples: in
     network = load_network(checkpoint).to(device)
     shape = list(checkpoint["rnnvision"]["network"]["input_shape"])
     found: dict[str, Any] = {"parameters": sum(p.numel() for p in network.parameters()), "missing": []}
-    trained = any(p.requires_grad for p in network.parameters())
-    if trained:
-        try:
-            found["multiply_adds"] = sum(multiply_adds(network, shape).values())
-        except ValueError as error:
-            found["missing"].append(f"multiply_adds: {error}")
+    try:
+        found["multiply_adds"] = sum(multiply_adds(network, shape).values())
+    except ValueError as error:
+        found["missing"].append(f"multiply_adds: {error}")
+    if is_fitted(network):
+        found["fitted"] = True
+    else:
         optimizer = make_optimizer(network, **optimizer_arguments(cfg))
         images = torch.rand(cfg.data.batch_size, *shape, device=device)
         speed = throughput(network, images, optimizer=optimizer, rounds=rounds, context=context)

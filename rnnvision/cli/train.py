@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from rnnvision.cli import fit_svm
 from rnnvision.cli import pretrain as pretraining
 from rnnvision.cli.app import RunFailedError, run_verb
 from rnnvision.cli.config import check_arguments, instantiate_all, named_arguments, plain
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from rnnvision.training import Learner
 
 GROUPS = ("model", "data", "augmentation", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+FROM_DATA = ("input_shape", "num_classes")
 KEYS = (*GROUPS, "seed", "label_smoothing", "pretrain", "pretrain_epochs", "resume", "log_dir", "name")
 
 
@@ -59,6 +61,7 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
         data = make_data(cfg)
         learner, trainer = make_learner(cfg, data, run)
         pretraining.check(cfg, trainer)
+        fit_svm.check(cfg, data)
         if trainer.strategy.root_device.type == "cpu":
             share_cores(data.num_workers if data.serving.streams else 0)
         if is_first_process():
@@ -67,14 +70,18 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
                 f"data      {data.summary()}\n"
                 f"device    {device_line(trainer, cfg.trainer.precision)}\n"
                 f"{_kernel_lines(learner, trainer, data.batch_size)}"
+                f"{fit_svm.LINE if fit_svm.is_fitted(cfg) else ''}"
                 f"folder    {run.shown()}",
                 flush=True,
             )
         with kept_if_refused(cfg, run):
-            last = _checkpoint_to_resume(cfg, run)
-            if last is None and pretraining.is_asked_for(cfg):
-                pretraining.pretrain(cfg, run, data, learner)
-            seconds = fit(trainer, learner, data, last)
+            if fit_svm.is_fitted(cfg):
+                seconds = fit_svm.fit_at_once(run, trainer, learner, data)
+            else:
+                last = _checkpoint_to_resume(cfg, run)
+                if last is None and pretraining.is_asked_for(cfg):
+                    pretraining.pretrain(cfg, run, data, learner)
+                seconds = fit(trainer, learner, data, last)
     except (DataError, TrainingError) as error:
         raise RunFailedError(str(error)) from error
     except CheckpointError as error:
@@ -105,7 +112,7 @@ def make_learner(cfg: DictConfig, data: "ImageData", run: RunFolder) -> "tuple[L
     from rnnvision.nn import MODELS, build
     from rnnvision.training import Learner
 
-    for key in ("input_shape", "num_classes"):
+    for key in FROM_DATA:
         if key in cfg.model:
             raise UsageError(f"model.{key}: cannot be chosen, the data says it")
     network_arguments = {
@@ -168,7 +175,7 @@ def _finish(
     if best.is_file():
         as_served = {key: getattr(data, key) for key in ("format", "num_workers", "prefetch", "timeout")}
         measured, _ = measure(best, tester, changes=as_served)
-        metrics |= _best_validation(best) | measured
+        metrics |= (_best_validation(best) or _last_validation(trainer)) | measured
         print(
             f"\n{score_line(metrics)}   (best val/accuracy {metrics['val/accuracy']:.4f}; {seconds:.1f} s of training)"
         )
@@ -188,18 +195,29 @@ def _best_validation(best: Path) -> dict[str, float]:
     from rnnvision.training import read_checkpoint
 
     for state in read_checkpoint(best)["callbacks"].values():
-        if isinstance(state, dict) and state.get("monitor") == "val/accuracy":
+        if isinstance(state, dict) and state.get("monitor") == "val/accuracy" and state["best_model_score"] is not None:
             return {"val/accuracy": float(state["best_model_score"])}
     return {}
 
 
+def _last_validation(trainer: "L.Trainer") -> dict[str, float]:
+    """Of a network that was fitted in one go and so validated once."""
+    return {k: float(v) for k, v in trainer.callback_metrics.items() if k == "val/accuracy"}
+
+
 def _describe(learner: "Learner") -> str:
+    from rnnvision.nn.controls import Control
+
     network = learner.description["network"]
     parameters = sum(p.numel() for p in learner.network.parameters())
     shape = " x ".join(map(str, network["input_shape"]))
-    shown = ("variant", "recurrence", "num_layers", "patch_sizes", "hidden_size", "bidirectional", "scan", "readout")
-    facts = ", ".join(f"{key} {network[key]}" for key in (*shown, "num_glimpses") if network.get(key) is not None)
-    return f"{network['name']} ({facts}), {shape} -> {network['num_classes']}, {parameters:,} parameters"
+    shown = ["variant", "recurrence", "num_layers", "patch_sizes", "hidden_size", "bidirectional", "scan", "readout"]
+    shown.append("num_glimpses")
+    if isinstance(learner.network, Control):  # all that can be chosen
+        shown = [key for key in network if key not in ("name", *FROM_DATA)]
+    facts = ", ".join(f"{key} {network[key]}" for key in shown if network.get(key) is not None)
+    made_of = f" ({facts})" if facts else ""
+    return f"{network['name']}{made_of}, {shape} -> {network['num_classes']}, {parameters:,} parameters"
 
 
 def _kernel_lines(learner: "Learner", trainer: "L.Trainer", batch_size: int) -> str:

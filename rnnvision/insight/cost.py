@@ -16,6 +16,7 @@ from rnnvision.nn.linear import RGLRU, MixingLayer
 from rnnvision.nn.mlstm import MatrixMemory
 from rnnvision.nn.readout import Attention
 from rnnvision.nn.state_space import StateSpaceLayer
+from rnnvision.nn.svm import RBFSVM
 from rnnvision.nn.variants import IndRNN, RefinedLayer
 from rnnvision.nn.vision_lstm import BlockLinear, Position, Scale
 
@@ -33,6 +34,12 @@ def _convolution(layer: nn.Conv1d | nn.Conv2d, x: Tensor, y: Tensor) -> int:
 
 def _attention(layer: Attention, x: Tensor, y: Tensor) -> int:
     return x.numel()  # the weighted mean; the maps of its scores count for themselves
+
+
+def _self_attention(layer: nn.MultiheadAttention, x: Tensor, y: Any) -> int:
+    """Query, key, value and output of each token, and twice (scores, sums) each token with each: for x (B, T, D)."""
+    batch, tokens, width = x.shape
+    return batch * tokens * width * (4 * width + 2 * tokens)
 
 
 def _fused(layer: FusedLayer, x: Tensor, y: Any) -> int:
@@ -92,10 +99,16 @@ def _real_gated(layer: RGLRU, x: Tensor, y: Any) -> int:
     return len(x) * x.shape[1] * sum(m.weight.numel() for m in maps if isinstance(m, nn.Linear))
 
 
+def _rbf(layer: RBFSVM, x: Tensor, y: Tensor) -> int:
+    """Each image with each vector, and the decisions of the pairs to their classes in two sums; the head is apart."""
+    return len(x) * (layer.vectors.numel() + 2 * layer.head.out_features * layer.num_classes)
+
+
 FORMULAS: dict[type[nn.Module], Formula] = {
     nn.Linear: _linear,
     nn.Conv1d: _convolution,
     nn.Conv2d: _convolution,
+    nn.MultiheadAttention: _self_attention,
     Attention: _attention,
     BlockLinear: _block_linear,
     FusedLayer: _fused,
@@ -103,11 +116,13 @@ FORMULAS: dict[type[nn.Module], Formula] = {
     IndRNN: _independent,
     MatrixMemory: _matrix_memory,
     MixingLayer: _mixing,
+    RBFSVM: _rbf,
     RGLRU: _real_gated,
     RefinedLayer: _refined,
     StateSpaceLayer: _state_space,
 }
-FREE = (nn.LayerNorm, Scale, Position)  # parameters, but no matrix product
+FREE = (nn.BatchNorm2d, nn.LayerNorm, Scale, Position)  # parameters, but no matrix product
+JOINED = {"class_token", "pos_embedding"}  # parameters that are added to the tokens or put before them
 
 
 def multiply_adds(network: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
@@ -131,9 +146,10 @@ def multiply_adds(network: nn.Module, input_shape: Sequence[int]) -> dict[str, i
     for name, module in network.named_modules():
         formula = next((f for kind, f in FORMULAS.items() if isinstance(module, kind)), None)
         if formula is not None:
-            handles.append(module.register_forward_hook(watch(name, formula)))
+            named = name or type(module).__name__
+            handles.append(module.register_forward_hook(watch(named, formula)))
             covered |= set(module.modules())
-        elif module not in covered and list(module.parameters(recurse=False)) and not isinstance(module, FREE):
+        elif module not in covered and not isinstance(module, FREE) and _own_parameters(module) - JOINED:
             raise ValueError(f"{name}: no formula for the multiply-adds of {type(module).__name__}; add it to FORMULAS")
     was_training = network.training
     parameter = next(network.parameters())
@@ -145,3 +161,7 @@ def multiply_adds(network: nn.Module, input_shape: Sequence[int]) -> dict[str, i
         for handle in handles:
             handle.remove()
     return counts
+
+
+def _own_parameters(module: nn.Module) -> set[str]:
+    return {name for name, _ in module.named_parameters(recurse=False)}

@@ -1,15 +1,20 @@
-"""Networks: plain `torch.nn` modules, made by name with `build`. Imports torch and nothing else.
+"""Networks: plain `torch.nn` modules, made by name with `build`.
+
+Imports torch and nothing else; `torchvision_controls` asks for torchvision when one of its networks is made.
 
 >>> from rnnvision.nn import build
 >>> network = build("sequence_classifier", input_shape=(1, 28, 28), num_classes=10, recurrence="gru")
 """
 
+import difflib
+import inspect
 from typing import Any
 
 from torch import nn
 
 from rnnvision.checks import one_of
 from rnnvision.nn.classifier import SequenceClassifier
+from rnnvision.nn.controls import CONTROLS
 from rnnvision.nn.encoder_decoder import EncoderDecoder
 from rnnvision.nn.glimpse import ATTENTIONS
 from rnnvision.nn.layer import RecurrentLayer
@@ -18,6 +23,8 @@ from rnnvision.nn.recurrence import RECURRENCES
 from rnnvision.nn.renet import ReNet
 from rnnvision.nn.scan import ORDERS, SCANS, Scan
 from rnnvision.nn.sequencer import Sequencer2D
+from rnnvision.nn.svm import SVMS
+from rnnvision.nn.torchvision_controls import TORCHVISION_CONTROLS
 from rnnvision.nn.vision_lstm import VisionLSTM
 
 # What a checkpoint may name and a config may build. Nothing outside this table is ever made from a file.
@@ -27,6 +34,9 @@ MODELS: dict[str, type[nn.Module]] = {
     "sequencer2d": Sequencer2D,
     "vision_lstm": VisionLSTM,
     "encoder_decoder": EncoderDecoder,
+    **CONTROLS,
+    **TORCHVISION_CONTROLS,
+    **SVMS,
 }
 
 
@@ -34,9 +44,15 @@ def build(name: str, **arguments: Any) -> nn.Module:
     """Make the network called `name` in `MODELS` with its keyword arguments.
 
     Raises:
-        ValueError: for an unknown name, or as the network's constructor does.
+        ValueError: for an unknown name, an argument that this network does not have, or as its constructor does.
     """
     one_of("name", name, MODELS)
+    legal = list(inspect.signature(MODELS[name]).parameters)
+    for argument, value in arguments.items():
+        if argument not in legal:
+            near = difflib.get_close_matches(argument, legal, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"{argument}={value}: {name} has no such argument; choose one of {', '.join(legal)}{hint}")
     return MODELS[name](**arguments)
 
 

@@ -280,6 +280,65 @@ def test_a_budget_in_minutes_becomes_steps_by_a_trial(compare: Verb) -> None:
     assert len(list(Path("all/trials").glob("*.json"))) == 1
 
 
+CONTROLS = ["lstm hidden_size=8", "cnn channels=4 num_stages=2", "linear_svm", "rbf_svm"]
+
+
+@pytest.mark.parametrize("budget", ["epochs:1", "minutes:0.02"])
+def test_controls_are_rows_and_those_that_are_fitted_at_once_have_no_steps(verb: Verb, budget: str) -> None:
+    labels = ",".join(f'"{label}"' for label in CONTROLS)
+    words = (f"models=[{labels}]", f"budget={budget}", "seeds=2", "hydra.run.dir=all", "rounds=1", "latency_rounds=2")
+    result = verb("compare", *words, "data=digits", "device=cpu")
+    assert result.code == 0, result.err
+    rows = _rows("all")
+    assert list(rows) == CONTROLS
+    for label, row in rows.items():
+        is_svm = label.endswith("svm")
+        shown = next(line for line in result.out.splitlines() if line.startswith(f"{label} "))
+        assert row["fitted"] == str(is_svm)
+        assert shown.endswith("+") == is_svm
+        assert float(row["latency"]) > 0
+        assert int(row["multiply_adds"]) > 0
+        assert (row["anytime"] == "") == (not label.startswith("lstm"))
+        assert (row["samples_per_second"] == row["memory"] == "") == is_svm
+        assert row["seeds"] == "2"
+    assert float(rows["linear_svm"]["accuracy"]) > 0.9
+    assert float(rows["linear_svm"]["train_seconds"]) == pytest.approx(
+        statistics.mean(_json(f"all/linear_svm_{seed}/metrics.json")["train/seconds"] for seed in (0, 1))
+    )
+    assert result.out.count("fitted in one go, to its end: the budget does not limit it") == 4
+    trials = [] if budget == "epochs:1" else ["cnn-channels-4-num_stages-2.json", "lstm-hidden_size-8.json"]
+    assert sorted(path.name for path in Path("all").glob("trials/*.json")) == trials
+    assert "with + of a fit in one go" in Path("all/comparison.md").read_text()
+
+
+def test_a_fit_that_was_killed_is_made_anew(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(command: list[str], log: Path) -> int:
+        if log.stem == "rbf_svm_0":
+            Path("all/rbf_svm_0").mkdir()
+            return -9
+        return forked(command, log)
+
+    words = ("models=[linear_svm,rbf_svm]", "budget=epochs:1", "seeds=1", "hydra.run.dir=all", "latency_rounds=2")
+    monkeypatch.setattr(compare_run, "run_child", killed)
+    result = verb("compare", *words, "data=digits", "device=cpu")
+    assert "rbf_svm: seed 0: ended by signal 9" in result.message
+    monkeypatch.setattr(compare_run, "run_child", forked)
+    before = Path("all/linear_svm_0/metrics.json").stat().st_mtime_ns
+    assert verb("compare", "resume=all").code == 0
+    assert Path("all/linear_svm_0/metrics.json").stat().st_mtime_ns == before
+    assert float(_rows("all")["rbf_svm"]["accuracy"]) > 0.95
+
+
+def test_an_augmentation_is_kept_from_what_is_fitted_at_once(verb: Verb) -> None:
+    words = ("augmentation=digits", "budget=epochs:1", "seeds=1", "data=digits", "device=cpu", "latency_rounds=2")
+    result = verb("compare", "models=[lstm,linear_svm]", *words)
+    assert result.code == 2
+    assert len(result.message.splitlines()) == 1
+    assert result.message.endswith('choose augmentation=none, for it alone: models=["linear_svm augmentation=none"]')
+    result = verb("compare", 'models=["linear_svm augmentation=none"]', *words)
+    assert result.code == 0, result.err
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [(100.0, (10, 10)), (45.0, (5, 9)), (3.0, (1, 3)), (0.1, (1, 1))],

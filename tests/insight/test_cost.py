@@ -3,13 +3,17 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from rnnvision.insight import multiply_adds
 from rnnvision.nn import RECURRENCES, build
 from rnnvision.nn.blocks import BlockLayer
+from rnnvision.nn.controls import CONTROLS
 from rnnvision.nn.gated import FusedLayer
 from rnnvision.nn.layer import RecurrentLayer
+from rnnvision.nn.svm import SVMS
+from rnnvision.nn.torchvision_controls import TORCHVISION_CONTROLS
 from tests.oracles import ORACLES
 
 SHAPE = (3, 6, 10)
@@ -125,6 +129,14 @@ def test_the_formula_counts_every_glimpse(recurrence: str, options: dict, monkey
     network = build("encoder_decoder", recurrence=recurrence, **sizes, **options).eval()
     expected = sum(multiply_adds(network, SHAPE).values())
     assert counted(network, monkeypatch, recurrence) == expected > 0
+
+
+@pytest.mark.parametrize("model", [*CONTROLS, *TORCHVISION_CONTROLS, *SVMS])
+def test_the_formula_counts_what_a_control_multiplies(model: str) -> None:
+    network = build(model, input_shape=(3, 8, 8), num_classes=4).eval()
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):  # the counter sees nothing in others
+        network(torch.zeros(1, 3, 8, 8))
+    assert sum(multiply_adds(network, (3, 8, 8)).values()) == counter.get_total_flops() // 2 > 0
 
 
 def test_every_layer_is_named() -> None:

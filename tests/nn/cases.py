@@ -20,10 +20,12 @@ TINY = {
     "hidden_sizes": (3, 5),
     "mlp_ratios": (2.0, 1.5),
 }
-# Networks that these do not fit, or not alone; with them each takes images of 4 x 4, 4 x 6 and 8 x 8 pixels.
+# Networks that these do not fit, or not alone; with them each takes images of 4 x 4 and 8 x 8 pixels, and all but those
+# that read square ones of 4 x 6.
 SIZES: dict[str, dict[str, Any]] = {
     "encoder_decoder": {"hidden_size": 8},  # of 5 rectified features all may be zero
     "vision_lstm": {"patch_size": 2, "hidden_size": 8, "num_layers": 2},
+    "vit": {"input_shape": (1, 4, 4), "patch_size": 2, "hidden_size": 8, "num_layers": 2},
 }
 # An image for networks without a scan.
 GRID = {"input_shape": (1, 4, 6)}

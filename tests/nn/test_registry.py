@@ -230,6 +230,50 @@ def test_an_unknown_name_is_told_with_all_names_and_the_nearest(
     assert [name for name in names if name not in str(error.value)] == []
 
 
+@pytest.mark.parametrize("patch_size", [3, 16])
+def test_patches_that_do_not_tile_are_told_with_those_that_do(patch_size: int) -> None:
+    with pytest.raises(ValueError, match=rf"^patch_size={patch_size}: .*choose one of 1, 2, 4, 8$"):
+        build("vit", input_shape=(1, 8, 8), num_classes=3, patch_size=patch_size)
+
+
+@pytest.mark.parametrize(
+    ("model", "argument", "value"),
+    [
+        ("vit", "num_heads", 0),
+        ("vit", "mlp_ratio", 0),
+        ("vit", "input_shape", (1, 4, 8)),
+        ("resnet18", "stem_size", 4),
+        ("resnet18", "stem_stride", 0),
+        ("resnet18", "stem_pool", 1),
+        ("cnn", "channels", 0),
+        ("cnn", "num_stages", 0),
+        ("linear_svm", "cost", 0),
+        ("linear_svm", "num_classes", 1),
+        ("rbf_svm", "cost", float("inf")),
+        ("rbf_svm", "gamma", -1.0),
+        ("rbf_svm", "num_vectors", 0),
+    ],
+)
+def test_a_mistake_of_a_control_is_told_with_its_argument(model: str, argument: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"^{argument}=.*: "):
+        build(model, **({"input_shape": (1, 8, 8), "num_classes": 3} | {argument: value}))
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if "scan" not in parameters_of(name)])
+def test_a_network_without_a_scan_refuses_one_and_tells_what_it_has(model: str) -> None:
+    with pytest.raises(ValueError, match=rf"^scan=rows: {model} has no such argument; choose one of ") as error:
+        build(model, **tiny(model), scan="rows")
+    assert [name for name in parameters_of(model) if name not in str(error.value)] == []
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_an_argument_that_is_misspelt_is_told_with_the_nearest(model: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^num_clases=3: {model} has no such argument; .*did you mean num_classes\?$"
+    ):
+        build(model, **{"input_shape": (1, 4, 4), "num_clases": 3})
+
+
 def test_an_unknown_network_is_told_with_all_names_and_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"^name=sequence_clasifier: .*did you mean sequence_classifier\?") as error:
         build("sequence_clasifier", input_shape=(1, 4, 6), num_classes=3)
