@@ -3,7 +3,7 @@
 Of a layer that is linear in its state all tokens of a block are computed at once. Of the whole sequence at once they
 would be arrays of tens of megabytes, one for each operation: written to memory, read back, kept for the gradient, and
 paid for page by page. Block by block they stay in the cache, and only the input, the output and the state before each
-block are kept: computing a block twice costs less than storing it.
+block are kept: computing a block twice costs less than storing all of it. A layer may keep what costs it most.
 """
 
 from abc import abstractmethod
@@ -43,11 +43,11 @@ class BlockLayer(RecurrentLayer):
     # The two below are what a processor runs. They say what `cell` says; a layer may say it in fewer operations.
 
     @classmethod
-    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> Tensor:
-        """`cell` into `y`, without a gradient; the state after it."""
+    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor | None]:
+        """`cell` into `y`, without a gradient; the state after it, and what `block_gradient` wants to get of it."""
         made, state = cls.cell(x, state, *weights)
         y.copy_(made)
-        return state
+        return state, None
 
     @classmethod
     def block_gradient(
@@ -60,6 +60,7 @@ class BlockLayer(RecurrentLayer):
         weights: list[Tensor],
         dx: Tensor | None,
         totals: list[Tensor],
+        kept: Tensor | None,
     ) -> Tensor:
         """Gradients of a block that was read: of `x` into `dx` if there is one, of `weights` added to `totals`.
 
@@ -113,10 +114,12 @@ class _Blocks(Function):
         batch, tokens, _ = x.shape
         ctx.layer, ctx.length = layer, max(1, BLOCK_ELEMENTS // (batch * width))
         y = state.new_empty(tokens, batch, width)
-        ctx.starts = []  # the state before each block
+        ctx.starts, ctx.kept = [], []  # of each block the state before it, and what the layer wants to keep
+        trained = any(ctx.needs_input_grad)
         for x_block, y_block in zip(x.split(ctx.length, dim=1), y.split(ctx.length), strict=True):
             ctx.starts.append(state)
-            state = layer.read_block(_time_first(x_block), state, y_block, *weights)
+            state, kept = layer.read_block(_time_first(x_block), state, y_block, *weights)
+            ctx.kept.append(kept if trained else None)
         ctx.save_for_backward(x, y, *weights)
         return y.transpose(0, 1), state.clone()
 
@@ -126,7 +129,7 @@ class _Blocks(Function):
         x, y, *weights = ctx.saved_tensors
         dx = x.new_empty(x.shape[1], x.shape[0], x.shape[2]) if ctx.needs_input_grad[2] else None
         totals = [torch.zeros_like(w) for w in weights]
-        for i, state in reversed(list(enumerate(ctx.starts))):
+        for i, (state, kept) in reversed(list(enumerate(zip(ctx.starts, ctx.kept, strict=True)))):
             block = slice(i * ctx.length, (i + 1) * ctx.length)
             dstate = ctx.layer.block_gradient(
                 _time_first(x[:, block]),
@@ -137,6 +140,7 @@ class _Blocks(Function):
                 weights,
                 None if dx is None else dx[block],
                 totals,
+                kept,
             )
         return None, None, None if dx is None else dx.transpose(0, 1), dstate, *totals
 

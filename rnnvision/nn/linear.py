@@ -86,13 +86,13 @@ class MixingLayer(BlockLayer):
     # The same in fewer passes over the block: a pass costs as much as the scan itself.
 
     @classmethod
-    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> Tensor:
+    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor | None]:
         gates, v = cls._maps(x, state, weights)
         keep, s = cls.keep(gates), torch.sigmoid(v)
         candidate = torch.maximum(v.add_(0.5), s, out=s)  # v + 1/2 > s(v) just where v > 0
         for keep_t, c_t, y_t in zip(keep.unbind(0), candidate.unbind(0), y.unbind(0), strict=True):
             state = torch.lerp(c_t, state, keep_t, out=y_t)
-        return state
+        return state, None
 
     @classmethod
     def block_gradient(
@@ -105,6 +105,7 @@ class MixingLayer(BlockLayer):
         weights: list[Tensor],
         dx: Tensor | None,
         totals: list[Tensor],
+        kept: Tensor | None,
     ) -> Tensor:
         gates, v = cls._maps(x, state, weights)
         keep = cls.keep(gates)
