@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from rnnvision.nn.layer import RecurrentLayer, State
 
+Kept = tuple[Tensor, ...]  # of a block, for its gradient
 BLOCK_ELEMENTS = 2**18  # of the output, in a block: a megabyte in float32
 
 
@@ -43,11 +44,11 @@ class BlockLayer(RecurrentLayer):
     # The two below are what a processor runs. They say what `cell` says; a layer may say it in fewer operations.
 
     @classmethod
-    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor | None]:
+    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
         """`cell` into `y`, without a gradient; the state after it, and what `block_gradient` wants to get of it."""
         made, state = cls.cell(x, state, *weights)
         y.copy_(made)
-        return state, None
+        return state, ()
 
     @classmethod
     def block_gradient(
@@ -60,7 +61,7 @@ class BlockLayer(RecurrentLayer):
         weights: list[Tensor],
         dx: Tensor | None,
         totals: list[Tensor],
-        kept: Tensor | None,
+        kept: Kept,
     ) -> Tensor:
         """Gradients of a block that was read: of `x` into `dx` if there is one, of `weights` added to `totals`.
 
@@ -119,7 +120,7 @@ class _Blocks(Function):
         for x_block, y_block in zip(x.split(ctx.length, dim=1), y.split(ctx.length), strict=True):
             ctx.starts.append(state)
             state, kept = layer.read_block(_time_first(x_block), state, y_block, *weights)
-            ctx.kept.append(kept if trained else None)
+            ctx.kept.append(kept if trained else ())
         ctx.save_for_backward(x, y, *weights)
         return y.transpose(0, 1), state.clone()
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnvision.checks import one_of
-from rnnvision.nn.blocks import BlockLayer, product_gradient, wide
+from rnnvision.nn.blocks import BlockLayer, Kept, product_gradient, wide
 from rnnvision.nn.gated import GATE_BIASES
 from rnnvision.nn.layer import RecurrentLayer
 from rnnvision.nn.prefix_scan import prefix_scan, scan_gradient
@@ -86,13 +86,13 @@ class MixingLayer(BlockLayer):
     # The same in fewer passes over the block: a pass costs as much as the scan itself.
 
     @classmethod
-    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor | None]:
+    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
         gates, v = cls._maps(x, state, weights)
         keep, s = cls.keep(gates), torch.sigmoid(v)
         candidate = torch.maximum(v.add_(0.5), s, out=s)  # v + 1/2 > s(v) just where v > 0
         for keep_t, c_t, y_t in zip(keep.unbind(0), candidate.unbind(0), y.unbind(0), strict=True):
             state = torch.lerp(c_t, state, keep_t, out=y_t)
-        return state, None
+        return state, (keep, candidate, *([gates] if cls.num_gates > 1 else []))
 
     @classmethod
     def block_gradient(
@@ -105,21 +105,22 @@ class MixingLayer(BlockLayer):
         weights: list[Tensor],
         dx: Tensor | None,
         totals: list[Tensor],
-        kept: Tensor | None,
+        kept: Kept,
     ) -> Tensor:
-        gates, v = cls._maps(x, state, weights)
-        keep = cls.keep(gates)
+        keep, candidate, *gates = kept
         g, dbefore = scan_gradient(keep, dy, dstate)
-        gradient = y.new_empty(*y.shape[:2], gates.shape[-1] + y.shape[-1])
+        width = y.shape[-1]
+        gradient = y.new_empty(*y.shape[:2], (cls.num_gates + 1) * width)
         # dL/dk = g * keep * z * (candidate - h_{t-1}), and z * (candidate - h_{t-1}) is h_t - h_{t-1}
-        dk = gradient[..., : y.shape[-1]]
+        dk = gradient[..., :width]
         torch.sub(y[0], state, out=dk[0])
         torch.sub(y[1:], y[:-1], out=dk[1:])
         dk.mul_(g).mul_(keep)
-        cls.spread_gradient(gates, gradient[..., : gates.shape[-1]])
-        s = torch.sigmoid(v)
-        slope = s.addcmul_(s, s, value=-1).lerp_(s.new_ones(()), v.ge_(0))  # s * (1 - s), but 1 where v >= 0
-        torch.mul(slope, g.addcmul_(g, keep, value=-1), out=gradient[..., gates.shape[-1] :])
+        if gates:
+            cls.spread_gradient(gates[0], gradient[..., :-width])
+        # The slope of g(v): 1 where v >= 0, that is g(v) >= 1/2, and g(v) (1 - g(v)) elsewhere
+        slope = torch.addcmul(candidate, candidate, candidate, value=-1).masked_fill_(candidate >= 0.5, 1)
+        torch.mul(slope, g.addcmul_(g, keep, value=-1), out=gradient[..., -width:])
         flat = gradient.flatten(0, 1)
         totals[1] += flat.sum(0)
         product_gradient(flat.to(x.dtype), x.flatten(0, 1), weights[0].to(x.dtype), dx, totals[0])
@@ -143,7 +144,7 @@ class MinGRU(MixingLayer):
 
     @staticmethod
     def spread_gradient(gates: Tensor, gradient: Tensor) -> None:
-        pass
+        """There is one gate, and k_t is its affine map."""
 
     @torch.no_grad()
     def _set_keep_bias(self, bias: Tensor, *, tie_input: bool) -> None:
