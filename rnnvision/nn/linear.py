@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from rnnvision.checks import one_of
 from rnnvision.nn.blocks import BlockLayer, Kept, product_gradient, wide
-from rnnvision.nn.gated import GATE_BIASES
+from rnnvision.nn.gated import GATE_BIASES, keep_bias
 from rnnvision.nn.layer import RecurrentLayer
 from rnnvision.nn.prefix_scan import prefix_scan, scan_gradient
 from rnnvision.nn.state_space import LRU, S5, check_ring
@@ -25,7 +25,8 @@ class MixingLayer(BlockLayer):
     """A layer whose state moves towards a candidate: h_t = (1 - z_t) * h_{t-1} + z_t * g(W_c x_t + b_c).
 
     g(v) = v + 1/2 for v >= 0 and s(v) elsewhere keeps candidates positive, and states that start so. The paper needs
-    that since it computes in logarithms; here the same equations are computed as they stand, see `prefix_scan`.
+    that since it computes in logarithms, and starts from h_0 = g(0) = 1/2; here the same equations are computed as they
+    stand, see `prefix_scan`, and start from 0.
 
     All affine maps are one, the gates' first, the candidate's last. Weights are uniform in +-1/sqrt(F), biases zero but
     for `gate_bias`:
@@ -46,11 +47,9 @@ class MixingLayer(BlockLayer):
         super().__init__(input_size, hidden_size)
         one_of("gate_bias", gate_bias, GATE_BIASES)
         self.affine = affine(input_size, (self.num_gates + 1) * hidden_size)
-        if gate_bias == "forget":
-            self._set_keep_bias(torch.ones(hidden_size), tie_input=False)
-        elif gate_bias == "chrono":
-            longest = max(sequence_length - 1, 2)
-            self._set_keep_bias(torch.empty(hidden_size).uniform_(1, longest).log(), tie_input=True)
+        bias = keep_bias(gate_bias, hidden_size, sequence_length)
+        if bias is not None:
+            self._set_keep_bias(bias, tie_input=gate_bias == "chrono")
 
     @staticmethod
     @abstractmethod
@@ -69,10 +68,6 @@ class MixingLayer(BlockLayer):
     def gate(self, parameter: str, index: int) -> Tensor:
         """The rows of one gate, or of the candidate after them, in `weight` or `bias`."""
         return getattr(self.affine, parameter).split(self.hidden_size)[index]
-
-    @property
-    def state_shape(self) -> tuple[int, ...]:
-        return (self.hidden_size,)
 
     def weights(self) -> tuple[Tensor, ...]:
         return self.affine.weight, self.affine.bias
@@ -119,7 +114,8 @@ class MixingLayer(BlockLayer):
         if gates:
             cls.spread_gradient(gates[0], gradient[..., :-width])
         # The slope of g(v): 1 where v >= 0, that is g(v) >= 1/2, and g(v) (1 - g(v)) elsewhere
-        slope = torch.addcmul(candidate, candidate, candidate, value=-1).masked_fill_(candidate >= 0.5, 1)
+        slope = torch.addcmul(candidate, candidate, candidate, value=-1)
+        torch.maximum(slope, torch.ge(candidate, 0.5, out=torch.empty_like(slope)), out=slope)
         torch.mul(slope, g.addcmul_(g, keep, value=-1), out=gradient[..., -width:])
         flat = gradient.flatten(0, 1)
         totals[1] += flat.sum(0)
@@ -207,10 +203,6 @@ class RGLRU(BlockLayer):
         squared = torch.empty(hidden_size).uniform_(r_min**2, r_max**2).clamp_(1e-8, 1 - 1e-6)
         # log s(Lambda) = log(squared) / 16 = -log(1 + exp(-Lambda))
         self.decay = nn.Parameter(-torch.log(torch.expm1(-torch.log(squared) / 16)))
-
-    @property
-    def state_shape(self) -> tuple[int, ...]:
-        return (self.hidden_size,)
 
     def weights(self) -> tuple[Tensor, ...]:
         maps = (self.recurrence_gate, self.input_gate, self.entry)
