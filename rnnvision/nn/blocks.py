@@ -1,12 +1,13 @@
-"""Read a sequence in blocks of time that fit a processor's cache, and compute them again for the gradient.
+"""Read a sequence in blocks of time that fit a processor's cache.
 
 Of a layer that is linear in its state all tokens of a block are computed at once. Of the whole sequence at once they
-would be arrays of tens of megabytes, one for each operation: written to memory, read back, kept for the gradient, and
-paid for page by page. Block by block they stay in the cache, and only the input, the output and the state before each
-block are kept: computing a block twice costs less than storing it.
+would be arrays of tens of megabytes, one for each operation: written to memory, read back, and paid for page by page.
+Block by block they stay in the cache, and only what the gradient would take longest to compute again is kept: the
+input, the output, the state before each block, and what the layer chooses beside them.
 """
 
 from abc import abstractmethod
+from itertools import chain
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from torch.autograd.function import once_differentiable
 
 from rnnvision.nn.layer import RecurrentLayer, State
 
+Kept = tuple[Tensor, ...]  # of a block, for its gradient
 BLOCK_ELEMENTS = 2**18  # of the output, in a block: a megabyte in float32
 
 
@@ -36,18 +38,18 @@ class BlockLayer(RecurrentLayer):
         """What `cell` computes with: parameters, or functions of them."""
 
     @property
-    @abstractmethod
     def state_shape(self) -> tuple[int, ...]:
-        """Of one image's state."""
+        """Of one image's state, (D,) where the layer has no other."""
+        return (self.hidden_size,)
 
     # The two below are what a processor runs. They say what `cell` says; a layer may say it in fewer operations.
 
     @classmethod
-    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> Tensor:
-        """`cell` into `y`, without a gradient; the state after it."""
+    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
+        """`cell` into `y`, without a gradient; the state after it, and what `block_gradient` wants to get of it."""
         made, state = cls.cell(x, state, *weights)
         y.copy_(made)
-        return state
+        return state, ()
 
     @classmethod
     def block_gradient(
@@ -60,6 +62,7 @@ class BlockLayer(RecurrentLayer):
         weights: list[Tensor],
         dx: Tensor | None,
         totals: list[Tensor],
+        kept: Kept,
     ) -> Tensor:
         """Gradients of a block that was read: of `x` into `dx` if there is one, of `weights` added to `totals`.
 
@@ -78,7 +81,9 @@ class BlockLayer(RecurrentLayer):
         return found[0]
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        before = wide(self.initial_state(len(x))[0] if state is None else state[0])
+        if 0 in x.shape[:2]:
+            raise ValueError(f"x of shape {tuple(x.shape)}: must hold at least one sequence of at least one token")
+        before = wide(self.initial_state(len(x))[0] if state is None else state[0]).contiguous()
         kind = x.device.type
         if torch.is_autocast_enabled(kind):
             x = x.to(torch.get_autocast_dtype(kind))
@@ -88,16 +93,14 @@ class BlockLayer(RecurrentLayer):
             else:
                 y, after = self.cell(x.transpose(0, 1), before, *self.weights())
                 y = y.transpose(0, 1)
-        return self._narrow(y), (self._narrow(after),)
+        return y.to(next(self.parameters()).dtype), (after,)
 
     def initial_state(
         self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
         like = next(self.parameters())
+        dtype = torch.promote_types(dtype or like.dtype, torch.float32)
         return (like.new_zeros((batch_size, *self.state_shape), device=device, dtype=dtype),)
-
-    def _narrow(self, v: Tensor) -> Tensor:
-        return v.to(next(self.parameters()).dtype)
 
 
 def wide(v: Tensor) -> Tensor:
@@ -111,32 +114,41 @@ class _Blocks(Function):
         ctx: Any, layer: type[BlockLayer], width: int, x: Tensor, state: Tensor, *weights: Tensor
     ) -> tuple[Tensor, Tensor]:
         batch, tokens, _ = x.shape
-        ctx.layer, ctx.length = layer, max(1, BLOCK_ELEMENTS // (batch * width))
+        ctx.layer, ctx.length, ctx.num_weights = layer, max(1, BLOCK_ELEMENTS // (batch * width)), len(weights)
         y = state.new_empty(tokens, batch, width)
-        ctx.starts = []  # the state before each block
-        for x_block, y_block in zip(x.split(ctx.length, dim=1), y.split(ctx.length), strict=True):
-            ctx.starts.append(state)
-            state = layer.read_block(_time_first(x_block), state, y_block, *weights)
-        ctx.save_for_backward(x, y, *weights)
+        blocks: list[tuple[Tensor, ...]] = []  # of each its input, the state before it, and what the layer keeps
+        trained = any(ctx.needs_input_grad)
+        for part, y_block in zip(x.split(ctx.length, dim=1), y.split(ctx.length), strict=True):
+            x_block, before = _time_first(part), state
+            state, kept = layer.read_block(x_block, before, y_block, *weights)
+            if trained:
+                blocks.append((x_block, before, *kept))
+        ctx.save_for_backward(y, *weights, *chain.from_iterable(blocks))
         return y.transpose(0, 1), state.clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor, dstate: Tensor) -> tuple[Tensor | None, ...]:
-        x, y, *weights = ctx.saved_tensors
-        dx = x.new_empty(x.shape[1], x.shape[0], x.shape[2]) if ctx.needs_input_grad[2] else None
+        y, *saved = ctx.saved_tensors
+        weights, saved = saved[: ctx.num_weights], saved[ctx.num_weights :]
+        starts = range(0, len(y), ctx.length)
+        per_block = len(saved) // len(starts)
+        dx = saved[0].new_empty(*y.shape[:2], saved[0].shape[-1]) if ctx.needs_input_grad[2] else None
         totals = [torch.zeros_like(w) for w in weights]
-        for i, state in reversed(list(enumerate(ctx.starts))):
-            block = slice(i * ctx.length, (i + 1) * ctx.length)
+        dstate = dstate.contiguous()
+        for i, start in reversed(list(enumerate(starts))):
+            x, before, *kept = saved[i * per_block : (i + 1) * per_block]
+            block = slice(start, start + ctx.length)
             dstate = ctx.layer.block_gradient(
-                _time_first(x[:, block]),
-                state,
+                x,
+                before,
                 y[block],
                 _time_first(dy[:, block]),
                 dstate,
                 weights,
                 None if dx is None else dx[block],
                 totals,
+                tuple(kept),
             )
         return None, None, None if dx is None else dx.transpose(0, 1), dstate, *totals
 

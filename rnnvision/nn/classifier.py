@@ -96,7 +96,7 @@ class SequenceClassifier(nn.Module):
             r_max=r_max,
             max_phase=max_phase,
         )
-        self.readout = READOUTS[readout](self.recurrence.state_size, bidirectional)
+        self.readout = READOUTS[readout](self.recurrence.output_size, bidirectional)
         self.head_dropout = nn.Dropout(head_dropout)
         self.head: nn.Module = nn.Linear(self.readout.out_features, num_classes)
 

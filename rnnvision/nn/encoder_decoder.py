@@ -122,12 +122,12 @@ class EncoderDecoder(nn.Module):
             r_max=r_max,
             max_phase=max_phase,
         )
-        state_size, size = self.encoder.state_size, hidden_size if decoder_size is None else decoder_size
-        self.summary = Last(state_size, bidirectional)
-        self.start = nn.Linear(state_size, size)
-        self.glimpse = ATTENTIONS[attention](size, state_size, size if attention_size is None else attention_size)
+        width, size = self.encoder.output_size, hidden_size if decoder_size is None else decoder_size
+        self.summary = Last(width, bidirectional)
+        self.start = nn.Linear(width, size)
+        self.glimpse = ATTENTIONS[attention](size, width, size if attention_size is None else attention_size)
         self.decoder = Recurrence(
-            input_size=state_size,
+            input_size=width,
             recurrence=recurrence if decoder is None else decoder,
             hidden_size=size,
             sequence_length=num_glimpses,

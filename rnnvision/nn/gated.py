@@ -27,6 +27,15 @@ def orthogonal_gates(weight_ih: Tensor, weight_hh: Tensor) -> None:
         nn.init.orthogonal_(of_state)
 
 
+def keep_bias(gate_bias: str, hidden_size: int, sequence_length: int) -> Tensor | None:
+    """The bias (D,) of the gate that keeps the state, by an entry of `GATE_BIASES`; None leaves it as it is."""
+    if gate_bias == "forget":
+        return torch.ones(hidden_size)
+    if gate_bias == "chrono":
+        return torch.empty(hidden_size).uniform_(1, max(sequence_length - 1, 2)).log()
+    return None
+
+
 class FusedLayer(RecurrentLayer):
     """A single-layer, one-direction torch kernel under the contract of `RecurrentLayer`.
 
@@ -96,11 +105,9 @@ class GatedLayer(FusedLayer):
     ) -> None:
         super().__init__(input_size, hidden_size, weight_init=weight_init)
         one_of("gate_bias", gate_bias, GATE_BIASES)
-        if gate_bias == "forget":
-            self._set_keep_bias(torch.ones(hidden_size), tie_input=False)
-        elif gate_bias == "chrono":
-            longest = max(sequence_length - 1, 2)
-            self._set_keep_bias(torch.empty(hidden_size).uniform_(1, longest).log(), tie_input=True)
+        bias = keep_bias(gate_bias, hidden_size, sequence_length)
+        if bias is not None:
+            self._set_keep_bias(bias, tie_input=gate_bias == "chrono")
 
     @abstractmethod
     def _set_keep_bias(self, bias: Tensor, *, tie_input: bool) -> None:

@@ -47,7 +47,7 @@ class Sweep(nn.Module):
             weight_init=weight_init,
             gate_bias=gate_bias,
         )
-        self.state_size = self.recurrence.state_size
+        self.output_size = self.recurrence.output_size
 
     def forward(self, grid: Tensor) -> Tensor:
         lines = grid.transpose(1, 2) if self.vertical else grid  # (B, lines, T, F)

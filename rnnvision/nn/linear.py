@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnvision.checks import one_of
-from rnnvision.nn.blocks import BlockLayer, product_gradient, wide
-from rnnvision.nn.gated import GATE_BIASES
+from rnnvision.nn.blocks import BlockLayer, Kept, product_gradient, wide
+from rnnvision.nn.gated import GATE_BIASES, keep_bias
 from rnnvision.nn.layer import RecurrentLayer
 from rnnvision.nn.prefix_scan import prefix_scan, scan_gradient
 from rnnvision.nn.state_space import LRU, S5, check_ring
@@ -25,7 +25,8 @@ class MixingLayer(BlockLayer):
     """A layer whose state moves towards a candidate: h_t = (1 - z_t) * h_{t-1} + z_t * g(W_c x_t + b_c).
 
     g(v) = v + 1/2 for v >= 0 and s(v) elsewhere keeps candidates positive, and states that start so. The paper needs
-    that since it computes in logarithms; here the same equations are computed as they stand, see `prefix_scan`.
+    that since it computes in logarithms, and starts from h_0 = g(0) = 1/2; here the same equations are computed as they
+    stand, see `prefix_scan`, and start from 0.
 
     All affine maps are one, the gates' first, the candidate's last. Weights are uniform in +-1/sqrt(F), biases zero but
     for `gate_bias`:
@@ -46,11 +47,9 @@ class MixingLayer(BlockLayer):
         super().__init__(input_size, hidden_size)
         one_of("gate_bias", gate_bias, GATE_BIASES)
         self.affine = affine(input_size, (self.num_gates + 1) * hidden_size)
-        if gate_bias == "forget":
-            self._set_keep_bias(torch.ones(hidden_size), tie_input=False)
-        elif gate_bias == "chrono":
-            longest = max(sequence_length - 1, 2)
-            self._set_keep_bias(torch.empty(hidden_size).uniform_(1, longest).log(), tie_input=True)
+        bias = keep_bias(gate_bias, hidden_size, sequence_length)
+        if bias is not None:
+            self._set_keep_bias(bias, tie_input=gate_bias == "chrono")
 
     @staticmethod
     @abstractmethod
@@ -70,10 +69,6 @@ class MixingLayer(BlockLayer):
         """The rows of one gate, or of the candidate after them, in `weight` or `bias`."""
         return getattr(self.affine, parameter).split(self.hidden_size)[index]
 
-    @property
-    def state_shape(self) -> tuple[int, ...]:
-        return (self.hidden_size,)
-
     def weights(self) -> tuple[Tensor, ...]:
         return self.affine.weight, self.affine.bias
 
@@ -86,13 +81,13 @@ class MixingLayer(BlockLayer):
     # The same in fewer passes over the block: a pass costs as much as the scan itself.
 
     @classmethod
-    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> Tensor:
+    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
         gates, v = cls._maps(x, state, weights)
         keep, s = cls.keep(gates), torch.sigmoid(v)
         candidate = torch.maximum(v.add_(0.5), s, out=s)  # v + 1/2 > s(v) just where v > 0
         for keep_t, c_t, y_t in zip(keep.unbind(0), candidate.unbind(0), y.unbind(0), strict=True):
             state = torch.lerp(c_t, state, keep_t, out=y_t)
-        return state
+        return state, (keep, candidate, *([gates] if cls.num_gates > 1 else []))
 
     @classmethod
     def block_gradient(
@@ -105,20 +100,23 @@ class MixingLayer(BlockLayer):
         weights: list[Tensor],
         dx: Tensor | None,
         totals: list[Tensor],
+        kept: Kept,
     ) -> Tensor:
-        gates, v = cls._maps(x, state, weights)
-        keep = cls.keep(gates)
+        keep, candidate, *gates = kept
         g, dbefore = scan_gradient(keep, dy, dstate)
-        gradient = y.new_empty(*y.shape[:2], gates.shape[-1] + y.shape[-1])
+        width = y.shape[-1]
+        gradient = y.new_empty(*y.shape[:2], (cls.num_gates + 1) * width)
         # dL/dk = g * keep * z * (candidate - h_{t-1}), and z * (candidate - h_{t-1}) is h_t - h_{t-1}
-        dk = gradient[..., : y.shape[-1]]
+        dk = gradient[..., :width]
         torch.sub(y[0], state, out=dk[0])
         torch.sub(y[1:], y[:-1], out=dk[1:])
         dk.mul_(g).mul_(keep)
-        cls.spread_gradient(gates, gradient[..., : gates.shape[-1]])
-        s = torch.sigmoid(v)
-        slope = s.addcmul_(s, s, value=-1).lerp_(s.new_ones(()), v.ge_(0))  # s * (1 - s), but 1 where v >= 0
-        torch.mul(slope, g.addcmul_(g, keep, value=-1), out=gradient[..., gates.shape[-1] :])
+        if gates:
+            cls.spread_gradient(gates[0], gradient[..., :-width])
+        # The slope of g(v): 1 where v >= 0, that is g(v) >= 1/2, and g(v) (1 - g(v)) elsewhere
+        slope = torch.addcmul(candidate, candidate, candidate, value=-1)
+        torch.maximum(slope, torch.ge(candidate, 0.5, out=torch.empty_like(slope)), out=slope)
+        torch.mul(slope, g.addcmul_(g, keep, value=-1), out=gradient[..., -width:])
         flat = gradient.flatten(0, 1)
         totals[1] += flat.sum(0)
         product_gradient(flat.to(x.dtype), x.flatten(0, 1), weights[0].to(x.dtype), dx, totals[0])
@@ -142,7 +140,7 @@ class MinGRU(MixingLayer):
 
     @staticmethod
     def spread_gradient(gates: Tensor, gradient: Tensor) -> None:
-        pass
+        """There is one gate, and k_t is its affine map."""
 
     @torch.no_grad()
     def _set_keep_bias(self, bias: Tensor, *, tie_input: bool) -> None:
@@ -205,10 +203,6 @@ class RGLRU(BlockLayer):
         squared = torch.empty(hidden_size).uniform_(r_min**2, r_max**2).clamp_(1e-8, 1 - 1e-6)
         # log s(Lambda) = log(squared) / 16 = -log(1 + exp(-Lambda))
         self.decay = nn.Parameter(-torch.log(torch.expm1(-torch.log(squared) / 16)))
-
-    @property
-    def state_shape(self) -> tuple[int, ...]:
-        return (self.hidden_size,)
 
     def weights(self) -> tuple[Tensor, ...]:
         maps = (self.recurrence_gate, self.input_gate, self.entry)

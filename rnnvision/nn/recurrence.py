@@ -117,7 +117,7 @@ class Recurrence(nn.Module):
                 raise ValueError(f"{option}=True: block=gated has it built in; leave it false, or use block=plain")
         layer_size = hidden_size * (2 if bidirectional else 1)
         self.input_size = input_size
-        self.state_size = hidden_size if gated else layer_size
+        self.output_size = hidden_size if gated else layer_size
         self.bidirectional = bidirectional
         self.residual = residual or gated
         self.num_dropped = num_layers if gated else num_layers - 1
@@ -133,7 +133,7 @@ class Recurrence(nn.Module):
             max_phase=max_phase,
         )
         first = hidden_size if gated else input_size
-        sizes = [first] + [self.state_size] * num_layers
+        sizes = [first] + [self.output_size] * num_layers
 
         def layers() -> nn.ModuleList:
             return nn.ModuleList(RECURRENCES[recurrence](size, hidden_size, **options) for size in sizes[:-1])

@@ -89,9 +89,9 @@ class ReNet(nn.Module):
         self.layers = nn.ModuleList()
         for patch_size, (rows, columns) in zip(patch_sizes, grids, strict=True):
             down = sweep(width * patch_size**2, vertical=True, sequence_length=rows)
-            across = sweep(down.state_size, vertical=False, sequence_length=columns)
+            across = sweep(down.output_size, vertical=False, sequence_length=columns)
             self.layers.append(ReNetLayer(patch_size, down, across))
-            width = across.state_size
+            width = across.output_size
         self.dropout = nn.Dropout(dropout)
         self.readout: nn.Module = nn.Flatten()
         if readout == FLATTEN:

@@ -55,7 +55,7 @@ class BiLSTM2D(nn.Module):
         super().__init__()
         self.columns = columns
         self.rows = rows
-        self.merge = _glorot(nn.Linear(columns.state_size + rows.state_size, out_features))
+        self.merge = _glorot(nn.Linear(columns.output_size + rows.output_size, out_features))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.merge(torch.cat((self.columns(x), self.rows(x)), dim=-1))

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnvision.checks import at_least, number
-from rnnvision.nn.blocks import BlockLayer, product_gradient, wide
+from rnnvision.nn.blocks import BlockLayer, Kept, product_gradient, wide
 from rnnvision.nn.prefix_scan import factor_gradient, prefix_scan, scan, scan_gradient
 
 
@@ -65,7 +65,7 @@ class StateSpaceLayer(BlockLayer):
         return F.linear(flat, out_of) + passed, torch.view_as_real(last)
 
     @classmethod
-    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> Tensor:
+    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
         transition, into, out_of, skip = weights
         states = scan(transition, _driven(x, into), torch.view_as_complex(state))
         flat_x, flat_y = wide(x).flatten(0, 1), y.flatten(0, 1)
@@ -74,7 +74,7 @@ class StateSpaceLayer(BlockLayer):
             flat_y.addcmul_(flat_x, skip)
         else:
             flat_y.addmm_(flat_x, skip.T)
-        return torch.view_as_real(states[-1])
+        return torch.view_as_real(states[-1]), (states,)
 
     @classmethod
     def block_gradient(
@@ -87,10 +87,11 @@ class StateSpaceLayer(BlockLayer):
         weights: list[Tensor],
         dx: Tensor | None,
         totals: list[Tensor],
+        kept: Kept,
     ) -> Tensor:
         transition, into, out_of, skip = weights
         before = torch.view_as_complex(state)
-        states = scan(transition, _driven(x, into), before)
+        (states,) = kept
         flat_x, flat_dy = x.flatten(0, 1), dy.flatten(0, 1)
         dstates = torch.view_as_complex((flat_dy @ out_of).view(*states.shape, 2))
         totals[2].addmm_(flat_dy.T, _flat(states))

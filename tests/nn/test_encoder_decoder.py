@@ -36,7 +36,7 @@ def assert_same(actual: object, expected: object) -> None:
 def oracle_answers(network: EncoderDecoder, image: Tensor, decoder: str) -> tuple[Tensor, Tensor]:
     """Logits after each glimpse and the weights of each, by the plain loops of `look_back`."""
     states, _ = network.encoder(network.embed(network.scan(image)))
-    half = network.encoder.state_size // 2
+    half = network.encoder.output_size // 2
     two = network.encoder.bidirectional
     summary = torch.cat((states[:, -1, :half], states[:, 0, half:]), dim=1) if two else states[:, -1]
     layer = network.decoder.layers[0]

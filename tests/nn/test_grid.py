@@ -37,7 +37,7 @@ def by_hand(made: Sweep, grid: Tensor) -> Tensor:
 def test_a_sweep_reads_every_line_by_itself_in_both_directions(vertical: bool, recurrence: str) -> None:
     made, grid = sweep(vertical, recurrence), torch.randn(2, ROWS, COLUMNS, FEATURES, dtype=torch.float64)
     states = made(grid)
-    assert states.shape == (2, ROWS, COLUMNS, made.state_size)
+    assert states.shape == (2, ROWS, COLUMNS, made.output_size)
     torch.testing.assert_close(states, by_hand(made, grid), rtol=1e-10, atol=1e-10)
 
 

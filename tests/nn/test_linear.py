@@ -110,6 +110,32 @@ def test_no_gradient_is_made_for_what_needs_none(name: str) -> None:
     assert all(p.grad is not None for p in layer.parameters())
 
 
+@NAMES
+def test_a_gradient_of_the_last_state_alone_may_be_expanded(name: str) -> None:
+    """What `sum` sends back has strides of 0; a state that comes in may have any."""
+    layer = LINEAR[name](FEATURES, HIDDEN)
+    state = torch.randn_like(layer.initial_state(BATCH)[0]).transpose(0, 1).contiguous().transpose(0, 1)
+    _, (after,) = layer(torch.randn(BATCH, 5, FEATURES), (state.requires_grad_(),))
+    after.sum().backward()
+    assert state.grad is not None
+    assert state.grad.abs().max() > 0
+
+
+@NAMES
+@pytest.mark.parametrize("shape", [(0, 5, FEATURES), (BATCH, 0, FEATURES)])
+def test_nothing_to_read_is_told(name: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"^x of shape .*: must hold at least one sequence of at least one token"):
+        LINEAR[name](FEATURES, HIDDEN)(torch.zeros(shape))
+
+
+@NAMES
+def test_what_is_kept_for_the_gradient_is_freed_with_it(name: str) -> None:
+    y, _ = LINEAR[name](FEATURES, HIDDEN)(torch.randn(BATCH, 5, FEATURES))
+    y.sum().backward()
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        y.sum().backward()
+
+
 # What the papers say --------------------------------------------------------------------------------------------------
 
 
@@ -198,8 +224,12 @@ def test_half_precision_weights_read_in_single(name: str, dtype: torch.dtype) ->
     x = torch.randn(BATCH, 200, HIDDEN)
     expected = layer(x)[0]
     made, (after,) = layer.to(dtype)(x.to(dtype))
-    assert (made.dtype, after.dtype) == (dtype, dtype)
+    assert (made.dtype, after.dtype) == (dtype, torch.float32)
     assert (made.float() - expected).abs().max() < 0.1 * expected.abs().max()
+    state = layer.initial_state(BATCH)
+    for x_t in x.to(dtype).unbind(1):
+        _, state = layer.step(x_t, state)
+    torch.testing.assert_close(state[0], after, rtol=1e-4, atol=1e-4)
 
 
 # A user's mistakes ----------------------------------------------------------------------------------------------------

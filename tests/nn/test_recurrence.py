@@ -60,7 +60,7 @@ def test_whole_equals_two_halves_equals_steps(name: str, num_layers: int, option
     whole = stack(x)
     first, state = stack(x[:, :3])
     second, after = stack(x[:, 3:], state)
-    assert whole[0].shape == (BATCH, LENGTH, stack.state_size)
+    assert whole[0].shape == (BATCH, LENGTH, stack.output_size)
     assert len(after) == num_layers
     assert_same((torch.cat((first, second), dim=1), after), whole)
     assert_same(read_by_steps(stack, x), whole)
@@ -122,7 +122,7 @@ def test_two_directions_are_a_forward_and_a_flipped_backward_layer(name: str, nu
         ahead, _ = forward(expected)
         back, _ = backward(expected.flip(1))
         expected = torch.cat((ahead, back.flip(1)), dim=-1)
-    assert stack.state_size == 2 * HIDDEN
+    assert stack.output_size == 2 * HIDDEN
     assert_same(stack(x)[0], expected)
 
 
@@ -188,7 +188,7 @@ def test_a_gated_stack_is_its_formula(name: str, num_layers: int, input_size: in
         linear = stack.outputs[i].linear
         a, b = (states @ linear.weight.T + linear.bias).split(HIDDEN, dim=-1)
         x = x + a / (1 + torch.exp(-b))
-    assert stack.state_size == HIDDEN
+    assert stack.output_size == HIDDEN
     assert_same(stack(inputs)[0], layer_norm(x, stack.norms[num_layers]))
 
 
