@@ -31,7 +31,7 @@ def is_fitted(cfg: DictConfig) -> bool:
     return cfg.model.get("name") in SVMS
 
 
-def check(cfg: DictConfig, data: "ImageData") -> None:
+def check(cfg: DictConfig, data: "ImageData", world_size: int = 1) -> None:
     """Check that nothing is asked for that only a training over epochs can do.
 
     Raises:
@@ -47,7 +47,7 @@ def check(cfg: DictConfig, data: "ImageData") -> None:
     if data.augmentation != Augmentation():
         raise UsageError(f"augmentation: {why}, and sees each picture as it is; choose augmentation=none")
     devices: Any = cfg.trainer.get("devices")
-    if isinstance(devices, int) and devices > 1:
+    if world_size > 1 or (isinstance(devices, int) and devices > 1):
         raise UsageError(f"trainer.devices={devices}: {why}, by one process; choose trainer.devices=1")
 
 

@@ -61,7 +61,7 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
         data = make_data(cfg)
         learner, trainer = make_learner(cfg, data, run)
         pretraining.check(cfg, trainer)
-        fit_svm.check(cfg, data)
+        fit_svm.check(cfg, data, trainer.world_size)
         if trainer.strategy.root_device.type == "cpu":
             share_cores(data.num_workers if data.serving.streams else 0)
         if is_first_process():
@@ -207,9 +207,13 @@ def _last_validation(trainer: "L.Trainer") -> dict[str, float]:
 
 def _describe(learner: "Learner") -> str:
     from rnnvision.nn.controls import Control
+    from rnnvision.training.fitted import is_fitted
 
     network = learner.description["network"]
-    parameters = sum(p.numel() for p in learner.network.parameters())
+    # How many a support vector machine has is for the fit to find.
+    size = (
+        "" if is_fitted(learner.network) else f", {sum(p.numel() for p in learner.network.parameters()):,} parameters"
+    )
     shape = " x ".join(map(str, network["input_shape"]))
     shown = ["variant", "recurrence", "num_layers", "patch_sizes", "hidden_size", "bidirectional", "scan", "readout"]
     shown.append("num_glimpses")
@@ -217,7 +221,7 @@ def _describe(learner: "Learner") -> str:
         shown = [key for key in network if key not in ("name", *FROM_DATA)]
     facts = ", ".join(f"{key} {network[key]}" for key in shown if network.get(key) is not None)
     made_of = f" ({facts})" if facts else ""
-    return f"{network['name']}{made_of}, {shape} -> {network['num_classes']}, {parameters:,} parameters"
+    return f"{network['name']}{made_of}, {shape} -> {network['num_classes']}{size}"
 
 
 def _kernel_lines(learner: "Learner", trainer: "L.Trainer", batch_size: int) -> str:

@@ -54,7 +54,7 @@ def _block_linear(layer: BlockLinear, x: Tensor, y: Tensor) -> int:
 def _matrix_memory(layer: MatrixMemory, q: Tensor, y: Any) -> int:
     """As it is computed: within each chunk all tokens against all, and the memory read, and written, once a chunk.
 
-    One token alone just reads the memory.
+    For one token alone the memory is read; what it writes is a product by element.
     """
     batch, tokens, features = q.shape
     size = features // layer.num_heads

@@ -21,6 +21,8 @@ from rnnvision.checks import at_least, number
 from rnnvision.nn.blocks import BlockLayer, Kept, product_gradient, wide
 from rnnvision.nn.prefix_scan import factor_gradient, prefix_scan, scan, scan_gradient
 
+STEPS = (0.001, 0.1)  # limits of Delta at first, of S5
+
 
 class StateSpaceLayer(BlockLayer):
     """What LRU and S5 share.
@@ -177,11 +179,10 @@ class S5(StateSpaceLayer):
     with Lambda = -exp(decay) + i frequency, so that it is stable whatever is learned, and Delta = exp(log_step), each
     of size N. At first Lambda is that half of the eigenvalues of the normal part of the HiPPO-LegS matrix of size 2 N
     whose frequencies are positive; B_0 and C are random real matrices in the basis of its eigenvectors; Delta is
-    log-uniform from `step_min` to `step_max`; S is normal. Conjugates are left out, so y has twice the real part.
+    log-uniform over `STEPS`; S is normal. Conjugates are left out, so y has twice the real part.
 
     Args:
         input_size, hidden_size, state_size: see `StateSpaceLayer`.
-        step_min, step_max: limits of Delta, 0 < step_min <= step_max.
     """
 
     state_parameters = ("decay", "frequency", "log_step", "into")
@@ -192,19 +193,13 @@ class S5(StateSpaceLayer):
         hidden_size: int,
         *,
         state_size: int | None = None,
-        step_min: float = 0.001,
-        step_max: float = 0.1,
     ) -> None:
         super().__init__(input_size, hidden_size, state_size=state_size)
-        number("step_max", step_max)
-        number("step_min", step_min, step_max)
-        if step_min == 0:
-            raise ValueError(f"step_min={step_min}: must be above 0")
         n = self.state_size
         values, vectors = hippo(n)
         self.decay = nn.Parameter(torch.log(-values.real).to(self.skip.dtype))
         self.frequency = nn.Parameter(values.imag.to(self.skip.dtype))
-        self.log_step = nn.Parameter(torch.empty(n).uniform_(math.log(step_min), math.log(step_max)))
+        self.log_step = nn.Parameter(torch.empty(n).uniform_(*map(math.log, STEPS)))
         basis = vectors.to(torch.complex64)  # (2N, N)
         into = torch.randn(2 * n, input_size) / math.sqrt(input_size)
         out_of = torch.randn(hidden_size, 2 * n) / math.sqrt(2 * n)

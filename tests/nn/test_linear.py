@@ -13,7 +13,7 @@ from rnnvision.nn import RECURRENCES, blocks
 from rnnvision.nn.blocks import BlockLayer
 from rnnvision.nn.linear import LINEAR, RGLRU, MinGRU, MinLSTM, MixingLayer
 from rnnvision.nn.prefix_scan import _one_by_one, _two_levels, prefix_scan
-from rnnvision.nn.state_space import LRU, S5, hippo
+from rnnvision.nn.state_space import LRU, hippo
 from tests.linear_oracles import LINEAR_ORACLES, mingru_in_logarithms, minlstm_in_logarithms
 from tests.nn.cases import randomise
 
@@ -242,8 +242,6 @@ def test_half_precision_weights_read_in_single(name: str, dtype: torch.dtype) ->
         (LRU, {"r_max": 1.5}, r"^r_max=1\.5: must be a number from 0 to 1"),
         (LRU, {"max_phase": 7.0}, r"^max_phase=7\.0: must be a number from 0 to 6\.28"),
         (LRU, {"state_size": 0}, r"^state_size=0: must be a whole number of at least 1"),
-        (S5, {"step_min": 0.0}, r"^step_min=0\.0: must be above 0"),
-        (S5, {"step_min": 0.5}, r"^step_min=0\.5: must be a number from 0 to 0\.1"),
         (RGLRU, {"r_min": -0.1}, r"^r_min=-0\.1: must be a number from 0 to 1"),
         (MinGRU, {"gate_bias": "crono"}, r"^gate_bias=crono: .*did you mean chrono"),
     ],
