@@ -68,11 +68,9 @@ def _check(configs: dict[str, DictConfig]) -> None:
         except DataError as error:
             raise RunFailedError(str(error)) from error
         optimizer_arguments(cfg)
-        try:
-            fit_svm.check(cfg, data)
-        except UsageError as error:
-            remedy = str(error).rpartition("choose ")[2]
-            raise UsageError(f'models={label}: {error}, for it alone: models=["{label} {remedy}"]') from error
+        if refused := fit_svm.refusal(cfg, data):
+            what, remedy = refused
+            raise UsageError(f'models={label}: {what}; choose {remedy}, for it alone: models=["{label} {remedy}"]')
         if cfg.model.get("name") in MODELS:  # else it is for the run to say
             arguments = named_arguments("model", cfg.model, MODELS)
             with arguments_of(f"models={label}: model"):

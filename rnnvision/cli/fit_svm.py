@@ -37,18 +37,29 @@ def check(cfg: DictConfig, data: "ImageData", world_size: int = 1) -> None:
     Raises:
         UsageError: that names the key, and what is legal.
     """
+    if is_fitted(cfg) and cfg.resume is not None:
+        raise UsageError(f"resume={cfg.resume}: {_why(cfg)}; there is nothing to go on with, start a run of its own")
+    if refused := refusal(cfg, data, world_size):
+        what, remedy = refused
+        raise UsageError(f"{what}; choose {remedy}")
+
+
+def refusal(cfg: DictConfig, data: "ImageData", world_size: int = 1) -> tuple[str, str] | None:
+    """What stands in the way of a fit, and what to choose instead; None where nothing does."""
     from rnnvision.data import Augmentation
 
     if not is_fitted(cfg):
-        return
-    why = f"model={cfg.model.name} is fitted in one go, not trained over epochs"
-    if cfg.resume is not None:
-        raise UsageError(f"resume={cfg.resume}: {why}; there is nothing to go on with, start a run of its own")
+        return None
     if data.augmentation != Augmentation():
-        raise UsageError(f"augmentation: {why}, and sees each picture as it is; choose augmentation=none")
+        return f"augmentation: {_why(cfg)}, and sees each picture as it is", "augmentation=none"
     devices: Any = cfg.trainer.get("devices")
     if world_size > 1 or (isinstance(devices, int) and devices > 1):
-        raise UsageError(f"trainer.devices={devices}: {why}, by one process; choose trainer.devices=1")
+        return f"trainer.devices={devices}: {_why(cfg)}, by one process", "trainer.devices=1"
+    return None
+
+
+def _why(cfg: DictConfig) -> str:
+    return f"model={cfg.model.name} is fitted in one go, not trained over epochs"
 
 
 def fit_at_once(run: RunFolder, trainer: "L.Trainer", learner: "Learner", data: "ImageData") -> float:
