@@ -10,9 +10,14 @@ def one_of(argument: str, value: object, legal: Iterable[str]) -> None:
     names = list(legal)
     if value in names:
         return
-    near = difflib.get_close_matches(str(value).lower(), names, n=1, cutoff=0.5)
+    raise ValueError(f"{argument}={value}: {choose_one(value, names)}")
+
+
+def choose_one(value: object, legal: Sequence[str]) -> str:
+    """What to say to a name that is not among the legal ones: these, and the nearest."""
+    near = difflib.get_close_matches(str(value).lower(), legal, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise ValueError(f"{argument}={value}: choose one of {', '.join(names)}{hint}")
+    return f"choose one of {', '.join(legal)}{hint}"
 
 
 def at_least(argument: str, value: object, minimum: int) -> None:

@@ -8,7 +8,6 @@ machine does meets all of them. Time grows as T to the power of the exponent.
 """
 
 import argparse
-import inspect
 import math
 import statistics
 import time
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from rnnvision.cli.device import keep_freed_memory
 from rnnvision.nn import RECURRENCES
+from rnnvision.nn.recurrence import Recurrence
 
 REFERENCE = "nn.LSTM"
 
@@ -29,8 +29,8 @@ def layer_step(name: str, told: argparse.Namespace, length: int) -> Callable[[],
     if name == REFERENCE:
         layer = nn.LSTM(told.width, told.width, batch_first=True)
     else:
-        takes_length = "sequence_length" in inspect.signature(RECURRENCES[name]).parameters
-        layer = RECURRENCES[name](told.width, told.width, **({"sequence_length": length} if takes_length else {}))
+        stack = Recurrence(input_size=told.width, recurrence=name, hidden_size=told.width, sequence_length=length)
+        layer = stack.layers[0]
     x = torch.randn(told.batch, length, told.width, requires_grad=not told.first)
     leaves: list[Tensor] = [*([] if told.first else [x]), *layer.parameters()]
     cotangent = torch.randn(told.batch, length, told.width)

@@ -30,6 +30,18 @@ if TYPE_CHECKING:
 
 GROUPS = ("model", "data", "augmentation", "optimizer", "scheduler", "trainer", "callbacks", "logger")
 FROM_DATA = ("input_shape", "num_classes")
+# Of a network, in the first line of a run.
+SHOWN: tuple[str, ...] = (
+    "variant",
+    "recurrence",
+    "num_layers",
+    "patch_sizes",
+    "hidden_size",
+    "bidirectional",
+    "scan",
+    "readout",
+    "num_glimpses",
+)
 KEYS = (*GROUPS, "seed", "label_smoothing", "pretrain", "pretrain_epochs", "resume", "log_dir", "name")
 
 
@@ -210,18 +222,16 @@ def _describe(learner: "Learner") -> str:
     from rnnvision.training.fitted import is_fitted
 
     network = learner.description["network"]
-    # How many a support vector machine has is for the fit to find.
-    size = (
-        "" if is_fitted(learner.network) else f", {sum(p.numel() for p in learner.network.parameters()):,} parameters"
-    )
     shape = " x ".join(map(str, network["input_shape"]))
-    shown = ["variant", "recurrence", "num_layers", "patch_sizes", "hidden_size", "bidirectional", "scan", "readout"]
-    shown.append("num_glimpses")
+    shown = SHOWN
     if isinstance(learner.network, Control):  # all that can be chosen
-        shown = [key for key in network if key not in ("name", *FROM_DATA)]
+        shown = tuple(key for key in network if key not in ("name", *FROM_DATA))
     facts = ", ".join(f"{key} {network[key]}" for key in shown if network.get(key) is not None)
     made_of = f" ({facts})" if facts else ""
-    return f"{network['name']}{made_of}, {shape} -> {network['num_classes']}{size}"
+    line = f"{network['name']}{made_of}, {shape} -> {network['num_classes']}"
+    if is_fitted(learner.network):  # how many parameters a support vector machine has is for the fit to find
+        return line
+    return f"{line}, {sum(p.numel() for p in learner.network.parameters()):,} parameters"
 
 
 def _kernel_lines(learner: "Learner", trainer: "L.Trainer", batch_size: int) -> str:

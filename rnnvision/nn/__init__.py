@@ -6,13 +6,12 @@ Imports torch and nothing else; `torchvision_controls` asks for torchvision when
 >>> network = build("sequence_classifier", input_shape=(1, 28, 28), num_classes=10, recurrence="gru")
 """
 
-import difflib
 import inspect
 from typing import Any
 
 from torch import nn
 
-from rnnvision.checks import one_of
+from rnnvision.checks import choose_one, one_of
 from rnnvision.nn.classifier import SequenceClassifier
 from rnnvision.nn.controls import CONTROLS
 from rnnvision.nn.encoder_decoder import EncoderDecoder
@@ -50,9 +49,7 @@ def build(name: str, **arguments: Any) -> nn.Module:
     legal = list(inspect.signature(MODELS[name]).parameters)
     for argument, value in arguments.items():
         if argument not in legal:
-            near = difflib.get_close_matches(argument, legal, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"{argument}={value}: {name} has no such argument; choose one of {', '.join(legal)}{hint}")
+            raise ValueError(f"{argument}={value}: {name} has no such argument; {choose_one(argument, legal)}")
     return MODELS[name](**arguments)
 
 

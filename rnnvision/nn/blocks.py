@@ -8,7 +8,7 @@ input, the output, the state before each block, and what the layer chooses besid
 
 from abc import abstractmethod
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,6 +19,16 @@ from rnnvision.nn.layer import RecurrentLayer, State
 
 Kept = tuple[Tensor, ...]  # of a block, for its gradient
 BLOCK_ELEMENTS = 2**18  # of the output, in a block: a megabyte in float32
+
+
+class Block(NamedTuple):
+    """A block that was read: input (L, B, F), the state before it, output (L, B, D), and what it was read with."""
+
+    x: Tensor
+    before: Tensor
+    y: Tensor
+    weights: tuple[Tensor, ...]
+    kept: Kept  # what `read_block` gave to keep
 
 
 class BlockLayer(RecurrentLayer):
@@ -53,23 +63,15 @@ class BlockLayer(RecurrentLayer):
 
     @classmethod
     def block_gradient(
-        cls,
-        x: Tensor,
-        state: Tensor,
-        y: Tensor,
-        dy: Tensor,
-        dstate: Tensor,
-        weights: list[Tensor],
-        dx: Tensor | None,
-        totals: list[Tensor],
-        kept: Kept,
+        cls, block: Block, dy: Tensor, dstate: Tensor, dx: Tensor | None, totals: list[Tensor]
     ) -> Tensor:
-        """Gradients of a block that was read: of `x` into `dx` if there is one, of `weights` added to `totals`.
+        """Gradients of a block from those of its output and of the state after it.
 
-        From the block's input and output, the state before it, and the gradients of the output and of the state after
-        it. Returns the gradient of the state before it.
+        That of its input goes into `dx` if there is one, those of its weights are added to `totals`, and that of the
+        state before it is returned.
         """
-        leaves = [x.detach().requires_grad_(dx is not None), *(v.detach().requires_grad_() for v in (state, *weights))]
+        leaves = [block.x.detach().requires_grad_(dx is not None)]
+        leaves += [v.detach().requires_grad_() for v in (block.before, *block.weights)]
         with torch.enable_grad():
             made = cls.cell(*leaves)
         wanted = leaves if dx is not None else leaves[1:]
@@ -138,18 +140,10 @@ class _Blocks(Function):
         dstate = dstate.contiguous()
         for i, start in reversed(list(enumerate(starts))):
             x, before, *kept = saved[i * per_block : (i + 1) * per_block]
-            block = slice(start, start + ctx.length)
-            dstate = ctx.layer.block_gradient(
-                x,
-                before,
-                y[block],
-                _time_first(dy[:, block]),
-                dstate,
-                weights,
-                None if dx is None else dx[block],
-                totals,
-                tuple(kept),
-            )
+            times = slice(start, start + ctx.length)
+            block = Block(x, before, y[times], tuple(weights), tuple(kept))
+            dx_block = None if dx is None else dx[times]
+            dstate = ctx.layer.block_gradient(block, _time_first(dy[:, times]), dstate, dx_block, totals)
         return None, None, None if dx is None else dx.transpose(0, 1), dstate, *totals
 
 

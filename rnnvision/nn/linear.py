@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnvision.checks import one_of
-from rnnvision.nn.blocks import BlockLayer, Kept, product_gradient, wide
+from rnnvision.nn.blocks import Block, BlockLayer, Kept, product_gradient, wide
 from rnnvision.nn.gated import GATE_BIASES, keep_bias
 from rnnvision.nn.layer import RecurrentLayer
 from rnnvision.nn.prefix_scan import prefix_scan, scan_gradient
@@ -57,9 +57,11 @@ class MixingLayer(BlockLayer):
         """1 - z_t from the gates' affine maps: (..., num_gates * D) -> (..., D)."""
 
     @staticmethod
-    @abstractmethod
-    def spread_gradient(gates: Tensor, gradient: Tensor) -> None:
-        """From the gradient for k_t, where z_t = s(k_t), in the first D of `gradient`, to that for `gates`."""
+    def spread_gradient(gradient: Tensor, *gates: Tensor) -> None:
+        """From the gradient for k_t, where z_t = s(k_t), in the first D of `gradient`, to that for the gates' maps.
+
+        Of one gate k_t is the map itself, and there is nothing to do, nor are `gates` kept.
+        """
 
     @abstractmethod
     def _set_keep_bias(self, bias: Tensor, *, tie_input: bool) -> None:
@@ -91,28 +93,18 @@ class MixingLayer(BlockLayer):
 
     @classmethod
     def block_gradient(
-        cls,
-        x: Tensor,
-        state: Tensor,
-        y: Tensor,
-        dy: Tensor,
-        dstate: Tensor,
-        weights: list[Tensor],
-        dx: Tensor | None,
-        totals: list[Tensor],
-        kept: Kept,
+        cls, block: Block, dy: Tensor, dstate: Tensor, dx: Tensor | None, totals: list[Tensor]
     ) -> Tensor:
-        keep, candidate, *gates = kept
+        x, before, y, weights, (keep, candidate, *gates) = block
         g, dbefore = scan_gradient(keep, dy, dstate)
         width = y.shape[-1]
         gradient = y.new_empty(*y.shape[:2], (cls.num_gates + 1) * width)
         # dL/dk = g * keep * z * (candidate - h_{t-1}), and z * (candidate - h_{t-1}) is h_t - h_{t-1}
         dk = gradient[..., :width]
-        torch.sub(y[0], state, out=dk[0])
+        torch.sub(y[0], before, out=dk[0])
         torch.sub(y[1:], y[:-1], out=dk[1:])
         dk.mul_(g).mul_(keep)
-        if gates:
-            cls.spread_gradient(gates[0], gradient[..., :-width])
+        cls.spread_gradient(gradient[..., :-width], *gates)
         # The slope of g(v): 1 where v >= 0, that is g(v) >= 1/2, and g(v) (1 - g(v)) elsewhere
         slope = torch.addcmul(candidate, candidate, candidate, value=-1)
         torch.maximum(slope, torch.ge(candidate, 0.5, out=torch.empty_like(slope)), out=slope)
@@ -138,10 +130,6 @@ class MinGRU(MixingLayer):
     def keep(gates: Tensor) -> Tensor:
         return torch.neg(gates).sigmoid()
 
-    @staticmethod
-    def spread_gradient(gates: Tensor, gradient: Tensor) -> None:
-        """There is one gate, and k_t is its affine map."""
-
     @torch.no_grad()
     def _set_keep_bias(self, bias: Tensor, *, tie_input: bool) -> None:
         self.gate("bias", 0).copy_(-bias)
@@ -161,10 +149,10 @@ class MinLSTM(MixingLayer):
         return f / (f + i)
 
     @staticmethod
-    def spread_gradient(gates: Tensor, gradient: Tensor) -> None:
+    def spread_gradient(gradient: Tensor, *gates: Tensor) -> None:
         """k = log i - log f, and the slope of log s(v) is 1 - s(v)."""
         dk, di = gradient.chunk(2, dim=-1)
-        shut_f, shut_i = torch.neg(gates).sigmoid_().chunk(2, dim=-1)
+        shut_f, shut_i = torch.neg(gates[0]).sigmoid_().chunk(2, dim=-1)
         torch.mul(dk, shut_i, out=di)
         dk.mul_(shut_f).neg_()
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnvision.checks import at_least, number
-from rnnvision.nn.blocks import BlockLayer, Kept, product_gradient, wide
+from rnnvision.nn.blocks import Block, BlockLayer, Kept, product_gradient, wide
 from rnnvision.nn.prefix_scan import factor_gradient, prefix_scan, scan, scan_gradient
 
 STEPS = (0.001, 0.1)  # limits of Delta at first, of S5
@@ -80,25 +80,14 @@ class StateSpaceLayer(BlockLayer):
 
     @classmethod
     def block_gradient(
-        cls,
-        x: Tensor,
-        state: Tensor,
-        y: Tensor,
-        dy: Tensor,
-        dstate: Tensor,
-        weights: list[Tensor],
-        dx: Tensor | None,
-        totals: list[Tensor],
-        kept: Kept,
+        cls, block: Block, dy: Tensor, dstate: Tensor, dx: Tensor | None, totals: list[Tensor]
     ) -> Tensor:
-        transition, into, out_of, skip = weights
-        before = torch.view_as_complex(state)
-        (states,) = kept
+        x, before, _, (transition, into, out_of, skip), (states,) = block
         flat_x, flat_dy = x.flatten(0, 1), dy.flatten(0, 1)
         dstates = torch.view_as_complex((flat_dy @ out_of).view(*states.shape, 2))
         totals[2].addmm_(flat_dy.T, _flat(states))
         g, dbefore = scan_gradient(transition, dstates, torch.view_as_complex(dstate))
-        totals[0] += factor_gradient(transition, g, states, before)
+        totals[0] += factor_gradient(transition, g, states, torch.view_as_complex(before))
         product_gradient(_flat(g).to(x.dtype), flat_x, into.to(x.dtype), dx, totals[1])
         if skip.ndim == 1:
             totals[3] += (flat_dy * flat_x).sum(0)
