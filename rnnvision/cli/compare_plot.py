@@ -28,11 +28,12 @@ def plot(path: Path, rows: list[Row]) -> str:
     seconds.set(xlabel="seconds of training")
     for axes in (compute, seconds):
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(EngFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
         low, high = axes.get_xlim()
-        axes.set_xlim(min(low, 0.5 * (low * high) ** 0.5), max(high, 2 * (low * high) ** 0.5))  # some labels at least
+        low, high = min(low, 0.5 * (low * high) ** 0.5), max(high, 2 * (low * high) ** 0.5)  # some labels at least
+        axes.set_xlim(low, high)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 1000 * low else (1.0,)))  # room for each
         axes.grid(alpha=0.3)
     figure.legend(*seconds.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     figure.savefig(path, dpi=120)

@@ -28,7 +28,7 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
             allowed = ", ".join(f"{k}*" if k.endswith(".") else k for k in MAY_CHANGE)
             raise UsageError(f"{key}: cannot change on resume, it would be another run; what can: {allowed}")
         OmegaConf.update(saved, key, OmegaConf.select(cfg, key), force_add=True)
-    return OmegaConf.merge(saved, {"resume": cfg.resume})  # type: ignore[return-value]
+    return OmegaConf.merge(saved, {"resume": cfg.resume})  # type: ignore[return-value]  # of a DictConfig it makes one
 
 
 @contextmanager

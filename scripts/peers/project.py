@@ -66,7 +66,7 @@ def main() -> None:
         f"trainer.precision={precision}",
     )
     turns.ready(versions=versions(), threads=torch.get_num_threads())
-    trainer.callbacks.append(Clock(turns))  # type: ignore[attr-defined]
+    trainer.callbacks.append(Clock(turns))  # type: ignore[attr-defined]  # it is a list of Lightning's
     trainer.fit(learner, datamodule=data)
 
 
