@@ -47,7 +47,7 @@ def measure_gradients(told: argparse.Namespace, checkpoints: Checkpoints) -> str
         except ValueError as error:
             left_out.append(f"{label}: {error}")
             continue
-        kind = (label, facts.get("scan", "rows"), facts.get("readout", "last"), "trained")
+        kind = (label, facts["recurrence"], facts.get("scan", "rows"), facts.get("readout", "last"), "trained")
         found.append(gradients.Gradients(*kind, tuple(norms.tolist())))
     picture = told.out / "gradients.png"
     gradients.plot(picture, found)

@@ -20,6 +20,7 @@ MAY_IMPORT = {  # part -> (parts of the package, other packages)
     ),
 }
 EXCEPTIONS = {  # imported within a function only
+    "nn/scan_kernel.py": {"accelerated_scan"},
     "nn/torchvision_controls.py": {"torchvision"},
     "training/fitted.py": {"sklearn"},
 }

@@ -20,6 +20,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from rnnvision.nn.scan_kernel import kernel_for, run_kernel
+
 
 def prefix_scan(a: Tensor, b: Tensor, h_0: Tensor) -> tuple[Tensor, Tensor]:
     """All states h (T, B, N) of h_t = a_t * h_{t-1} + b_t, and the last of them (B, N).
@@ -49,6 +51,8 @@ class _PrefixScan(Function):
 
 def scan(a: Tensor, b: Tensor, h_0: Tensor) -> Tensor:
     """The states that `prefix_scan` gives, without a gradient."""
+    if kernel := kernel_for(b):
+        return run_kernel(kernel, a, b, h_0)
     h = torch.empty_like(b, memory_format=torch.contiguous_format)
     steps = _steps(b.device)
     steps(a.unbind(0) if a.ndim == b.ndim else [a] * len(b), b.unbind(0), h_0, h.unbind(0))
@@ -58,7 +62,13 @@ def scan(a: Tensor, b: Tensor, h_0: Tensor) -> Tensor:
 def scan_gradient(a: Tensor, dh: Tensor, dlast: Tensor) -> tuple[Tensor, Tensor]:
     """From the gradients of all states and of the last one those of b (T, B, N) and of h_0 (B, N)."""
     conj = a.conj().resolve_conj()
-    factors = conj.unbind(0) if a.ndim == dh.ndim else [conj] * len(dh)
+    fixed = a.ndim < dh.ndim
+    if kernel := kernel_for(dh):
+        end = dh[-1:] + dlast
+        g = run_kernel(kernel, conj if fixed else conj[1:].flip(0), dh[:-1].flip(0), end[0])
+        g = torch.cat((g.flip(0), end))
+        return g, (conj if fixed else conj[0]) * g[0]
+    factors = [conj] * len(dh) if fixed else conj.unbind(0)
     g = torch.empty_like(dh, memory_format=torch.contiguous_format)
     torch.add(dh[-1], dlast, out=g[-1])
     steps = _steps(dh.device)

@@ -18,6 +18,7 @@ class Gradients:
     """Of one network: the mean over pictures of the gradient's norm at each token, first to last (T,)."""
 
     label: str
+    recurrence: str  # networks with the same one are drawn in the same colour
     scan: str
     readout: str
     when: str  # at initialisation, or trained
@@ -72,7 +73,7 @@ def at_initialisation(
                     network = make(name, tuple(images.shape[1:]), hidden_size=hidden_size, scan=scan)
                     logs.append(token_gradients(network, images, labels).log())
                 norms = torch.stack(logs).mean(dim=0).exp().tolist()
-                found.append(Gradients(name, scan, "last", "at initialisation", tuple(norms)))
+                found.append(Gradients(name, name, scan, "last", "at initialisation", tuple(norms)))
         except (NoSuchNetworkError, ValueError) as error:
             left_out.append(str(error) if isinstance(error, NoSuchNetworkError) else f"{name}: {error}")
     return found, left_out
@@ -93,12 +94,12 @@ def plot(path: Path, found: list[Gradients]) -> None:
     from matplotlib.figure import Figure
 
     scans = list(dict.fromkeys(g.scan for g in found))
-    labels = list(dict.fromkeys(g.label for g in found))
+    kinds = list(dict.fromkeys(g.recurrence for g in found))
     figure = Figure(figsize=(5.5 * len(scans), 4), layout="constrained")
     for scan, axes in zip(scans, figure.subplots(1, len(scans), squeeze=False)[0], strict=True):
         for g in (g for g in found if g.scan == scan):
             style = "--" if g.when == "at initialisation" else "-"
-            color = f"C{labels.index(g.label) % 10}"
+            color = f"C{kinds.index(g.recurrence) % 10}"
             axes.semilogy(range(1, len(g.norms) + 1), g.norms, style, color=color, label=f"{g.label}, {g.when}")
         axes.set(xlabel="token", ylabel="norm of d loss / d token", title=scan)
         axes.legend(fontsize=7)

@@ -43,11 +43,11 @@ def test_gradients_are_those_of_each_picture_token_by_token() -> None:
 
 
 def test_ratio_and_factor_are_those_of_the_curve() -> None:
-    g = gradients.Gradients("x", "rows", "last", "trained", tuple(3.0 * 0.5 ** (4 - t) for t in range(5)))
+    g = gradients.Gradients("x", "lstm", "rows", "last", "trained", tuple(3.0 * 0.5 ** (4 - t) for t in range(5)))
     assert g.ratio == pytest.approx(0.5**4)
     assert g.factor == pytest.approx(0.5)
     assert "| `x` | rows | last | trained | 5 | 1.88e-01 | 3.00e+00 | 6.25e-02 | 0.5000 |" in gradients.markdown([g])
-    assert math.isnan(gradients.Gradients("x", "rows", "last", "trained", (0.0, 0.0)).factor)
+    assert math.isnan(gradients.Gradients("x", "lstm", "rows", "last", "trained", (0.0, 0.0)).factor)
 
 
 def test_a_network_that_reads_both_ways_has_no_such_gradients() -> None:
