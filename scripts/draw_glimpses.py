@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rnnvision.data import ImageData
 from rnnvision.nn import EncoderDecoder
-from rnnvision.training import find_checkpoint, load_network, read_checkpoint
+from rnnvision.training import CheckpointError, find_checkpoint, load_network, read_checkpoint
 
 COLOUR = (0.95, 0.4, 0.0)
 
@@ -29,7 +29,10 @@ def main() -> None:
     parser.add_argument("--images", type=int, nargs="+", default=[0, 61, 18], help="which test images")
     arguments = parser.parse_args()
 
-    checkpoint = read_checkpoint(find_checkpoint(arguments.ckpt))
+    try:
+        checkpoint = read_checkpoint(find_checkpoint(arguments.ckpt))
+    except CheckpointError as error:
+        parser.error(f"ckpt {error}")
     network = load_network(checkpoint)
     if not isinstance(network, EncoderDecoder):
         parser.error(f"{arguments.ckpt}: takes no glimpses; draw a run of model=encoder_decoder")

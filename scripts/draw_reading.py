@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from rnnvision.data import ImageData
-from rnnvision.training import find_checkpoint, load_network, read_checkpoint
+from rnnvision.training import CheckpointError, find_checkpoint, load_network, read_checkpoint
 
 RELATIVE_WIDTH = 0.6  # of the panel beside a picture
 
@@ -25,7 +25,10 @@ def main() -> None:
     parser.add_argument("--images", type=int, nargs="+", default=[0, 61, 18], help="which test images")
     arguments = parser.parse_args()
 
-    checkpoint = read_checkpoint(find_checkpoint(arguments.ckpt))
+    try:
+        checkpoint = read_checkpoint(find_checkpoint(arguments.ckpt))
+    except CheckpointError as error:
+        parser.error(f"ckpt {error}")
     network = load_network(checkpoint)
     data = ImageData(**checkpoint["rnnvision"]["data"])
     names = checkpoint["rnnvision"]["class_names"]

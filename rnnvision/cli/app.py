@@ -83,6 +83,8 @@ def _run_job(verb: str, task: Task, config: DictConfig, traceback_wanted: bool) 
         if message is None or traceback_wanted:
             traceback.print_exc()
         message = message or f"{type(error).__name__}: {error}"
+        if code == EXIT_USAGE:
+            run.refuse()
         if code == EXIT_USAGE and status_before:
             run.write("status.json", status_before)  # a resume that was refused changes nothing
         else:

@@ -1,8 +1,10 @@
 """rnnvision benchmark model=NAME, or ckpt=FILE_OR_RUN_FOLDER: what a network costs, and how fast it is here."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from rnnvision.cli.app import run_verb
@@ -137,6 +139,9 @@ def _network_arguments(cfg: DictConfig) -> dict[str, Any]:
     if cfg.ckpt is None:
         arguments = named_arguments("model", cfg.model, MODELS)
         return {**arguments, "input_shape": plain(cfg.input_shape), "num_classes": cfg.num_classes}
+    typed = [word for word in HydraConfig.get().overrides.task if re.match(r"\+*model[=.]", word)]
+    if typed:
+        raise UsageError(f"{typed[0]}: the network is that of ckpt={cfg.ckpt}; leave out one of the two")
     try:
         return read_checkpoint(find_checkpoint(cfg.ckpt))["rnnvision"]["network"]
     except CheckpointError as error:

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPT, EXIT_TERMINATED = 1, 2, 130, 143
@@ -36,8 +36,8 @@ def arguments_of(prefix: str) -> Iterator[None]:
 def nearest(word: str, legal: list[str]) -> str | None:
     """The legal word most like `word`; a key also counts as near when only its last part is."""
     word_end = word.rpartition(".")[2]
-    by_end = {key.rpartition(".")[2]: key for key in reversed(legal)}
     legal = [key for key in legal if key != word]
+    by_end = {key.rpartition(".")[2]: key for key in reversed(legal)}
     if found := difflib.get_close_matches(word, legal, n=1, cutoff=0.75):
         return found[0]
     if found := difflib.get_close_matches(word_end, by_end, n=1, cutoff=0.75):
@@ -85,6 +85,12 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
     if isinstance(error, ConfigCompositionException) and (match := re.search(r"Could not override '([^']+)'", text)):
         key = match.group(1)
         legal = _keys(config_dir, config_name)
+        if key in legal:
+            return f"{key}: cannot be replaced as a whole; choose one of {', '.join(_below(key, legal))}"
+        group, _, name = key.partition(".")
+        if options := _options_with(name, config_dir / group):
+            others = f"it is one of {group}={', '.join(options)}"
+            return f"{key}: this {group} has no such key, {others}; choose one of {', '.join(_below(group, legal))}"
         near = nearest(key, legal)
         if near is None and "." in key:
             legal = [k for k in legal if k.startswith(key.partition(".")[0] + ".")]
@@ -92,12 +98,24 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
         shown = dict.fromkeys(k for k in legal if k.rpartition(".")[0] == parent)
         return no_such(key, list(shown or dict.fromkeys(k.partition(".")[0] for k in legal)), near, key)
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: is not KEY=VALUE; quote what has spaces or brackets"
+        return f"{error.override}: is not KEY=VALUE; {_as_it_should_be(str(error.override))}"
     if match := re.search(r"Ambiguous value for argument '([^']*)'", text):
-        return f"{match[1]}: several values; add -m for a run each, or write a list as '{_as_list(match[1])}'"
+        a_list = (
+            "" if (config_dir / match[1].partition("=")[0]).is_dir() else f", or write a list as '{_as_list(match[1])}'"
+        )
+        return f"{match[1]}: several values; add -m for a run each{a_list}"
     if cause := re.search(r"ValueError raised while resolving interpolation: (.*)", text):
         return cause.group(1)
     return text.strip().splitlines()[0]
+
+
+def _as_it_should_be(word: str) -> str:
+    """What to type in place of a word that cannot be parsed."""
+    if "=" not in word and Path(word).exists():
+        return f"a checkpoint or the folder of a run is ckpt={word}"
+    if word.startswith("models="):
+        return """quote each network that has options, as 'models=[gru,"lstm model.scan=columns"]'"""
+    return "quote what has spaces or brackets"
 
 
 def _as_list(word: str) -> str:
@@ -109,6 +127,21 @@ def no_such(wrong: str, legal: list[str], near: str | None, typed: str) -> str:
     """A key or an option (KEY=VALUE) that there is not; `near` replaces `typed` in the corrected command."""
     hint = f"; did you mean {near}? Try: {corrected(typed, near)}" if near else ""
     return f"{wrong}: there is no such {'option' if '=' in wrong else 'key'}; choose one of {', '.join(legal)}{hint}"
+
+
+def _below(key: str, keys: list[str]) -> list[str]:
+    return [k for k in keys if k.rpartition(".")[0] == key]
+
+
+def _options_with(key: str, group: Path) -> list[str]:
+    """The options of a group whose files, or those that they begin with, have the key."""
+
+    def has(file: Path) -> bool:
+        node = cast(DictConfig, OmegaConf.load(file))
+        bases = [group / f"{base}.yaml" for base in node.get("defaults", []) if isinstance(base, str)]
+        return key in node or any(has(base) for base in bases if base.is_file())
+
+    return sorted(file.stem for file in group.glob("*.yaml") if not file.stem.startswith("_") and has(file))
 
 
 def _keys(config_dir: Path, config_name: str) -> list[str]:

@@ -34,6 +34,7 @@ class RunFolder:
     def __init__(self, path: str | Path, log_dir: str | Path, verb: str) -> None:
         self.path = Path(path)
         self._latest = Path(log_dir) / verb / "latest"
+        self._latest_before: str | None = None
         self._started = time.time()
 
     def open(self) -> None:
@@ -42,6 +43,15 @@ class RunFolder:
         self.write("environment.json", environment())
         if is_first_process():
             self._link()
+
+    def refuse(self) -> None:
+        """Point `latest` again to where it did before `open`: a mistake in what was typed is no run to go on with."""
+        if not is_first_process():
+            return
+        if self._latest_before is not None:
+            self._link_to(self._latest_before)
+        elif self._latest.is_symlink():
+            self._latest.unlink()
 
     def is_used(self) -> bool:
         """Whether the folder holds results of another run, which this one would overwrite."""
@@ -67,10 +77,16 @@ class RunFolder:
 
     def _link(self) -> None:
         link = self._latest.absolute()
+        with contextlib.suppress(OSError):
+            self._latest_before = str(link.readlink())
+        self._link_to(os.path.relpath(self.path.absolute(), link.parent))
+
+    def _link_to(self, target: str) -> None:
+        link = self._latest.absolute()
         temporary = link.with_name(f".latest.{os.getpid()}")
         with contextlib.suppress(OSError):  # file systems without links, or a folder that is not ours
             link.parent.mkdir(parents=True, exist_ok=True)
-            temporary.symlink_to(os.path.relpath(self.path.absolute(), link.parent))
+            temporary.symlink_to(target)
             temporary.replace(link)
 
 

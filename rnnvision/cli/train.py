@@ -39,6 +39,8 @@ SHOWN: tuple[str, ...] = (
     "hidden_size",
     "bidirectional",
     "scan",
+    "patch_size",
+    "order",
     "readout",
     "num_glimpses",
 )
@@ -91,6 +93,8 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
                 seconds = fit_svm.fit_at_once(run, trainer, learner, data)
             else:
                 last = _checkpoint_to_resume(cfg, run)
+                if last is not None:
+                    _check_same_network(run, last, learner)
                 if last is None and pretraining.is_asked_for(cfg):
                     pretraining.pretrain(cfg, run, data, learner)
                 seconds = fit(trainer, learner, data, last)
@@ -166,6 +170,18 @@ def _checkpoint_to_resume(cfg: DictConfig, run: RunFolder) -> Path | None:
     if pretraining.is_asked_for(cfg) and (run.path / pretraining.CHECKPOINT).is_file():
         return None
     raise UsageError(f"resume={run.shown()}: holds no checkpoints/last.ckpt; it stopped before its first epoch ended")
+
+
+def _check_same_network(run: RunFolder, last: Path, learner: "Learner") -> None:
+    from rnnvision.training import read_checkpoint
+
+    mine, saved = learner.description["network"], read_checkpoint(last)["rnnvision"]["network"]
+    for key in mine:
+        if key in saved and saved[key] != mine[key]:
+            raise UsageError(
+                f"resume={run.shown()}: {last.relative_to(run.path)} is of another network, {key}={saved[key]}; "
+                f"its run has {key}={mine[key]}; put back the file that belongs there"
+            )
 
 
 def _finish(

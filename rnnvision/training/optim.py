@@ -54,6 +54,8 @@ def make_optimizer(
     """
     if not weight_decay >= 0:  # torch looks only at its default, which the groups override
         raise ValueError(f"weight_decay={weight_decay}: must be at least 0")
+    if "lr" in options and not 0 <= options["lr"] < math.inf:
+        raise ValueError(f"lr={options['lr']}: must be a number of at least 0")
     if not 0 <= state_lr_factor < math.inf:
         raise ValueError(f"state_lr_factor={state_lr_factor}: must be a number of at least 0")
     made = OPTIMIZERS[name]

@@ -33,6 +33,9 @@ def test_the_network_of_a_checkpoint(verb: Verb) -> None:
     result = verb("benchmark", "ckpt=logs/train/latest", *SMALL)
     assert result.code == 0, result.err
     assert latest()["multiply_adds"] == 28 * 4 * 6 * (28 + 6) + 6 * 10
+    result = verb("benchmark", "ckpt=logs/train/latest", "model=gru", *SMALL)
+    assert result.code == 2
+    assert "model=gru: the network is that of ckpt=logs/train/latest; leave out one of the two" in result.err
 
 
 @pytest.mark.parametrize(

@@ -108,3 +108,16 @@ def test_a_run_without_a_last_checkpoint_is_told(train: Verb, verb: Verb) -> Non
     result = verb("train", "resume=run")
     assert result.code == 2
     assert "last.ckpt" in result.message
+
+
+def test_the_checkpoint_of_another_network_is_refused(train: Verb, verb: Verb) -> None:
+    for name, layers in (("mine", 1), ("other", 2)):
+        words = (f"hydra.run.dir={name}", f"model.num_layers={layers}", "trainer.max_epochs=1")
+        assert train(BY_EPOCHS, *words).code == 0
+    Path("mine/checkpoints/last.ckpt").write_bytes(Path("other/checkpoints/last.ckpt").read_bytes())
+    result = verb("train", "resume=mine", "trainer.max_epochs=2")
+    assert result.code == 2
+    assert (
+        "resume=mine: checkpoints/last.ckpt is of another network, num_layers=2; its run has num_layers=1" in result.err
+    )
+    assert len(result.message.splitlines()) == 1

@@ -129,3 +129,12 @@ def test_a_training_that_diverges_is_a_failure(train: Verb) -> None:
     status = json.loads((LATEST / "status.json").read_text())
     assert status["status"] == "failed"
     assert "the training loss became" in status["error"]
+
+
+def test_a_mistake_leaves_the_link_to_the_newest_run_where_it_was(train: Verb) -> None:
+    assert train("model.num_layers=0").code == 2
+    assert not LATEST.exists()
+    assert not LATEST.is_symlink()
+    assert train("hydra.run.dir=good").code == 0
+    assert train("model.num_layers=0").code == 2
+    assert LATEST.resolve() == Path("good").resolve()
