@@ -45,7 +45,7 @@ def compare(cfg: DictConfig, run: RunFolder) -> float:
     todo = [(seed, entrant) for seed in range(comparison.seeds) for entrant in comparison.entrants]
     try:
         for number, (seed, entrant) in enumerate(todo, start=1):
-            task = Task(run.path, comparison, entrant, seed, configs[entrant.label])
+            task = Task(run.path, comparison, entrant, seed, configs[entrant.label], str(cfg.log_dir))
             print(f"{number:>4} of {len(todo)}: {entrant.label}, seed {seed}", flush=True)
             task.run()
     except (KeyboardInterrupt, SystemExit):

@@ -21,10 +21,13 @@ ENDLESS = ("trainer.max_steps=-1", "trainer.max_time=null")  # the budget counts
 class Task:
     """One training of a comparison: what it is told, what of it is done, and what failed."""
 
-    def __init__(self, root: Path, comparison: Comparison, entrant: Entrant, seed: int, cfg: DictConfig) -> None:
+    def __init__(
+        self, root: Path, comparison: Comparison, entrant: Entrant, seed: int, cfg: DictConfig, log_dir: str
+    ) -> None:
         self.root, self.comparison, self.entrant, self.seed, self.cfg = root, comparison, entrant, seed, cfg
         self.folder = folder_of(root, entrant, seed)
         self.log = root / "output" / f"{self.folder.name}.log"
+        self.log_dir = log_dir
 
     def run(self) -> None:
         """Train and measure, each unless it is done; a failure is written down and printed."""
@@ -48,7 +51,7 @@ class Task:
                 *length,
                 f"seed={self.seed}",
                 f"name={self.folder.name}",
-                f'log_dir="{self.root}"',
+                f'log_dir="{self.log_dir}"',
                 f'hydra.run.dir="{self.folder}"',
             ]
         return self._succeeds("train", *words)
@@ -101,7 +104,7 @@ class Task:
             (self.folder / "costs_error.json").write_text(json.dumps({"error": error}) + "\n")
         else:
             kept = {"status": "failed", "error": error if module == "train" else f"{module}: {error}"}
-            RunFolder(self.folder, self.root, "train").write("status.json", {**status, **kept})
+            RunFolder(self.folder, self.log_dir, "train").write("status.json", {**status, **kept})
         print(f"          failed: {error} (see {self.log})", flush=True)
         return False
 

@@ -85,11 +85,11 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
     if isinstance(error, ConfigCompositionException) and (match := re.search(r"Could not override '([^']+)'", text)):
         key = match.group(1)
         legal = _keys(config_dir, config_name)
-        if key in legal:
-            return f"{key}: cannot be replaced as a whole; choose one of {', '.join(_below(key, legal))}"
+        if below := _below(key, legal) if key in legal else []:
+            return f"{key}: cannot be replaced as a whole; choose one of {', '.join(below)}"
         group, _, name = key.partition(".")
-        if options := _options_with(name, config_dir / group):
-            others = f"it is one of {group}={', '.join(options)}"
+        if group in _chosen(config_dir, config_name) and (options := _options_with(name, config_dir / group)):
+            others = f"those that have it are {group}={', '.join(options)}"
             return f"{key}: this {group} has no such key, {others}; choose one of {', '.join(_below(group, legal))}"
         near = nearest(key, legal)
         if near is None and "." in key:
@@ -98,7 +98,7 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
         shown = dict.fromkeys(k for k in legal if k.rpartition(".")[0] == parent)
         return no_such(key, list(shown or dict.fromkeys(k.partition(".")[0] for k in legal)), near, key)
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: is not KEY=VALUE; {_as_it_should_be(str(error.override))}"
+        return f"{error.override}: is not KEY=VALUE; {_as_it_should_be(str(error.override), config_name)}"
     if match := re.search(r"Ambiguous value for argument '([^']*)'", text):
         a_list = (
             "" if (config_dir / match[1].partition("=")[0]).is_dir() else f", or write a list as '{_as_list(match[1])}'"
@@ -109,9 +109,9 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
     return text.strip().splitlines()[0]
 
 
-def _as_it_should_be(word: str) -> str:
+def _as_it_should_be(word: str, verb: str) -> str:
     """What to type in place of a word that cannot be parsed."""
-    if "=" not in word and Path(word).exists():
+    if "=" not in word and Path(word).exists() and verb in ("evaluate", "benchmark"):
         return f"a checkpoint or the folder of a run is ckpt={word}"
     if word.startswith("models="):
         return """quote each network that has options, as 'models=[gru,"lstm model.scan=columns"]'"""
@@ -131,6 +131,12 @@ def no_such(wrong: str, legal: list[str], near: str | None, typed: str) -> str:
 
 def _below(key: str, keys: list[str]) -> list[str]:
     return [k for k in keys if k.rpartition(".")[0] == key]
+
+
+def _chosen(config_dir: Path, config_name: str) -> set[str]:
+    """The groups of which an option can be chosen for this verb."""
+    defaults = cast(DictConfig, OmegaConf.load(config_dir / f"{config_name}.yaml")).get("defaults", [])
+    return {str(name) for entry in defaults if OmegaConf.is_dict(entry) for name in entry}
 
 
 def _options_with(key: str, group: Path) -> list[str]:

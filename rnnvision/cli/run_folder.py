@@ -12,7 +12,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("rnnvision", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy")
+PACKAGES = (
+    "rnnvision",
+    "torch",
+    "torchvision",
+    "lightning",
+    "torchmetrics",
+    "hydra-core",
+    "omegaconf",
+    "numpy",
+    "accelerated-scan",
+)
 
 
 def is_first_process() -> bool:
@@ -46,12 +56,13 @@ class RunFolder:
 
     def refuse(self) -> None:
         """Point `latest` again to where it did before `open`: a mistake in what was typed is no run to go on with."""
-        if not is_first_process():
-            return
-        if self._latest_before is not None:
-            self._link_to(self._latest_before)
-        elif self._latest.is_symlink():
-            self._latest.unlink()
+        with contextlib.suppress(OSError):
+            if not is_first_process() or str(self._latest.readlink()) != self._target():
+                return  # another run has begun since
+            if self._latest_before is not None:
+                self._link_to(self._latest_before)
+            else:
+                self._latest.unlink()
 
     def is_used(self) -> bool:
         """Whether the folder holds results of another run, which this one would overwrite."""
@@ -79,7 +90,10 @@ class RunFolder:
         link = self._latest.absolute()
         with contextlib.suppress(OSError):
             self._latest_before = str(link.readlink())
-        self._link_to(os.path.relpath(self.path.absolute(), link.parent))
+        self._link_to(self._target())
+
+    def _target(self) -> str:
+        return os.path.relpath(self.path.absolute(), self._latest.absolute().parent)
 
     def _link_to(self, target: str) -> None:
         link = self._latest.absolute()

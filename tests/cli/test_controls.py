@@ -52,7 +52,7 @@ def test_it_trains_is_evaluated_and_is_measured(verb: Verb, model: str) -> None:
     ("word", "message"),
     [
         ("+model.scan=rows", "model.scan: there is no such key; choose one of input_shape, num_classes"),
-        ("model.scan=rows", "model.scan: this model has no such key, it is one of model="),
+        ("model.scan=rows", "model.scan: this model has no such key, those that have it are model="),
         ("pretrain=reconstruct", "cannot draw a picture; choose model.name=sequence_classifier or encoder_decoder"),
         ("model.input_shape=[1,8,8]", "model.input_shape: "),
     ],

@@ -52,7 +52,7 @@ def _check(result: Result, code: int, *parts: str) -> None:
         (["model=cnn", "model.scan=rows"], ["model.scan: this model has no such key", "model=encoder_decoder, gru, "]),
         (
             ["optimizer=adamw", "optimizer.momentum=1"],
-            ["it is one of optimizer=rmsprop, sgd; choose one of optimizer."],
+            ["those that have it are optimizer=rmsprop, sgd; choose one of optimizer."],
         ),
         (["data=fake", "data.num_test=0"], ["data.num_test=0", "at least 1"]),
         (["seed=one"], ["seed=one: must be a whole number"]),

@@ -42,7 +42,7 @@ def test_it_trains_is_evaluated_and_is_measured(verb: Verb, name: str) -> None:
     [
         (["model=sequencer2d_s"], "model.variant=s: patches of 7 x 7 do not tile an image of 8 x 8"),
         (["model=renet", "model.patch_sizes=[3]"], "model.patch_sizes=[3]: patches of 3 x 3 do not tile an image"),
-        (["model=renet", "model.scan=rows"], "model.scan: this model has no such key, it is one of model="),
+        (["model=renet", "model.scan=rows"], "model.scan: this model has no such key, those that have it are model="),
         (["model=sequencer2d_tiny", "model.variant=tinny"], "did you mean tiny?"),
     ],
 )
