@@ -139,10 +139,8 @@ def _network_arguments(cfg: DictConfig) -> dict[str, Any]:
     if cfg.ckpt is None:
         arguments = named_arguments("model", cfg.model, MODELS)
         return {**arguments, "input_shape": plain(cfg.input_shape), "num_classes": cfg.num_classes}
-    typed = [
-        word for word in HydraConfig.get().overrides.task if re.match(r"\+*(model[=.]|input_shape=|num_classes=)", word)
-    ]
-    if typed:
+    of_network = re.compile(r"\+*(model[=.]|input_shape=|num_classes=)")
+    if typed := [word for word in HydraConfig.get().overrides.task if of_network.match(word)]:
         raise UsageError(f"{typed[0]}: the network is that of ckpt={cfg.ckpt}; leave out one of the two")
     try:
         return read_checkpoint(find_checkpoint(cfg.ckpt))["rnnvision"]["network"]

@@ -85,7 +85,7 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
     if isinstance(error, ConfigCompositionException) and (match := re.search(r"Could not override '([^']+)'", text)):
         key = match.group(1)
         legal = _keys(config_dir, config_name)
-        if below := _below(key, legal) if key in legal else []:
+        if below := _below(key, legal):
             return f"{key}: cannot be replaced as a whole; choose one of {', '.join(below)}"
         group, _, name = key.partition(".")
         if group in _chosen(config_dir, config_name) and (options := _options_with(name, config_dir / group)):
@@ -100,9 +100,8 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
     if isinstance(error, OverrideParseException):
         return f"{error.override}: is not KEY=VALUE; {_as_it_should_be(str(error.override), config_name)}"
     if match := re.search(r"Ambiguous value for argument '([^']*)'", text):
-        a_list = (
-            "" if (config_dir / match[1].partition("=")[0]).is_dir() else f", or write a list as '{_as_list(match[1])}'"
-        )
+        is_group = (config_dir / match[1].partition("=")[0]).is_dir()
+        a_list = "" if is_group else f", or write a list as '{_as_list(match[1])}'"
         return f"{match[1]}: several values; add -m for a run each{a_list}"
     if cause := re.search(r"ValueError raised while resolving interpolation: (.*)", text):
         return cause.group(1)

@@ -120,11 +120,12 @@ def test_each_figure_of_the_table_follows_from_the_run_folders(compare: Verb) ->
 def _area(run: str) -> float:
     """The anytime area of all 360 test pictures, picture by picture and token by token."""
     checkpoint = read_checkpoint(f"{run}/checkpoints/best.ckpt")
-    network, correct = load_network(checkpoint), []
+    network: Any = load_network(checkpoint)
+    correct = []
     for images, labels in ImageData(**checkpoint["rnnvision"]["data"]).test_dataloader():
-        states, _ = network.recurrence(network.scan(images))  # type: ignore[operator]
+        states, _ = network.recurrence(network.scan(images))
         for t in range(states.shape[1]):
-            correct += (network.head(states[:, t]).argmax(dim=-1) == labels).tolist()  # type: ignore[operator]
+            correct += (network.head(states[:, t]).argmax(dim=-1) == labels).tolist()
     return statistics.mean(correct)
 
 

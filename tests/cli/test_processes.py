@@ -8,6 +8,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,10 @@ ROOT = Path(__file__).parents[2]
 SMOKE = ("data=fake", "trainer=smoke", "device=cpu", "model.hidden_size=8")
 
 
-def run(*command: str, **options: object) -> "subprocess.CompletedProcess[str]":
+def run(*command: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HYDRA_FULL_ERROR": "0"}
     words = [sys.executable, *command]
-    return subprocess.run(words, capture_output=True, text=True, timeout=240, env=environment, **options)  # type: ignore[call-overload]
+    return subprocess.run(words, capture_output=True, text=True, timeout=240, env=environment, **options)
 
 
 def test_help_answers_without_loading_torch() -> None:

@@ -15,7 +15,7 @@ from rnnvision.data.augment import CACHED, LIMITS, BatchTransform, erase, move, 
 from rnnvision.data.resident import ResidentLoader
 
 HEIGHT, WIDTH = 9, 14
-EVERYTHING = {"shift": 2, "rotate": 20.0, "scale": 0.2, "shear": 10.0, "flip": 0.5, "erase": 0.5}
+EVERYTHING: dict[str, Any] = {"shift": 2, "rotate": 20.0, "scale": 0.2, "shear": 10.0, "flip": 0.5, "erase": 0.5}
 MIDDLE = [0.5, 0.5, 0.5, 0.999, 0.5, 0.5]  # the draws of no rotation, shear, scale, flip or shift
 ROTATE, SHEAR, SCALE, FLIP, SHIFT_X, SHIFT_Y = range(6)  # the columns of draws
 
@@ -223,7 +223,7 @@ def test_a_draw_depends_on_seed_epoch_and_index_alone() -> None:
 @pytest.mark.parametrize("change", ["seed", "epoch", "index"])
 @pytest.mark.parametrize("option", EVERYTHING)
 def test_a_draw_depends_on_each_of_seed_epoch_and_index(option: str, change: str) -> None:
-    augmentation = Augmentation(**{option: EVERYTHING[option]})  # type: ignore[arg-type]
+    augmentation = Augmentation(**{option: EVERYTHING[option]})
     split = Split(picture(batch=1)[:, :1].byte().expand(60, -1, -1, -1).contiguous(), torch.zeros(60))
 
     def made(seed: int, epoch: int) -> Tensor:
@@ -320,8 +320,9 @@ def test_an_argument_out_of_range_is_named(argument: str, value: Any) -> None:
 
 
 def test_the_limits_themselves_are_legal() -> None:
-    assert Augmentation(**LIMITS).moves  # type: ignore[arg-type]
-    assert not Augmentation(**dict.fromkeys(LIMITS, 0)).moves  # type: ignore[arg-type]
+    limits: dict[str, Any] = {**LIMITS}
+    assert Augmentation(**limits).moves
+    assert not Augmentation(**dict.fromkeys(limits, 0)).moves
 
 
 def test_it_says_what_it_does() -> None:
