@@ -22,7 +22,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision.io import read_file
 
-from rnnvision.cli.device import keep_freed_memory, share_cores
+from rnnvision.cli.frame.device import keep_freed_memory, share_cores
 from rnnvision.data import Augmentation, ImageData, Split
 from rnnvision.data.augment import BatchTransform
 from rnnvision.data.files import FileSplit

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from rnnvision.cli.device import keep_freed_memory
+from rnnvision.cli.frame.device import keep_freed_memory
 from rnnvision.nn import RECURRENCES
 from rnnvision.nn.recurrence import Recurrence
 

@@ -22,8 +22,8 @@ from peers.contender import CONTENDERS, Contender, ContenderError
 from peers.table import markdown, put_between, rows
 from peers.work import BATCH_SIZE, NETWORKS, write_images
 
-from rnnvision.cli.run_folder import environment
 from rnnvision.data import ImageData, Split
+from rnnvision.runs.folder import environment
 
 KERAS = Path(os.path.relpath(Path(__file__).resolve().parents[1])) / ".venv-peers" / "bin" / "python"
 PAUSE = 0.2  # seconds before a turn: threads of the one before spin for a while after their last work

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from claims import gradients, sizes, speed
 
-from rnnvision.cli.run_folder import environment
 from rnnvision.data import ImageData
+from rnnvision.runs.folder import environment
 from rnnvision.training import CheckpointError, find_checkpoint, load_network, read_checkpoint
 
 PARTS = ("speed", "gradients", "sizes")

@@ -1,4 +1,4 @@
-"""The recurrences of `rnnvision.nn.linear` and `rnnvision.nn.state_space`, token by token: see `tests.oracles`."""
+"""The linear recurrences (`layers.minimal`, `layers.state_space`), token by token: see `tests.oracles`."""
 
 from collections.abc import Callable, Mapping
 

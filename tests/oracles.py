@@ -109,7 +109,7 @@ ORACLES: dict[str, Oracle] = {
 def look_back(
     states: Tensor, summary: Tensor, weights: Weights, cell: Oracle, state: State, num_glimpses: int
 ) -> tuple[Tensor, Tensor]:
-    """The decoder of `rnnvision.nn.encoder_decoder` on an encoder's states (B, T, D) and summary (B, D).
+    """The decoder of `rnnvision.nn.networks.encoder_decoder` on an encoder's states (B, T, D) and summary (B, D).
 
     `weights` has the names of an EncoderDecoder; without `glimpse.score.weight` the scores are scaled dot products.
     Returns y_k (B, K, decoder_size) and a_k (B, K, T).

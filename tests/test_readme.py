@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from rnnvision.cli import app
-from tests.cli.test_config import bind, composed
+from rnnvision.cli.frame import app
+from tests.cli.frame.test_config import bind, composed
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)

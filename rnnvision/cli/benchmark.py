@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from rnnvision.cli.app import run_verb
-from rnnvision.cli.config import named_arguments, optimizer_arguments, plain
-from rnnvision.cli.errors import UsageError, arguments_of
-from rnnvision.cli.run_folder import RunFolder
+from rnnvision.cli.frame.app import run_verb
+from rnnvision.cli.frame.arguments import named_arguments, optimizer_arguments, plain
+from rnnvision.cli.frame.messages import UsageError, arguments_of
+from rnnvision.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     import torch
@@ -30,9 +30,9 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
     """Count and time one network; writes metrics.json and benchmark.png, returns samples a second in training."""
     import torch
 
-    from rnnvision.cli.device import device_line, make_trainer
-    from rnnvision.cli.precision import step_precision
+    from rnnvision.cli.frame.device import device_line, make_trainer
     from rnnvision.insight import forget_peak, peak_memory
+    from rnnvision.training.precision import step_precision
 
     _check(cfg)
     arguments = _network_arguments(cfg)
@@ -79,7 +79,7 @@ def _speed(
 
     from rnnvision.insight import latency, matrix_rate, throughput
     from rnnvision.training import make_optimizer
-    from rnnvision.training.fitted import is_fitted
+    from rnnvision.training.svm_fit import is_fitted
 
     device = next(network.parameters()).device
     with arguments_of("optimizer"):

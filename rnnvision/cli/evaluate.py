@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from rnnvision.cli.app import RunFailedError, run_verb
-from rnnvision.cli.config import check_arguments, plain
-from rnnvision.cli.errors import UsageError, arguments_of
-from rnnvision.cli.run_folder import RunFolder
+from rnnvision.cli.frame.app import RunFailedError, run_verb
+from rnnvision.cli.frame.arguments import check_arguments, plain
+from rnnvision.cli.frame.messages import UsageError, arguments_of
+from rnnvision.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     import lightning as L
@@ -30,7 +30,7 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
         )
     if cfg.split not in SPLITS:
         raise UsageError(f"split={cfg.split}: choose one of {', '.join(SPLITS)}")
-    from rnnvision.cli.device import make_trainer
+    from rnnvision.cli.frame.device import make_trainer
 
     trainer = make_trainer(plain(cfg.trainer), run, logger=False, enable_checkpointing=False)
     try:

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from rnnvision.data import class_names as names
-from rnnvision.data.arrays import read_cifar, read_semeion, read_stl10, read_svhn, read_usps
-from rnnvision.data.folders import read_image_folder, read_imagenet
-from rnnvision.data.idx import Family, read_family
-from rnnvision.data.nist import read_emnist, read_qmnist
-from rnnvision.data.oxford import read_flowers102, read_pets
-from rnnvision.data.photos import read_eurosat, read_gtsrb, read_imagenette
-from rnnvision.data.readers import read_digits, read_fake
+from rnnvision.data.sets import class_names as names
+from rnnvision.data.sets.arrays import read_cifar, read_semeion, read_stl10, read_svhn, read_usps
+from rnnvision.data.sets.builtin import read_digits, read_fake
+from rnnvision.data.sets.folders import read_image_folder, read_imagenet
+from rnnvision.data.sets.mnist_family import Family, read_family
+from rnnvision.data.sets.nist import read_emnist, read_qmnist
+from rnnvision.data.sets.oxford import read_flowers102, read_pets
+from rnnvision.data.sets.photos import read_eurosat, read_gtsrb, read_imagenette
 from rnnvision.data.splits import Splits
 
 

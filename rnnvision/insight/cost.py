@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnnvision.nn.gated import FusedLayer
+from rnnvision.nn.controls.svm import RBFSVM
 from rnnvision.nn.glimpse import DotGlimpse, Glimpse
-from rnnvision.nn.linear import RGLRU, MixingLayer
-from rnnvision.nn.mlstm import MatrixMemory
+from rnnvision.nn.layers.fused import FusedLayer
+from rnnvision.nn.layers.minimal import RGLRU, MixingLayer
+from rnnvision.nn.layers.mlstm import MatrixMemory
+from rnnvision.nn.layers.refined import IndRNN, RefinedLayer
+from rnnvision.nn.layers.state_space import StateSpaceLayer
+from rnnvision.nn.networks.vision_lstm import BlockLinear, Position, Scale
 from rnnvision.nn.readout import Attention
-from rnnvision.nn.state_space import StateSpaceLayer
-from rnnvision.nn.svm import RBFSVM
-from rnnvision.nn.variants import IndRNN, RefinedLayer
-from rnnvision.nn.vision_lstm import BlockLinear, Position, Scale
 
 # A layer -> (its input, its output) -> multiply-adds. Products by element, norms and activations count as nothing.
 Formula = Callable[[Any, Tensor, Any], int]

@@ -1,6 +1,6 @@
 """Which of cuDNN's recurrent kernels torch will take for a layer, and what would make it a faster one."""
 
-from rnnvision.nn.gated import LSTM, FusedLayer
+from rnnvision.nn.layers.fused import LSTM, FusedLayer
 
 SMALL_FORWARD, SMALL_BACKWARD = 192, 128  # hidden sizes up to which the small persistent kernel is taken
 LARGEST_PERSISTENT = 1024

@@ -12,19 +12,19 @@ from typing import Any
 from torch import nn
 
 from rnnvision.checks import choose_one, one_of
-from rnnvision.nn.classifier import SequenceClassifier
-from rnnvision.nn.controls import CONTROLS
-from rnnvision.nn.encoder_decoder import EncoderDecoder
+from rnnvision.nn.controls.feedforward import CONTROLS
+from rnnvision.nn.controls.svm import SVMS
+from rnnvision.nn.controls.torchvision_networks import TORCHVISION_CONTROLS
 from rnnvision.nn.glimpse import ATTENTIONS
-from rnnvision.nn.layer import RecurrentLayer
+from rnnvision.nn.layers.layer import RecurrentLayer
+from rnnvision.nn.networks.encoder_decoder import EncoderDecoder
+from rnnvision.nn.networks.renet import ReNet
+from rnnvision.nn.networks.sequence_classifier import SequenceClassifier
+from rnnvision.nn.networks.sequencer import Sequencer2D
+from rnnvision.nn.networks.vision_lstm import VisionLSTM
 from rnnvision.nn.readout import READOUTS
 from rnnvision.nn.recurrence import RECURRENCES
-from rnnvision.nn.renet import ReNet
 from rnnvision.nn.scan import ORDERS, SCANS, Scan
-from rnnvision.nn.sequencer import Sequencer2D
-from rnnvision.nn.svm import SVMS
-from rnnvision.nn.torchvision_controls import TORCHVISION_CONTROLS
-from rnnvision.nn.vision_lstm import VisionLSTM
 
 # What a checkpoint may name and a config may build. Nothing outside this table is ever made from a file.
 MODELS: dict[str, type[nn.Module]] = {

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from rnnvision.nn.gated import GRU
+from rnnvision.nn.layers.fused import GRU
 from rnnvision.nn.scan import Scan
 
 

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.checks import at_least, flags, one_of, probability
-from rnnvision.nn.gated import FUSED
-from rnnvision.nn.layer import RecurrentLayer, State
-from rnnvision.nn.linear import LINEAR
-from rnnvision.nn.mlstm import MLSTMS
-from rnnvision.nn.position_wise import POSITION_WISE
-from rnnvision.nn.variants import VARIANTS
+from rnnvision.nn.layers.fused import FUSED
+from rnnvision.nn.layers.layer import RecurrentLayer, State
+from rnnvision.nn.layers.minimal import LINEAR
+from rnnvision.nn.layers.mlstm import MLSTMS
+from rnnvision.nn.layers.position_wise import POSITION_WISE
+from rnnvision.nn.layers.refined import VARIANTS
 
 StackState = tuple[State, ...]  # one a layer
 

@@ -12,9 +12,9 @@ from hydra import compose, initialize_config_dir
 from lightning.pytorch.callbacks import Callback
 
 from peers.work import NETWORKS, Turns, Work, arguments
-from rnnvision.cli.config import config_dir
-from rnnvision.cli.run_folder import RunFolder, versions
+from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.train import make_data, make_learner
+from rnnvision.runs.folder import RunFolder, versions
 
 if TYPE_CHECKING:
     import lightning as L

@@ -15,12 +15,12 @@ import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 
-from rnnvision.cli import compare_run
-from rnnvision.cli.compare_run import steps_within
-from rnnvision.cli.compare_table import make_row, markdown, table
-from rnnvision.cli.comparison import Comparison
+from rnnvision.cli.compare import run as compare_run
+from rnnvision.cli.compare.comparison import Comparison
+from rnnvision.cli.compare.run import steps_within
 from rnnvision.data import ImageData
 from rnnvision.insight import multiply_adds
+from rnnvision.report.comparison import make_row, markdown, table
 from rnnvision.training import Learner, load_network, read_checkpoint
 from tests.cli.conftest import Result, Verb
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rnnvision.cli import costs
+from rnnvision.cli.compare import costs
 from rnnvision.data import ImageData
 from tests.cli.conftest import Verb
 

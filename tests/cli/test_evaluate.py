@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rnnvision.cli import app
-from rnnvision.cli.config import config_dir
+from rnnvision.cli.frame import app
+from rnnvision.cli.frame.arguments import config_dir
 from tests.cli.conftest import Verb
 
 

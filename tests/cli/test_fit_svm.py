@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rnnvision.nn.svm import SVMS, LinearSVM
+from rnnvision.nn.controls.svm import SVMS, LinearSVM
 from rnnvision.training import TrainingError
-from rnnvision.training.fitted import FITS
+from rnnvision.training.svm_fit import FITS
 from tests.cli.conftest import Verb
 
 LATEST = Path("logs/train/latest")

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from rnnvision.data.idx import FILES, Family
+from rnnvision.data.sets.mnist_family import FILES, Family
 
 COUNTS = {"train": 6, "t10k": 4}
 FOLDER = "MNIST/raw"

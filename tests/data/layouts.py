@@ -18,7 +18,8 @@ from PIL import Image
 from scipy.io import savemat
 from torchvision import datasets
 
-from rnnvision.data import CATALOG, DataError, Splits, nist, oxford, photos
+from rnnvision.data import CATALOG, DataError, Splits
+from rnnvision.data.sets import nist, oxford, photos
 from tests.data.cases import idx_bytes
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]  # part -> images (N, C, H, W), labels (N,)

@@ -6,8 +6,8 @@ import pytest
 from torchvision import datasets
 
 from rnnvision.data import CATALOG
-from rnnvision.data.folders import wnid_names
-from rnnvision.data.photos import IMAGENETTE_WNIDS
+from rnnvision.data.sets.folders import wnid_names
+from rnnvision.data.sets.photos import IMAGENETTE_WNIDS
 
 HOME = Path(__file__).parents[2]
 NUM_CLASSES = {

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from rnnvision.data import CATALOG, ImageData, Split
-from rnnvision.data.readers import read_fake
 from rnnvision.data.resident import ResidentLoader
+from rnnvision.data.sets.builtin import read_fake
 
 TINY = {"image_shape": (1, 4, 4), "num_classes": 4, "num_train": 100, "num_test": 30}
 

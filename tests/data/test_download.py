@@ -9,8 +9,9 @@ from urllib.error import URLError
 import pytest
 from torchvision import datasets
 
-from rnnvision.data import CATALOG, DataError, Splits, idx, locate
-from rnnvision.data.idx import FILES, read_family
+from rnnvision.data import CATALOG, DataError, Splits, locate
+from rnnvision.data.sets import mnist_family as idx
+from rnnvision.data.sets.mnist_family import FILES, read_family
 from tests.data.cases import CONTENTS, COUNTS, FOLDER, VERIFIED, write_family
 
 CLASSES = tuple("0123456789")

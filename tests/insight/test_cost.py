@@ -8,12 +8,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rnnvision.insight import multiply_adds
 from rnnvision.nn import RECURRENCES, build
-from rnnvision.nn.blocks import BlockLayer
-from rnnvision.nn.controls import CONTROLS
-from rnnvision.nn.gated import FusedLayer
-from rnnvision.nn.layer import RecurrentLayer
-from rnnvision.nn.svm import SVMS
-from rnnvision.nn.torchvision_controls import TORCHVISION_CONTROLS
+from rnnvision.nn.controls.feedforward import CONTROLS
+from rnnvision.nn.controls.svm import SVMS
+from rnnvision.nn.controls.torchvision_networks import TORCHVISION_CONTROLS
+from rnnvision.nn.layers.chunked import BlockLayer
+from rnnvision.nn.layers.fused import FusedLayer
+from rnnvision.nn.layers.layer import RecurrentLayer
 from tests.oracles import ORACLES
 
 SHAPE = (3, 6, 10)

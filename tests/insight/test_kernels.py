@@ -3,7 +3,7 @@
 import pytest
 
 from rnnvision.insight import cudnn_kernel
-from rnnvision.nn.gated import GRU, LSTM
+from rnnvision.nn.layers.fused import GRU, LSTM
 
 
 @pytest.mark.parametrize(

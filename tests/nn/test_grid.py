@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from rnnvision.nn import RECURRENCES, ReNet, Sequencer2D
 from rnnvision.nn.grid import DropPath, Sweep, tiled
-from rnnvision.nn.sequencer import Variant
+from rnnvision.nn.networks.sequencer import Variant
 from tests.nn.cases import tiny
 
 ROWS, COLUMNS, FEATURES, HIDDEN = 3, 4, 5, 2

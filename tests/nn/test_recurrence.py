@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.nn import RECURRENCES
-from rnnvision.nn.gated import FusedLayer
+from rnnvision.nn.layers.fused import FusedLayer
 from rnnvision.nn.recurrence import Recurrence, StackState, TiedDropout
 from tests.nn.cases import randomise
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.nn import ATTENTIONS, MODELS, READOUTS, RECURRENCES, SCANS, build
-from rnnvision.nn.sequencer import VARIANTS
+from rnnvision.nn.networks.sequencer import VARIANTS
 from tests.nn.cases import images, label, network_cases, parameters_of, scan_arguments, tiny
 
 Case = dict[str, Any]

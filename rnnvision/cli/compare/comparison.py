@@ -1,0 +1,209 @@
+"""What a comparison is asked to do: who takes part, for how long, how often. It is kept in the folder."""
+
+import re
+import shlex
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import ConfigCompositionException
+from omegaconf import DictConfig
+
+from rnnvision.cli.frame.arguments import config_dir, plain
+from rnnvision.cli.frame.messages import UsageError, nearest, no_such
+from rnnvision.runs.folder import RunFolder, read_json
+
+FILE = "comparison.json"
+OWN = ("models", "budget", "seeds", "rounds", "latency_rounds", "anytime_samples")
+ELSEWHERE = ("resume", "log_dir", "name")  # of this run, not of its trainings
+SET_HERE = {
+    "model": "give models=[NAME,...]",
+    "seed": "give seeds=N for 0 to N - 1",
+    "trainer.max_epochs": "give budget=epochs:N",
+    "trainer.max_steps": "give budget=epochs:N or budget=minutes:X",
+    "trainer.max_time": "give budget=minutes:X",
+    "sweep": "compare trains each model in models",
+}
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One row: an option of conf/model, and the values that it alone is given."""
+
+    label: str  # as it was typed
+    option: str
+    overrides: tuple[str, ...]
+
+    @property
+    def slug(self) -> str:
+        """The label as the name of a file."""
+        return re.sub(r"[^\w.]+", "-", self.label)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The settings of a comparison, as they lie in comparison.json."""
+
+    models: tuple[str, ...]
+    budget: str
+    seeds: int
+    rounds: int
+    latency_rounds: int
+    anytime_samples: int | None
+    overrides: tuple[str, ...]  # what every training is told
+
+    @property
+    def entrants(self) -> list[Entrant]:
+        return [_entrant(label) for label in self.models]
+
+    @property
+    def epochs(self) -> int | None:
+        """Of each training; None where minutes limit it."""
+        kind, _, amount = self.budget.partition(":")
+        return int(amount) if kind == "epochs" else None
+
+    @property
+    def minutes(self) -> float:
+        return float(self.budget.partition(":")[2])
+
+    @property
+    def command(self) -> str:
+        """What to type for the same comparison."""
+        models = ",".join(f'"{label}"' if " " in label else label for label in self.models)
+        words = [f"models=[{models}]", f"budget={self.budget}", f"seeds={self.seeds}", *self.overrides]
+        return shlex.join(["rnnvision", "compare", *words])
+
+    def words(self, entrant: Entrant) -> list[str]:
+        """The overrides of an entrant's trainings, but for the seed and how long they last."""
+        return [f"model={entrant.option}", *self.overrides, *entrant.overrides]
+
+    def kept(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def asked_for(cfg: DictConfig, run: RunFolder) -> Comparison:
+    """The comparison that the command describes, or that of the folder that it goes on with.
+
+    Raises:
+        UsageError: for a value that cannot be, or one that would make a resumed comparison another one.
+    """
+    typed = list(HydraConfig.get().overrides.task)
+    for word in typed:
+        key = _key(word)
+        if key in SET_HERE:
+            raise UsageError(f"{word}: is not for compare to be told; {SET_HERE[key]}")
+    overrides = tuple(word for word in typed if _key(word) not in (*OWN, *ELSEWHERE))
+    if cfg.resume is None:
+        return _checked(cfg, overrides)
+    saved = read_json(run.path / FILE)
+    if not saved:
+        raise UsageError(f"resume={cfg.resume}: holds no comparison (it has no {FILE})")
+    kept = Comparison(**saved | {key: tuple(saved[key]) for key in ("models", "overrides")})
+    _check_unchanged(cfg, typed, kept)
+    return kept
+
+
+def _check_unchanged(cfg: DictConfig, typed: list[str], kept: Comparison) -> None:
+    for word in typed:
+        key = _key(word)
+        if key in ELSEWHERE:
+            continue
+        if key in OWN:
+            value, before = plain(cfg[key]), getattr(kept, key)
+            same = tuple(_as_list(value)) == before if key == "models" else value == before
+            shown = ",".join(before) if key == "models" else before
+        else:
+            same, shown = word in kept.overrides, next((w for w in kept.overrides if _key(w) == key), "nothing")
+        if not same:
+            raise UsageError(
+                f"{word}: cannot change on resume, it would be another comparison (this one has {shown}); leave it out"
+            )
+
+
+def _checked(cfg: DictConfig, overrides: tuple[str, ...]) -> Comparison:
+    for key, least in (("seeds", 1), ("rounds", 1), ("latency_rounds", 1), ("anytime_samples", 1)):
+        value = cfg[key]
+        if key == "anytime_samples" and value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise UsageError(f"{key}={value}: must be a whole number of at least {least}")
+    budget = str(cfg.budget)
+    amount = re.fullmatch(r"epochs:(\d+)|minutes:(\d+(?:\.\d+)?|\.\d+)", budget)
+    if amount is None or not float(amount[1] or amount[2]) > 0:
+        raise UsageError(f"budget={budget}: must be epochs:N or minutes:X, above 0, for example budget=epochs:5")
+    models = [str(label) for label in _as_list(plain(cfg.models))]
+    if not models:
+        raise UsageError("models=[]: name at least one, for example models=[lstm,gru]")
+    _check_names(models)
+    numbers = {key: cfg[key] for key in ("seeds", "rounds", "latency_rounds", "anytime_samples")}
+    return Comparison(models=tuple(models), budget=budget, overrides=overrides, **numbers)
+
+
+def _check_names(models: list[str]) -> None:
+    legal = sorted(p.stem for p in (config_dir() / "model").glob("*.yaml") if not p.stem.startswith("_"))
+    slugs: dict[str, str] = {}
+    for label in models:
+        option = _entrant(label).option
+        if option not in legal:
+            near = nearest(option, legal)
+            raise UsageError(no_such(f"models={option}", legal, near and f"models={near}", f"models={option}"))
+        if (slug := _entrant(label).slug) in slugs:
+            raise UsageError(f"models: {slugs[slug]} and {label} are the same; leave one out")
+        slugs[slug] = label
+
+
+def configurations(comparison: Comparison) -> dict[str, DictConfig]:
+    """What each entrant is trained with, by its label; seed and length are not in it yet.
+
+    Raises:
+        UsageError: for a key that one of them does not have.
+    """
+    made = {}
+    for entrant in comparison.entrants:
+        try:
+            made[entrant.label] = compose("train", overrides=comparison.words(entrant))
+        except ConfigCompositionException as error:
+            if (match := re.search(r"Could not override '([^']+)'", str(error))) is None:
+                raise
+            raise UsageError(_foreign_key(entrant, match.group(1), comparison)) from error
+    return made
+
+
+def _foreign_key(entrant: Entrant, key: str, comparison: Comparison) -> str:
+    """A key that this entrant does not have, though others may."""
+    group = key.partition(".")[0]
+    node = compose("train", overrides=[f"model={entrant.option}"]).get(group)
+    legal = [f"{group}.{name!s}" for name in node] if isinstance(node, DictConfig) else []
+    near = nearest(key, legal)
+    hint = f"; did you mean {near}?" if near else ""
+    if any(_key(word) == key for word in comparison.overrides):
+        own = key.removeprefix("model.")
+        hint += f'; give it to those that have it, for example models=["lstm {own}=..."]'
+    return f"{key}: {entrant.option} has no such key; choose one of {', '.join(legal)}{hint}"
+
+
+def _entrant(label: str) -> Entrant:
+    try:
+        option, *words = shlex.split(label) or [""]
+    except ValueError as error:
+        raise UsageError(f"models={label}: {error}") from error
+    groups = {p.stem for p in config_dir().iterdir() if p.is_dir()}
+    overrides = []
+    for word in words:
+        key, equals, _ = word.partition("=")
+        if not equals:
+            raise UsageError(f'models={label}: {word} is not KEY=VALUE; write "{option} hidden_size=64"')
+        top = key.lstrip("+~").partition(".")[0]
+        overrides.append(word if top in groups or key == "label_smoothing" else f"model.{word}")
+        if (typed := _key(overrides[-1])) in SET_HERE:
+            raise UsageError(f"models={label}: {word} is not for compare to be told; {SET_HERE[typed]}")
+    return Entrant(label, option, tuple(overrides))
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,125 @@
+"""What the network of a run costs: python -m rnnvision.cli.compare.costs RUN_FOLDER, which writes costs.json there.
+
+`compare` runs it after each training, in a process of its own: the peak memory of a process never falls.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
+
+from rnnvision.cli.frame.arguments import optimizer_arguments, plain
+from rnnvision.cli.frame.device import make_trainer
+from rnnvision.cli.frame.messages import EXIT_USAGE, UsageError
+from rnnvision.data import ImageData
+from rnnvision.insight import anytime_accuracy, forget_peak, latency, multiply_adds, peak_memory, throughput
+from rnnvision.runs.folder import RunFolder
+from rnnvision.training import (
+    CheckpointError,
+    find_checkpoint,
+    load_network,
+    make_optimizer,
+    read_checkpoint,
+)
+from rnnvision.training.precision import step_precision
+from rnnvision.training.svm_fit import is_fitted
+
+FILE = "costs.json"
+
+
+def costs(folder: Path, *, rounds: int, latency_rounds: int, anytime_samples: int | None) -> dict[str, Any]:
+    """Of the best checkpoint of a run folder, on the device and in the precision that it was trained with.
+
+    parameters; multiply_adds (one image); train/samples_per_second and memory/peak (bytes, over the imports or of the
+    GPU) of steps of the run's batch size; latency/p50 (seconds, one image); anytime/accuracy after each token, on test
+    pictures evenly picked, and its mean anytime/area. What does not apply is missing, and `missing` says why where that
+    is no matter of course. Of a network that was `fitted` in one go no steps are timed: there are none.
+    """
+    cfg = OmegaConf.load(folder / ".hydra" / "config.yaml")
+    assert isinstance(cfg, DictConfig)
+    forget_peak(torch.device("cpu"))
+    before = peak_memory(torch.device("cpu"))
+    try:
+        checkpoint = read_checkpoint(find_checkpoint(folder))
+    except CheckpointError as error:
+        return {"missing": [str(error)]}
+    run = RunFolder(folder, folder, "costs")
+    trainer = make_trainer(_one_device(plain(cfg.trainer)), run, logger=False, enable_checkpointing=False)
+    device = trainer.strategy.root_device
+    _, context = step_precision(trainer)
+    network = load_network(checkpoint).to(device)
+    shape = list(checkpoint["rnnvision"]["network"]["input_shape"])
+    found: dict[str, Any] = {"parameters": sum(p.numel() for p in network.parameters()), "missing": []}
+    try:
+        found["multiply_adds"] = sum(multiply_adds(network, shape).values())
+    except ValueError as error:
+        found["missing"].append(f"multiply_adds: {error}")
+    if is_fitted(network):
+        found["fitted"] = True
+    else:
+        optimizer = make_optimizer(network, **optimizer_arguments(cfg))
+        images = torch.rand(cfg.data.batch_size, *shape, device=device)
+        speed = throughput(network, images, optimizer=optimizer, rounds=rounds, context=context)
+        found["train/samples_per_second"] = speed.samples_per_second
+        found["memory/peak"] = peak_memory(device) - (0 if device.type == "cuda" else before)
+        network = load_network(checkpoint).to(device)  # as it was before those steps
+    one = latency(network, torch.rand(1, *shape, device=device), rounds=latency_rounds, context=context)
+    found |= {"latency/p50": one.percentile(0.5), "latency/p99": one.percentile(0.99)}
+    try:
+        return found | _anytime(network, checkpoint, anytime_samples)
+    except ValueError as error:  # of a network that answers only at the end
+        found["missing"].append(f"anytime: {error}")
+        return found
+
+
+def _one_device(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {**arguments, "devices": 1, "strategy": "auto", "profiler": None}
+
+
+def _anytime(network: nn.Module, checkpoint: dict[str, Any], samples: int | None) -> dict[str, Any]:
+    if not hasattr(network, "forward_anytime"):
+        return {}
+    data = ImageData(**checkpoint["rnnvision"]["data"])
+    accuracy = anytime_accuracy(network, evenly(data, samples))
+    return {"anytime/accuracy": accuracy.tolist(), "anytime/area": float(accuracy.mean())}
+
+
+def evenly(data: ImageData, samples: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of every k-th test picture, so that there are `samples` at most; of all where it is None."""
+    total = len(data.splits.test)
+    stride = 1 if samples is None else max(1, math.ceil(total / samples))
+    start = 0
+    for images, labels in data.test_dataloader():
+        picked = slice(-start % stride, None, stride)
+        start += len(labels)
+        yield images[picked], labels[picked]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rounds", type=int, default=10, help="training steps that are timed")
+    parser.add_argument("--latency-rounds", type=int, default=200, help="forward passes of one image")
+    parser.add_argument("--anytime-samples", type=int, help="test pictures; all by default")
+    told = parser.parse_args()
+    try:
+        found = costs(
+            told.folder,
+            rounds=told.rounds,
+            latency_rounds=told.latency_rounds,
+            anytime_samples=told.anytime_samples,
+        )
+    except UsageError as error:
+        print(f"rnnvision costs: {error}", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+    RunFolder(told.folder, told.folder, "costs").write(FILE, found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The Trainer of a verb: where it runs, and what it says."""
+
+import ctypes
+import logging
+import os
+import sys
+import warnings
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
+
+from rnnvision.cli.frame.arguments import check_arguments
+from rnnvision.cli.frame.messages import UsageError
+from rnnvision.runs.folder import RunFolder, is_first_process
+from rnnvision.training import VerifiedCheckpointIO
+from rnnvision.training.precision import choose_precision
+
+ALL_THREADS = torch.get_num_threads()  # of this process, before a job of a sweep takes fewer
+PROFILERS: dict[str, Any] = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}  # into the run folder
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+KEPT_BYTES = 2**30
+
+
+def make_trainer(arguments: dict[str, Any], run: RunFolder, *, callbacks: Any = (), **fixed: Any) -> L.Trainer:
+    """A Lightning Trainer from the keyword arguments in the configuration and those that the verb fixes.
+
+    Raises:
+        UsageError: for a device that is not there, an unknown argument, or a value that Lightning refuses.
+    """
+    _quieten()
+    keep_freed_memory()
+    _check_device(arguments)
+    precision, _ = choose_precision(arguments.get("precision"), _device_type(arguments))
+    arguments = {**arguments, "precision": precision}
+    check_arguments("trainer", arguments, L.Trainer)
+    if profiler := PROFILERS.get(str(arguments.get("profiler"))):
+        arguments = {**arguments, "profiler": profiler(dirpath=str(run.path), filename="profile")}
+    shows_bar = sys.stdout.isatty() and is_first_process()
+    try:
+        return L.Trainer(
+            **arguments,
+            **fixed,
+            callbacks=[*callbacks, *([TQDMProgressBar()] if shows_bar else [])],
+            plugins=[VerifiedCheckpointIO()],
+            default_root_dir=str(run.path),
+            enable_progress_bar=shows_bar,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise UsageError(f"trainer: {' '.join(str(error).split())}") from error
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep memory that it has freed, for the next step, where the C library is glibc.
+
+    By default glibc gives blocks of megabytes back to the system, which clears them page by page when the next step
+    asks for them again: for two LSTM layers of 256 a quarter of a step's time on a processor. What the user has set for
+    malloc in the environment stays.
+    """
+    if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+
+
+def share_cores(num_workers: int) -> None:
+    """Leave a core to each of the processes that read pictures beside a training on the processor; 0 takes all back.
+
+    Threads that wait for each other at full speed make a small recurrence several times slower as soon as one of them
+    has to share its core. A number that the user has chosen ($OMP_NUM_THREADS) stays.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, ALL_THREADS - num_workers))
+
+
+def device_line(trainer: L.Trainer, precision: object) -> str:
+    """Where the run runs, and in which precision and why, in words; `precision` is what was asked for."""
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
+    _, reason = choose_precision(precision, device.type)
+    return f"{device.type} ({name}){processes}, precision {trainer.precision}{f' ({reason})' if reason else ''}"
+
+
+def _device_type(arguments: dict[str, Any]) -> str:
+    """cpu, cuda or mps: what Lightning will choose."""
+    accelerator = arguments.get("accelerator", "auto")
+    if accelerator in ("gpu", "auto"):
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    return str(accelerator)
+
+
+def _check_device(arguments: dict[str, Any]) -> None:
+    accelerator, devices = arguments.get("accelerator", "auto"), arguments.get("devices", 1)
+    if accelerator in ("gpu", "cuda"):
+        found = torch.cuda.device_count()
+        wanted = devices if isinstance(devices, int) else 1
+        if found == 0 or wanted > found:
+            raise UsageError(
+                f"trainer.accelerator={accelerator}: torch sees {found} CUDA GPUs; choose device=cpu or device=auto"
+            )
+    if accelerator == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("trainer.accelerator=mps: there is no Apple GPU here; choose device=cpu or device=auto")
+    if arguments.get("deterministic"):
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuDNN's recurrences are not repeatable without
+
+
+def _quieten() -> None:
+    """Lightning's banners say what our own first lines say; of its warnings, those that are of no use here."""
+    if not torch.cuda.is_available():
+        # Lightning has torch ask the GPU's driver library, which is looked for anew in every step of an optimiser.
+        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        r"Checkpoint directory .* exists and is not empty",  # a resumed run
+        r".*does not have many workers",
+        r"GPU available but not used",
+        r"`ModelCheckpoint\(monitor=.*could not find the monitored key",  # an epoch without a validation
+        r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    ):
+        warnings.filterwarnings("ignore", message=message)

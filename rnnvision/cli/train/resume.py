@@ -1,0 +1,47 @@
+"""Which configuration a resumed run goes on with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from rnnvision.cli.frame.messages import UsageError
+from rnnvision.runs.folder import RunFolder, is_first_process
+
+MAY_CHANGE = ("trainer.", "callbacks.", "logger.", "data.root", "data.num_workers", "data.timeout")
+
+
+def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
+    """The configuration the run began with, and what this command line may change of it.
+
+    Raises:
+        UsageError: for a change that would make it another run.
+    """
+    saved = OmegaConf.load(run.path / ".hydra" / "config.yaml")
+    assert isinstance(saved, DictConfig)
+    for override in HydraConfig.get().overrides.task:
+        key = override.lstrip("+~").partition("=")[0]
+        if key == "resume":
+            continue
+        if not key.startswith(MAY_CHANGE):
+            allowed = ", ".join(f"{k}*" if k.endswith(".") else k for k in MAY_CHANGE)
+            raise UsageError(f"{key}: cannot change on resume, it would be another run; what can: {allowed}")
+        OmegaConf.update(saved, key, OmegaConf.select(cfg, key), force_add=True)
+    return OmegaConf.merge(saved, {"resume": cfg.resume})  # type: ignore[return-value]  # of a DictConfig it makes one
+
+
+@contextmanager
+def kept_if_refused(cfg: DictConfig, run: RunFolder) -> Iterator[None]:
+    """Write down what a resumed run changes of its configuration, unless Lightning refuses to go on with it."""
+    path = run.path / ".hydra" / "config.yaml"
+    if cfg.resume is None or not is_first_process():
+        yield
+        return
+    before = path.read_text()
+    OmegaConf.save(OmegaConf.merge(cfg, {"resume": None}), path)
+    try:
+        yield
+    except UsageError:
+        path.write_text(before)
+        raise

@@ -1,0 +1,97 @@
+"""EMNIST and QMNIST: digits and letters of NIST's Special Database 19, as IDX files, packed or not."""
+
+from pathlib import Path
+
+from rnnvision.checks import one_of
+from rnnvision.data.locate import obtain
+from rnnvision.data.sets.mnist_family import checked_split, packed_or_not, read_idx
+from rnnvision.data.splits import DataError, Split, Splits
+
+PARTS = ("train", "test")
+# Images in the files of each split for training and for test. There are two editions of the letters.
+EMNIST_COUNTS: dict[str, dict[str, tuple[int, ...]]] = {
+    "byclass": {"train": (697_932,), "test": (116_323,)},
+    "bymerge": {"train": (697_932,), "test": (116_323,)},
+    "balanced": {"train": (112_800,), "test": (18_800,)},
+    "letters": {"train": (124_800, 88_800), "test": (20_800, 14_800)},
+    "digits": {"train": (240_000,), "test": (40_000,)},
+    "mnist": {"train": (60_000,), "test": (10_000,)},
+}
+QMNIST_COUNT = 60_000
+
+
+def read_emnist(class_names: tuple[str, ...], root: str | None, *, split: str = "balanced") -> Splits:
+    """EMNIST (Cohen et al., 2017, arXiv:1702.05373), whose `split` says which characters are classes, and how many.
+
+    Its files hold transposed pictures, which are upright here, and count the letters from 1, which are from 0 here.
+
+    Raises:
+        ValueError: for an unknown split.
+        DataError: if it cannot be had, or a file is damaged; it names the file.
+    """
+    from torchvision.datasets import EMNIST
+
+    one_of("split", split, EMNIST_COUNTS)
+    # torchvision names the label 0 of the letters, which none has, "N/A"
+    names = tuple(name for name in EMNIST.classes_split_dict[split] if name != "N/A")
+    first = len(EMNIST.classes_split_dict[split]) - len(names)
+    files = {
+        part: tuple(f"emnist-{split}-{part}-{kind}-ubyte" for kind in ("images-idx3", "labels-idx1")) for part in PARTS
+    }
+    base, folder = obtain(
+        "emnist",
+        root,
+        ("EMNIST/raw", "EMNIST/raw/gzip", "EMNIST", "emnist"),
+        lambda candidate: _holds(candidate, files),
+        ("EMNIST/raw/gzip.zip",),
+        lambda target: EMNIST(target, split, download=True),
+    )
+
+    def read(part: str) -> Split:
+        paths = packed_or_not(folder, files[part][0]), packed_or_not(folder, files[part][1])
+        images, labels = read_idx(paths[0]), read_idx(paths[1])
+        counts = EMNIST_COUNTS[split][part]
+        count = len(images) if len(images) in counts else counts[0]
+        upright = images.transpose(-1, -2).contiguous()
+        return checked_split(paths, upright, labels.long() - first, count, len(names))
+
+    return Splits(read("train"), read("test"), names, origin=str(folder), root=str(base))
+
+
+def read_qmnist(class_names: tuple[str, ...], root: str | None) -> Splits:
+    """QMNIST (Yadav and Bottou, 2019, arXiv:1905.10498): MNIST rebuilt from its sources, with a test split of 60,000.
+
+    Raises:
+        DataError: if it cannot be had, or a file is damaged; it names the file.
+    """
+    from torchvision.datasets import QMNIST
+    from torchvision.datasets.utils import check_integrity
+
+    published = {url.rpartition("/")[2]: md5 for part in PARTS for url, md5 in QMNIST.resources[part]}
+    files = {
+        part: tuple(url.rpartition("/")[2].removesuffix(".gz") for url, _ in QMNIST.resources[part]) for part in PARTS
+    }
+    base, folder = obtain(
+        "qmnist",
+        root,
+        ("QMNIST/raw", "QMNIST", "qmnist"),
+        lambda candidate: _holds(candidate, files),
+        tuple(f"QMNIST/raw/{file}" for file in published),
+        lambda target: [QMNIST(target, what=part, download=True) for part in PARTS],
+    )
+
+    def read(part: str) -> Split:
+        paths = packed_or_not(folder, files[part][0]), packed_or_not(folder, files[part][1])
+        for path in paths:
+            if path.name in published and not check_integrity(str(path), published[path.name]):
+                raise DataError(f"{path} is damaged: another MD5 than published; delete it to have it downloaded again")
+        images, facts = read_idx(paths[0]), read_idx(paths[1], kind="32-bit integers")
+        if facts.ndim != 2:
+            raise DataError(f"{paths[1]} is damaged: it holds {tuple(facts.shape)}, not a row for each image")
+        return checked_split(paths, images, facts[:, 0], QMNIST_COUNT, len(class_names))
+
+    return Splits(read("train"), read("test"), class_names, origin=str(folder), root=str(base))
+
+
+def _holds(folder: Path, files: dict[str, tuple[str, ...]]) -> bool:
+    return all(packed_or_not(folder, file).is_file() for part in files.values() for file in part)

@@ -1,0 +1,90 @@
+"""Oxford's sets of pictures in files: flowers and pets, whose splits are lists."""
+
+from rnnvision.data.files import FileSplit
+from rnnvision.data.locate import obtain
+from rnnvision.data.sets.photos import check_rows, damaged, listed, view_of
+from rnnvision.data.splits import DataError, Splits
+
+# Pictures of the official splits.
+FLOWERS_COUNTS = {"train": 1_020, "val": 1_020, "test": 6_149}
+PETS_COUNTS = {"trainval": 3_680, "test": 3_669}
+
+
+def read_flowers102(
+    class_names: tuple[str, ...], root: str | None, *, image_size: int = 128, crop_ratio: float = 0.875
+) -> Splits:
+    """Oxford 102 Flowers (Nilsback and Zisserman, 2008) in its official splits, of which the test split is the largest.
+
+    Raises:
+        DataError: if it cannot be had, or a picture or a list is missing or damaged; it names the file.
+    """
+    from torchvision.datasets import Flowers102
+
+    view = view_of(image_size, crop_ratio)
+    lists = ("imagelabels.mat", "setid.mat")
+    base, folder = obtain(
+        "flowers102",
+        root,
+        ("flowers-102",),
+        lambda f: (f / "jpg").is_dir() and all((f / name).is_file() for name in lists),
+        tuple(f"flowers-102/{file}" for file in ("102flowers.tgz", *lists)),
+        lambda target: Flowers102(target, download=True),
+    )
+
+    def read(part: str) -> FileSplit:
+        try:
+            dataset = Flowers102(base, part, loader=lambda path: path)  # (path, label): no picture is opened
+            rows = [(path.name, label) for path, label in (dataset[i] for i in range(len(dataset)))]
+            check_rows(rows, FLOWERS_COUNTS[part], len(class_names))
+        except (RuntimeError, ValueError) as error:
+            files = " or ".join(str(folder / name) for name in lists)
+            raise DataError(f"{files} is damaged; delete both to have them downloaded again") from error
+        return listed(folder / "jpg", rows, view)
+
+    train, val, test = (read(part) for part in FLOWERS_COUNTS)
+    return Splits(train, test, class_names, origin=str(folder), val=val, root=str(base))
+
+
+def read_pets(
+    class_names: tuple[str, ...], root: str | None, *, image_size: int = 128, crop_ratio: float = 0.875
+) -> Splits:
+    """Oxford-IIIT Pet (Parkhi et al., 2012): 37 breeds of cats and dogs; its trainval is the training split.
+
+    Raises:
+        DataError: if it cannot be had, or a picture or a list is missing or damaged; it names the file.
+    """
+    from torchvision.datasets import OxfordIIITPet
+
+    view = view_of(image_size, crop_ratio)
+    base, folder = obtain(
+        "oxford_pets",
+        root,
+        ("oxford-iiit-pet",),
+        lambda f: (f / "images").is_dir() and (f / "annotations").is_dir(),
+        ("oxford-iiit-pet/images.tar.gz", "oxford-iiit-pet/annotations.tar.gz"),
+        lambda target: OxfordIIITPet(target, download=True),
+    )
+
+    def read(part: str) -> FileSplit:
+        source = folder / "annotations" / f"{part}.txt"
+        rows = []
+        try:
+            for line in source.read_text().splitlines():
+                picture, label, _, _ = line.split()
+                rows.append((f"{picture}.jpg", int(label) - 1))
+            check_rows(rows, PETS_COUNTS[part], len(class_names))
+            _check_breeds(rows, class_names)
+        except (OSError, ValueError) as error:
+            raise damaged(source, source.parent, error) from error
+        return listed(folder / "images", rows, view)
+
+    train, test = (read(part) for part in PETS_COUNTS)
+    return Splits(train, test, class_names, origin=str(folder), root=str(base))
+
+
+def _check_breeds(rows: list[tuple[str, int]], class_names: tuple[str, ...]) -> None:
+    """The breed stands in the name of each picture, too."""
+    for picture, label in rows:
+        breed = picture.rpartition("_")[0].replace("_", " ")
+        if breed.lower() != class_names[label].lower():
+            raise ValueError(f"it calls {picture} {class_names[label]}")

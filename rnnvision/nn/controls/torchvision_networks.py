@@ -1,0 +1,154 @@
+"""Controls that are torchvision's own networks, fitted to small pictures by the size of what they see first.
+
+torchvision is imported where such a network is made: the rest of `rnnvision.nn` needs torch alone.
+"""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from rnnvision.checks import at_least, flags, image_shape, probability
+from rnnvision.nn.controls.feedforward import Control
+
+
+class ResNet18(Control):
+    """torchvision's ResNet-18 (arXiv 1512.03385), from scratch.
+
+    Args:
+        input_shape: (C, H, W) of the images.
+        num_classes: width of the head.
+        stem_size: side of the first convolution's kernel in pixels; odd. 3 suits pictures of some 32 pixels, 7 is the
+            paper's for ImageNet.
+        stem_stride: its stride; 1 for small pictures, 2 in the paper.
+        stem_pool: the paper's maximum over 3 x 3 pixels with stride 2 after it.
+        head_dropout: dropout rate before the head.
+
+    Raises:
+        ValueError: that begins with the argument and names what is legal.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_shape: Sequence[int],
+        num_classes: int,
+        stem_size: int = 3,
+        stem_stride: int = 1,
+        stem_pool: bool = False,
+        head_dropout: float = 0.0,
+    ) -> None:
+        from torchvision.models import resnet18
+
+        at_least("stem_size", stem_size, 1)
+        at_least("stem_stride", stem_stride, 1)
+        if stem_size % 2 == 0:
+            raise ValueError(f"stem_size={stem_size}: must be odd; try {stem_size + 1}")
+        flags(stem_pool=stem_pool)
+        super().__init__(input_shape, num_classes, 512, head_dropout)
+        self.body = resnet18()
+        self.body.conv1 = nn.Conv2d(
+            input_shape[0], 64, stem_size, stride=stem_stride, padding=stem_size // 2, bias=False
+        )
+        nn.init.kaiming_normal_(self.body.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision's other
+        if not stem_pool:
+            self.body.maxpool = nn.Identity()
+        self.body.fc = nn.Identity()
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        return self.body(x)
+
+
+class ViT(Control):
+    """torchvision's vision transformer (arXiv 2010.11929), from scratch, for square images.
+
+    Args:
+        input_shape: (C, H, W) of the images, H = W.
+        num_classes: width of the head.
+        patch_size: side of a patch in pixels.
+        hidden_size: width of a token.
+        num_layers: how many encoder blocks.
+        num_heads: of the attention; None for one to each 64 features, as in the paper.
+        mlp_ratio: width of a block's hidden layer over `hidden_size`.
+        dropout: rate in each block.
+        head_dropout: dropout rate before the head.
+
+    Raises:
+        ValueError: that begins with the argument and names what is legal.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_shape: Sequence[int],
+        num_classes: int,
+        patch_size: int = 4,
+        hidden_size: int = 192,
+        num_layers: int = 6,
+        num_heads: int | None = None,
+        mlp_ratio: int = 4,
+        dropout: float = 0.0,
+        head_dropout: float = 0.0,
+    ) -> None:
+        from torchvision.models import VisionTransformer
+
+        channels, side = _square(input_shape)
+        at_least("patch_size", patch_size, 1)
+        if side % patch_size:
+            legal = ", ".join(str(d) for d in range(1, side + 1) if side % d == 0)
+            raise ValueError(f"patch_size={patch_size}: does not divide the side {side}; choose one of {legal}")
+        at_least("hidden_size", hidden_size, 1)
+        at_least("num_layers", num_layers, 1)
+        heads = max(1, hidden_size // 64) if num_heads is None else num_heads
+        at_least("num_heads", heads, 1)
+        if hidden_size % heads:
+            raise ValueError(f"hidden_size={hidden_size}: must be a multiple of num_heads={heads}")
+        at_least("mlp_ratio", mlp_ratio, 1)
+        probability("dropout", dropout)
+        super().__init__(input_shape, num_classes, hidden_size, head_dropout)
+        self.body = VisionTransformer(
+            side, patch_size, num_layers, heads, hidden_size, mlp_ratio * hidden_size, dropout, num_classes=num_classes
+        )
+        if channels != 3:
+            self.body.conv_proj = _patch_projection(channels, hidden_size, patch_size)
+        self.body.heads = nn.Identity()
+        self.register_load_state_dict_pre_hook(_check_positions)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        return self.body(x)
+
+
+def _check_positions(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Refuse the positions of another number of patches; torch's own message would speak of tensors."""
+    name = "body.encoder.pos_embedding"
+    own, loaded = module.get_parameter(name), state.get(f"{prefix}{name}")
+    if loaded is not None and loaded.shape[1] != own.shape[1]:
+        raise ValueError(
+            f"input_shape: these weights have learned {loaded.shape[1] - 1} positions, this network reads "
+            f"{own.shape[1] - 1} patches; build it with the input_shape and the patch_size of the weights"
+        )
+
+
+def _patch_projection(channels: int, hidden_size: int, patch_size: int) -> nn.Conv2d:
+    """torchvision's, which is made for three channels, with its initialisation."""
+    made = nn.Conv2d(channels, hidden_size, patch_size, stride=patch_size)
+    nn.init.trunc_normal_(made.weight, std=math.sqrt(1 / (channels * patch_size**2)))
+    assert made.bias is not None
+    nn.init.zeros_(made.bias)
+    return made
+
+
+def _square(input_shape: Sequence[int]) -> tuple[int, int]:
+    """The channels and the side.
+
+    Raises:
+        ValueError: if the image is not square.
+    """
+    image_shape("input_shape", input_shape)
+    channels, height, width = input_shape
+    if height != width:
+        raise ValueError(f"input_shape={tuple(input_shape)}: torchvision's ViT reads square images")
+    return channels, height
+
+
+TORCHVISION_CONTROLS: dict[str, type[nn.Module]] = {"resnet18": ResNet18, "vit": ViT}

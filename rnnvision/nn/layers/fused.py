@@ -1,0 +1,163 @@
+"""RNN, LSTM and GRU on torch's fused kernels (oneDNN on the CPU, cuDNN on CUDA), and their initialisations.
+
+Notation: x_t token, h_t state that goes out, W input weights, U recurrent weights, b biases, s the logistic function,
+* the product by element. torch keeps two biases a gate (b_ih and b_hh); where only their sum matters it is written b.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from rnnvision.checks import one_of
+from rnnvision.nn.layers.layer import RecurrentLayer, State
+
+WEIGHT_INITS = ("torch", "orthogonal")
+GATE_BIASES = ("torch", "forget", "chrono")
+
+
+@torch.no_grad()
+def orthogonal_gates(weight_ih: Tensor, weight_hh: Tensor) -> None:
+    """Fill the input weights (gates x D, F) after Glorot, the recurrent ones (gates x D, D) orthogonally, by gate."""
+    hidden_size = weight_hh.shape[1]
+    for of_input, of_state in zip(weight_ih.split(hidden_size), weight_hh.split(hidden_size), strict=True):
+        nn.init.xavier_uniform_(of_input)
+        nn.init.orthogonal_(of_state)
+
+
+def keep_bias(gate_bias: str, hidden_size: int, sequence_length: int) -> Tensor | None:
+    """The bias (D,) of the gate that keeps the state, by an entry of `GATE_BIASES`; None leaves it as it is."""
+    if gate_bias == "forget":
+        return torch.ones(hidden_size)
+    if gate_bias == "chrono":
+        return torch.empty(hidden_size).uniform_(1, max(sequence_length - 1, 2)).log()
+    return None
+
+
+class FusedLayer(RecurrentLayer):
+    """A single-layer, one-direction torch kernel under the contract of `RecurrentLayer`.
+
+    `weight_init`:
+        torch       everything uniform in +-1/sqrt(hidden_size), torch's own.
+        orthogonal  recurrent weights orthogonal, gate by gate (Saxe et al. 2014, arXiv 1312.6120), input weights
+                    uniform after Glorot & Bengio (2010), biases zero.
+    """
+
+    kernel_class: ClassVar[Callable[..., nn.RNNBase]]
+    num_gates: ClassVar[int]
+
+    def __init__(self, input_size: int, hidden_size: int, *, weight_init: str = "orthogonal") -> None:
+        super().__init__(input_size, hidden_size)
+        one_of("weight_init", weight_init, WEIGHT_INITS)
+        self.kernel = self.kernel_class(input_size, hidden_size, batch_first=True)
+        if weight_init == "orthogonal":
+            self._orthogonal()
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        states, last = self.kernel(x, None if state is None else self._to_kernel(state))
+        return states, tuple(s.squeeze(0) for s in (last if isinstance(last, tuple) else (last,)))
+
+    def gate(self, parameter: str, index: int) -> Tensor:
+        """The rows of one gate in a parameter of the kernel (`weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`)."""
+        rows = getattr(self.kernel, f"{parameter}_l0")
+        return rows[index * self.hidden_size : (index + 1) * self.hidden_size]
+
+    def _to_kernel(self, state: State) -> Tensor | State:
+        layers = tuple(s.unsqueeze(0).contiguous() for s in state)  # torch's kernels want (layers, B, D)
+        return layers if len(layers) > 1 else layers[0]
+
+    @torch.no_grad()
+    def _orthogonal(self) -> None:
+        weight_ih, weight_hh, bias_ih, bias_hh = self.kernel.parameters()
+        orthogonal_gates(weight_ih, weight_hh)
+        nn.init.zeros_(bias_ih)
+        nn.init.zeros_(bias_hh)
+
+
+class RNN(FusedLayer):
+    """Elman's network (Cognitive Science 14, 1990): h_t = tanh(W x_t + U h_{t-1} + b). State: (h,)."""
+
+    kernel_class = nn.RNN
+    num_gates = 1
+
+
+class GatedLayer(FusedLayer):
+    """A fused layer with gates, whose biases decide how long it remembers at first.
+
+    `gate_bias`:
+        torch   left as `weight_init` made it.
+        forget  bias 1 on the gate that keeps the old state (Gers et al. 2000; Jozefowicz et al. 2015), so that the
+                network starts by remembering.
+        chrono  keeping biases log(u), u uniform in [1, T - 1], so that memory spans a range of times up to the length T
+                of the sequence (Tallec & Ollivier 2018, arXiv 1804.11188).
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        weight_init: str = "orthogonal",
+        gate_bias: str = "forget",
+        sequence_length: int = 2,
+    ) -> None:
+        super().__init__(input_size, hidden_size, weight_init=weight_init)
+        one_of("gate_bias", gate_bias, GATE_BIASES)
+        bias = keep_bias(gate_bias, hidden_size, sequence_length)
+        if bias is not None:
+            self._set_keep_bias(bias, tie_input=gate_bias == "chrono")
+
+    @abstractmethod
+    def _set_keep_bias(self, bias: Tensor, *, tie_input: bool) -> None:
+        """Set the bias of the gate that keeps; with `tie_input` the gate that lets new input in gets its negative."""
+
+    @torch.no_grad()
+    def _set_bias(self, gate: int, bias: Tensor) -> None:
+        self.gate("bias_ih", gate).copy_(bias)
+        self.gate("bias_hh", gate).zero_()
+
+
+class LSTM(GatedLayer):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
+
+    Gates in torch's order i, f, g, o:
+
+        i_t = s(W_i x_t + U_i h_{t-1} + b_i)      f_t = s(W_f x_t + U_f h_{t-1} + b_f)
+        g_t = tanh(W_g x_t + U_g h_{t-1} + b_g)   o_t = s(W_o x_t + U_o h_{t-1} + b_o)
+        c_t = f_t * c_{t-1} + i_t * g_t           h_t = o_t * tanh(c_t)
+
+    State: (h, c), each (B, D).
+    """
+
+    kernel_class = nn.LSTM
+    num_gates = 4
+    num_states = 2
+
+    def _set_keep_bias(self, bias: Tensor, *, tie_input: bool) -> None:
+        self._set_bias(1, bias)
+        if tie_input:
+            self._set_bias(0, -bias)
+
+
+class GRU(GatedLayer):
+    """Gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), the reset gate after the product, as cuDNN has it.
+
+    Gates in torch's order r, z, n:
+
+        r_t = s(W_r x_t + U_r h_{t-1} + b_r)      z_t = s(W_z x_t + U_z h_{t-1} + b_z)
+        n_t = tanh(W_n x_t + b_in + r_t * (U_n h_{t-1} + b_hn))
+        h_t = (1 - z_t) * n_t + z_t * h_{t-1}
+
+    z keeps the old state and 1 - z lets the new one in, so one bias does both. State: (h,).
+    """
+
+    kernel_class = nn.GRU
+    num_gates = 3
+
+    def _set_keep_bias(self, bias: Tensor, *, tie_input: bool) -> None:
+        self._set_bias(1, bias)
+
+
+FUSED: dict[str, type[RecurrentLayer]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}

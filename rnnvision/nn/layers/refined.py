@@ -1,0 +1,156 @@
+"""Recurrences without a fused kernel: UR-LSTM, UR-GRU, IndRNN. Notation as in `rnnvision.nn.layers.fused`.
+
+All tokens are projected in one product before the loop over time, and a step holds one recurrent product at most. The
+gradients are autograd's: those of the whole loop written by hand were timed on the CPU and took a seventh less for
+UR-LSTM and no less for IndRNN, which is not worth a second copy of the equations.
+"""
+
+import math
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from rnnvision.checks import at_least
+from rnnvision.nn.layers.fused import orthogonal_gates
+from rnnvision.nn.layers.layer import RecurrentLayer, State
+
+
+class UnrolledLayer(RecurrentLayer):
+    """A loop over time in torch: `project` all tokens at once, then `cell` after `cell`."""
+
+    @abstractmethod
+    def project(self, x: Tensor) -> Tensor:
+        """The part of a step that needs no state, for tokens of any shape: (..., F) -> (..., G)."""
+
+    @abstractmethod
+    def cell(self, x_t: Tensor, recurrent: Tensor, state: State) -> State:
+        """The state after a projected token (B, G); its first tensor goes out. `recurrent` is `recurrent_weight`."""
+
+    @abstractmethod
+    def recurrent_weight(self, dtype: torch.dtype) -> Tensor:
+        """What `cell` multiplies the state by, prepared once for all times."""
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        state = self.initial_state(len(x)) if state is None else state
+        projected = self.project(x.transpose(0, 1))  # (T, B, G)
+        recurrent = self.recurrent_weight(projected.dtype)
+        states = []
+        for x_t in projected.unbind(0):
+            state = self.cell(x_t, recurrent, state)
+            states.append(state[0])
+        return torch.stack(states, dim=1), state
+
+
+class RefinedLayer(UnrolledLayer):
+    """A layer whose keeping gate is refined: UR gates (Gu et al. 2020, arXiv 1910.09890).
+
+        f_t = s(W_f x_t + U_f h_{t-1} + b_f)      r_t = s(W_r x_t + U_r h_{t-1} - b_f)
+        k_t = 2 r_t f_t + (1 - 2 r_t) f_t^2
+
+    The refine gate r moves the kept share k between f^2 and 1 - (1 - f)^2, so that it comes near 0 and 1 where f itself
+    still has a gradient. r has no bias of its own. (The paper calls the kept share g.)
+
+    Initialisation: uniform gates (UGI), b_f = log(u / (1 - u)) with u uniform in [1/D, 1 - 1/D], so that the memories
+    of the D features span a range of times; recurrent weights orthogonal gate by gate, input weights uniform after
+    Glorot, the other biases zero.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.weight_ih = nn.Parameter(torch.empty(4 * hidden_size, input_size))
+        self.weight_hh = nn.Parameter(torch.empty(4 * hidden_size, hidden_size))
+        self.bias = nn.Parameter(torch.zeros(3 * hidden_size))  # of f and of the last two gates
+        orthogonal_gates(self.weight_ih, self.weight_hh)
+        lowest = 1 / max(hidden_size, 2)
+        with torch.no_grad():
+            self.bias[:hidden_size].uniform_(lowest, 1 - lowest).logit_()
+
+    def project(self, x: Tensor) -> Tensor:
+        keep = self.bias[: self.hidden_size]
+        return linear(x, self.weight_ih, torch.cat((keep, -keep, self.bias[self.hidden_size :])))
+
+    def recurrent_weight(self, dtype: torch.dtype) -> Tensor:
+        return self.weight_hh.to(dtype).T
+
+    @staticmethod
+    def _kept(f: Tensor, r: Tensor) -> Tensor:
+        """2 r f + (1 - 2 r) f^2 = f + 2 (r - 1/2) (f - f^2)."""
+        return torch.addcmul(f, r - 0.5, torch.addcmul(f, f, f, value=-1), value=2)
+
+
+class URLSTM(RefinedLayer):
+    """LSTM with a refined gate that keeps, and lets in what it does not keep (Gu et al. 2020, arXiv 1910.09890).
+
+    Gates in the order f, r, o, g, with f, r and k as in `RefinedLayer`:
+
+        o_t = s(W_o x_t + U_o h_{t-1} + b_o)      g_t = tanh(W_g x_t + U_g h_{t-1} + b_g)
+        c_t = k_t * c_{t-1} + (1 - k_t) * g_t     h_t = o_t * tanh(c_t)
+
+    State: (h, c), each (B, D).
+    """
+
+    num_states = 2
+
+    def cell(self, x_t: Tensor, recurrent: Tensor, state: State) -> State:
+        h, c = state
+        gates, candidate = (
+            torch.addmm(x_t, h.to(x_t.dtype), recurrent).to(c.dtype).tensor_split([3 * self.hidden_size], -1)
+        )
+        f, r, o = gates.sigmoid().chunk(3, dim=-1)
+        c = torch.lerp(candidate.tanh(), c, self._kept(f, r))
+        return o * c.tanh(), c
+
+
+class URGRU(RefinedLayer):
+    """GRU with a refined gate that keeps (Gu et al. 2020, arXiv 1910.09890), the reset gate z after the product.
+
+    Gates in the order f, r, z, n, with f, r and k as in `RefinedLayer`:
+
+        z_t = s(W_z x_t + U_z h_{t-1} + b_z)      n_t = tanh(W_n x_t + b_n + z_t * (U_n h_{t-1}))
+        h_t = k_t * h_{t-1} + (1 - k_t) * n_t
+
+    State: (h,).
+    """
+
+    def cell(self, x_t: Tensor, recurrent: Tensor, state: State) -> State:
+        (h,) = state
+        split = [3 * self.hidden_size]
+        x_gates, x_candidate = x_t.tensor_split(split, -1)
+        h_gates, h_candidate = torch.mm(h.to(x_t.dtype), recurrent).tensor_split(split, -1)
+        f, r, z = (x_gates + h_gates).to(h.dtype).sigmoid().chunk(3, dim=-1)
+        candidate = torch.addcmul(x_candidate.to(h.dtype), z, h_candidate.to(h.dtype)).tanh()
+        return (torch.lerp(candidate, h, self._kept(f, r)),)
+
+
+class IndRNN(UnrolledLayer):
+    """Independently recurrent network (Li et al. 2018, arXiv 1803.04831): h_t = relu(W x_t + u * h_{t-1} + b).
+
+    Each feature remembers itself alone, with one weight; features meet in the layers above.
+
+    Initialisation: u uniform in [0, 2^(1/T)], the paper's bound, under which nothing grows more than twofold over the T
+    tokens of the sequence (the paper also holds u below it while training; here it is free); W uniform after He et al.
+    (2015), b zero. State: (h,).
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, *, sequence_length: int = 2) -> None:
+        super().__init__(input_size, hidden_size)
+        at_least("sequence_length", sequence_length, 1)
+        self.weight = nn.Parameter(torch.empty(hidden_size, input_size))
+        self.bias = nn.Parameter(torch.zeros(hidden_size))
+        self.recurrent = nn.Parameter(torch.empty(hidden_size).uniform_(0, math.pow(2, 1 / sequence_length)))
+        nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
+
+    def project(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)
+
+    def recurrent_weight(self, dtype: torch.dtype) -> Tensor:
+        return self.recurrent  # products by element stay in full precision
+
+    def cell(self, x_t: Tensor, recurrent: Tensor, state: State) -> State:
+        (h,) = state
+        return (torch.addcmul(x_t.to(h.dtype), recurrent, h).relu(),)
+
+
+VARIANTS: dict[str, type[RecurrentLayer]] = {"ur_lstm": URLSTM, "ur_gru": URGRU, "indrnn": IndRNN}

@@ -1,0 +1,243 @@
+"""Vision-LSTM (Alkin et al. 2024, "Vision-LSTM: xLSTM as Generic Vision Backbone", arXiv 2406.04303).
+
+Shapes: B images, T patches on a grid of R x K, E features of a token, I = expansion * E features inside a block.
+
+The second version of the paper is followed, the one that its published results are of: biases everywhere, a convolution
+over the grid before queries and keys, the first and the last token side by side before the head.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from rnnvision.checks import at_least, one_of, probability
+from rnnvision.nn.grid import DropPath
+from rnnvision.nn.layers.mlstm import MatrixMemory
+from rnnvision.nn.readout import READOUTS
+from rnnvision.nn.scan import Scan
+
+CHUNK_SIZE = 64  # tokens read at once
+PRODUCT_SIZE = 16  # features
+
+
+class VisionLSTM(nn.Module):
+    """Classify an image by mLSTM blocks over its patches: (B, C, H, W) -> (B, num_classes) logits.
+
+    Patches in raster order are mapped to tokens, a learned vector a position is added, `num_layers` blocks read them,
+    every other one from the bottom right corner to the top left one; then layer normalisation, the readout, layer
+    normalisation again (which the published weights have) and the head. It has no `forward_anytime`: after the second
+    block each token knows of all others, so there is no answer that only the tokens so far have given.
+
+    Args:
+        input_shape: (C, H, W) of the images.
+        num_classes: width of the head.
+        patch_size: side, or (height, width), of the patches in pixels; 16 in the paper.
+        hidden_size: E; 192, 384 and 768 for tiny, small and base.
+        num_layers: blocks; 24 in the paper.
+        num_heads: heads of the mLSTM; None is the largest divisor of I up to 4, which 4 is in the paper.
+        expansion: I / E.
+        qkv_block_size: queries, keys and values are maps of blocks of so many features.
+        kernel_size: side of the convolution, odd.
+        drop_path: rate at which a block is left out for an image in training (stochastic depth, arXiv 1603.09382);
+            0, 0.05 and 0.2 for tiny, small and base.
+        readout: a name in `rnnvision.nn.READOUTS`; first_last is the paper's.
+
+    Initialisation (the authors'): maps into a block and its memory normal with deviation sqrt(2 / (5 N)), N features
+    coming in; out of a block 2 / (num_layers sqrt(E)); the gates as in `MatrixMemory`; positions truncated normal with
+    deviation 0.02, the head with 2e-5; patches uniform after Glorot & Bengio (2010); biases zero, the skip 1.
+
+    Raises:
+        ValueError: that begins with the argument and names what is legal; also from `load_state_dict`, for the
+            positions of another number of patches.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_shape: Sequence[int],
+        num_classes: int,
+        patch_size: int | tuple[int, int] = 16,
+        hidden_size: int = 192,
+        num_layers: int = 24,
+        num_heads: int | None = None,
+        expansion: int = 2,
+        qkv_block_size: int = 4,
+        kernel_size: int = 3,
+        drop_path: float = 0.0,
+        readout: str = "first_last",
+    ) -> None:
+        super().__init__()
+        at_least("num_classes", num_classes, 1)
+        at_least("num_layers", num_layers, 1)
+        probability("drop_path", drop_path)
+        one_of("readout", readout, READOUTS)
+        _check_widths(hidden_size, expansion, qkv_block_size, kernel_size)
+        self.scan = Scan(input_shape=input_shape, scan="patches", patch_size=patch_size)
+        self.embed = nn.Linear(self.scan.token_size, hidden_size)
+        self.position = Position(self.scan.num_tokens, hidden_size)
+        self.blocks = nn.ModuleList(
+            Block(
+                hidden_size,
+                self.scan.grid,
+                reverse=i % 2 == 1,
+                num_heads=num_heads,
+                expansion=expansion,
+                qkv_block_size=qkv_block_size,
+                kernel_size=kernel_size,
+                drop_path=drop_path,
+                out_deviation=2 / (num_layers * math.sqrt(hidden_size)),
+            )
+            for i in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(hidden_size, eps=1e-6)
+        self.readout = READOUTS[readout](hidden_size)
+        self.feature_norm = nn.LayerNorm(self.readout.out_features, eps=1e-6)
+        self.head = nn.Linear(self.readout.out_features, num_classes)
+        nn.init.xavier_uniform_(self.embed.weight)
+        nn.init.zeros_(self.embed.bias)
+        nn.init.trunc_normal_(self.head.weight, std=2e-5, a=-4e-5, b=4e-5)
+        nn.init.zeros_(self.head.bias)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """The vector that the head classifies: (B, C, H, W) -> (B, D), D = 2 E for the readout first_last."""
+        tokens = self.position(self.embed(self.scan(x)))  # (B, T, E)
+        for block in self.blocks:
+            tokens = block(tokens)
+        return self.feature_norm(self.readout(self.norm(tokens)))
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Logits of such a vector: (B, D) -> (B, num_classes)."""
+        return self.head(features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.forward_head(self.forward_features(x))
+
+
+class Block(nn.Module):
+    """x + drop_path(block(norm(x))), its tokens read forwards or, with `reverse`, backwards: (B, T, E) -> (B, T, E).
+
+    With W_up of E x 2 I, W_q, W_k, W_v block-diagonal of I x I, W_down of I x E, each with a bias,
+
+        [a, z] = W_up norm(x)          c = silu(conv(a))                conv depthwise over the grid
+        q, k, v = W_q c, W_k c, W_v a  h = MatrixMemory(q, k, v), its gates see [q, k, v]
+        y = W_down ((h + skip * c) * silu(z))                          skip a learned vector of I features
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        grid: tuple[int, int],
+        *,
+        reverse: bool,
+        num_heads: int | None,
+        expansion: int,
+        qkv_block_size: int,
+        kernel_size: int,
+        drop_path: float,
+        out_deviation: float,
+    ) -> None:
+        super().__init__()
+        inner = expansion * hidden_size
+        self.grid = grid
+        self.reverse = reverse
+        self.norm = nn.LayerNorm(hidden_size)
+        self.up = nn.Linear(hidden_size, 2 * inner)
+        self.conv = nn.Conv2d(inner, inner, kernel_size, padding=kernel_size // 2, groups=inner)
+        self.q, self.k, self.v = (BlockLinear(inner, qkv_block_size) for _ in range(3))
+        self.memory = MatrixMemory(inner, 3 * inner, num_heads=num_heads, chunk_size=CHUNK_SIZE)
+        self.skip = Scale(inner)
+        self.down = nn.Linear(inner, hidden_size)
+        self.drop_path = DropPath(drop_path)
+        nn.init.normal_(self.up.weight, std=math.sqrt(2 / (5 * hidden_size)))
+        nn.init.normal_(self.down.weight, std=out_deviation)
+        nn.init.zeros_(self.up.bias)
+        nn.init.zeros_(self.down.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = x.flip(1) if self.reverse else x
+        a, z = self.up(self.norm(tokens)).chunk(2, dim=-1)  # (B, T, I)
+        c = silu(self._convolved(a))
+        q, k, v = self.q(c), self.k(c), self.v(a)
+        h, _ = self.memory(q, k, v, torch.cat((q, k, v), dim=-1), last_state=False)
+        y = self.down((h + self.skip(c)) * silu(z))
+        return x + self.drop_path(y.flip(1) if self.reverse else y)
+
+    def _convolved(self, a: Tensor) -> Tensor:
+        """The convolution over the grid that the tokens fill row by row: (B, T, I) -> (B, T, I)."""
+        return self.conv(a.mT.unflatten(-1, self.grid)).flatten(2).mT
+
+
+class BlockLinear(nn.Module):
+    """A linear map of each block of features for itself, a block-diagonal matrix: (..., I) -> (..., I).
+
+    Four features are too few for a matrix product: blocks are joined, with zeros between them, to `PRODUCT_SIZE`
+    features, which takes less than half of the time.
+    """
+
+    def __init__(self, features: int, block_size: int) -> None:
+        super().__init__()
+        blocks = features // block_size
+        self.joined = math.gcd(blocks, max(1, PRODUCT_SIZE // block_size))  # blocks in one product
+        self.weight = nn.Parameter(torch.empty(blocks, block_size, block_size))
+        self.bias = nn.Parameter(torch.zeros(features))
+        nn.init.normal_(self.weight, std=math.sqrt(2 / (5 * block_size)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = self.joined * self.weight.shape[-1]
+        weight = self.weight.unflatten(0, (-1, self.joined))  # (G, J, block, block)
+        apart = torch.eye(self.joined, dtype=weight.dtype, device=weight.device)[:, None, :, None]
+        weight = (weight.unsqueeze(3) * apart).flatten(3, 4).flatten(1, 2)  # (G, size, size)
+        y = x.reshape(-1, len(weight), size).transpose(0, 1) @ weight.mT  # (G, B * T, size)
+        return y.transpose(0, 1).reshape(x.shape) + self.bias
+
+
+class Scale(nn.Module):
+    """Each feature times a learned number, 1 at first: (..., I) -> (..., I)."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight
+
+
+class Position(nn.Module):
+    """A learned vector for each position, added: (B, T, E) -> (B, T, E)."""
+
+    def __init__(self, num_tokens: int, features: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.empty(num_tokens, features))
+        nn.init.trunc_normal_(self.table, std=0.02)
+        self.register_load_state_dict_pre_hook(_check_positions)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.table
+
+
+def _check_positions(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Refuse the positions of another number of patches; torch's own message would speak of tensors."""
+    own, loaded = module.get_parameter("table"), state.get(f"{prefix}table")
+    if loaded is not None and len(loaded) != len(own):
+        raise ValueError(
+            f"input_shape: these weights have learned {len(loaded)} positions, this network reads {len(own)} patches; "
+            "build it with the input_shape and the patch_size of the weights"
+        )
+
+
+def _check_widths(hidden_size: int, expansion: int, qkv_block_size: int, kernel_size: int) -> None:
+    at_least("hidden_size", hidden_size, 1)
+    at_least("expansion", expansion, 1)
+    at_least("qkv_block_size", qkv_block_size, 1)
+    at_least("kernel_size", kernel_size, 1)
+    if expansion * hidden_size % qkv_block_size:
+        multiple = qkv_block_size // math.gcd(qkv_block_size, expansion)
+        raise ValueError(
+            f"hidden_size={hidden_size}: {expansion} x {hidden_size} features do not divide into blocks of "
+            f"{qkv_block_size} (qkv_block_size); choose a multiple of {multiple}"
+        )
+    if kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size={kernel_size}: must be odd, so that a grid keeps its size")

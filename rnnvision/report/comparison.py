@@ -1,0 +1,199 @@
+"""Rows of a comparison, each read from the run folders of one network; as a table, CSV and Markdown."""
+
+import csv
+import statistics
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rnnvision.cli.compare.comparison import Comparison
+from rnnvision.runs.folder import read_json
+
+METHODS = (
+    "accuracy: of the best checkpoint on the official test split, mean +- sample standard deviation over the seeds.\n"
+    "samples/s: of the trainings themselves, validation included; with * of timed steps alone.\n"
+    "memory: the peak of training steps at the run's batch size, over the imports; on a GPU, of the GPU.\n"
+    "anytime: accuracy after each token, its mean over all tokens. latency: one image, median. -: does not apply.\n"
+    "train s: of the whole training; with + of a fit in one go (support vector machines), which no budget limits."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network over its seeds. Rates lie in [0, 1], times are seconds, memory bytes; None: does not apply."""
+
+    label: str
+    seeds: int  # how many trainings were completed
+    accuracy: float | None = None
+    accuracy_std: float | None = None  # of the sample; None for one seed
+    accuracy_min: float | None = None
+    accuracy_max: float | None = None
+    f1: float | None = None
+    parameters: int | None = None
+    multiply_adds: int | None = None
+    samples_per_second: float | None = None
+    samples_from: str | None = None  # run, or steps where it was measured apart from the runs
+    latency: float | None = None
+    memory: int | None = None
+    anytime: float | None = None
+    train_seconds: float | None = None
+    fitted: bool = False  # in one go, whatever the budget
+    failures: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()  # why a figure could not be had
+
+
+def make_row(label: str, folders: dict[int, Path]) -> Row:
+    """The row of a network from the run folder of each seed.
+
+    Accuracy, F1, anytime area and training time are means over the seeds; samples/s, latency and memory, where one that
+    was disturbed says nothing of the others, medians.
+    """
+    runs = {seed: _Run(folder) for seed, folder in folders.items()}
+    done = [run for run in runs.values() if run.completed]
+    failures = tuple(f"seed {seed}: {run.error}" for seed, run in runs.items() if run.error)
+    if not done:
+        return Row(label, 0, failures=failures)
+    accuracy = [run.metrics["test/accuracy"] for run in done]
+    recorded = _median(run.metrics.get("train/samples_per_second") for run in done)
+    timed = _median(run.costs.get("train/samples_per_second") for run in done)
+    memory = _median(run.costs.get("memory/peak") for run in done)
+    return Row(
+        label,
+        len(done),
+        accuracy=statistics.mean(accuracy),
+        accuracy_std=statistics.stdev(accuracy) if len(accuracy) > 1 else None,
+        accuracy_min=min(accuracy),
+        accuracy_max=max(accuracy),
+        f1=_mean(run.metrics.get("test/f1") for run in done),
+        parameters=done[0].costs.get("parameters"),
+        multiply_adds=done[0].costs.get("multiply_adds"),
+        samples_per_second=timed if recorded is None else recorded,
+        samples_from=None if recorded is None and timed is None else "steps" if recorded is None else "run",
+        latency=_median(run.costs.get("latency/p50") for run in done),
+        memory=None if memory is None else round(memory),
+        anytime=_mean(run.costs.get("anytime/area") for run in done),
+        train_seconds=_mean(run.seconds for run in done),
+        fitted=done[0].costs.get("fitted", False),
+        failures=failures,
+        missing=tuple(dict.fromkeys(reason for run in done for reason in run.costs.get("missing", []))),
+    )
+
+
+class _Run:
+    """What one run folder says."""
+
+    def __init__(self, folder: Path) -> None:
+        status = read_json(folder / "status.json")
+        self.completed = status.get("status") == "completed"
+        self.metrics = read_json(folder / "metrics.json")
+        self.costs = read_json(folder / "costs.json")
+        self.error: str | None = None
+        if not self.completed:
+            self.error = status.get("error") or status.get("status") or "did not begin"
+        elif not self.costs:
+            self.error = f"costs: {read_json(folder / 'costs_error.json').get('error', 'not measured')}"
+        self.seconds = self._training_seconds(folder / "metrics.csv")
+
+    def _training_seconds(self, epochs: Path) -> float | None:
+        """Of all epochs, those before an interruption too, which metrics.json may not know of."""
+        if epochs.is_file():
+            with epochs.open(newline="") as file:
+                return sum(float(row["seconds"]) for row in csv.DictReader(file) if row.get("seconds"))
+        return self.metrics.get("train/seconds")
+
+
+def _mean(values: Any) -> float | None:
+    found = [value for value in values if value is not None]
+    return statistics.mean(found) if found else None
+
+
+def _median(values: Any) -> float | None:
+    found = [value for value in values if value is not None]
+    return statistics.median(found) if found else None
+
+
+# A row in words: the same cells in the terminal and in Markdown.
+
+COLUMNS = (
+    "model",
+    "seeds",
+    "accuracy %",
+    "macro-F1 %",
+    "parameters",
+    "multiply-adds",
+    "samples/s",
+    "latency ms",
+    "memory MB",
+    "anytime %",
+    "train s",
+)
+
+
+def _cells(row: Row) -> list[str]:
+    def shown(value: float | None, form: str, factor: float = 1) -> str:
+        return "-" if value is None else format(value * factor, form)
+
+    spread = "" if row.accuracy_std is None else f" +- {100 * row.accuracy_std:.2f}"
+    return [
+        row.label,
+        str(row.seeds),
+        shown(row.accuracy, ".2f", 100) + spread,
+        shown(row.f1, ".2f", 100),
+        shown(row.parameters, ",.0f"),
+        shown(row.multiply_adds, ",.0f"),
+        shown(row.samples_per_second, ",.0f") + ("*" if row.samples_from == "steps" else ""),
+        shown(row.latency, ".2f", 1e3),
+        shown(row.memory, ",.0f", 2**-20),
+        shown(row.anytime, ".2f", 100),
+        shown(row.train_seconds, ",.1f") + ("+" if row.fitted else ""),
+    ]
+
+
+def _notes(row: Row) -> list[str]:
+    return [f"failed: {note}" for note in row.failures] + [f"not measured: {reason}" for reason in row.missing]
+
+
+def table(rows: list[Row]) -> str:
+    """The rows for a terminal, what failed or is missing behind each."""
+    lines = [list(COLUMNS), *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    notes = [[], *map(_notes, rows)]
+    shown = []
+    for line, note in zip(lines, notes, strict=True):
+        first = line[0].ljust(widths[0])
+        others = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
+        shown.append("  ".join([first, *others]) + (f"  <- {'; '.join(note)}" if note else ""))
+    return "\n".join(shown)
+
+
+def write_csv(path: Path, rows: list[Row]) -> None:
+    """All figures with all digits, one row a network; empty where one does not apply."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
+        writer.writeheader()
+        for row in rows:
+            kept = asdict(row)
+            writer.writerow(kept | {name: "; ".join(kept[name]) for name in ("failures", "missing")})
+
+
+def markdown(rows: list[Row], comparison: Comparison, folders: list[Path]) -> str:
+    """A page: the command, the table, what was measured how and where."""
+    lines = [f"`{comparison.command}`", "", f"| {' | '.join(COLUMNS)} |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
+    lines += [f"| {' | '.join([f'`{cells[0]}`', *cells[1:]])} |" for cells in map(_cells, rows)]
+    if notes := [f"- `{row.label}`: {note}" for row in rows for note in _notes(row)]:
+        lines += ["", *notes]
+    budget = f"{comparison.budget.replace(':', ' ')} each, seeds 0 to {comparison.seeds - 1}."
+    return "\n".join([*lines, "", budget, *METHODS.splitlines(), "", *_where(folders)]) + "\n"
+
+
+def _where(folders: list[Path]) -> list[str]:
+    """On which machines and with which code the runs were made: one line each, usually one."""
+    found = []
+    for folder in folders:
+        if machine := read_json(folder / "environment.json"):
+            git = machine["git"] or {"commit": "unknown", "dirty": False}
+            hardware = ", ".join(machine["gpus"]) or machine["cpu"]
+            cores = f"{machine['cores']} cores, threads: {machine['threads']}"
+            code = f"torch {machine['versions']['torch']}; commit {git['commit'][:7]}"
+            found.append(f"{hardware}, {cores}; {code}{' (changed)' if git['dirty'] else ''}.")
+    return list(dict.fromkeys(found))

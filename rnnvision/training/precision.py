@@ -1,0 +1,74 @@
+"""Which number format a run trains in: `trainer.precision=auto`, and what a device that cannot do as asked does."""
+
+from contextlib import nullcontext
+
+import lightning as L
+import torch
+from torch import nn
+
+from rnnvision.cli.frame.messages import UsageError
+from rnnvision.insight.speed import Context
+
+FULL, BF16, FP16 = "32-true", "bf16-mixed", "16-mixed"
+
+
+def choose_precision(asked: object, device_type: str) -> tuple[object, str]:
+    """Lightning's precision for `asked` on a device, and the reason in words where it is not simply what was asked.
+
+    `auto` takes half precision where the hardware multiplies it faster, weights and losses staying in 32 bits; anything
+    else is taken as it is, but for bf16 on a processor whose kernels refuse it.
+    """
+    if asked == "auto":
+        return _best(device_type)
+    if device_type == "cpu" and str(asked).startswith("bf16") and (error := _bf16_error()):
+        return FULL, f"not {asked}: this processor's kernels refuse it ({error})"
+    return asked, ""
+
+
+def step_precision(trainer: L.Trainer) -> tuple[torch.dtype, Context]:
+    """The number format of a trainer's matrix products, and the context in which a step by hand runs as its steps do.
+
+    Raises:
+        UsageError: for a precision that changes the weights.
+    """
+    dtypes = {BF16: torch.bfloat16, FP16: torch.float16}
+    precision = str(trainer.precision)
+    if precision in dtypes:
+        return dtypes[precision], trainer.precision_plugin.forward_context
+    if precision == FULL:
+        return torch.float32, nullcontext
+    raise UsageError(f"trainer.precision={precision}: choose one of {FULL}, {BF16}, {FP16}, auto")
+
+
+def _best(device_type: str) -> tuple[str, str]:
+    if device_type == "cuda":
+        if torch.cuda.get_device_capability()[0] >= 8:
+            return BF16, "the GPU has bf16 units"
+        return FP16, "the GPU has no bf16 units, but fp16"
+    if device_type != "cpu":
+        return FULL, f"half precision is not tried on {device_type}"
+    if not _cpu_multiplies_bf16():
+        return FULL, "the processor has no bf16 instructions"
+    if error := _bf16_error():
+        return FULL, f"the processor's bf16 kernels fail ({error})"
+    return BF16, "the processor has bf16 instructions"
+
+
+def _cpu_multiplies_bf16() -> bool:
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # x86; torch has no public question before 2.12
+    return any(getattr(torch.cpu, name)() for name in names if hasattr(torch.cpu, name))
+
+
+def _bf16_error() -> str:
+    """What goes wrong when a small LSTM takes a training step in bf16; "" where nothing does."""
+    with torch.random.fork_rng(devices=[]):
+        layer = nn.LSTM(16, 16, batch_first=True)
+        tokens = torch.ones(2, 3, 16)
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            states, _ = layer(tokens)
+        states.float().sum().backward()
+    except RuntimeError as error:  # oneDNN on processors without AVX-512
+        return " ".join(str(error).split())
+    finite = all(p.grad is not None and bool(p.grad.isfinite().all()) for p in layer.parameters())
+    return "" if finite else "its gradients are not finite"

@@ -1,0 +1,195 @@
+"""A user's own pictures: the layouts, the order of the classes, the size, and each mistake with the folder named."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from rnnvision.data import DataError, ImageData, Split, Splits
+from rnnvision.data.files import FileSplit, read_all
+from rnnvision.data.sets.folders import read_image_folder
+from rnnvision.data.splits import Samples
+
+COLOURS = {"ant": (255, 0, 0), "bee": (0, 255, 0), "cat": (0, 0, 255)}
+
+
+def draw(folder: Path, classes: Iterable[str] = COLOURS, count: int = 5, size: tuple[int, int] = (12, 10)) -> None:
+    """`count` pictures a class, each of the class's colour."""
+    for name in classes:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for i in range(count):
+            Image.new("RGB", size, COLOURS.get(name, (9, 9, 9))).save(folder / name / f"{i}.png")
+
+
+def read(root: Path, **options: int) -> Splits:
+    return read_image_folder((), str(root), **{"image_size": 8, **options})
+
+
+def pictures(split: Samples | None) -> Split:
+    """The pictures of a split of files, in memory."""
+    assert isinstance(split, FileSplit)
+    kept, bad = read_all(split)
+    assert bad == []
+    return kept
+
+
+def refusal(root: Path) -> str:
+    with pytest.raises(DataError) as error:
+        read(root)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+LAYOUTS = {  # folders with the pictures of a class in each -> train, val, test of three classes
+    "classes": ({"": 5}, (12, None, 3)),
+    "train": ({"train": 5}, (12, None, 3)),
+    "train+val": ({"train": 4, "val": 2}, (12, None, 6)),
+    "train+test": ({"train": 4, "test": 3}, (12, None, 9)),
+    "train+val+test": ({"train": 4, "val": 2, "test": 1}, (12, 6, 3)),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_layout_gives_its_splits(tmp_path: Path, layout: str) -> None:
+    folders, sizes = LAYOUTS[layout]
+    for folder, count in folders.items():
+        draw(tmp_path / folder, count=count)
+    splits = read(tmp_path)
+    assert (len(splits.train), splits.val and len(splits.val), len(splits.test)) == sizes
+    assert splits.class_names == ("ant", "bee", "cat")
+    assert splits.origin == str(tmp_path)
+    for split in map(pictures, (splits.train, splits.test, splits.val or splits.train)):
+        assert (split.images.dtype, split.labels.dtype) == (torch.uint8, torch.int64)
+        assert split.images.shape == (len(split), 3, 8, 8)
+        assert torch.equal(split.images.float().mean(dim=(2, 3)).argmax(dim=1), split.labels)
+
+
+def test_a_folder_of_classes_is_always_cut_alike(tmp_path: Path) -> None:
+    draw(tmp_path, count=10)
+    one = read(tmp_path)
+    torch.manual_seed(1)
+    again = read(tmp_path)
+    assert isinstance(one.test, FileSplit)
+    assert isinstance(again.test, FileSplit)
+    assert one.test.files.tolist() == again.test.files.tolist()
+    assert not set(one.test.files.tolist()) & set(one.train.files.tolist())
+    assert len(read_image_folder((), str(tmp_path), image_size=8, test_fraction=0.5).test) == 15
+
+
+def test_folders_with_a_point_and_files_of_other_kinds_are_passed_over(tmp_path: Path) -> None:
+    draw(tmp_path)
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / "README.txt").write_text("notes")
+    (tmp_path / "ant" / "notes.txt").write_text("notes")
+    deep = tmp_path / "bee" / "deep"
+    deep.mkdir()
+    Image.new("RGB", (4, 4), COLOURS["bee"]).save(deep / "UPPER.PNG")
+    splits = read(tmp_path)
+    assert splits.class_names == ("ant", "bee", "cat")
+    assert len(splits.train) + len(splits.test) == 16
+
+
+@pytest.mark.parametrize("size", [(30, 10), (10, 30), (60, 20)])
+def test_the_middle_square_is_kept(tmp_path: Path, size: tuple[int, int]) -> None:
+    draw(tmp_path)
+    width, height = size
+    third = Image.new("RGB", (min(size), min(size)), (0, 255, 0))
+    for name in ("ant", "cat"):
+        for path in (tmp_path / name).iterdir():
+            image = Image.new("RGB", size, (255, 0, 0))
+            image.paste(third, ((width - min(size)) // 2, (height - min(size)) // 2))
+            image.save(path)
+    splits = read(tmp_path, image_size=10)
+    train = pictures(splits.train)
+    middle = train.images[train.labels == 0]
+    assert middle.shape[1:] == (3, 10, 10)
+    green = torch.tensor([0, 255, 0], dtype=torch.uint8).reshape(3, 1, 1)
+    assert (middle[:, :, 2:8, 2:8] == green).all()
+
+
+@pytest.mark.parametrize(("options", "shape"), [({"channels": 1}, (1, 8, 8)), ({"image_size": 5}, (3, 5, 5))])
+def test_options_set_the_shape(tmp_path: Path, options: dict[str, int], shape: tuple[int, ...]) -> None:
+    draw(tmp_path)
+    assert pictures(read(tmp_path, **options).train).images.shape[1:] == shape
+    data = ImageData("image_folder", root=str(tmp_path), **{"image_size": 8, **options})
+    assert data.input_shape == shape
+    assert len(data.normalisation["mean"]) == shape[0]
+
+
+# Mistakes -------------------------------------------------------------------------------------------------------------
+
+
+def test_no_root_and_a_missing_root_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"data=image_folder needs data\.root=FOLDER"):
+        read_image_folder((), None)
+    assert refusal(tmp_path / "nowhere") == f"data.root={tmp_path / 'nowhere'}: there is no such folder"
+
+
+@pytest.mark.parametrize("classes", [[], ["ant"]])
+def test_one_class_is_too_few(tmp_path: Path, classes: list[str]) -> None:
+    draw(tmp_path, classes)
+    assert refusal(tmp_path) == f"{tmp_path}: holds {len(classes)} class folders; a classifier needs two or more"
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_an_empty_class_is_named(tmp_path: Path, part: str) -> None:
+    draw(tmp_path / "train")
+    draw(tmp_path / "val")
+    for path in (tmp_path / part / "bee").iterdir():
+        path.unlink()
+    assert refusal(tmp_path).startswith(f"{tmp_path / part / 'bee'}: holds no picture")
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_a_class_that_train_lacks_is_named(tmp_path: Path, part: str) -> None:
+    draw(tmp_path / "train")
+    draw(tmp_path / part, [*COLOURS, "dog"])
+    assert refusal(tmp_path) == f"{tmp_path / part}: holds classes that train lacks: dog"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("channels", 2),
+        ("channels", 0),
+        ("image_size", 0),
+        ("test_fraction", 0.0),
+        ("test_fraction", 1.0),
+        ("crop_ratio", 0.0),
+        ("crop_ratio", 1.1),
+    ],
+)
+def test_an_option_out_of_range_is_told(tmp_path: Path, option: str, value: float) -> None:
+    draw(tmp_path)
+    with pytest.raises(ValueError, match=f"^{option}={value}"):
+        ImageData("image_folder", root=str(tmp_path), **{option: value}).setup()
+
+
+def test_max_train_samples_keeps_some_of_every_class(tmp_path: Path) -> None:
+    for part in ("train", "val", "test"):
+        draw(tmp_path / part, count=20 if part == "train" else 2)
+    data = ImageData("image_folder", root=str(tmp_path), image_size=8, max_train_samples=20)
+    assert len(data.splits.train) == 20
+    assert sorted(set(data.splits.train.labels.tolist())) == [0, 1, 2]
+
+
+def test_what_other_programs_leave_behind_is_no_picture(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name / ".cache").mkdir(parents=True)
+        for place in (f"{name}/0.png", f"{name}/._0.png", f"{name}/.cache/1.png"):
+            Image.new("RGB", (4, 4)).save(tmp_path / place)
+    (tmp_path / "__MACOSX").mkdir()
+    splits = read_image_folder((), str(tmp_path), image_size=4, test_fraction=0.5)
+    assert splits.class_names == ("a", "b")
+    assert len(splits.train) + len(splits.test) == 2
+
+
+@pytest.mark.parametrize("name", ["training", "validation", "Test"])
+def test_a_split_by_another_name_is_no_class(tmp_path: Path, name: str) -> None:
+    for folder in (name, "cats"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (4, 4)).save(tmp_path / folder / "0.png")
+    with pytest.raises(DataError, match=f"{name} is no class"):
+        read_image_folder((), str(tmp_path), image_size=4)
