@@ -5,19 +5,39 @@ import math
 from collections.abc import Iterable, Sequence
 
 
+def nearest(word: object, legal: Iterable[str]) -> str | None:
+    """The legal spelling most like `word`, None where none is near.
+
+    A dotted key also counts as near when only its last part is.
+
+    >>> nearest("LSMT", ["lstm", "gru"])
+    'lstm'
+    >>> nearest("max_epoch", ["seed", "trainer.max_epochs"])
+    'trainer.max_epochs'
+    """
+    spelled = {name.lower(): name for name in legal}
+    by_end = {name.rpartition(".")[2]: name for name in reversed(spelled)}
+    typed = str(word).lower()
+    if found := difflib.get_close_matches(typed, spelled, n=1):
+        return spelled[found[0]]
+    if found := difflib.get_close_matches(typed.rpartition(".")[2], by_end, n=1, cutoff=0.75):
+        return spelled[by_end[found[0]]]
+    return None
+
+
+def choose_one(value: object, legal: Iterable[str], key: str = "") -> str:
+    """What to say to a name that is not among the legal ones: these, and the nearest, as it is typed after `key`."""
+    names = list(legal)
+    near = nearest(value, names)
+    hint = f"; did you mean {key}{near}?" if near else ""
+    return f"choose one of {', '.join(names)}{hint}"
+
+
 def one_of(argument: str, value: object, legal: Iterable[str]) -> None:
     """Check that `value` is one of the names in `legal`."""
     names = list(legal)
-    if value in names:
-        return
-    raise ValueError(f"{argument}={value}: {choose_one(value, names)}")
-
-
-def choose_one(value: object, legal: Sequence[str]) -> str:
-    """What to say to a name that is not among the legal ones: these, and the nearest."""
-    near = difflib.get_close_matches(str(value).lower(), legal, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"choose one of {', '.join(legal)}{hint}"
+    if value not in names:
+        raise ValueError(f"{argument}={value}: {choose_one(value, names)}")
 
 
 def at_least(argument: str, value: object, minimum: int) -> None:

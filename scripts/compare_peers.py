@@ -23,7 +23,7 @@ from peers.table import markdown, put_between, rows
 from peers.work import BATCH_SIZE, NETWORKS, write_images
 
 from rnnvision.data import ImageData, Split
-from rnnvision.runs.folder import environment
+from rnnvision.runs import environment
 
 KERAS = Path(os.path.relpath(Path(__file__).resolve().parents[1])) / ".venv-peers" / "bin" / "python"
 PAUSE = 0.2  # seconds before a turn: threads of the one before spin for a while after their last work

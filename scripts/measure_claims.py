@@ -18,7 +18,7 @@ import torch
 from claims import gradients, sizes, speed
 
 from rnnvision.data import ImageData
-from rnnvision.runs.folder import environment
+from rnnvision.runs import environment
 from rnnvision.training import CheckpointError, find_checkpoint, load_network, read_checkpoint
 
 PARTS = ("speed", "gradients", "sizes")

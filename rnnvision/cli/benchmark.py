@@ -1,16 +1,19 @@
 """rnnvision benchmark model=NAME, or ckpt=FILE_OR_RUN_FOLDER: what a network costs, and how fast it is here."""
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from rnnvision.checks import at_least, whole_numbers
 from rnnvision.cli.frame.app import run_verb
-from rnnvision.cli.frame.arguments import named_arguments, optimizer_arguments, plain
-from rnnvision.cli.frame.messages import UsageError, arguments_of
-from rnnvision.runs.folder import RunFolder
+from rnnvision.cli.frame.arguments import arguments_of, named_arguments, plain
+from rnnvision.cli.frame.setup import optimizer_arguments, takes_steps
+from rnnvision.errors import UsageError
+from rnnvision.report.benchmark_plot import plot_benchmark
+from rnnvision.report.style import drawn
+from rnnvision.runs import RunFolder
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +35,7 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
 
     from rnnvision.cli.frame.device import device_line, make_trainer
     from rnnvision.insight import forget_peak, peak_memory
+    from rnnvision.nn import build
     from rnnvision.training.precision import step_precision
 
     _check(cfg)
@@ -41,7 +45,8 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
     trainer = make_trainer(plain(cfg.trainer), run, logger=False, enable_checkpointing=False)
     device = trainer.strategy.root_device
     dtype, context = step_precision(trainer)
-    network = _build(arguments).to(device)
+    with arguments_of("model"):
+        network = build(**arguments).to(device)
     print(f"network   {arguments['name']}, {' x '.join(map(str, arguments['input_shape']))}")
     print(f"device    {device_line(trainer, cfg.trainer.precision)}")
     metrics = _cost(network, arguments["input_shape"])
@@ -50,7 +55,7 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
     print(f"memory    {memory / 2**20:.0f} MB at the peak{'' if device.type == 'cuda' else ', over the imports'}")
     metrics |= {"memory/peak": memory, **_growth(cfg, network, context)}
     run.write("metrics.json", metrics)
-    print(f"results   {run.shown()}{_plot(run.path / 'benchmark.png', metrics)}")
+    print(f"results   {run.shown()}{drawn(plot_benchmark, run.path / 'benchmark.png', metrics)}")
     speeds = [metrics.get(f"{stage}/samples_per_second/{max(cfg.batch_sizes)}") for stage in TITLES]
     return next(speed for speed in speeds if speed is not None)
 
@@ -79,16 +84,17 @@ def _speed(
 
     from rnnvision.insight import latency, matrix_rate, throughput
     from rnnvision.training import make_optimizer
-    from rnnvision.training.svm_fit import is_fitted
 
     device = next(network.parameters()).device
-    with arguments_of("optimizer"):
-        optimizer = make_optimizer(network, **optimizer_arguments(cfg))
+    optimizer = None
+    if takes_steps(network):
+        with arguments_of("optimizer"):
+            optimizer = make_optimizer(network, **optimizer_arguments(cfg))
     rate = matrix_rate(device, dtype)
     metrics: dict[str, Any] = {"matrix_rate": rate}
     print(f"matrices  {rate / 1e9:.1f} G multiply-adds/s in a product of 2048 x 2048; a share is of that\n")
     stages = [("train", 3, optimizer), ("inference", 1, None)]
-    if is_fitted(network):  # at once: there are no steps to time
+    if optimizer is None:  # there are no steps to time
         del stages[0]
     print(f"{'batch':>6}" + "".join(f"{TITLES[stage]:>14}{'share':>8}" for stage, _, _ in stages))
     for size in cfg.batch_sizes:
@@ -122,19 +128,17 @@ def _growth(cfg: DictConfig, network: "nn.Module", context: "Context") -> dict[s
 
 
 def _check(cfg: DictConfig) -> None:
-    for key in ("growth_batch", "rounds", "latency_rounds", "num_classes"):
-        if not isinstance(cfg[key], int) or cfg[key] < 1:
-            raise UsageError(f"{key}={cfg[key]}: must be a whole number of at least 1")
-    for key in ("batch_sizes", "lengths", "input_shape"):
-        values = plain(cfg[key])
-        if not isinstance(values, list) or not values or any(not isinstance(v, int) or v < 1 for v in values):
-            raise UsageError(f"{key}={values}: must be a list of whole numbers of at least 1; try {key}=[16,128]")
+    with arguments_of(""):
+        for key in ("growth_batch", "rounds", "latency_rounds", "num_classes"):
+            at_least(key, cfg[key], 1)
+        for key in ("batch_sizes", "lengths", "input_shape"):
+            whole_numbers(key, plain(cfg[key]))
 
 
 def _network_arguments(cfg: DictConfig) -> dict[str, Any]:
     """The network of the checkpoint, else that of the configuration."""
     from rnnvision.nn import MODELS
-    from rnnvision.training import CheckpointError, find_checkpoint, read_checkpoint
+    from rnnvision.training import find_checkpoint, read_checkpoint
 
     if cfg.ckpt is None:
         arguments = named_arguments("model", cfg.model, MODELS)
@@ -142,45 +146,7 @@ def _network_arguments(cfg: DictConfig) -> dict[str, Any]:
     of_network = re.compile(r"\+*(model[=.]|input_shape=|num_classes=)")
     if typed := [word for word in HydraConfig.get().overrides.task if of_network.match(word)]:
         raise UsageError(f"{typed[0]}: the network is that of ckpt={cfg.ckpt}; leave out one of the two")
-    try:
-        return read_checkpoint(find_checkpoint(cfg.ckpt))["rnnvision"]["network"]
-    except CheckpointError as error:
-        raise UsageError(f"ckpt={error}") from error
-
-
-def _build(arguments: dict[str, Any]) -> Any:
-    from rnnvision.nn import build
-
-    with arguments_of("model"):
-        return build(**arguments)
-
-
-def _plot(path: Path, metrics: dict[str, Any]) -> str:
-    """Samples a second over batch sizes, and seconds over lengths; returns what to say of it."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return '\npicture   needs matplotlib: pip install "rnnvision[plots]"'
-
-    def series(prefix: str) -> tuple[list[int], list[float]]:
-        found = {int(key.rpartition("/")[2]): value for key, value in metrics.items() if key.startswith(f"{prefix}/")}
-        return list(found), list(found.values())
-
-    figure = Figure(figsize=(10, 4))
-    speeds, growths = figure.subplots(1, 2)
-    for stage in TITLES:
-        if (measured := series(f"{stage}/samples_per_second"))[0]:
-            speeds.loglog(*measured, "o-", label=stage)
-    speeds.set(xlabel="batch size", ylabel="samples / s")
-    speeds.legend()
-    if "growth/exponent" in metrics:
-        growths.loglog(*series("growth/seconds"), "o-")
-        growths.set(
-            xlabel="tokens T", ylabel="seconds, forward + backward", title=f"T^{metrics['growth/exponent']:.2f}"
-        )
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    return f"\npicture   {path.name}"
+    return read_checkpoint(find_checkpoint(cfg.ckpt))["rnnvision"]["network"]
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """rnnvision VERB KEY=VALUE ...: run the verb's module in place of this process."""
 
-import difflib
 import os
 import sys
+
+from rnnvision.checks import nearest
 
 VERBS = {
     "train": "train a network, then test its best checkpoint",
     "evaluate": "measure a trained checkpoint",
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
+    "shards": "pack image files into shards, or check shards",
+    "check": "hold a plugin's parts to their contract",
 }
 
 
@@ -23,8 +26,8 @@ def main() -> None:
         print(f"rnnvision VERB [KEY=VALUE ...]\n\n{verbs}\n\nrnnvision VERB --help says what a verb can be told.")
         return
     if words[0] not in VERBS:
-        near = difflib.get_close_matches(words[0], VERBS, n=1)
-        hint = f"; did you mean {near[0]}? Try: rnnvision {' '.join([near[0], *words[1:]])}" if near else ""
+        near = nearest(words[0], VERBS)
+        hint = f"; did you mean {near}? Try: rnnvision {' '.join([near, *words[1:]])}" if near else ""
         print(f"rnnvision: {words[0]}: there is no such verb; choose one of {', '.join(VERBS)}{hint}", file=sys.stderr)
         sys.exit(2)
     command = [sys.executable, "-m", f"rnnvision.cli.{words[0]}", *words[1:]]

@@ -1,17 +1,19 @@
 """rnnvision evaluate ckpt=FILE_OR_RUN_FOLDER: measure a trained checkpoint. It needs nothing but the checkpoint."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from rnnvision.cli.frame.app import RunFailedError, run_verb
-from rnnvision.cli.frame.arguments import check_arguments, plain
-from rnnvision.cli.frame.messages import UsageError, arguments_of
-from rnnvision.runs.folder import RunFolder
+from rnnvision.checks import choose_one
+from rnnvision.cli.frame.app import run_verb
+from rnnvision.cli.frame.arguments import arguments_of, check_arguments, plain
+from rnnvision.cli.frame.results import list_skipped, score_line
+from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs import RunFolder
 
 if TYPE_CHECKING:
-    import lightning as L
+    from rnnvision.data import ImageData
+    from rnnvision.inference import Classifier
 
 SPLITS = ("train", "val", "test")
 
@@ -22,74 +24,42 @@ def main() -> None:
 
 def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     """Measure `cfg.ckpt` on `cfg.split` and write metrics.json; returns the accuracy."""
-    from rnnvision.training import CheckpointError, find_checkpoint
-
     if cfg.ckpt is None:
         raise UsageError(
             "ckpt=null: give a checkpoint file or a run folder; try: rnnvision evaluate ckpt=logs/train/latest"
         )
     if cfg.split not in SPLITS:
-        raise UsageError(f"split={cfg.split}: choose one of {', '.join(SPLITS)}")
+        raise UsageError(f"split={cfg.split}: {choose_one(cfg.split, SPLITS, 'split=')}")
     from rnnvision.cli.frame.device import make_trainer
+    from rnnvision.inference import load
+    from rnnvision.training import Learner
 
     trainer = make_trainer(plain(cfg.trainer), run, logger=False, enable_checkpointing=False)
-    try:
-        path = find_checkpoint(cfg.ckpt)
-        metrics, skipped = measure(path, trainer, split=cfg.split, changes=plain(cfg.data))
-    except CheckpointError as error:
-        raise UsageError(f"ckpt={error}") from error
+    classifier = load(cfg.ckpt)
+    data = _data_of(classifier, cfg)
+    learner = Learner(classifier.network, num_classes=len(classifier.class_names))
+    data.tested_split = cfg.split
+    found = trainer.test(learner, datamodule=data, verbose=False)[0]  # reads files where they are streamed
+    metrics = {name.replace("test/", f"{cfg.split}/"): float(value) for name, value in found.items()}
+    metrics |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
     run.write("metrics.json", metrics)
-    print(f"checkpoint  {path}\n{score_line(metrics, cfg.split)}\nresults     {run.shown()}")
-    list_skipped(skipped, run)
+    print(f"checkpoint  {classifier.path}\n{score_line(metrics, cfg.split)}\nresults     {run.shown()}")
+    list_skipped(data.bad_files, run)
     return metrics[f"{cfg.split}/accuracy"]
 
 
-def measure(
-    path: Path, trainer: "L.Trainer", split: str = "test", changes: dict[str, Any] | None = None
-) -> tuple[dict[str, float], list[str]]:
-    """The metrics of a checkpoint on a split of its data, made anew from what the file says of itself.
+def _data_of(classifier: "Classifier", cfg: DictConfig) -> "ImageData":
+    """The data that a checkpoint was trained on, made anew; what `cfg.data` gives takes the place of its own."""
+    from rnnvision.data import ImageData
 
-    Beside them, what is wrong with each file that was left out.
-
-    `changes` are arguments of `ImageData` to use instead of the checkpoint's; null ones are ignored.
-    """
-    from rnnvision.data import DataError, ImageData
-    from rnnvision.training import CheckpointError, Learner, load_network, read_checkpoint
-
-    checkpoint = read_checkpoint(path)
-    description = checkpoint["rnnvision"]
-    if description.get("objective", "classify") != "classify":
-        raise CheckpointError(f"{path}: is of a pre-training and knows no classes; give the run folder")
-    given = {k: v for k, v in (changes or {}).items() if v is not None}
+    given = {k: v for k, v in plain(cfg.data).items() if v is not None}
     check_arguments("data", given, ImageData)
-    try:
-        with arguments_of("data"):
-            data = ImageData(**{**description["data"], **given})
-            data.setup()
-        if list(data.class_names) != description["class_names"]:
-            raise RunFailedError(f"{data.splits.origin}: its classes are not those that {path} was trained on")
-        learner = Learner(load_network(checkpoint), num_classes=len(data.class_names))
-        data.tested_split = split
-        found = trainer.test(learner, datamodule=data, verbose=False)[0]  # reads files where they are streamed
-    except DataError as error:
-        raise RunFailedError(str(error)) from error
-    metrics = {name.replace("test/", f"{split}/"): float(value) for name, value in found.items()}
-    return metrics | ({"data/skipped_files": len(data.bad_files)} if data.bad_files else {}), data.bad_files
-
-
-def list_skipped(skipped: list[str], run: RunFolder) -> None:
-    """Beside a score: which files it leaves out."""
-    if skipped:
-        (run.path / "skipped_files.txt").write_text("".join(f"{reason}\n" for reason in skipped))
-        lines = "".join(f"\n            {reason}" for reason in skipped)
-        print(f"skipped     {len(skipped)} files, also in skipped_files.txt:{lines}")
-
-
-def score_line(metrics: dict[str, float], split: str = "test") -> str:
-    """The figures of a split on one line, accuracy first."""
-    figures = {k.removeprefix(f"{split}/"): v for k, v in metrics.items() if k.startswith(f"{split}/")}
-    first = f"{split} accuracy {figures.pop('accuracy'):.4f}"
-    return "   ".join([first, *(f"{name} {value:.4f}" for name, value in sorted(figures.items()))])
+    with arguments_of("data"):
+        data = ImageData(**{**classifier.description["data"], **given})
+        data.setup()
+    if data.class_names != classifier.class_names:
+        raise FailureError(f"{data.splits.origin}: its classes are not those that {classifier.path} was trained on")
+    return data
 
 
 if __name__ == "__main__":

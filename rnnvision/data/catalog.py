@@ -13,6 +13,7 @@ from rnnvision.data.sets.nist import read_emnist, read_qmnist
 from rnnvision.data.sets.oxford import read_flowers102, read_pets
 from rnnvision.data.sets.photos import read_eurosat, read_gtsrb, read_imagenette
 from rnnvision.data.splits import Splits
+from rnnvision.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -64,53 +65,61 @@ FASHION_MNIST = Family(
 # MD5 of the archives when it downloads them.
 KMNIST = Family("KMNIST", ("KMNIST/raw", "KMNIST", "kmnist"), None)
 
-CATALOG: dict[str, Dataset] = {
-    "digits": Dataset(read_digits, (0.3054,), (0.3760,), COMPUTED, names.DIGITS),
-    "mnist": Dataset(partial(read_family, "mnist", MNIST), (0.1307,), (0.3081,), COMPUTED, names.DIGITS),
-    "fashion_mnist": Dataset(
-        partial(read_family, "fashion_mnist", FASHION_MNIST), (0.2860,), (0.3530,), COMPUTED, names.FASHION_MNIST
-    ),
-    "kmnist": Dataset(partial(read_family, "kmnist", KMNIST), (0.1918,), (0.3483,), common("KMNIST"), names.KMNIST),
-    "emnist": Dataset(read_emnist, (0.1751,), (0.3332,), f"{common('EMNIST')}, for all of its options"),
-    "qmnist": Dataset(read_qmnist, (0.1307,), (0.3081,), "MNIST's, whose training split it rebuilds", names.DIGITS),
-    "usps": Dataset(read_usps, (0.2469,), (0.2989,), common("USPS"), names.DIGITS),
-    "semeion": Dataset(
-        read_semeion, (0.5,), (0.5,), "a choice: black becomes -1 and white 1; there is nothing between", names.DIGITS
-    ),
-    "cifar10": Dataset(
-        partial(read_cifar, "cifar10", "CIFAR10"),
-        (0.4914, 0.4822, 0.4465),
-        (0.2470, 0.2435, 0.2616),
-        common("CIFAR-10"),
-        names.CIFAR10,
-    ),
-    "cifar100": Dataset(
-        partial(read_cifar, "cifar100", "CIFAR100"),
-        (0.5071, 0.4865, 0.4409),
-        (0.2673, 0.2564, 0.2762),
-        common("CIFAR-100"),
-        names.CIFAR100,
-    ),
-    "svhn": Dataset(
-        read_svhn,
-        (0.4377, 0.4438, 0.4728),
-        (0.1980, 0.2010, 0.1970),
-        f"{common('SVHN')}, without its extra part",
-        names.DIGITS,
-    ),
-    "stl10": Dataset(read_stl10, (0.4467, 0.4398, 0.4066), (0.2603, 0.2566, 0.2713), common("STL-10"), names.STL10),
-    "gtsrb": Dataset(read_gtsrb, (0.3403, 0.3121, 0.3214), (0.2724, 0.2608, 0.2669), common("GTSRB"), names.GTSRB),
-    "eurosat": Dataset(
-        read_eurosat,
-        (0.344, 0.380, 0.408),
-        (0.204, 0.137, 0.115),
-        "the figures in common use for EuroSAT, all of its pictures, as far as they agree",
-        names.EUROSAT,
-    ),
-    "imagenette": Dataset(read_imagenette, *IMAGENET, names.IMAGENETTE),
-    "flowers102": Dataset(read_flowers102, *IMAGENET, names.FLOWERS102),
-    "oxford_pets": Dataset(read_pets, *IMAGENET, names.OXFORD_PETS),
-    "imagenet": Dataset(read_imagenet, *IMAGENET),
-    "image_folder": Dataset(read_image_folder, *IMAGENET),
-    "fake": Dataset(read_fake, (0.5,), (0.33,), COMPUTED),
-}
+CATALOG: Registry[Dataset] = Registry(
+    "data set",
+    {
+        "digits": Dataset(read_digits, (0.3054,), (0.3760,), COMPUTED, names.DIGITS),
+        "mnist": Dataset(partial(read_family, "mnist", MNIST), (0.1307,), (0.3081,), COMPUTED, names.DIGITS),
+        "fashion_mnist": Dataset(
+            partial(read_family, "fashion_mnist", FASHION_MNIST), (0.2860,), (0.3530,), COMPUTED, names.FASHION_MNIST
+        ),
+        "kmnist": Dataset(partial(read_family, "kmnist", KMNIST), (0.1918,), (0.3483,), common("KMNIST"), names.KMNIST),
+        "emnist": Dataset(read_emnist, (0.1751,), (0.3332,), f"{common('EMNIST')}, for all of its options"),
+        "qmnist": Dataset(read_qmnist, (0.1307,), (0.3081,), "MNIST's, whose training split it rebuilds", names.DIGITS),
+        "usps": Dataset(read_usps, (0.2469,), (0.2989,), common("USPS"), names.DIGITS),
+        "semeion": Dataset(
+            read_semeion,
+            (0.5,),
+            (0.5,),
+            "a choice: black becomes -1 and white 1; there is nothing between",
+            names.DIGITS,
+        ),
+        "cifar10": Dataset(
+            partial(read_cifar, "cifar10", "CIFAR10"),
+            (0.4914, 0.4822, 0.4465),
+            (0.2470, 0.2435, 0.2616),
+            common("CIFAR-10"),
+            names.CIFAR10,
+        ),
+        "cifar100": Dataset(
+            partial(read_cifar, "cifar100", "CIFAR100"),
+            (0.5071, 0.4865, 0.4409),
+            (0.2673, 0.2564, 0.2762),
+            common("CIFAR-100"),
+            names.CIFAR100,
+        ),
+        "svhn": Dataset(
+            read_svhn,
+            (0.4377, 0.4438, 0.4728),
+            (0.1980, 0.2010, 0.1970),
+            f"{common('SVHN')}, without its extra part",
+            names.DIGITS,
+        ),
+        "stl10": Dataset(read_stl10, (0.4467, 0.4398, 0.4066), (0.2603, 0.2566, 0.2713), common("STL-10"), names.STL10),
+        "gtsrb": Dataset(read_gtsrb, (0.3403, 0.3121, 0.3214), (0.2724, 0.2608, 0.2669), common("GTSRB"), names.GTSRB),
+        "eurosat": Dataset(
+            read_eurosat,
+            (0.344, 0.380, 0.408),
+            (0.204, 0.137, 0.115),
+            "the figures in common use for EuroSAT, all of its pictures, as far as they agree",
+            names.EUROSAT,
+        ),
+        "imagenette": Dataset(read_imagenette, *IMAGENET, names.IMAGENETTE),
+        "flowers102": Dataset(read_flowers102, *IMAGENET, names.FLOWERS102),
+        "oxford_pets": Dataset(read_pets, *IMAGENET, names.OXFORD_PETS),
+        "imagenet": Dataset(read_imagenet, *IMAGENET),
+        "image_folder": Dataset(read_image_folder, *IMAGENET),
+        "fake": Dataset(read_fake, (0.5,), (0.33,), COMPUTED),
+    },
+    rule=lambda entry: None if isinstance(entry, Dataset) else f"{entry} is no rnnvision.data.Dataset",
+)

@@ -7,10 +7,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from rnnvision.errors import FailureError
+
 Self = TypeVar("Self", bound="Samples")
 
 
-class DataError(Exception):
+class DataError(FailureError):
     """Data that is missing, damaged or not what it claims to be. The message is for the user, one line at the least."""
 
 

@@ -3,7 +3,6 @@
 Counters that watch torch's operators see nothing inside a fused recurrence, which is one operator.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,11 +11,8 @@ from torch import Tensor, nn
 
 from rnnvision.nn.controls.svm import RBFSVM
 from rnnvision.nn.glimpse import DotGlimpse, Glimpse
-from rnnvision.nn.layers.fused import FusedLayer
-from rnnvision.nn.layers.minimal import RGLRU, MixingLayer
+from rnnvision.nn.layers import RecurrentLayer
 from rnnvision.nn.layers.mlstm import MatrixMemory
-from rnnvision.nn.layers.refined import IndRNN, RefinedLayer
-from rnnvision.nn.layers.state_space import StateSpaceLayer
 from rnnvision.nn.networks.vision_lstm import BlockLinear, Position, Scale
 from rnnvision.nn.readout import Attention
 
@@ -42,61 +38,22 @@ def _self_attention(layer: nn.MultiheadAttention, x: Tensor, y: Any) -> int:
     return batch * tokens * width * (4 * width + 2 * tokens)
 
 
-def _fused(layer: FusedLayer, x: Tensor, y: Any) -> int:
-    batch, tokens, _ = x.shape
-    return batch * tokens * layer.num_gates * layer.hidden_size * (layer.input_size + layer.hidden_size)
-
-
 def _block_linear(layer: BlockLinear, x: Tensor, y: Tensor) -> int:
     return y.numel() * layer.weight.shape[-1] * layer.joined
 
 
 def _matrix_memory(layer: MatrixMemory, q: Tensor, y: Any) -> int:
-    """As it is computed: within each chunk all tokens against all, and the memory read, and written, once a chunk.
+    return len(q) * layer.multiply_adds(q.shape[1], last_state=bool(y[1]))
 
-    For one token alone the memory is read; what it writes is a product by element.
-    """
-    batch, tokens, features = q.shape
-    size = features // layer.num_heads
-    gates = tokens * layer.gates.weight.numel()
-    if tokens == 1:
-        return batch * (gates + features * (size + 1))
-    chunks = math.ceil(tokens / layer.chunk_size)
-    chunk = math.ceil(tokens / chunks)
-    within = chunks * chunk * chunk * (2 * size + 1)
-    read, written = (chunks if chunks > 1 else 0), (chunks if y[1] else chunks - 1)
-    between = (read + written) * chunk * size * (size + 1)
-    return batch * (gates + layer.num_heads * (within + between))
+
+def _recurrent(layer: RecurrentLayer, x: Tensor, y: Any) -> int:
+    return len(x) * layer.multiply_adds(x.shape[1])
 
 
 def _glimpse(layer: Glimpse, states: Tensor, y: Any) -> int:
     """The weighted mean, and the scores of those that compare by a product; its linear maps count for themselves."""
     batch, tokens, size = states.shape
     return batch * tokens * (size + (layer.key.out_features if isinstance(layer, DotGlimpse) else 0))
-
-
-def _refined(layer: RefinedLayer, x: Tensor, y: Any) -> int:
-    batch, tokens, _ = x.shape
-    return batch * tokens * 4 * layer.hidden_size * (layer.input_size + layer.hidden_size)
-
-
-def _independent(layer: IndRNN, x: Tensor, y: Any) -> int:
-    return x.numel() * layer.hidden_size
-
-
-def _mixing(layer: MixingLayer, x: Tensor, y: Any) -> int:
-    return len(x) * x.shape[1] * layer.affine.weight.numel()
-
-
-def _state_space(layer: StateSpaceLayer, x: Tensor, y: Any) -> int:
-    """Into the state and out of it, each complex number as two; past it a product only where the widths differ."""
-    past = layer.skip.numel() if layer.skip.ndim == 2 else 0
-    return len(x) * x.shape[1] * (2 * layer.state_size * (layer.input_size + layer.hidden_size) + past)
-
-
-def _real_gated(layer: RGLRU, x: Tensor, y: Any) -> int:
-    maps = (layer.entry, layer.recurrence_gate, layer.input_gate)
-    return len(x) * x.shape[1] * sum(m.weight.numel() for m in maps if isinstance(m, nn.Linear))
 
 
 def _rbf(layer: RBFSVM, x: Tensor, y: Tensor) -> int:
@@ -111,15 +68,10 @@ FORMULAS: dict[type[nn.Module], Formula] = {
     nn.MultiheadAttention: _self_attention,
     Attention: _attention,
     BlockLinear: _block_linear,
-    FusedLayer: _fused,
     Glimpse: _glimpse,
-    IndRNN: _independent,
     MatrixMemory: _matrix_memory,
-    MixingLayer: _mixing,
     RBFSVM: _rbf,
-    RGLRU: _real_gated,
-    RefinedLayer: _refined,
-    StateSpaceLayer: _state_space,
+    RecurrentLayer: _recurrent,
 }
 FREE = (nn.BatchNorm2d, nn.LayerNorm, Scale, Position)  # parameters, but no matrix product
 JOINED = {"class_token", "pos_embedding"}  # parameters that are added to the tokens or put before them
@@ -142,13 +94,17 @@ def multiply_adds(network: nn.Module, input_shape: Sequence[int]) -> dict[str, i
 
         return count
 
-    covered: set[nn.Module] = set()
+    covered: set[nn.Module] = set()  # by a formula of a module around them
+    whole: set[nn.Module] = set()  # inside a recurrent layer, whose formula is of all of it
     for name, module in network.named_modules():
+        if module in whole:
+            continue
         formula = next((f for kind, f in FORMULAS.items() if isinstance(module, kind)), None)
         if formula is not None:
             named = name or type(module).__name__
             handles.append(module.register_forward_hook(watch(named, formula)))
             covered |= set(module.modules())
+            whole |= set(module.modules()) if isinstance(module, RecurrentLayer) else set()
         elif module not in covered and not isinstance(module, FREE) and _own_parameters(module) - JOINED:
             raise ValueError(f"{name}: no formula for the multiply-adds of {type(module).__name__}; add it to FORMULAS")
     was_training = network.training

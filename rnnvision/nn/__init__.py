@@ -13,30 +13,35 @@ from torch import nn
 
 from rnnvision.checks import choose_one, one_of
 from rnnvision.nn.controls.feedforward import CONTROLS
-from rnnvision.nn.controls.svm import SVMS
+from rnnvision.nn.controls.svm import SVM, SVMS
 from rnnvision.nn.controls.torchvision_networks import TORCHVISION_CONTROLS
 from rnnvision.nn.glimpse import ATTENTIONS
-from rnnvision.nn.layers.layer import RecurrentLayer
+from rnnvision.nn.layers import RECURRENCES, RecurrentLayer
 from rnnvision.nn.networks.encoder_decoder import EncoderDecoder
 from rnnvision.nn.networks.renet import ReNet
 from rnnvision.nn.networks.sequence_classifier import SequenceClassifier
 from rnnvision.nn.networks.sequencer import Sequencer2D
 from rnnvision.nn.networks.vision_lstm import VisionLSTM
-from rnnvision.nn.readout import READOUTS
-from rnnvision.nn.recurrence import RECURRENCES
-from rnnvision.nn.scan import ORDERS, SCANS, Scan
+from rnnvision.nn.readout import READOUTS, Readout
+from rnnvision.nn.scan import ORDERS, SCANS, Preset, Scan
+from rnnvision.registry import Registry, subclass_of
+from rnnvision.signature import parameters
 
 # What a checkpoint may name and a config may build. Nothing outside this table is ever made from a file.
-MODELS: dict[str, type[nn.Module]] = {
-    "sequence_classifier": SequenceClassifier,
-    "renet": ReNet,
-    "sequencer2d": Sequencer2D,
-    "vision_lstm": VisionLSTM,
-    "encoder_decoder": EncoderDecoder,
-    **CONTROLS,
-    **TORCHVISION_CONTROLS,
-    **SVMS,
-}
+MODELS: Registry[type[nn.Module]] = Registry(
+    "network",
+    {
+        "sequence_classifier": SequenceClassifier,
+        "renet": ReNet,
+        "sequencer2d": Sequencer2D,
+        "vision_lstm": VisionLSTM,
+        "encoder_decoder": EncoderDecoder,
+        **CONTROLS,
+        **TORCHVISION_CONTROLS,
+        **SVMS,
+    },
+    rule=subclass_of(nn.Module),
+)
 
 
 def build(name: str, **arguments: Any) -> nn.Module:
@@ -46,11 +51,33 @@ def build(name: str, **arguments: Any) -> nn.Module:
         ValueError: for an unknown name, an argument that this network does not have, or as its constructor does.
     """
     one_of("name", name, MODELS)
-    legal = list(inspect.signature(MODELS[name]).parameters)
+    legal = parameters(MODELS[name])
     for argument, value in arguments.items():
         if argument not in legal:
-            raise ValueError(f"{argument}={value}: {name} has no such argument; {choose_one(argument, legal)}")
+            raise ValueError(f"{argument}={value}: {name} has no such argument; {choose_one(argument, list(legal))}")
     return MODELS[name](**arguments)
+
+
+def changed_arguments(name: str, **arguments: Any) -> dict[str, Any]:
+    """The arguments of a network that differ from its constructor's defaults, those of the layer as `layer.KEY`.
+
+    >>> changed_arguments("sequence_classifier", hidden_size=64, scan="rows", layer={"gate_bias": "chrono"})
+    {'hidden_size': 64, 'layer.gate_bias': 'chrono'}
+    """
+    known = parameters(MODELS[name])
+    given = {key: value for key, value in arguments.items() if known[key].default is not inspect.Parameter.empty}
+    layer = given.pop("layer", None) or {}
+    changed = {key: value for key, value in given.items() if value != _listed(known[key].default)}
+    return changed | {f"layer.{key}": value for key, value in layer.items() if value is not None}
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def fits_in_one_go(name: str) -> bool:
+    """Whether a network is fitted to its end by `rnnvision.training.svm_fit`, and not trained over epochs."""
+    return issubclass(MODELS[name], SVM)
 
 
 __all__ = [
@@ -61,11 +88,15 @@ __all__ = [
     "RECURRENCES",
     "SCANS",
     "EncoderDecoder",
+    "Preset",
     "ReNet",
+    "Readout",
     "RecurrentLayer",
     "Scan",
     "SequenceClassifier",
     "Sequencer2D",
     "VisionLSTM",
     "build",
+    "changed_arguments",
+    "fits_in_one_go",
 ]

@@ -3,7 +3,8 @@
 Shapes: B images, a grid of R rows and K columns, F features of a cell that come in, D = 2 x hidden_size that go out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ class Sweep(nn.Module):
         input_size: F.
         vertical: whether the lines are the columns of the grid; else they are its rows.
         hidden_size: features of one direction's state.
-        recurrence, sequence_length, weight_init, gate_bias: see `rnnvision.nn.recurrence.Recurrence`.
+        recurrence, sequence_length, layer: see `rnnvision.nn.recurrence.Recurrence`.
     """
 
     def __init__(
@@ -33,8 +34,7 @@ class Sweep(nn.Module):
         hidden_size: int,
         recurrence: str,
         sequence_length: int,
-        weight_init: str | None = None,
-        gate_bias: str | None = None,
+        layer: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.vertical = vertical
@@ -44,8 +44,7 @@ class Sweep(nn.Module):
             hidden_size=hidden_size,
             bidirectional=True,
             sequence_length=sequence_length,
-            weight_init=weight_init,
-            gate_bias=gate_bias,
+            layer=layer,
         )
         self.output_size = self.recurrence.output_size
 
@@ -54,23 +53,6 @@ class Sweep(nn.Module):
         states, _ = self.recurrence(lines.flatten(0, 1))
         states = states.unflatten(0, lines.shape[:2])
         return states.transpose(1, 2) if self.vertical else states
-
-
-class DropPath(nn.Module):
-    """Leave out a residual branch in training, for each image by itself (stochastic depth, arXiv 1603.09382).
-
-    With probability `p` the branch of an image is zero; the others are divided by 1 - p.
-    """
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0.0:
-            return x
-        kept = torch.empty(len(x), *[1] * (x.ndim - 1), dtype=x.dtype, device=x.device).bernoulli_(1 - self.p)
-        return x * kept / (1 - self.p)
 
 
 def tiled(argument: str, patch_sizes: Sequence[int], height: int, width: int) -> list[tuple[int, int]]:

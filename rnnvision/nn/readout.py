@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from rnnvision.registry import Registry, subclass_of
+
 
 class Readout(nn.Module, ABC):
     """Pick one vector from the states.
@@ -115,10 +117,8 @@ class Attention(Readout):
         return self.query(torch.tanh(self.key(states))).squeeze(-1)
 
 
-READOUTS: dict[str, type[Readout]] = {
-    "last": Last,
-    "mean": Mean,
-    "max": Max,
-    "first_last": FirstLast,
-    "attention": Attention,
-}
+READOUTS: Registry[type[Readout]] = Registry(
+    "readout",
+    {"last": Last, "mean": Mean, "max": Max, "first_last": FirstLast, "attention": Attention},
+    rule=subclass_of(Readout),
+)

@@ -4,38 +4,18 @@ Shapes: B images, T tokens, F features of a token, H hidden_size, S features of 
 directions), D features that the stack gives: S of a plain one, H of a gated one.
 """
 
-import inspect
+from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from rnnvision.checks import at_least, flags, one_of, probability
-from rnnvision.nn.layers.fused import FUSED
-from rnnvision.nn.layers.layer import RecurrentLayer, State
-from rnnvision.nn.layers.minimal import LINEAR
-from rnnvision.nn.layers.mlstm import MLSTMS
-from rnnvision.nn.layers.position_wise import POSITION_WISE
-from rnnvision.nn.layers.refined import VARIANTS
+from rnnvision.nn.dropout import TiedDropout
+from rnnvision.nn.layers import RECURRENCES, RecurrentLayer, State, make_layer
 
 StackState = tuple[State, ...]  # one a layer
-
-# Each family's table.
-RECURRENCES: dict[str, type[RecurrentLayer]] = {**FUSED, **LINEAR, **MLSTMS, **VARIANTS, **POSITION_WISE}
 BLOCKS = ("plain", "gated")
-
-
-class TiedDropout(nn.Module):
-    """Dropout with one mask for all times (Gal & Ghahramani 2016, arXiv 1512.05287): (B, T, D) -> (B, T, D)."""
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0.0:
-            return x
-        return x * nn.functional.dropout(x.new_ones(x.shape[0], 1, x.shape[2]), self.p)
 
 
 class GatedProjection(nn.Module):
@@ -75,8 +55,8 @@ class Recurrence(nn.Module):
         dropout: rate between plain layers, and of each gated block.
         tied_dropout: drop the same features at every time.
         sequence_length: T, for initialisations that depend on it.
-        weight_init, gate_bias, num_heads, state_size, r_min, r_max, max_phase: handed to the layer where given; None
-            leaves the layer's own default.
+        layer: options of the layer itself, by name (`rnnvision.nn.RECURRENCES[recurrence].options()`); None is the
+            layer's own default.
 
     Raises:
         ValueError: for an unknown name, a value out of range, or an option that the layer does not have.
@@ -96,13 +76,7 @@ class Recurrence(nn.Module):
         dropout: float = 0.0,
         tied_dropout: bool = False,
         sequence_length: int = 2,
-        weight_init: str | None = None,
-        gate_bias: str | None = None,
-        num_heads: int | None = None,
-        state_size: int | None = None,
-        r_min: float | None = None,
-        r_max: float | None = None,
-        max_phase: float | None = None,
+        layer: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         one_of("recurrence", recurrence, RECURRENCES)
@@ -116,27 +90,21 @@ class Recurrence(nn.Module):
             if gated and asked:
                 raise ValueError(f"{option}=True: block=gated has it built in; leave it false, or use block=plain")
         layer_size = hidden_size * (2 if bidirectional else 1)
+        self.name = recurrence
         self.input_size = input_size
+        self.hidden_size = hidden_size
         self.output_size = hidden_size if gated else layer_size
         self.bidirectional = bidirectional
         self.residual = residual or gated
         self.num_dropped = num_layers if gated else num_layers - 1
-        options = _layer_options(
-            recurrence,
-            sequence_length,
-            weight_init=weight_init,
-            gate_bias=gate_bias,
-            num_heads=num_heads,
-            state_size=state_size,
-            r_min=r_min,
-            r_max=r_max,
-            max_phase=max_phase,
-        )
+        options = {name: value for name, value in (layer or {}).items() if value is not None}
         first = hidden_size if gated else input_size
         sizes = [first] + [self.output_size] * num_layers
 
         def layers() -> nn.ModuleList:
-            return nn.ModuleList(RECURRENCES[recurrence](size, hidden_size, **options) for size in sizes[:-1])
+            return nn.ModuleList(
+                make_layer(recurrence, size, hidden_size, sequence_length, options) for size in sizes[:-1]
+            )
 
         self.project = nn.Identity() if first == input_size else nn.Linear(input_size, first)
         self.layers = layers()
@@ -201,15 +169,3 @@ class Recurrence(nn.Module):
     def _check_one_direction(self, what: str) -> None:
         if self.bidirectional:
             raise ValueError(f"bidirectional=True: cannot {what}; use bidirectional=False")
-
-
-def _layer_options(recurrence: str, sequence_length: int, **given: str | float | None) -> dict[str, Any]:
-    """The keyword arguments that this kind of layer takes, from those that were given."""
-    parameters = inspect.signature(RECURRENCES[recurrence]).parameters
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    for name in options:
-        if name not in parameters:
-            raise ValueError(f"{name}={options[name]}: recurrence={recurrence} has no such option; leave it null")
-    if "sequence_length" in parameters:
-        options["sequence_length"] = sequence_length
-    return options

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from rnnvision.checks import at_least, image_shape, one_of
+from rnnvision.registry import Registry
 
 Cell = tuple[int, int]
 Order = Callable[[int, int, int], Iterable[Cell]]
@@ -102,15 +103,19 @@ def _random(rows: int, columns: int, seed: int) -> Iterator[Cell]:
     return ((i // columns, i % columns) for i in order.tolist())
 
 
-ORDERS: dict[str, Order] = {
-    "raster": _raster,
-    "reverse": _reverse,
-    "snake": _snake,
-    "spiral": _spiral,
-    "diagonal": _diagonal,
-    "hilbert": _hilbert,
-    "random": _random,
-}
+ORDERS: Registry[Order] = Registry(
+    "order",
+    {
+        "raster": _raster,
+        "reverse": _reverse,
+        "snake": _snake,
+        "spiral": _spiral,
+        "diagonal": _diagonal,
+        "hilbert": _hilbert,
+        "random": _random,
+    },
+    rule=lambda order: None if callable(order) else f"{order} is no function",
+)
 
 
 @dataclass(frozen=True)
@@ -121,19 +126,29 @@ class Preset:
     order: str
 
 
-SCANS = {
-    "rows": Preset((1, None), "raster"),
-    "columns": Preset((None, 1), "raster"),
-    "pixels": Preset((1, 1), "raster"),
-    "permuted_pixels": Preset((1, 1), "random"),
-    "row_pairs": Preset((2, None), "raster"),
-    "patches": Preset(None, "raster"),
-    "reverse": Preset((1, None), "reverse"),
-    "snake": Preset((1, 1), "snake"),
-    "spiral": Preset((1, 1), "spiral"),
-    "diagonal": Preset((1, 1), "diagonal"),
-    "hilbert": Preset((1, 1), "hilbert"),
-}
+def _wrong_preset(preset: object) -> str | None:
+    if not isinstance(preset, Preset):
+        return f"{preset} is no rnnvision.nn.scan.Preset"
+    return None if preset.order in ORDERS else f"there is no order {preset.order}; register it first"
+
+
+SCANS: Registry[Preset] = Registry(
+    "scan",
+    {
+        "rows": Preset((1, None), "raster"),
+        "columns": Preset((None, 1), "raster"),
+        "pixels": Preset((1, 1), "raster"),
+        "permuted_pixels": Preset((1, 1), "random"),
+        "row_pairs": Preset((2, None), "raster"),
+        "patches": Preset(None, "raster"),
+        "reverse": Preset((1, None), "reverse"),
+        "snake": Preset((1, 1), "snake"),
+        "spiral": Preset((1, 1), "spiral"),
+        "diagonal": Preset((1, 1), "diagonal"),
+        "hilbert": Preset((1, 1), "hilbert"),
+    },
+    rule=_wrong_preset,
+)
 
 
 class Scan(nn.Module):

@@ -1,20 +1,20 @@
-"""Rows of a comparison, each read from the run folders of one network; as a table, CSV and Markdown."""
+"""The rows of a comparison, each read from the run folders of one network; as a table, CSV and Markdown."""
 
 import csv
 import statistics
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from rnnvision.cli.compare.comparison import Comparison
-from rnnvision.runs.folder import read_json
+from rnnvision.runs import Run, read_json
 
 METHODS = (
     "accuracy: of the best checkpoint on the official test split, mean +- sample standard deviation over the seeds.\n"
-    "samples/s: of the trainings themselves, validation included; with * of timed steps alone.\n"
-    "memory: the peak of training steps at the run's batch size, over the imports; on a GPU, of the GPU.\n"
-    "anytime: accuracy after each token, its mean over all tokens. latency: one image, median. -: does not apply.\n"
-    "train s: of the whole training; with + of a fit in one go (support vector machines), which no budget limits."
+    "samples/s: over the whole training, validation included; with *, over timed steps alone.\n"
+    "memory: peak during training steps at the run's batch size, above that of the imports; on a GPU, the GPU's.\n"
+    "anytime: accuracy after each token, averaged over all tokens. latency: one image, median. -: does not apply.\n"
+    "train s: the whole training; with +, a fit in one go (support vector machines), which no budget limits."
 )
 
 
@@ -48,9 +48,9 @@ def make_row(label: str, folders: dict[int, Path]) -> Row:
     Accuracy, F1, anytime area and training time are means over the seeds; samples/s, latency and memory, where one that
     was disturbed says nothing of the others, medians.
     """
-    runs = {seed: _Run(folder) for seed, folder in folders.items()}
+    runs = {seed: Run(folder) for seed, folder in folders.items()}
     done = [run for run in runs.values() if run.completed]
-    failures = tuple(f"seed {seed}: {run.error}" for seed, run in runs.items() if run.error)
+    failures = tuple(f"seed {seed}: {error}" for seed, run in runs.items() if (error := _failure(run)))
     if not done:
         return Row(label, 0, failures=failures)
     accuracy = [run.metrics["test/accuracy"] for run in done]
@@ -72,34 +72,20 @@ def make_row(label: str, folders: dict[int, Path]) -> Row:
         latency=_median(run.costs.get("latency/p50") for run in done),
         memory=None if memory is None else round(memory),
         anytime=_mean(run.costs.get("anytime/area") for run in done),
-        train_seconds=_mean(run.seconds for run in done),
+        train_seconds=_mean(run.training_seconds for run in done),
         fitted=done[0].costs.get("fitted", False),
         failures=failures,
         missing=tuple(dict.fromkeys(reason for run in done for reason in run.costs.get("missing", []))),
     )
 
 
-class _Run:
-    """What one run folder says."""
-
-    def __init__(self, folder: Path) -> None:
-        status = read_json(folder / "status.json")
-        self.completed = status.get("status") == "completed"
-        self.metrics = read_json(folder / "metrics.json")
-        self.costs = read_json(folder / "costs.json")
-        self.error: str | None = None
-        if not self.completed:
-            self.error = status.get("error") or status.get("status") or "did not begin"
-        elif not self.costs:
-            self.error = f"costs: {read_json(folder / 'costs_error.json').get('error', 'not measured')}"
-        self.seconds = self._training_seconds(folder / "metrics.csv")
-
-    def _training_seconds(self, epochs: Path) -> float | None:
-        """Of all epochs, those before an interruption too, which metrics.json may not know of."""
-        if epochs.is_file():
-            with epochs.open(newline="") as file:
-                return sum(float(row["seconds"]) for row in csv.DictReader(file) if row.get("seconds"))
-        return self.metrics.get("train/seconds")
+def _failure(run: Run) -> str | None:
+    """Why a run has no row, or no costs in it."""
+    if not run.completed:
+        return run.error or run.status or "did not begin"
+    if not run.costs:
+        return f"costs: {read_json(run.path / 'costs_error.json').get('error', 'not measured')}"
+    return None
 
 
 def _mean(values: Any) -> float | None:
@@ -176,21 +162,20 @@ def write_csv(path: Path, rows: list[Row]) -> None:
             writer.writerow(kept | {name: "; ".join(kept[name]) for name in ("failures", "missing")})
 
 
-def markdown(rows: list[Row], comparison: Comparison, folders: list[Path]) -> str:
+def markdown(rows: list[Row], command: str, about: str, runs: Iterable[Run]) -> str:
     """A page: the command, the table, what was measured how and where."""
-    lines = [f"`{comparison.command}`", "", f"| {' | '.join(COLUMNS)} |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
+    lines = [f"`{command}`", "", f"| {' | '.join(COLUMNS)} |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
     lines += [f"| {' | '.join([f'`{cells[0]}`', *cells[1:]])} |" for cells in map(_cells, rows)]
     if notes := [f"- `{row.label}`: {note}" for row in rows for note in _notes(row)]:
         lines += ["", *notes]
-    budget = f"{comparison.budget.replace(':', ' ')} each, seeds 0 to {comparison.seeds - 1}."
-    return "\n".join([*lines, "", budget, *METHODS.splitlines(), "", *_where(folders)]) + "\n"
+    return "\n".join([*lines, "", about, *METHODS.splitlines(), "", *_where(runs)]) + "\n"
 
 
-def _where(folders: list[Path]) -> list[str]:
+def _where(runs: Iterable[Run]) -> list[str]:
     """On which machines and with which code the runs were made: one line each, usually one."""
     found = []
-    for folder in folders:
-        if machine := read_json(folder / "environment.json"):
+    for machine in (run.environment for run in runs):
+        if machine:
             git = machine["git"] or {"commit": "unknown", "dirty": False}
             hardware = ", ".join(machine["gpus"]) or machine["cpu"]
             cores = f"{machine['cores']} cores, threads: {machine['threads']}"

@@ -1,0 +1,19 @@
+"""The folders that runs leave: written, read, asked. Needs the standard library alone."""
+
+from rnnvision.runs.environment import environment, versions
+from rnnvision.runs.folder import RunFolder, is_first_process
+from rnnvision.runs.process import last_line, run_child
+from rnnvision.runs.read import Run, find_runs, read_epochs, read_json
+
+__all__ = [
+    "Run",
+    "RunFolder",
+    "environment",
+    "find_runs",
+    "is_first_process",
+    "last_line",
+    "read_epochs",
+    "read_json",
+    "run_child",
+    "versions",
+]

@@ -1,41 +1,17 @@
-"""The folder of one run: status.json, environment.json, metrics.json, and the link to the newest."""
+"""The folder of one run as it is written: status.json, environment.json, metrics.json, and the link to the newest."""
 
 import contextlib
 import json
 import os
-import platform
-import subprocess
-import sys
 import time
 from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-PACKAGES = (
-    "rnnvision",
-    "torch",
-    "torchvision",
-    "lightning",
-    "torchmetrics",
-    "hydra-core",
-    "omegaconf",
-    "numpy",
-    "accelerated-scan",
-)
 
 
 def is_first_process() -> bool:
     """Whether this is the process that writes: the others of a distributed run keep silent."""
     return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file of a run folder; {} where it is missing or was cut short."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
 
 
 class RunFolder:
@@ -47,10 +23,10 @@ class RunFolder:
         self._latest_before: str | None = None
         self._started = time.time()
 
-    def open(self) -> None:
+    def open(self, environment: dict[str, Any]) -> None:
         """Mark the run as running, write down where it runs, and point `latest` to it."""
         self.write_status("running")
-        self.write("environment.json", environment())
+        self.write("environment.json", environment)
         if is_first_process():
             self._link()
 
@@ -102,50 +78,3 @@ class RunFolder:
             link.parent.mkdir(parents=True, exist_ok=True)
             temporary.symlink_to(target)
             temporary.replace(link)
-
-
-def versions() -> dict[str, str]:
-    """Of Python and of the packages that a result depends on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
-
-
-def environment() -> dict[str, Any]:
-    """What a result depends on besides the configuration: code, versions, hardware, threads."""
-    import torch
-
-    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return {
-        "command": [sys.executable, *sys.argv],
-        "git": _git(),
-        "versions": versions(),
-        "platform": platform.platform(),
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpus": gpus,
-    }
-
-
-def _git() -> dict[str, Any] | None:
-    def git(*words: str) -> str:
-        folder = Path(__file__).resolve().parents[2]
-        return subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-
-    try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _cpu() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

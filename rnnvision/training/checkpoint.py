@@ -3,12 +3,13 @@
 A checkpoint is Lightning's dictionary with two entries more, all of it plain builtins and tensors:
 
     rnnvision   what is needed to use the network without its config:
-                  format         1
+                  format         2; format 1 is read too, see `rnnvision.nn.legacy`
                   network        name in `rnnvision.nn.MODELS` and keyword arguments, input shape among them
                   class_names    in the order of the logits
                   normalisation  mean and std of each channel, pixels in [0, 1]
                   data           the arguments of `rnnvision.data.ImageData`
                   versions       of Python and of the packages that trained it
+                  plugins        only where there are some: modules that have to be imported before it is used
                   objective      only of a pre-training: reconstruct; such a network draws pictures, it has no classes
     digests     SHA-256 of every other entry, verified on reading
 
@@ -18,6 +19,7 @@ It is read with `weights_only=True`, so nothing in a file is ever run, and nothi
 import hashlib
 import os
 import struct
+import sys
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -28,12 +30,16 @@ import torch
 from lightning.fabric.plugins import CheckpointIO
 from torch import Tensor, nn
 
+from rnnvision.errors import UsageError
 from rnnvision.nn import build
+from rnnvision.nn.legacy import current_arguments, current_weights
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)
+NETWORK = "network."  # before the names of a network's weights in a Learner's state dict
 
 
-class CheckpointError(Exception):
+class CheckpointError(UsageError):
     """A checkpoint that cannot be used. The message is one line for the user and begins with the path."""
 
 
@@ -79,10 +85,12 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
         raise CheckpointError(f"{path}: is no checkpoint of rnnvision (it has no description of its network)")
     if wrong := _changed(checkpoint, checkpoint.pop("digests")):
         raise CheckpointError(f"{path}: is damaged, its digest does not match: {', '.join(wrong)}")
-    if checkpoint["rnnvision"].get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path}: has format {checkpoint['rnnvision'].get('format')}; this version reads {FORMAT}"
-        )
+    description = checkpoint["rnnvision"]
+    if description.get("format") not in READABLE:
+        raise CheckpointError(f"{path}: has format {description.get('format')}; this version reads 1 and {FORMAT}")
+    description["network"] = current_arguments(description["network"])
+    name = description["network"].get("name")
+    checkpoint["state_dict"] = current_weights(name, checkpoint["state_dict"], NETWORK)
     return checkpoint
 
 
@@ -109,22 +117,42 @@ def _digests(entries: Mapping[str, Any]) -> dict[str, str]:
     return {key: digest((key, value)) for key, value in entries.items()}
 
 
-def load_network(checkpoint: dict[str, Any], **changes: Any) -> nn.Module:
+def load_network(
+    checkpoint: dict[str, Any], path: str | Path = "checkpoint", *, classifies: bool = False, **changes: Any
+) -> nn.Module:
     """The trained network of a checkpoint that `read_checkpoint` gave, in evaluation mode.
 
-    `changes` are arguments of the network in place of its own, for example another `input_shape`.
+    Args:
+        checkpoint: as read.
+        path: where it was read from, for messages.
+        classifies: refuse one of a pre-training, which draws images.
+        **changes: arguments of the network in place of its own, for example another `input_shape`.
 
     Raises:
-        ValueError: for changes that the network refuses.
-        RuntimeError: where the weights do not fit the changed network.
+        CheckpointError: for a plugin that is not imported, a network that this version does not know, weights that are
+            not those of the network.
+        ValueError, RuntimeError: for changes that the network or its weights do not take.
     """
     description = checkpoint["rnnvision"]
-    network: Any = build(**{**description["network"], **changes})
-    if description.get("objective") == "reconstruct":
-        network.use_reconstruction_head()
-    prefix = "network."
-    weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
-    network.load_state_dict(weights)
+    if missing := [module for module in description.get("plugins", []) if module not in sys.modules]:
+        needed = ",".join(description["plugins"])
+        raise CheckpointError(
+            f"{path}: needs the plugin {missing[0]}, which is not imported by itself; add plugins=[{needed}] to the "
+            f"command, or in Python: import {missing[0]}"
+        )
+    reconstructs = description.get("objective", "classify") != "classify"
+    if classifies and reconstructs:
+        raise CheckpointError(f"{path}: is of a pre-training and knows no classes; give the run folder")
+    weights = {k.removeprefix(NETWORK): v for k, v in checkpoint["state_dict"].items() if k.startswith(NETWORK)}
+    try:
+        network: Any = build(**{**description["network"], **changes})
+        if reconstructs:
+            network.use_reconstruction_head()
+        network.load_state_dict(weights)
+    except (ValueError, RuntimeError) as error:
+        if changes:  # which the caller knows more of
+            raise
+        raise CheckpointError(f"{path}: its network cannot be made again: {' '.join(str(error).split())}") from error
     return network.eval()
 
 

@@ -15,15 +15,16 @@ from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassF1Score
 
 from rnnvision.checks import one_of, probability
+from rnnvision.errors import FailureError
 from rnnvision.seeding import derive_seed
-from rnnvision.training.checkpoint import FORMAT
+from rnnvision.training.checkpoint import FORMAT, CheckpointError
 
 Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,), or (B, K) probabilities where pictures are mixed
 
 OBJECTIVES = ("classify", "reconstruct")
 
 
-class TrainingError(Exception):
+class TrainingError(FailureError):
     """A training that cannot go on. The message is one line for the user."""
 
 
@@ -181,6 +182,16 @@ class Learner(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["rnnvision"] = {"format": FORMAT, **self.description}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse to go on from the checkpoint of another network."""
+        mine, saved = self.description.get("network", {}), checkpoint["rnnvision"]["network"]
+        for key in mine:
+            if key in saved and saved[key] != mine[key]:
+                raise CheckpointError(
+                    f"the checkpoint is of another network, {key}={saved[key]}; this run has {key}={mine[key]}; "
+                    f"put back the file that belongs there"
+                )
 
     def _learning_rate(self) -> float:
         optimizer = self.optimizers(use_pl_optimizer=False)

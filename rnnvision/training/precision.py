@@ -1,13 +1,13 @@
 """Which number format a run trains in: `trainer.precision=auto`, and what a device that cannot do as asked does."""
 
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import lightning as L
 import torch
 from torch import nn
 
-from rnnvision.cli.frame.messages import UsageError
-from rnnvision.insight.speed import Context
+from rnnvision.errors import UsageError
 
 FULL, BF16, FP16 = "32-true", "bf16-mixed", "16-mixed"
 
@@ -25,7 +25,7 @@ def choose_precision(asked: object, device_type: str) -> tuple[object, str]:
     return asked, ""
 
 
-def step_precision(trainer: L.Trainer) -> tuple[torch.dtype, Context]:
+def step_precision(trainer: L.Trainer) -> tuple[torch.dtype, Callable[[], AbstractContextManager]]:
     """The number format of a trainer's matrix products, and the context in which a step by hand runs as its steps do.
 
     Raises:

@@ -15,12 +15,7 @@ from rnnvision.training.learner import TrainingError
 Examples = tuple[Tensor, Tensor]  # images (N, C, H, W), labels (N,)
 
 
-def is_fitted(network: nn.Module) -> bool:
-    """Whether `fit` makes this network, and not a training."""
-    return type(network) in FITS
-
-
-def fit(network: nn.Module, train: Examples, val: Examples) -> dict[str, Any]:
+def fit_in_one_go(network: nn.Module, train: Examples, val: Examples) -> dict[str, Any]:
     """Fit the network to `train`, and the temperature of its probabilities to `val`.
 
     Returns:
@@ -78,8 +73,8 @@ def _fit_rbf(network: RBFSVM, x: np.ndarray, labels: np.ndarray) -> dict[str, An
     # In MB; libsvm's default of 200 makes it compute the kernel of some 50,000 images many times over.
     machine = svm.SVC(C=network.cost, gamma=network.gamma.item(), cache_size=1000).fit(x, labels)
     dtype = network.vectors.dtype
-    network.vectors = nn.Parameter(torch.from_numpy(machine.support_vectors_).to(dtype))
-    network.head = nn.Linear(len(network.vectors), network.head.out_features, dtype=dtype)
+    network.vectors = nn.Parameter(torch.from_numpy(machine.support_vectors_).to(dtype), requires_grad=False)
+    network.head = nn.Linear(len(network.vectors), network.head.out_features, dtype=dtype).requires_grad_(False)
     network.head.weight.copy_(_of_pairs(machine.dual_coef_, machine.n_support_))
     network.head.bias.copy_(torch.from_numpy(machine.intercept_ * (-1 if network.num_classes == 2 else 1)))
     return {"num_vectors": len(network.vectors)}

@@ -13,14 +13,11 @@ from lightning.pytorch.callbacks import Callback
 
 from peers.work import NETWORKS, Turns, Work, arguments
 from rnnvision.cli.frame.arguments import config_dir
-from rnnvision.cli.train import make_data, make_learner
-from rnnvision.runs.folder import RunFolder, versions
+from rnnvision.cli.frame.setup import Training, make_training
+from rnnvision.runs import RunFolder, versions
 
 if TYPE_CHECKING:
     import lightning as L
-
-    from rnnvision.data import ImageData
-    from rnnvision.training import Learner
 
 
 class Clock(Callback):
@@ -36,7 +33,7 @@ class Clock(Callback):
             sys.exit()
 
 
-def make(work: Work, folder: Path, *overrides: str) -> "tuple[ImageData, Learner, L.Trainer]":
+def make(work: Work, folder: Path, *overrides: str) -> Training:
     """What `rnnvision train` would make of this work; `overrides` as on its command line."""
     words = [
         *("model=lstm", f"model.hidden_size={work.hidden_size}", f"model.num_layers={work.num_layers}"),
@@ -49,15 +46,14 @@ def make(work: Work, folder: Path, *overrides: str) -> "tuple[ImageData, Learner
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         cfg = compose("train", words)
     folder.mkdir(parents=True, exist_ok=True)
-    data = make_data(cfg)
-    return data, *make_learner(cfg, data, RunFolder(folder, folder, "train"))
+    return make_training(cfg, RunFolder(folder, folder, "train"))
 
 
 def main() -> None:
     told, turns = arguments(), Turns()
     torch.set_num_threads(told.threads)
     precision = {"float32": "32-true", "bfloat16": "bf16-mixed"}[told.precision]
-    data, learner, trainer = make(
+    training = make(
         NETWORKS[told.network],
         told.folder,
         "data=mnist",
@@ -66,8 +62,8 @@ def main() -> None:
         f"trainer.precision={precision}",
     )
     turns.ready(versions=versions(), threads=torch.get_num_threads())
-    trainer.callbacks.append(Clock(turns))  # type: ignore[attr-defined]  # it is a list of Lightning's
-    trainer.fit(learner, datamodule=data)
+    training.trainer.callbacks.append(Clock(turns))  # type: ignore[attr-defined]  # it is a list of Lightning's
+    training.trainer.fit(training.learner, datamodule=training.data)
 
 
 if __name__ == "__main__":

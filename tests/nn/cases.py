@@ -1,6 +1,5 @@
 """What the tests vary over, read from the registries, so that a new entry is covered with no test edited."""
 
-import inspect
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.nn import MODELS, READOUTS, RECURRENCES, SCANS
+from rnnvision.signature import parameters
 
 # Sizes that keep a network tiny; a network gets those that its constructor takes.
 TINY = {
@@ -53,7 +53,7 @@ def scan_arguments(scan: str, channels: int = 1, rows: int = 3, columns: int = 4
 
 
 def parameters_of(model: str) -> list[str]:
-    return list(inspect.signature(MODELS[model]).parameters)
+    return list(parameters(MODELS[model]))
 
 
 def tiny(model: str, **arguments: Any) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def tiny(model: str, **arguments: Any) -> dict[str, Any]:
 
 def readouts_of(model: str) -> list[str]:
     """Every readout of the table, and the network's own where it is none of those."""
-    default = inspect.signature(MODELS[model]).parameters["readout"].default
+    default = parameters(MODELS[model])["readout"].default
     return list(dict.fromkeys([*READOUTS, default]))
 
 

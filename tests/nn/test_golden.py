@@ -55,7 +55,7 @@ def loss_trace(arguments: dict[str, Any], lr: float) -> list[float]:
     """The losses on the first `STEPS` batches of the 8 x 8 digits of scikit-learn, each before its step of Adam."""
     torch.manual_seed(0)
     dtype = torch.float64 if arguments["name"] in MAGNIFY_ROUNDING else torch.float32
-    network = build(**arguments).to(dtype)
+    network = build(**arguments).to(dtype).requires_grad_()  # of a support vector machine too
     optimizer = torch.optim.Adam(network.parameters(), lr=lr)
     digits = load_digits()
     images = torch.tensor(digits.images / 16, dtype=dtype).unsqueeze(1)

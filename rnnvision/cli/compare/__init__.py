@@ -10,14 +10,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.compare.comparison import FILE, Comparison, asked_for, configurations
+from rnnvision.cli.compare.comparison import FILE, Comparison, configurations, settings_from
 from rnnvision.cli.compare.run import Task, folder_of
-from rnnvision.cli.frame.app import RunFailedError, run_verb
-from rnnvision.cli.frame.arguments import named_arguments, optimizer_arguments
-from rnnvision.cli.frame.messages import UsageError, arguments_of
-from rnnvision.cli.train import fit_svm
+from rnnvision.cli.frame.app import run_verb
+from rnnvision.cli.frame.arguments import arguments_of
+from rnnvision.cli.frame.setup import make_data, make_network, one_go_refusal, optimizer_arguments
+from rnnvision.errors import FailureError, UsageError
 from rnnvision.report.comparison import METHODS, Row, make_row, markdown, table, write_csv
-from rnnvision.runs.folder import RunFolder
+from rnnvision.report.comparison_plot import plot_comparison
+from rnnvision.report.style import drawn
+from rnnvision.runs import Run, RunFolder
 
 if TYPE_CHECKING:
     from rnnvision.data import ImageData
@@ -31,7 +33,7 @@ def compare(cfg: DictConfig, run: RunFolder) -> float:
     """Train every model with every seed, measure what each costs, and put them into a table; returns the best score."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         raise UsageError("compare trains one model after another by itself; leave out -m")
-    comparison = asked_for(cfg, run)
+    comparison = settings_from(cfg, run)
     configs = configurations(comparison)
     if cfg.resume is None:
         _check(configs)
@@ -56,42 +58,36 @@ def compare(cfg: DictConfig, run: RunFolder) -> float:
 
 def _check(configs: dict[str, DictConfig]) -> None:
     """What can be wrong in a configuration is found here, before anything is trained."""
-    from rnnvision.cli.train import make_data
-    from rnnvision.data import DataError
-    from rnnvision.nn import MODELS, build
+    from rnnvision.nn import MODELS, fits_in_one_go
 
     read: dict[str, ImageData] = {}  # usually all have the same
     for label, cfg in configs.items():
         key = json.dumps([OmegaConf.to_container(cfg[group], resolve=True) for group in ("data", "augmentation")])
-        try:
-            data = read[key] = read.get(key) or make_data(cfg)
-        except DataError as error:
-            raise RunFailedError(str(error)) from error
+        data = read[key] = read.get(key) or make_data(cfg)
         optimizer_arguments(cfg)
-        if refused := fit_svm.refusal(cfg, data):
+        if cfg.model.get("name") not in MODELS:
+            continue  # for the run to say
+        if fits_in_one_go(cfg.model.name) and (refused := one_go_refusal(cfg, data)):
             what, remedy = refused
             raise UsageError(f'models={label}: {what}; choose {remedy}, for it alone: models=["{label} {remedy}"]')
-        if cfg.model.get("name") in MODELS:  # else it is for the run to say
-            arguments = named_arguments("model", cfg.model, MODELS)
-            with arguments_of(f"models={label}: model"):
-                build(**arguments, input_shape=data.input_shape, num_classes=len(data.class_names))
+        with arguments_of(f"models={label}"):
+            make_network(cfg, data)
     for data in read.values():
         print(f"data      {data.summary()}", flush=True)
 
 
 def _report(run: RunFolder, comparison: Comparison) -> float:
     """The table, from nothing but the folders of the runs; and as CSV, Markdown, a plot and metrics.json."""
-    from rnnvision.report.comparison_plot import plot
-
     rows = [
         make_row(e.label, {seed: folder_of(run.path, e, seed) for seed in range(comparison.seeds)})
         for e in comparison.entrants
     ]
     folders = [folder_of(run.path, e, seed) for e in comparison.entrants for seed in range(comparison.seeds)]
     write_csv(run.path / "comparison.csv", rows)
-    (run.path / "comparison.md").write_text(markdown(rows, comparison, folders))
+    about = f"{comparison.budget.replace(':', ' ')} each, seeds 0 to {comparison.seeds - 1}."
+    (run.path / "comparison.md").write_text(markdown(rows, comparison.command, about, map(Run, folders)))
     print(f"\n{table(rows)}\n\n{METHODS}")
-    picture = plot(run.path / "comparison.png", rows)
+    picture = drawn(plot_comparison, run.path / "comparison.png", rows)
     print(f"results   {run.shown()}: comparison.csv, comparison.md{picture}")
     scores = {row.label: row.accuracy for row in rows if row.accuracy is not None}
     run.write("metrics.json", {f"{label}/test/accuracy": score for label, score in scores.items()})
@@ -102,4 +98,4 @@ def _report(run: RunFolder, comparison: Comparison) -> float:
 def _fail_if_any(run: RunFolder, rows: list[Row]) -> None:
     failed = [f"{row.label}: {note}" for row in rows for note in row.failures]
     if failed:
-        raise RunFailedError(f"{'; '.join(failed)}; try again: rnnvision compare resume={run.shown()}")
+        raise FailureError(f"{'; '.join(failed)}; try again: rnnvision compare resume={run.shown()}")

@@ -1,4 +1,4 @@
-"""What a comparison is asked to do: who takes part, for how long, how often. It is kept in the folder."""
+"""The settings of a comparison: which networks, for how long, how often. They are kept in its folder."""
 
 import re
 import shlex
@@ -6,13 +6,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.object_type import ObjectType
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig
 
-from rnnvision.cli.frame.arguments import config_dir, plain
-from rnnvision.cli.frame.messages import UsageError, nearest, no_such
-from rnnvision.runs.folder import RunFolder, read_json
+from rnnvision.checks import at_least, choose_one, nearest
+from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain
+from rnnvision.cli.frame.messages import no_such
+from rnnvision.errors import UsageError
+from rnnvision.runs import RunFolder, read_json
 
 FILE = "comparison.json"
 OWN = ("models", "budget", "seeds", "rounds", "latency_rounds", "anytime_samples")
@@ -52,6 +56,7 @@ class Comparison:
     latency_rounds: int
     anytime_samples: int | None
     overrides: tuple[str, ...]  # what every training is told
+    config_dir: tuple[str, ...] = ()  # "--config-dir" and the user's own configurations, where there are any
 
     @property
     def entrants(self) -> list[Entrant]:
@@ -82,7 +87,7 @@ class Comparison:
         return asdict(self)
 
 
-def asked_for(cfg: DictConfig, run: RunFolder) -> Comparison:
+def settings_from(cfg: DictConfig, run: RunFolder) -> Comparison:
     """The comparison that the command describes, or that of the folder that it goes on with.
 
     Raises:
@@ -92,14 +97,14 @@ def asked_for(cfg: DictConfig, run: RunFolder) -> Comparison:
     for word in typed:
         key = _key(word)
         if key in SET_HERE:
-            raise UsageError(f"{word}: is not for compare to be told; {SET_HERE[key]}")
+            raise UsageError(f"{word}: cannot be set in compare; {SET_HERE[key]}")
     overrides = tuple(word for word in typed if _key(word) not in (*OWN, *ELSEWHERE))
     if cfg.resume is None:
         return _checked(cfg, overrides)
     saved = read_json(run.path / FILE)
     if not saved:
         raise UsageError(f"resume={cfg.resume}: holds no comparison (it has no {FILE})")
-    kept = Comparison(**saved | {key: tuple(saved[key]) for key in ("models", "overrides")})
+    kept = Comparison(**saved | {key: tuple(saved.get(key, ())) for key in ("models", "overrides", "config_dir")})
     _check_unchanged(cfg, typed, kept)
     return kept
 
@@ -122,12 +127,11 @@ def _check_unchanged(cfg: DictConfig, typed: list[str], kept: Comparison) -> Non
 
 
 def _checked(cfg: DictConfig, overrides: tuple[str, ...]) -> Comparison:
-    for key, least in (("seeds", 1), ("rounds", 1), ("latency_rounds", 1), ("anytime_samples", 1)):
-        value = cfg[key]
-        if key == "anytime_samples" and value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise UsageError(f"{key}={value}: must be a whole number of at least {least}")
+    numbers = {key: cfg[key] for key in ("seeds", "rounds", "latency_rounds", "anytime_samples")}
+    with arguments_of(""):
+        for key, value in numbers.items():
+            if key != "anytime_samples" or value is not None:
+                at_least(key, value, 1)
     budget = str(cfg.budget)
     amount = re.fullmatch(r"epochs:(\d+)|minutes:(\d+(?:\.\d+)?|\.\d+)", budget)
     if amount is None or not float(amount[1] or amount[2]) > 0:
@@ -136,12 +140,12 @@ def _checked(cfg: DictConfig, overrides: tuple[str, ...]) -> Comparison:
     if not models:
         raise UsageError("models=[]: name at least one, for example models=[lstm,gru]")
     _check_names(models)
-    numbers = {key: cfg[key] for key in ("seeds", "rounds", "latency_rounds", "anytime_samples")}
-    return Comparison(models=tuple(models), budget=budget, overrides=overrides, **numbers)
+    own = tuple(own_config_dir())
+    return Comparison(models=tuple(models), budget=budget, overrides=overrides, config_dir=own, **numbers)
 
 
 def _check_names(models: list[str]) -> None:
-    legal = sorted(p.stem for p in (config_dir() / "model").glob("*.yaml") if not p.stem.startswith("_"))
+    legal = [name for name in _options("model") if not name.startswith("_")]
     slugs: dict[str, str] = {}
     for label in models:
         option = _entrant(label).option
@@ -151,6 +155,11 @@ def _check_names(models: list[str]) -> None:
         if (slug := _entrant(label).slug) in slugs:
             raise UsageError(f"models: {slugs[slug]} and {label} are the same; leave one out")
         slugs[slug] = label
+
+
+def _options(group: str, kind: ObjectType = ObjectType.CONFIG) -> list[str]:
+    """The options of a group, or the groups themselves, the user's own among them."""
+    return GlobalHydra.instance().config_loader().get_group_options(group, kind)
 
 
 def configurations(comparison: Comparison) -> dict[str, DictConfig]:
@@ -175,12 +184,11 @@ def _foreign_key(entrant: Entrant, key: str, comparison: Comparison) -> str:
     group = key.partition(".")[0]
     node = compose("train", overrides=[f"model={entrant.option}"]).get(group)
     legal = [f"{group}.{name!s}" for name in node] if isinstance(node, DictConfig) else []
-    near = nearest(key, legal)
-    hint = f"; did you mean {near}?" if near else ""
+    hint = ""
     if any(_key(word) == key for word in comparison.overrides):
         own = key.removeprefix("model.")
         hint += f'; give it to those that have it, for example models=["lstm {own}=..."]'
-    return f"{key}: {entrant.option} has no such key; choose one of {', '.join(legal)}{hint}"
+    return f"{key}: {entrant.option} has no such key; {choose_one(key, legal)}{hint}"
 
 
 def _entrant(label: str) -> Entrant:
@@ -188,7 +196,7 @@ def _entrant(label: str) -> Entrant:
         option, *words = shlex.split(label) or [""]
     except ValueError as error:
         raise UsageError(f"models={label}: {error}") from error
-    groups = {p.stem for p in config_dir().iterdir() if p.is_dir()}
+    groups = set(_options("", ObjectType.GROUP))
     overrides = []
     for word in words:
         key, equals, _ = word.partition("=")
@@ -197,7 +205,7 @@ def _entrant(label: str) -> Entrant:
         top = key.lstrip("+~").partition(".")[0]
         overrides.append(word if top in groups or key == "label_smoothing" else f"model.{word}")
         if (typed := _key(overrides[-1])) in SET_HERE:
-            raise UsageError(f"models={label}: {word} is not for compare to be told; {SET_HERE[typed]}")
+            raise UsageError(f"models={label}: {word} cannot be set in compare; {SET_HERE[typed]}")
     return Entrant(label, option, tuple(overrides))
 
 

@@ -14,12 +14,15 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from rnnvision.cli.frame.arguments import optimizer_arguments, plain
+from rnnvision.cli.frame.app import EXIT_USAGE
+from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.device import make_trainer
-from rnnvision.cli.frame.messages import EXIT_USAGE, UsageError
+from rnnvision.cli.frame.plugins import load_plugins
+from rnnvision.cli.frame.setup import optimizer_arguments, takes_steps
 from rnnvision.data import ImageData
+from rnnvision.errors import UsageError
 from rnnvision.insight import anytime_accuracy, forget_peak, latency, multiply_adds, peak_memory, throughput
-from rnnvision.runs.folder import RunFolder
+from rnnvision.runs import RunFolder
 from rnnvision.training import (
     CheckpointError,
     find_checkpoint,
@@ -28,7 +31,6 @@ from rnnvision.training import (
     read_checkpoint,
 )
 from rnnvision.training.precision import step_precision
-from rnnvision.training.svm_fit import is_fitted
 
 FILE = "costs.json"
 
@@ -43,6 +45,7 @@ def costs(folder: Path, *, rounds: int, latency_rounds: int, anytime_samples: in
     """
     cfg = OmegaConf.load(folder / ".hydra" / "config.yaml")
     assert isinstance(cfg, DictConfig)
+    load_plugins(plain(cfg.get("plugins")) or [], Path.cwd())
     forget_peak(torch.device("cpu"))
     before = peak_memory(torch.device("cpu"))
     try:
@@ -60,9 +63,8 @@ def costs(folder: Path, *, rounds: int, latency_rounds: int, anytime_samples: in
         found["multiply_adds"] = sum(multiply_adds(network, shape).values())
     except ValueError as error:
         found["missing"].append(f"multiply_adds: {error}")
-    if is_fitted(network):
-        found["fitted"] = True
-    else:
+    found["fitted"] = not takes_steps(network)
+    if not found["fitted"]:
         optimizer = make_optimizer(network, **optimizer_arguments(cfg))
         images = torch.rand(cfg.data.batch_size, *shape, device=device)
         speed = throughput(network, images, optimizer=optimizer, rounds=rounds, context=context)

@@ -10,9 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.compare.comparison import Comparison, Entrant
-from rnnvision.cli.train.fit_svm import is_fitted
-from rnnvision.runs.folder import RunFolder, read_json
-from rnnvision.runs.process import last_line, run_child
+from rnnvision.runs import Run, RunFolder, last_line, read_json, run_child
 
 TRIAL_SHARE, SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 1.0, 10.0  # of the budget; seconds
 ENDLESS = ("trainer.max_steps=-1", "trainer.max_time=null")  # the budget counts, whatever trainer= says
@@ -31,7 +29,7 @@ class Task:
 
     def run(self) -> None:
         """Train and measure, each unless it is done; a failure is written down and printed."""
-        if not _is_completed(self.folder):
+        if not Run(self.folder).completed:
             length = self._length()
             if length is None or not self._train(length):
                 return
@@ -42,10 +40,11 @@ class Task:
 
     def _train(self, length: list[str]) -> bool:
         if (self.folder / "checkpoints" / "last.ckpt").is_file():
-            words = [f'resume="{self.folder}"']
+            words = [*self.comparison.config_dir, f'resume="{self.folder}"']
         else:
             shutil.rmtree(self.folder, ignore_errors=True)  # it stopped before an epoch ended
             words = [
+                *self.comparison.config_dir,
                 *self.comparison.words(self.entrant),
                 *ENDLESS[: 2 if "max_time" in self.cfg.trainer else 1],
                 *length,
@@ -65,7 +64,9 @@ class Task:
 
     def _length(self) -> list[str] | None:
         """What makes the training as long as the budget says; None where the trial for it failed."""
-        if is_fitted(self.cfg):
+        from rnnvision.nn import fits_in_one_go
+
+        if fits_in_one_go(self.cfg.model.name):
             print("          fitted in one go, to its end: the budget does not limit it", flush=True)
             return []
         if self.comparison.epochs is not None:
@@ -126,7 +127,3 @@ def steps_within(seconds: float, trial: dict[str, Any]) -> tuple[int, int]:
     steps = max(1, int(seconds / step))
     epochs = math.ceil(steps / epoch)
     return epochs, max(1, steps // epochs)
-
-
-def _is_completed(folder: Path) -> bool:
-    return read_json(folder / "status.json").get("status") == "completed"

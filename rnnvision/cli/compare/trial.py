@@ -14,14 +14,13 @@ from typing import Any
 import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.frame.app import RunFailedError
-from rnnvision.cli.frame.device import share_cores
-from rnnvision.cli.frame.messages import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_USAGE, UsageError
-from rnnvision.cli.train import make_data, make_learner
-from rnnvision.data import DataError
+from rnnvision.cli.frame.app import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_USAGE
+from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.plugins import load_plugins
+from rnnvision.cli.frame.setup import make_training
+from rnnvision.errors import FailureError, UsageError
 from rnnvision.insight import wait_for
-from rnnvision.runs.folder import RunFolder, is_first_process
-from rnnvision.training import TrainingError
+from rnnvision.runs import RunFolder, is_first_process
 
 WARMUP = 2  # steps that are not counted
 FOREVER = 1000  # epochs; the clock ends it before
@@ -72,15 +71,13 @@ def time_steps(cfg: DictConfig, seconds: float) -> dict[str, Any]:
     OmegaConf.set_struct(cfg, False)
     cfg.callbacks, cfg.logger = None, None
     cfg.trainer.update({"max_epochs": FOREVER, "max_steps": -1, "enable_checkpointing": False})
-    L.seed_everything(cfg.seed, verbose=False)
-    data = make_data(cfg)
+    load_plugins(plain(cfg.get("plugins")) or [], Path.cwd())
     with tempfile.TemporaryDirectory() as folder:
-        learner, trainer = make_learner(cfg, data, RunFolder(folder, folder, "trial"))
-        if trainer.strategy.root_device.type == "cpu":
-            share_cores(data.num_workers if data.serving.streams else 0)
+        training = make_training(cfg, RunFolder(folder, folder, "trial"))
+        data, trainer = training.data, training.trainer
         watch = Stopwatch(seconds)
         trainer.callbacks.append(watch)  # type: ignore[attr-defined]  # it is a list of Lightning's
-        trainer.fit(learner, datamodule=data)
+        trainer.fit(training.learner, datamodule=data)
     counted = watch.steps - WARMUP
     return {
         "steps": counted,
@@ -98,7 +95,7 @@ def main() -> None:
         cfg = OmegaConf.load(config)
         assert isinstance(cfg, DictConfig)
         found = time_steps(cfg, float(seconds))
-    except (UsageError, RunFailedError, DataError, TrainingError) as error:
+    except (UsageError, FailureError) as error:
         print(f"rnnvision trial: {error}", file=sys.stderr)
         sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE)
     except KeyboardInterrupt:

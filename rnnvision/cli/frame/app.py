@@ -1,10 +1,11 @@
-"""What every verb shares: Hydra started on conf/, messages for people, exit codes, the run folder's status."""
+"""What every verb runs in: Hydra on conf/, messages for people, exit codes, the status of the run folder."""
 
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,24 +14,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.frame.arguments import config_dir
-from rnnvision.cli.frame.messages import (
-    CONFIG_ERRORS,
-    EXIT_FAILURE,
-    EXIT_INTERRUPT,
-    EXIT_TERMINATED,
-    EXIT_USAGE,
-    UsageError,
-    explain,
-)
-from rnnvision.runs.folder import RunFolder, read_json
+from rnnvision.cli.frame.arguments import config_dir, plain
+from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain
+from rnnvision.cli.frame.plugins import load_plugins
+from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs import RunFolder, environment, read_json
 
-OURS = "RNNVISION_SET_HYDRA_FULL_ERROR"
+EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPT, EXIT_TERMINATED = 1, 2, 130, 143
+FULL_ERROR = "HYDRA_FULL_ERROR"
 Task = Callable[[DictConfig, RunFolder], float | None]
-
-
-class RunFailedError(Exception):
-    """A run that ended badly through no fault in what was typed. The message is for the user; the exit code is 1."""
 
 
 def run_verb(verb: str, task: Task) -> None:
@@ -39,29 +31,28 @@ def run_verb(verb: str, task: Task) -> None:
     0 success; 1 failure, or a failed job of a sweep; 2 wrong use; 130 Ctrl-C; 143 SIGTERM.
     """
     signal.signal(signal.SIGTERM, _terminate)
-    OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
-    OmegaConf.register_new_resolver("config_subdir", _config_subdir, replace=True)
-    traceback_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1" and OURS not in os.environ
-    # Makes Hydra raise what it would print, so that the message is ours; OURS tells it from a user's wish.
-    os.environ |= {"HYDRA_FULL_ERROR": "1"} if traceback_wanted else {"HYDRA_FULL_ERROR": "1", OURS: "1"}
-    folder = config_dir()
+    register_resolvers()
+    wants_traceback = os.environ.get(FULL_ERROR) == "1"
 
     def job(config: DictConfig) -> float | None:
-        return _run_job(verb, task, config, traceback_wanted)
+        with _environment_set(FULL_ERROR, "1" if wants_traceback else None):  # children inherit the user's own wish
+            return _run_job(verb, task, config, wants_traceback)
 
     try:
-        hydra.main(version_base="1.3", config_path=str(folder), config_name=verb)(job)()
+        with _environment_set(FULL_ERROR, "1"):  # Hydra raises what it would print, so that the message is ours
+            hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=verb)(job)()
     except KeyboardInterrupt:
         _exit(verb, "interrupted", EXIT_INTERRUPT)
-    except CONFIG_ERRORS as error:  # before OSError, which some of Hydra's are too
-        if traceback_wanted:
+    except (*CONFIG_ERRORS, UsageError, FailureError) as error:  # before OSError, which some of Hydra's are too
+        if wants_traceback:
             traceback.print_exc()
-        _exit(verb, explain(error, folder, verb), EXIT_USAGE)
+        code, message = _verdict(error, verb)
+        _exit(verb, str(message), code)
     except OSError as error:
         _exit(verb, _unwritable(error), EXIT_USAGE)
 
 
-def _run_job(verb: str, task: Task, config: DictConfig, traceback_wanted: bool) -> float | None:
+def _run_job(verb: str, task: Task, config: DictConfig, wants_traceback: bool) -> float | None:
     """One job: a plain run, or one of a sweep, where a failure is written down and the others go on."""
     hydra_config = HydraConfig.get()
     run = RunFolder(hydra_config.runtime.output_dir, config.log_dir, verb)
@@ -69,10 +60,11 @@ def _run_job(verb: str, task: Task, config: DictConfig, traceback_wanted: bool) 
         _exit(verb, f"{run.shown()}: already holds a run; choose another folder, or resume={run.shown()}", EXIT_USAGE)
     status_before = read_json(run.path / "status.json")  # of a run that is resumed
     try:
-        run.open()
+        run.open({**environment(), **_hardware(), "overrides": list(hydra_config.overrides.task)})
     except OSError as error:
         _exit(verb, _unwritable(error), EXIT_USAGE)
     try:
+        load_plugins(plain(config.get("plugins")) or [], Path(hydra_config.runtime.cwd))
         score = task(config, run)
     except (KeyboardInterrupt, SystemExit) as error:
         run.write_status("interrupted")
@@ -80,7 +72,7 @@ def _run_job(verb: str, task: Task, config: DictConfig, traceback_wanted: bool) 
         _exit(verb, f"interrupted; what is done lies in {run.shown()}", code)
     except Exception as error:
         code, message = _verdict(error, verb)
-        if message is None or traceback_wanted:
+        if message is None or wants_traceback:
             traceback.print_exc()
         message = message or f"{type(error).__name__}: {error}"
         if code == EXIT_USAGE:
@@ -97,15 +89,21 @@ def _run_job(verb: str, task: Task, config: DictConfig, traceback_wanted: bool) 
     return score
 
 
+def _hardware() -> dict[str, object]:
+    """What of the machine only torch knows."""
+    import torch
+
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {"threads": torch.get_num_threads(), "gpus": gpus}
+
+
 def _verdict(error: Exception, verb: str) -> tuple[int, str | None]:
     """The exit code, and the message; None where the traceback should be seen, because the defect is ours."""
-    if isinstance(error, UsageError):
-        return EXIT_USAGE, str(error)
-    if isinstance(error, RunFailedError):
-        return EXIT_FAILURE, str(error)
     if isinstance(error, CONFIG_ERRORS):
         return EXIT_USAGE, explain(error, config_dir(), verb)
-    return EXIT_FAILURE, None
+    if isinstance(error, UsageError):
+        return EXIT_USAGE, str(error)
+    return EXIT_FAILURE, str(error) if isinstance(error, FailureError) else None
 
 
 def _unwritable(error: OSError) -> str:
@@ -123,7 +121,30 @@ def _exit(verb: str, message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+@contextmanager
+def _environment_set(name: str, value: str | None) -> Iterator[None]:
+    before = os.environ.get(name)
+    _set_or_delete(name, value)
+    try:
+        yield
+    finally:
+        _set_or_delete(name, before)
+
+
+def _set_or_delete(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
+
+
 # A resumed run goes on in its own folder, and keeps the configuration it began with.
+
+
+def register_resolvers() -> None:
+    """Teach OmegaConf the two functions that conf/ calls by ${NAME:...}."""
+    OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
+    OmegaConf.register_new_resolver("config_subdir", _config_subdir, replace=True)
 
 
 def _run_dir(resume: str | None, new: str) -> str:

@@ -2,15 +2,20 @@
 
 import importlib
 import inspect
+import re
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.frame.messages import UsageError, nearest
+from rnnvision.checks import choose_one
+from rnnvision.errors import UsageError
+from rnnvision.signature import constructors, parameters
 
 # The only things a configuration can make by `_target_`; everything else is made by name from a table.
 ALLOWED_TARGETS = frozenset(
@@ -38,9 +43,27 @@ def config_dir() -> Path:
     raise UsageError(f"conf/: not found in {package} or {package.parent}; install the package anew")
 
 
+def own_config_dir() -> list[str]:
+    """What a command that this one starts has to be told of the user's own configurations: ["--config-dir", DIR]."""
+    sources = HydraConfig.get().runtime.config_sources
+    found = [source.path for source in sources if source.provider == "command-line"]
+    return ["--config-dir", str(found[0])] if found else []
+
+
 def plain(node: Any) -> Any:
     """A configuration node as plain Python values, interpolations resolved."""
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+@contextmanager
+def arguments_of(prefix: str) -> Iterator[None]:
+    """Turn a constructor's ValueError, which begins with the argument, into a UsageError with the config key."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        separator = "." if re.match(r"[\w.]+=", text) else ": "
+        raise UsageError(f"{prefix}{separator if prefix else ''}{text}") from error
 
 
 def named_arguments(prefix: str, node: DictConfig, table: Mapping[str, Functions]) -> dict[str, Any]:
@@ -52,21 +75,11 @@ def named_arguments(prefix: str, node: DictConfig, table: Mapping[str, Functions
     arguments = plain(node)
     name = arguments["name"]
     if name not in table:
-        near = nearest(str(name), list(table))
-        hint = f"; did you mean {prefix}.name={near}?" if near else ""
-        raise UsageError(f"{prefix}.name={name}: choose one of {', '.join(table)}{hint}")
+        raise UsageError(f"{prefix}.name={name}: {choose_one(name, table, f'{prefix}.name=')}")
     entry = table[name]
     functions = entry if isinstance(entry, tuple) else (entry,)
     check_arguments(prefix, {k: v for k, v in arguments.items() if k != "name"}, *functions)
     return arguments
-
-
-def optimizer_arguments(cfg: DictConfig) -> dict[str, Any]:
-    """The arguments of `make_optimizer` in `cfg.optimizer`, checked."""
-    from rnnvision.training import OPTIMIZERS, make_optimizer
-
-    table: dict[str, Functions] = {name: (made, make_optimizer) for name, made in OPTIMIZERS.items()}
-    return named_arguments("optimizer", cfg.optimizer, table)
 
 
 def check_arguments(prefix: str, arguments: Mapping[str, Any], *functions: Callable[..., Any]) -> None:
@@ -77,32 +90,28 @@ def check_arguments(prefix: str, arguments: Mapping[str, Any], *functions: Calla
     Raises:
         UsageError: that names the key, and what is legal.
     """
-    parameters: dict[str, Any] = {}
+    annotations: dict[str, Any] = {}
     for function in functions:
-        parameters |= _annotations(function)
+        annotations |= _annotations(function)
     prefix = f"{prefix}." if prefix else ""
     for key, value in arguments.items():
-        if key not in parameters:
-            near = nearest(key, list(parameters))
-            hint = f"; did you mean {prefix}{near}?" if near else ""
-            raise UsageError(f"{prefix}{key}: there is no such key; choose one of {', '.join(parameters)}{hint}")
-        if not _fits(value, parameters[key]):
-            raise UsageError(f"{prefix}{key}={_text(value)}: must be {_describe(parameters[key])}")
+        if key not in annotations:
+            raise UsageError(f"{prefix}{key}: there is no such key; {choose_one(key, annotations, prefix)}")
+        if not _fits(value, annotations[key]):
+            raise UsageError(f"{prefix}{key}={_text(value)}: must be {_describe(annotations[key])}")
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    # A class decorated at import (Lightning's Trainer) hides its annotations behind __wrapped__.
-    called = inspect.unwrap(function.__init__) if inspect.isclass(function) else function
-    signature = inspect.signature(function)
-    try:
-        hints = typing.get_type_hints(getattr(called, "func", called))
-    except NameError:  # annotations that exist only for type checkers
-        hints = {}
-    mine = {
-        name: p.kind is p.KEYWORD_ONLY or (p.kind is p.POSITIONAL_OR_KEYWORD and inspect.isclass(function))
-        for name, p in signature.parameters.items()
-    }
-    return {name: hints.get(name, Any) for name in mine if mine[name]}
+    """The annotation of each parameter that is the user's to give; Any where there is none."""
+    hints: dict[str, Any] = {}
+    for called in constructors(function):
+        try:
+            hints = typing.get_type_hints(getattr(called, "func", called)) | hints
+        except NameError:  # annotations that exist only for type checkers
+            continue
+    is_class = inspect.isclass(function)
+    given = {name for name, p in parameters(function).items() if is_class or p.kind is p.KEYWORD_ONLY}
+    return {name: hints.get(name, Any) for name in parameters(function) if name in given}
 
 
 def _fits(value: Any, annotation: Any) -> bool:
@@ -117,6 +126,8 @@ def _fits(value: Any, annotation: Any) -> bool:
         return isinstance(value, (int, annotation)) and not isinstance(value, bool)
     if annotation in (str, bool, type(None)):
         return isinstance(value, annotation) or (annotation is type(None) and value is None)
+    if origin is Mapping:
+        return isinstance(value, dict)
     if origin in (list, tuple, Sequence):
         if not isinstance(value, (list, tuple)):
             return False
@@ -135,6 +146,8 @@ def _describe(annotation: Any) -> str:
     if origin in (list, tuple, Sequence):
         count = "" if origin is not tuple or inner[-1] is Ellipsis else f"{len(inner)} values, each "
         return f"a list of {count}{_describe(inner[0])}"
+    if origin is Mapping:
+        return "KEY: VALUE pairs"
     return _NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 

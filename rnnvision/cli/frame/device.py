@@ -12,10 +12,11 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
+from torch import nn
 
 from rnnvision.cli.frame.arguments import check_arguments
-from rnnvision.cli.frame.messages import UsageError
-from rnnvision.runs.folder import RunFolder, is_first_process
+from rnnvision.errors import UsageError
+from rnnvision.runs import RunFolder, is_first_process
 from rnnvision.training import VerifiedCheckpointIO
 from rnnvision.training.precision import choose_precision
 
@@ -87,6 +88,24 @@ def device_line(trainer: L.Trainer, precision: object) -> str:
     processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     _, reason = choose_precision(precision, device.type)
     return f"{device.type} ({name}){processes}, precision {trainer.precision}{f' ({reason})' if reason else ''}"
+
+
+def kernel_lines(network: nn.Module, trainer: L.Trainer, batch_size: int) -> list[str]:
+    """On a GPU: which of cuDNN's kernels the recurrences get, and what would make it a faster one."""
+    from rnnvision.insight import cudnn_kernel
+    from rnnvision.nn.layers.fused import FusedLayer
+
+    if trainer.strategy.root_device.type != "cuda":
+        return []
+    layers = (module for module in network.modules() if isinstance(module, FusedLayer))
+    found = dict.fromkeys(
+        (kernel, tuple(missing))
+        for kernel, missing in (cudnn_kernel(layer, batch_size, str(trainer.precision)) for layer in layers)
+    )
+    return [
+        f"kernel    cuDNN's {kernel}{'; for the persistent one: ' + ', '.join(missing) if missing else ''}"
+        for kernel, missing in found
+    ]
 
 
 def _device_type(arguments: dict[str, Any]) -> str:

@@ -1,11 +1,9 @@
 """A person's mistake becomes one message: what is wrong, what is legal, the nearest spelling, the corrected command."""
 
-import difflib
 import re
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,35 +12,10 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPT, EXIT_TERMINATED = 1, 2, 130, 143
+from rnnvision.checks import nearest
+
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
-
-
-class UsageError(Exception):
-    """Wrong use of a command. The message is for the user; the exit code is 2."""
-
-
-@contextmanager
-def arguments_of(prefix: str) -> Iterator[None]:
-    """Turn a constructor's ValueError, which begins with the argument, into a UsageError with the config key."""
-    try:
-        yield
-    except ValueError as error:
-        text = str(error)
-        separator = "." if re.match(r"\w+=", text) else ": "
-        raise UsageError(f"{prefix}{separator if prefix else ''}{text}") from error
-
-
-def nearest(word: str, legal: list[str]) -> str | None:
-    """The legal word most like `word`; a key also counts as near when only its last part is."""
-    word_end = word.rpartition(".")[2]
-    legal = [key for key in legal if key != word]
-    by_end = {key.rpartition(".")[2]: key for key in reversed(legal)}
-    if found := difflib.get_close_matches(word, legal, n=1, cutoff=0.75):
-        return found[0]
-    if found := difflib.get_close_matches(word_end, by_end, n=1, cutoff=0.75):
-        return by_end[found[0]]
-    return None
+LAYER = "model.layer."
 
 
 def corrected(wrong: str, right: str) -> str:
@@ -85,14 +58,17 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
     text = str(error)
     if isinstance(error, ConfigCompositionException) and (match := re.search(r"Could not override '([^']+)'", text)):
         key = match.group(1)
-        legal = _keys(config_dir, config_name)
+        config = _composed(config_dir, config_name)
+        if key.startswith(LAYER) and "recurrence" in config.get("model", {}):
+            return _layer_option(key, config)
+        legal = _keys(config, config_dir, config_name)
         if below := _below(key, legal):
             return f"{key}: cannot be replaced as a whole; choose one of {', '.join(below)}"
         group, _, name = key.partition(".")
         if group in _chosen(config_dir, config_name) and (options := _options_with(name, config_dir / group)):
             others = f"those that have it are {group}={', '.join(options)}"
             return f"{key}: this {group} has no such key, {others}; choose one of {', '.join(_below(group, legal))}"
-        near = nearest(key, legal)
+        near = nearest(key, (k for k in legal if k != key))
         if near is None and "." in key:
             legal = [k for k in legal if k.startswith(key.partition(".")[0] + ".")]
         parent = (near or key).rpartition(".")[0]
@@ -150,20 +126,36 @@ def _options_with(key: str, group: Path) -> list[str]:
     return sorted(file.stem for file in group.glob("*.yaml") if not file.stem.startswith("_") and has(file))
 
 
-def _keys(config_dir: Path, config_name: str) -> list[str]:
-    """Every key of the configuration that the group choices on the command line give, else of the default one."""
+def _composed(config_dir: Path, config_name: str) -> DictConfig:
+    """The configuration that the group choices on the command line give, else the default one."""
     from hydra import compose, initialize_config_dir
 
     groups = {p.name for p in config_dir.iterdir() if p.is_dir()}
-    choices = [a for a in sys.argv[1:] if a.partition("=")[0] in groups and "," not in a]
+    choices = [a for a in sys.argv[1:] if a.partition("=")[0] in {*groups, "model.recurrence"} and "," not in a]
     GlobalHydra.instance().clear()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir)):
         try:
-            config = compose(config_name, overrides=choices)
+            return compose(config_name, overrides=choices)
         except HydraException:
-            config = compose(config_name)
+            return compose(config_name)
+
+
+def _keys(config: DictConfig, config_dir: Path, config_name: str) -> list[str]:
+    """Every key of a configuration, and the groups that a verb chooses from."""
+    groups = {p.name for p in config_dir.iterdir() if p.is_dir()}
     groups = groups if config_name in ("train", "compare") else set()  # the other verbs read what a checkpoint says
     return [*_walk(OmegaConf.to_container(config, resolve=False)), *sorted(groups)]
+
+
+def _layer_option(key: str, config: DictConfig) -> str:
+    """A key of model.layer that the configuration does not have: what the layer is, and what it has."""
+    from rnnvision.nn import RECURRENCES
+    from rnnvision.nn.layers import no_such_option
+
+    recurrence, name = str(config.model.recurrence), key.removeprefix(LAYER)
+    if recurrence in RECURRENCES and name not in RECURRENCES[recurrence].options():
+        return f"{key}: {no_such_option(name, recurrence)}"
+    return f"{key}: is not in this model's file; write it as +{key}=VALUE"
 
 
 def _walk(node: Any, prefix: str = "") -> Iterator[str]:

@@ -1,102 +1,78 @@
-"""pretrain=reconstruct: before a network learns the classes, it learns to draw the training pictures, without labels.
+"""pretrain=reconstruct: before a network learns the classes, it learns to draw the training images, without labels.
 
 Its head is another then; all other weights are where the training proper starts. The stage lies in the run folder under
 pretrain/: last.ckpt, from which it is resumed, and metrics.csv.
 """
 
-import csv
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from omegaconf import DictConfig
-
-from rnnvision.cli.frame.arguments import plain
-from rnnvision.cli.frame.fitting import fit, optimisation
-from rnnvision.cli.frame.messages import UsageError, nearest
-from rnnvision.runs.folder import RunFolder
-
-if TYPE_CHECKING:
-    import lightning as L
-
-    from rnnvision.data import ImageData
-    from rnnvision.training import Learner
+from rnnvision.checks import at_least, choose_one
+from rnnvision.cli.frame.arguments import arguments_of, plain
+from rnnvision.cli.frame.setup import Training, make_optimisation
+from rnnvision.cli.train.stages import fit
+from rnnvision.errors import UsageError
+from rnnvision.runs import read_epochs
 
 WAYS = ("reconstruct",)
-FOLDER = "pretrain"
-CHECKPOINT = f"{FOLDER}/last.ckpt"
 FIGURES = {"train/loss": "pretrain/loss", "val/loss": "pretrain/val_loss"}  # in metrics.csv -> in metrics.json
 
 
-def is_asked_for(cfg: DictConfig) -> bool:
-    """Whether a run begins with this stage; one of an earlier version has no such key."""
-    return cfg.get("pretrain") is not None
+class Reconstruction:
+    """Train for `pretrain_epochs` on the images alone, and give the weights to the network of the training."""
 
+    def __init__(self, training: Training) -> None:
+        from rnnvision.nn import MODELS
 
-def check(cfg: DictConfig, trainer: "L.Trainer") -> None:
-    """Check that what is asked for can be done.
+        cfg = training.cfg
+        if cfg.pretrain not in WAYS:
+            raise UsageError(f"pretrain={cfg.pretrain}: {choose_one(cfg.pretrain, ('null', *WAYS), 'pretrain=')}")
+        with arguments_of(""):
+            at_least("pretrain_epochs", cfg.pretrain_epochs, 1)
+        able = [name for name, network in MODELS.items() if hasattr(network, "use_reconstruction_head")]
+        if cfg.model.name not in able:
+            raise UsageError(
+                f"pretrain={cfg.pretrain}: {cfg.model.name} cannot draw an image; "
+                f"choose model.name={' or '.join(able)}, or pretrain=null"
+            )
+        if training.trainer.world_size > 1:
+            raise UsageError(
+                f"pretrain={cfg.pretrain}: runs in one process; choose trainer.devices=1, or pretrain=null"
+            )
+        self.training = training
+        self.folder = training.run.path / "pretrain"
+        self.line = f"pretrain  {cfg.pretrain} for {cfg.pretrain_epochs} epochs, without labels"
 
-    Raises:
-        UsageError: that names the key, and what is legal.
-    """
-    from rnnvision.nn import MODELS
+    def run(self) -> dict[str, float]:
+        training_proper = self.training.run.path / "checkpoints" / "last.ckpt"
+        if self.training.cfg.resume is None or not training_proper.is_file():
+            self._train()
+        rows = read_epochs(self.folder / "metrics.csv")
+        figures = {new: float(rows[-1][old]) for old, new in FIGURES.items() if rows and rows[-1].get(old)}
+        return {**figures, "pretrain/seconds": round(sum(float(row["seconds"]) for row in rows), 3)}
 
-    if not is_asked_for(cfg):
-        return
-    if cfg.pretrain not in WAYS:
-        near = nearest(str(cfg.pretrain), list(WAYS))
-        hint = f"; did you mean pretrain={near}?" if near else ""
-        raise UsageError(f"pretrain={cfg.pretrain}: choose one of null, {', '.join(WAYS)}{hint}")
-    epochs = cfg.pretrain_epochs
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-        raise UsageError(f"pretrain_epochs={epochs}: must be a whole number of at least 1")
-    able = [name for name, network in MODELS.items() if hasattr(network, "use_reconstruction_head")]
-    if cfg.model.name not in able:
-        raise UsageError(
-            f"pretrain={cfg.pretrain}: {cfg.model.name} cannot draw a picture; choose model.name={' or '.join(able)}, "
-            f"or pretrain=null"
+    def _train(self) -> None:
+        from lightning.pytorch.callbacks import ModelCheckpoint
+
+        from rnnvision.cli.frame.device import make_trainer
+        from rnnvision.nn import build
+        from rnnvision.training import Learner, RunLog, load_body
+
+        cfg, data, learner = self.training.cfg, self.training.data, self.training.learner
+        self.folder.mkdir(exist_ok=True)
+        network: Any = build(**learner.description["network"])
+        network.use_reconstruction_head()
+        last = ModelCheckpoint(self.folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+        stage = {**plain(cfg.trainer), "max_epochs": cfg.pretrain_epochs, "profiler": None}
+        trainer = make_trainer(stage, self.training.run, callbacks=[last], logger=RunLog(str(self.folder)))
+        artist = Learner(
+            network,
+            num_classes=len(data.class_names),
+            **make_optimisation(cfg, network, data, trainer),
+            seed=cfg.seed,
+            objective=cfg.pretrain,
+            description={**learner.description, "objective": cfg.pretrain},
         )
-    if trainer.world_size > 1:
-        raise UsageError(f"pretrain={cfg.pretrain}: runs in one process; choose trainer.devices=1, or pretrain=null")
-
-
-def pretrain(cfg: DictConfig, run: RunFolder, data: "ImageData", learner: "Learner") -> None:
-    """Train for `cfg.pretrain_epochs` on the pictures alone, and give the weights to the network of `learner`.
-
-    Goes on where it stopped if the run folder says so, and trains no more if it was done.
-    """
-    from lightning.pytorch.callbacks import ModelCheckpoint
-
-    from rnnvision.cli.frame.device import make_trainer
-    from rnnvision.nn import build
-    from rnnvision.training import Learner, RunLog, load_body
-
-    folder = run.path / FOLDER
-    folder.mkdir(exist_ok=True)
-    network: Any = build(**learner.description["network"])
-    network.use_reconstruction_head()
-    last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    stage = {**plain(cfg.trainer), "max_epochs": cfg.pretrain_epochs, "profiler": None}
-    trainer = make_trainer(stage, run, callbacks=[last], logger=RunLog(str(folder)))
-    artist = Learner(
-        network,
-        num_classes=len(data.class_names),
-        **optimisation(cfg, network, data, trainer),
-        seed=cfg.seed,
-        objective=cfg.pretrain,
-        description={**learner.description, "objective": cfg.pretrain},
-    )
-    found = run.path / CHECKPOINT
-    print(f"pretrain  {cfg.pretrain} for {cfg.pretrain_epochs} epochs, without labels", flush=True)
-    fit(trainer, artist, data, found if found.is_file() else None)
-    load_body(learner.network, network.state_dict())
-    print("train     from the weights of the pre-training, with a new head", flush=True)
-
-
-def figures(run: RunFolder) -> dict[str, float]:
-    """What the stage came to, for metrics.json: its last losses, and the seconds of all its epochs; {} without one."""
-    path = run.path / FOLDER / "metrics.csv"
-    if not path.is_file():
-        return {}
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    found = {new: float(rows[-1][old]) for old, new in FIGURES.items() if rows[-1].get(old)}
-    return {**found, "pretrain/seconds": round(sum(float(row["seconds"]) for row in rows), 3)}
+        found = self.folder / "last.ckpt"
+        fit(trainer, artist, data, found if found.is_file() else None)
+        load_body(learner.network, network.state_dict())
+        print("train     from the weights of the pre-training, with a new head", flush=True)

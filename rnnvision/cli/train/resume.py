@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.frame.messages import UsageError
-from rnnvision.runs.folder import RunFolder, is_first_process
+from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.plugins import load_plugins
+from rnnvision.errors import UsageError
+from rnnvision.nn.legacy import current_arguments
+from rnnvision.runs import RunFolder, is_first_process
 
 MAY_CHANGE = ("trainer.", "callbacks.", "logger.", "data.root", "data.num_workers", "data.timeout")
 
@@ -28,7 +32,10 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
             allowed = ", ".join(f"{k}*" if k.endswith(".") else k for k in MAY_CHANGE)
             raise UsageError(f"{key}: cannot change on resume, it would be another run; what can: {allowed}")
         OmegaConf.update(saved, key, OmegaConf.select(cfg, key), force_add=True)
-    return OmegaConf.merge(saved, {"resume": cfg.resume})  # type: ignore[return-value]  # of a DictConfig it makes one
+    load_plugins(plain(saved.get("plugins")) or [], Path(HydraConfig.get().runtime.cwd))
+    saved.model = current_arguments(plain(saved.model))
+    saved.resume = cfg.resume
+    return saved
 
 
 @contextmanager

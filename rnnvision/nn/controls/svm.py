@@ -37,6 +37,7 @@ class SVM(Control):
         self.num_classes = num_classes
         self.cost = cost
         self.register_buffer("temperature", torch.tensor(1.0))
+        self.requires_grad_(False)  # no gradient step makes it
 
     def decide(self, features: Tensor) -> Tensor:
         """scikit-learn's decision values, one a class, the largest of which wins: (B, D) -> (B, num_classes)."""
@@ -107,7 +108,7 @@ class RBFSVM(SVM):
         pairs = list(combinations(range(num_classes), 2))
         super().__init__(input_shape, num_classes, num_features=num_vectors, num_decisions=len(pairs), cost=cost)
         self.gamma_by_data = gamma is None
-        self.vectors = nn.Parameter(torch.randn(num_vectors, num_values(input_shape)))
+        self.vectors = nn.Parameter(torch.randn(num_vectors, num_values(input_shape)), requires_grad=False)
         self.register_buffer("gamma", torch.tensor(1 / num_values(input_shape) if gamma is None else gamma))
         sides = torch.zeros(len(pairs), num_classes)  # 1 for the first class of a pair, -1 for the second
         for k, (i, j) in enumerate(pairs):

@@ -23,8 +23,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from rnnvision.nn.layers.layer import State
-
+State = tuple[Tensor, ...]  # C, n, m
 CHUNK_SIZE = 32  # tokens: the fastest of 16, 32, 64 and 128 on a processor for heads of 32 and 64 features
 # exp(-m) is taken no further than exp(+-40): float32 would end in infinity, or in 0 / 0 for a query of zeros.
 LARGEST_EXPONENT = 40.0

@@ -37,7 +37,7 @@ def prefix_scan(a: Tensor, b: Tensor, h_0: Tensor) -> tuple[Tensor, Tensor]:
 class _PrefixScan(Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, h_0: Tensor) -> tuple[Tensor, Tensor]:
-        h = scan(a, b, h_0)
+        h = prefix_states(a, b, h_0)
         ctx.save_for_backward(a, h, h_0)
         return h, h[-1].clone()
 
@@ -45,11 +45,11 @@ class _PrefixScan(Function):
     @once_differentiable
     def backward(ctx: Any, dh: Tensor, dlast: Tensor) -> tuple[Tensor | None, ...]:
         a, h, h_0 = ctx.saved_tensors
-        g, dh_0 = scan_gradient(a, dh, dlast)
+        g, dh_0 = prefix_scan_gradient(a, dh, dlast)
         return factor_gradient(a, g, h, h_0) if ctx.needs_input_grad[0] else None, g, dh_0
 
 
-def scan(a: Tensor, b: Tensor, h_0: Tensor) -> Tensor:
+def prefix_states(a: Tensor, b: Tensor, h_0: Tensor) -> Tensor:
     """The states that `prefix_scan` gives, without a gradient."""
     if kernel := kernel_for(b):
         return run_kernel(kernel, a, b, h_0)
@@ -59,7 +59,7 @@ def scan(a: Tensor, b: Tensor, h_0: Tensor) -> Tensor:
     return h
 
 
-def scan_gradient(a: Tensor, dh: Tensor, dlast: Tensor) -> tuple[Tensor, Tensor]:
+def prefix_scan_gradient(a: Tensor, dh: Tensor, dlast: Tensor) -> tuple[Tensor, Tensor]:
     """From the gradients of all states and of the last one those of b (T, B, N) and of h_0 (B, N)."""
     conj = a.conj().resolve_conj()
     fixed = a.ndim < dh.ndim

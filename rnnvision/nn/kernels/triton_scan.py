@@ -1,4 +1,4 @@
-"""The scan of `rnnvision.nn.kernels.prefix_scan` as one GPU kernel, by accelerated-scan, where that is installed.
+"""The prefix scan of `rnnvision.nn.kernels.prefix_scan` as one GPU kernel, by accelerated-scan.
 
 accelerated-scan (MIT, https://github.com/proger/accelerated-scan) is written in Triton and takes sequences of any
 length, real and complex, in single precision: `pip install "rnnvision[kernels]"`.
@@ -29,7 +29,7 @@ def kernel_for(states: Tensor) -> Kernel | None:
 
 
 def run_kernel(kernel: Kernel, a: Tensor, b: Tensor, h_0: Tensor) -> Tensor:
-    """`prefix_scan.scan` by the kernel, which begins with nothing: the state before is added to the first token."""
+    """`prefix_states` by the kernel, which begins with nothing: the state before is added to the first token."""
     if len(b) == 0:
         return b
     fixed = a.ndim < b.ndim

@@ -1,9 +1,9 @@
-"""Read a sequence in blocks of time that fit a processor's cache.
+"""Read a sequence in chunks of time that fit a CPU's cache.
 
-Of a layer that is linear in its state all tokens of a block are computed at once. Of the whole sequence at once they
+Of a layer that is linear in its state all tokens of a chunk are computed at once. Of the whole sequence at once they
 would be arrays of tens of megabytes, one for each operation: written to memory, read back, and paid for page by page.
-Block by block they stay in the cache, and only what the gradient would take longest to compute again is kept: the
-input, the output, the state before each block, and what the layer chooses beside them.
+Chunk by chunk they stay in the cache, and only what the gradient would take longest to compute again is kept: the
+input, the output, the state before each chunk, and what the layer chooses beside them.
 """
 
 from abc import abstractmethod
@@ -17,22 +17,22 @@ from torch.autograd.function import once_differentiable
 
 from rnnvision.nn.layers.layer import RecurrentLayer, State
 
-Kept = tuple[Tensor, ...]  # of a block, for its gradient
-BLOCK_ELEMENTS = 2**18  # of the output, in a block: a megabyte in float32
+Kept = tuple[Tensor, ...]  # of a chunk, for its gradient
+CHUNK_ELEMENTS = 2**18  # of the output, in a chunk: a megabyte in float32
 
 
-class Block(NamedTuple):
-    """A block that was read: input (L, B, F), the state before it, output (L, B, D), and what it was read with."""
+class Chunk(NamedTuple):
+    """A chunk that was read: input (L, B, F), the state before it, output (L, B, D), and what it was read with."""
 
     x: Tensor
     before: Tensor
     y: Tensor
     weights: tuple[Tensor, ...]
-    kept: Kept  # what `read_block` gave to keep
+    kept: Kept  # what `read_chunk` gave to keep
 
 
-class BlockLayer(RecurrentLayer):
-    """A layer that says what it does with a block of tokens, time first; sequences and single tokens follow from that.
+class ChunkedLayer(RecurrentLayer):
+    """A layer that says what it does with a chunk of tokens, time first; sequences and single tokens follow from that.
 
     The state is one real tensor. In half precision, or under autocast, only the products with the tokens are in it;
     gates and states are float32.
@@ -41,7 +41,7 @@ class BlockLayer(RecurrentLayer):
     @classmethod
     @abstractmethod
     def cell(cls, x: Tensor, state: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Read a block: (L, B, F) and the state before it -> (L, B, D) and the state after it."""
+        """Read a chunk: (L, B, F) and the state before it -> (L, B, D) and the state after it."""
 
     @abstractmethod
     def weights(self) -> tuple[Tensor, ...]:
@@ -52,26 +52,26 @@ class BlockLayer(RecurrentLayer):
         """Of one image's state, (D,) where the layer has no other."""
         return (self.hidden_size,)
 
-    # The two below are what a processor runs. They say what `cell` says; a layer may say it in fewer operations.
+    # The two below are what a CPU runs. They say what `cell` says; a layer may say it in fewer operations.
 
     @classmethod
-    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
-        """`cell` into `y`, without a gradient; the state after it, and what `block_gradient` wants to get of it."""
+    def read_chunk(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
+        """`cell` into `y`, without a gradient; the state after it, and what `chunk_gradient` wants to get of it."""
         made, state = cls.cell(x, state, *weights)
         y.copy_(made)
         return state, ()
 
     @classmethod
-    def block_gradient(
-        cls, block: Block, dy: Tensor, dstate: Tensor, dx: Tensor | None, totals: list[Tensor]
+    def chunk_gradient(
+        cls, chunk: Chunk, dy: Tensor, dstate: Tensor, dx: Tensor | None, totals: list[Tensor]
     ) -> Tensor:
-        """Gradients of a block from those of its output and of the state after it.
+        """Gradients of a chunk from those of its output and of the state after it.
 
         That of its input goes into `dx` if there is one, those of its weights are added to `totals`, and that of the
         state before it is returned.
         """
-        leaves = [block.x.detach().requires_grad_(dx is not None)]
-        leaves += [v.detach().requires_grad_() for v in (block.before, *block.weights)]
+        leaves = [chunk.x.detach().requires_grad_(dx is not None)]
+        leaves += [v.detach().requires_grad_() for v in (chunk.before, *chunk.weights)]
         with torch.enable_grad():
             made = cls.cell(*leaves)
         wanted = leaves if dx is not None else leaves[1:]
@@ -91,7 +91,7 @@ class BlockLayer(RecurrentLayer):
             x = x.to(torch.get_autocast_dtype(kind))
         with torch.autocast(kind, enabled=False):
             if kind == "cpu":
-                y, after = _Blocks.apply(type(self), self.hidden_size, x, before, *self.weights())
+                y, after = _Chunks.apply(type(self), self.hidden_size, x, before, *self.weights())
             else:
                 y, after = self.cell(x.transpose(0, 1), before, *self.weights())
                 y = y.transpose(0, 1)
@@ -110,22 +110,22 @@ def wide(v: Tensor) -> Tensor:
     return v.float() if v.dtype in (torch.bfloat16, torch.float16) else v
 
 
-class _Blocks(Function):
+class _Chunks(Function):
     @staticmethod
     def forward(
-        ctx: Any, layer: type[BlockLayer], width: int, x: Tensor, state: Tensor, *weights: Tensor
+        ctx: Any, layer: type[ChunkedLayer], width: int, x: Tensor, state: Tensor, *weights: Tensor
     ) -> tuple[Tensor, Tensor]:
         batch, tokens, _ = x.shape
-        ctx.layer, ctx.length, ctx.num_weights = layer, max(1, BLOCK_ELEMENTS // (batch * width)), len(weights)
+        ctx.layer, ctx.length, ctx.num_weights = layer, max(1, CHUNK_ELEMENTS // (batch * width)), len(weights)
         y = state.new_empty(tokens, batch, width)
-        blocks: list[tuple[Tensor, ...]] = []  # of each its input, the state before it, and what the layer keeps
+        chunks: list[tuple[Tensor, ...]] = []  # of each its input, the state before it, and what the layer keeps
         trained = any(ctx.needs_input_grad)
-        for part, y_block in zip(x.split(ctx.length, dim=1), y.split(ctx.length), strict=True):
-            x_block, before = _time_first(part), state
-            state, kept = layer.read_block(x_block, before, y_block, *weights)
+        for part, y_chunk in zip(x.split(ctx.length, dim=1), y.split(ctx.length), strict=True):
+            x_chunk, before = _time_first(part), state
+            state, kept = layer.read_chunk(x_chunk, before, y_chunk, *weights)
             if trained:
-                blocks.append((x_block, before, *kept))
-        ctx.save_for_backward(y, *weights, *chain.from_iterable(blocks))
+                chunks.append((x_chunk, before, *kept))
+        ctx.save_for_backward(y, *weights, *chain.from_iterable(chunks))
         return y.transpose(0, 1), state.clone()
 
     @staticmethod
@@ -134,21 +134,21 @@ class _Blocks(Function):
         y, *saved = ctx.saved_tensors
         weights, saved = saved[: ctx.num_weights], saved[ctx.num_weights :]
         starts = range(0, len(y), ctx.length)
-        per_block = len(saved) // len(starts)
+        per_chunk = len(saved) // len(starts)
         dx = saved[0].new_empty(*y.shape[:2], saved[0].shape[-1]) if ctx.needs_input_grad[2] else None
         totals = [torch.zeros_like(w) for w in weights]
         dstate = dstate.contiguous()
         for i, start in reversed(list(enumerate(starts))):
-            x, before, *kept = saved[i * per_block : (i + 1) * per_block]
+            x, before, *kept = saved[i * per_chunk : (i + 1) * per_chunk]
             times = slice(start, start + ctx.length)
-            block = Block(x, before, y[times], tuple(weights), tuple(kept))
-            dx_block = None if dx is None else dx[times]
-            dstate = ctx.layer.block_gradient(block, _time_first(dy[:, times]), dstate, dx_block, totals)
+            chunk = Chunk(x, before, y[times], tuple(weights), tuple(kept))
+            dx_chunk = None if dx is None else dx[times]
+            dstate = ctx.layer.chunk_gradient(chunk, _time_first(dy[:, times]), dstate, dx_chunk, totals)
         return None, None, None if dx is None else dx.transpose(0, 1), dstate, *totals
 
 
-def _time_first(block: Tensor) -> Tensor:
-    return block.transpose(0, 1).contiguous()
+def _time_first(chunk: Tensor) -> Tensor:
+    return chunk.transpose(0, 1).contiguous()
 
 
 def product_gradient(dy: Tensor, x: Tensor, weight: Tensor, dx: Tensor | None, total: Tensor) -> None:

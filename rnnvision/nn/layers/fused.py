@@ -12,28 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.checks import one_of
-from rnnvision.nn.layers.layer import RecurrentLayer, State
+from rnnvision.nn.layers.initialisation import GATE_BIASES, keep_bias, orthogonal_gates
+from rnnvision.nn.layers.layer import RECURRENCES, RecurrentLayer, State
 
 WEIGHT_INITS = ("torch", "orthogonal")
-GATE_BIASES = ("torch", "forget", "chrono")
-
-
-@torch.no_grad()
-def orthogonal_gates(weight_ih: Tensor, weight_hh: Tensor) -> None:
-    """Fill the input weights (gates x D, F) after Glorot, the recurrent ones (gates x D, D) orthogonally, by gate."""
-    hidden_size = weight_hh.shape[1]
-    for of_input, of_state in zip(weight_ih.split(hidden_size), weight_hh.split(hidden_size), strict=True):
-        nn.init.xavier_uniform_(of_input)
-        nn.init.orthogonal_(of_state)
-
-
-def keep_bias(gate_bias: str, hidden_size: int, sequence_length: int) -> Tensor | None:
-    """The bias (D,) of the gate that keeps the state, by an entry of `GATE_BIASES`; None leaves it as it is."""
-    if gate_bias == "forget":
-        return torch.ones(hidden_size)
-    if gate_bias == "chrono":
-        return torch.empty(hidden_size).uniform_(1, max(sequence_length - 1, 2)).log()
-    return None
 
 
 class FusedLayer(RecurrentLayer):
@@ -48,8 +30,10 @@ class FusedLayer(RecurrentLayer):
     kernel_class: ClassVar[Callable[..., nn.RNNBase]]
     num_gates: ClassVar[int]
 
-    def __init__(self, input_size: int, hidden_size: int, *, weight_init: str = "orthogonal") -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(
+        self, input_size: int, hidden_size: int, sequence_length: int = 2, *, weight_init: str = "orthogonal"
+    ) -> None:
+        super().__init__(input_size, hidden_size, sequence_length)
         one_of("weight_init", weight_init, WEIGHT_INITS)
         self.kernel = self.kernel_class(input_size, hidden_size, batch_first=True)
         if weight_init == "orthogonal":
@@ -76,6 +60,7 @@ class FusedLayer(RecurrentLayer):
         nn.init.zeros_(bias_hh)
 
 
+@RECURRENCES.register("rnn")
 class RNN(FusedLayer):
     """Elman's network (Cognitive Science 14, 1990): h_t = tanh(W x_t + U h_{t-1} + b). State: (h,)."""
 
@@ -98,12 +83,12 @@ class GatedLayer(FusedLayer):
         self,
         input_size: int,
         hidden_size: int,
+        sequence_length: int = 2,
         *,
         weight_init: str = "orthogonal",
         gate_bias: str = "forget",
-        sequence_length: int = 2,
     ) -> None:
-        super().__init__(input_size, hidden_size, weight_init=weight_init)
+        super().__init__(input_size, hidden_size, sequence_length, weight_init=weight_init)
         one_of("gate_bias", gate_bias, GATE_BIASES)
         bias = keep_bias(gate_bias, hidden_size, sequence_length)
         if bias is not None:
@@ -119,6 +104,7 @@ class GatedLayer(FusedLayer):
         self.gate("bias_hh", gate).zero_()
 
 
+@RECURRENCES.register("lstm")
 class LSTM(GatedLayer):
     """Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
@@ -141,6 +127,7 @@ class LSTM(GatedLayer):
             self._set_bias(0, -bias)
 
 
+@RECURRENCES.register("gru")
 class GRU(GatedLayer):
     """Gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), the reset gate after the product, as cuDNN has it.
 
@@ -158,6 +145,3 @@ class GRU(GatedLayer):
 
     def _set_keep_bias(self, bias: Tensor, *, tie_input: bool) -> None:
         self._set_bias(1, bias)
-
-
-FUSED: dict[str, type[RecurrentLayer]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}

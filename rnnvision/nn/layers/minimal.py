@@ -1,27 +1,26 @@
-"""Recurrences that are linear in their state, h_t = a_t * h_{t-1} + b_t, where all that waits for the token before is
-the prefix scan.
+"""minGRU and minLSTM: gates and candidates that do not see the state.
+
+All that waits for the token before is then the prefix scan of h_t = a_t * h_{t-1} + b_t.
 
 Notation: x_t token, h_t state that goes out, W weights, b biases, s the logistic function, * the product by element.
 """
 
-import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from rnnvision.checks import one_of
-from rnnvision.nn.kernels.prefix_scan import prefix_scan, scan_gradient
-from rnnvision.nn.layers.chunked import Block, BlockLayer, Kept, product_gradient, wide
-from rnnvision.nn.layers.fused import GATE_BIASES, keep_bias
-from rnnvision.nn.layers.layer import RecurrentLayer
-from rnnvision.nn.layers.state_space import LRU, S5, check_ring
+from rnnvision.nn.kernels.prefix_scan import prefix_scan, prefix_scan_gradient
+from rnnvision.nn.layers.chunked import Chunk, ChunkedLayer, Kept, product_gradient, wide
+from rnnvision.nn.layers.initialisation import GATE_BIASES, affine, keep_bias
+from rnnvision.nn.layers.layer import RECURRENCES
 
 
-class MixingLayer(BlockLayer):
+class MixingLayer(ChunkedLayer):
     """A layer whose state moves towards a candidate: h_t = (1 - z_t) * h_{t-1} + z_t * g(W_c x_t + b_c).
 
     g(v) = v + 1/2 for v >= 0 and s(v) elsewhere keeps candidates positive, and states that start so. The paper needs
@@ -42,9 +41,9 @@ class MixingLayer(BlockLayer):
     num_gates: ClassVar[int]
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, gate_bias: str = "chrono", sequence_length: int = 2
+        self, input_size: int, hidden_size: int, sequence_length: int = 2, *, gate_bias: str = "chrono"
     ) -> None:
-        super().__init__(input_size, hidden_size)
+        super().__init__(input_size, hidden_size, sequence_length)
         one_of("gate_bias", gate_bias, GATE_BIASES)
         self.affine = affine(input_size, (self.num_gates + 1) * hidden_size)
         bias = keep_bias(gate_bias, hidden_size, sequence_length)
@@ -80,10 +79,10 @@ class MixingLayer(BlockLayer):
         keep, candidate = cls.keep(gates), torch.where(v >= 0, v + 0.5, torch.sigmoid(v))
         return prefix_scan(keep, (1 - keep) * candidate, state)
 
-    # The same in fewer passes over the block: a pass costs as much as the scan itself.
+    # The same in fewer passes over the chunk: a pass costs as much as the scan itself.
 
     @classmethod
-    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
+    def read_chunk(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
         gates, v = cls._maps(x, state, weights)
         keep, s = cls.keep(gates), torch.sigmoid(v)
         candidate = torch.maximum(v.add_(0.5), s, out=s)  # v + 1/2 > s(v) just where v > 0
@@ -92,11 +91,11 @@ class MixingLayer(BlockLayer):
         return state, (keep, candidate, *([gates] if cls.num_gates > 1 else []))
 
     @classmethod
-    def block_gradient(
-        cls, block: Block, dy: Tensor, dstate: Tensor, dx: Tensor | None, totals: list[Tensor]
+    def chunk_gradient(
+        cls, chunk: Chunk, dy: Tensor, dstate: Tensor, dx: Tensor | None, totals: list[Tensor]
     ) -> Tensor:
-        x, before, y, weights, (keep, candidate, *gates) = block
-        g, dbefore = scan_gradient(keep, dy, dstate)
+        x, before, y, weights, (keep, candidate, *gates) = chunk
+        g, dbefore = prefix_scan_gradient(keep, dy, dstate)
         width = y.shape[-1]
         gradient = y.new_empty(*y.shape[:2], (cls.num_gates + 1) * width)
         # dL/dk = g * keep * z * (candidate - h_{t-1}), and z * (candidate - h_{t-1}) is h_t - h_{t-1}
@@ -121,6 +120,7 @@ class MixingLayer(BlockLayer):
         return maps[..., : -state.shape[-1]], maps[..., -state.shape[-1] :]
 
 
+@RECURRENCES.register("mingru")
 class MinGRU(MixingLayer):
     """minGRU (Feng et al. 2024, arXiv 2410.01201, appendix B): z_t = s(W_z x_t + b_z). See `MixingLayer`."""
 
@@ -135,6 +135,7 @@ class MinGRU(MixingLayer):
         self.gate("bias", 0).copy_(-bias)
 
 
+@RECURRENCES.register("minlstm")
 class MinLSTM(MixingLayer):
     """minLSTM (Feng et al. 2024, arXiv 2410.01201, appendix B): two gates, made to sum to one. See `MixingLayer`.
 
@@ -161,59 +162,3 @@ class MinLSTM(MixingLayer):
         self.gate("bias", 0).copy_(bias)
         if tie_input:
             self.gate("bias", 1).copy_(-bias)
-
-
-class RGLRU(BlockLayer):
-    """Real-gated linear recurrent unit (De et al. 2024, Griffin, arXiv 2402.19427).
-
-        r_t = s(W_a u_t + b_a)      i_t = s(W_x u_t + b_x)      a_t = s(Lambda)^(8 r_t)
-        h_t = a_t * h_{t-1} + sqrt(1 - a_t^2) * (i_t * u_t)
-
-    u_t is the token, or where F is not D an affine map of it. Weights are uniform in +-1/sqrt of their input size,
-    biases zero; at first the square of s(Lambda)^8 is uniform from r_min^2 to r_max^2.
-
-    Args:
-        input_size: F.
-        hidden_size: D.
-        r_min, r_max: the least and the most that is kept of a state while its gate r_t is 1, 0 <= r_min < r_max <= 1.
-
-    State: (h,), (B, D).
-    """
-
-    state_parameters = ("decay",)
-
-    def __init__(self, input_size: int, hidden_size: int, *, r_min: float = 0.9, r_max: float = 0.999) -> None:
-        super().__init__(input_size, hidden_size)
-        check_ring(r_min, r_max)
-        self.entry = nn.Identity() if input_size == hidden_size else affine(input_size, hidden_size)
-        self.recurrence_gate = affine(hidden_size, hidden_size)
-        self.input_gate = affine(hidden_size, hidden_size)
-        squared = torch.empty(hidden_size).uniform_(r_min**2, r_max**2).clamp_(1e-8, 1 - 1e-6)
-        # log s(Lambda) = log(squared) / 16 = -log(1 + exp(-Lambda))
-        self.decay = nn.Parameter(-torch.log(torch.expm1(-torch.log(squared) / 16)))
-
-    def weights(self) -> tuple[Tensor, ...]:
-        maps = (self.recurrence_gate, self.input_gate, self.entry)
-        return F.logsigmoid(wide(self.decay)), *(parameter for m in maps for parameter in m.parameters())
-
-    @classmethod
-    def cell(cls, x: Tensor, state: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-        log_base, *maps = weights
-        maps = [parameter.to(x.dtype) for parameter in maps]
-        u = F.linear(x, *maps[4:]) if maps[4:] else x
-        r, i = (torch.sigmoid(wide(F.linear(u, *maps[k : k + 2]))) for k in (0, 2))
-        log_a = 8 * r * log_base
-        # 1 - a^2; the floor, which no gate in use comes near, keeps the slope of the root finite.
-        rest = -torch.expm1(2 * log_a).clamp_max(-torch.finfo(log_a.dtype).tiny)
-        return prefix_scan(torch.exp(log_a), rest.sqrt() * i * wide(u), state)
-
-
-def affine(input_size: int, output_size: int) -> nn.Linear:
-    """Weights uniform in +-1/sqrt(input_size), biases zero."""
-    made = nn.Linear(input_size, output_size)
-    nn.init.uniform_(made.weight, -1 / math.sqrt(input_size), 1 / math.sqrt(input_size))
-    nn.init.zeros_(made.bias)
-    return made
-
-
-LINEAR: dict[str, type[RecurrentLayer]] = {"mingru": MinGRU, "minlstm": MinLSTM, "lru": LRU, "s5": S5, "rglru": RGLRU}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rnnvision.checks import at_least, one_of
 from rnnvision.nn.kernels.matrix_memory import CHUNK_SIZE, read_chunks, read_token
-from rnnvision.nn.layers.layer import RecurrentLayer, State
+from rnnvision.nn.layers.layer import RECURRENCES, RecurrentLayer, State
 
 # From the pre-activation of the forget gate to its logarithm. The paper allows both; its language models and
 # Vision-LSTM take the sigmoid.
@@ -80,6 +80,21 @@ class MatrixMemory(nn.Module):
             h, state = read_chunks(q, k, v, i, f, state, chunk_size=self.chunk_size, last_state=last_state)
             return self._joined(h.transpose(1, 2)), state
 
+    def multiply_adds(self, tokens: int, *, last_state: bool = True) -> int:
+        """Of one image, as it is computed: within each chunk all tokens against all, and the memory read, and written,
+        once a chunk. For one token alone the memory is read; what it writes is a product by element.
+        """
+        size = len(self.norm_weight) // self.num_heads
+        gates = tokens * self.gates.weight.numel()
+        if tokens == 1:
+            return gates + self.num_heads * size * (size + 1)
+        chunks = math.ceil(tokens / self.chunk_size)
+        chunk = math.ceil(tokens / chunks)
+        within = chunks * chunk * chunk * (2 * size + 1)
+        read, written = (chunks if chunks > 1 else 0), (chunks if last_state else chunks - 1)
+        between = (read + written) * chunk * size * (size + 1)
+        return gates + self.num_heads * (within + between)
+
     def initial_state(self, batch_size: int, *, device: torch.device | None, dtype: torch.dtype | None) -> State:
         heads, size = self.num_heads, len(self.norm_weight) // self.num_heads
         dtype = torch.promote_types(dtype or self.norm_weight.dtype, torch.float32)
@@ -116,6 +131,7 @@ def _head_count(features: int, num_heads: int | None) -> int:
     return num_heads
 
 
+@RECURRENCES.register("mlstm")
 class MLSTM(RecurrentLayer):
     """The mLSTM as a layer. With W weights of the token x_t, s the logistic function and * the product by element,
 
@@ -134,13 +150,14 @@ class MLSTM(RecurrentLayer):
         self,
         input_size: int,
         hidden_size: int,
+        sequence_length: int = 2,
         *,
         num_heads: int | None = None,
         forget_gate: str = "sigmoid",
         chunk_size: int = CHUNK_SIZE,
     ) -> None:
         at_least("hidden_size", hidden_size, 2)  # normalising a head of one feature leaves nothing of it
-        super().__init__(input_size, hidden_size)
+        super().__init__(input_size, hidden_size, sequence_length)
         self.project = nn.Linear(input_size, 4 * hidden_size)  # q, k, v, o
         self.memory = MatrixMemory(
             hidden_size, input_size, num_heads=num_heads, forget_gate=forget_gate, chunk_size=chunk_size
@@ -153,10 +170,10 @@ class MLSTM(RecurrentLayer):
         h, state = self.memory(q, k, v, x, state)
         return o.sigmoid() * h, state
 
+    def multiply_adds(self, tokens: int) -> int:
+        return tokens * self.project.weight.numel() + self.memory.multiply_adds(tokens)
+
     def initial_state(
         self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
         return self.memory.initial_state(batch_size, device=device, dtype=dtype)
-
-
-MLSTMS: dict[str, type[RecurrentLayer]] = {"mlstm": MLSTM}

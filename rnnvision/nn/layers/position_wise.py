@@ -2,9 +2,10 @@
 
 from torch import Tensor, nn
 
-from rnnvision.nn.layers.layer import RecurrentLayer, State
+from rnnvision.nn.layers.layer import RECURRENCES, RecurrentLayer, State
 
 
+@RECURRENCES.register("none")
 class PositionWise(RecurrentLayer):
     """No recurrence: y_t = V gelu(W x_t + b) + c, the same map at every time, with no access to other times.
 
@@ -17,13 +18,10 @@ class PositionWise(RecurrentLayer):
 
     num_states = 0
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(self, input_size: int, hidden_size: int, sequence_length: int = 2) -> None:
+        super().__init__(input_size, hidden_size, sequence_length)
         self.inner = nn.Linear(input_size, 4 * hidden_size)
         self.outer = nn.Linear(4 * hidden_size, hidden_size)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         return self.outer(nn.functional.gelu(self.inner(x))), ()
-
-
-POSITION_WISE: dict[str, type[RecurrentLayer]] = {"none": PositionWise}

@@ -1,46 +1,12 @@
-"""Recurrences without a fused kernel: UR-LSTM, UR-GRU, IndRNN. Notation as in `rnnvision.nn.layers.fused`.
-
-All tokens are projected in one product before the loop over time, and a step holds one recurrent product at most. The
-gradients are autograd's: those of the whole loop written by hand were timed on the CPU and took a seventh less for
-UR-LSTM and no less for IndRNN, which is not worth a second copy of the equations.
-"""
-
-import math
-from abc import abstractmethod
+"""UR-LSTM and UR-GRU: a refine gate and uniform gate initialisation. Notation as in `rnnvision.nn.layers.fused`."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from rnnvision.checks import at_least
-from rnnvision.nn.layers.fused import orthogonal_gates
-from rnnvision.nn.layers.layer import RecurrentLayer, State
-
-
-class UnrolledLayer(RecurrentLayer):
-    """A loop over time in torch: `project` all tokens at once, then `cell` after `cell`."""
-
-    @abstractmethod
-    def project(self, x: Tensor) -> Tensor:
-        """The part of a step that needs no state, for tokens of any shape: (..., F) -> (..., G)."""
-
-    @abstractmethod
-    def cell(self, x_t: Tensor, recurrent: Tensor, state: State) -> State:
-        """The state after a projected token (B, G); its first tensor goes out. `recurrent` is `recurrent_weight`."""
-
-    @abstractmethod
-    def recurrent_weight(self, dtype: torch.dtype) -> Tensor:
-        """What `cell` multiplies the state by, prepared once for all times."""
-
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        state = self.initial_state(len(x)) if state is None else state
-        projected = self.project(x.transpose(0, 1))  # (T, B, G)
-        recurrent = self.recurrent_weight(projected.dtype)
-        states = []
-        for x_t in projected.unbind(0):
-            state = self.cell(x_t, recurrent, state)
-            states.append(state[0])
-        return torch.stack(states, dim=1), state
+from rnnvision.nn.layers.initialisation import orthogonal_gates
+from rnnvision.nn.layers.layer import RECURRENCES, State
+from rnnvision.nn.layers.unrolled import UnrolledLayer
 
 
 class RefinedLayer(UnrolledLayer):
@@ -57,8 +23,8 @@ class RefinedLayer(UnrolledLayer):
     Glorot, the other biases zero.
     """
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(self, input_size: int, hidden_size: int, sequence_length: int = 2) -> None:
+        super().__init__(input_size, hidden_size, sequence_length)
         self.weight_ih = nn.Parameter(torch.empty(4 * hidden_size, input_size))
         self.weight_hh = nn.Parameter(torch.empty(4 * hidden_size, hidden_size))
         self.bias = nn.Parameter(torch.zeros(3 * hidden_size))  # of f and of the last two gates
@@ -80,6 +46,7 @@ class RefinedLayer(UnrolledLayer):
         return torch.addcmul(f, r - 0.5, torch.addcmul(f, f, f, value=-1), value=2)
 
 
+@RECURRENCES.register("ur_lstm")
 class URLSTM(RefinedLayer):
     """LSTM with a refined gate that keeps, and lets in what it does not keep (Gu et al. 2020, arXiv 1910.09890).
 
@@ -103,6 +70,7 @@ class URLSTM(RefinedLayer):
         return o * c.tanh(), c
 
 
+@RECURRENCES.register("ur_gru")
 class URGRU(RefinedLayer):
     """GRU with a refined gate that keeps (Gu et al. 2020, arXiv 1910.09890), the reset gate z after the product.
 
@@ -122,35 +90,3 @@ class URGRU(RefinedLayer):
         f, r, z = (x_gates + h_gates).to(h.dtype).sigmoid().chunk(3, dim=-1)
         candidate = torch.addcmul(x_candidate.to(h.dtype), z, h_candidate.to(h.dtype)).tanh()
         return (torch.lerp(candidate, h, self._kept(f, r)),)
-
-
-class IndRNN(UnrolledLayer):
-    """Independently recurrent network (Li et al. 2018, arXiv 1803.04831): h_t = relu(W x_t + u * h_{t-1} + b).
-
-    Each feature remembers itself alone, with one weight; features meet in the layers above.
-
-    Initialisation: u uniform in [0, 2^(1/T)], the paper's bound, under which nothing grows more than twofold over the T
-    tokens of the sequence (the paper also holds u below it while training; here it is free); W uniform after He et al.
-    (2015), b zero. State: (h,).
-    """
-
-    def __init__(self, input_size: int, hidden_size: int, *, sequence_length: int = 2) -> None:
-        super().__init__(input_size, hidden_size)
-        at_least("sequence_length", sequence_length, 1)
-        self.weight = nn.Parameter(torch.empty(hidden_size, input_size))
-        self.bias = nn.Parameter(torch.zeros(hidden_size))
-        self.recurrent = nn.Parameter(torch.empty(hidden_size).uniform_(0, math.pow(2, 1 / sequence_length)))
-        nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
-
-    def project(self, x: Tensor) -> Tensor:
-        return linear(x, self.weight, self.bias)
-
-    def recurrent_weight(self, dtype: torch.dtype) -> Tensor:
-        return self.recurrent  # products by element stay in full precision
-
-    def cell(self, x_t: Tensor, recurrent: Tensor, state: State) -> State:
-        (h,) = state
-        return (torch.addcmul(x_t.to(h.dtype), recurrent, h).relu(),)
-
-
-VARIANTS: dict[str, type[RecurrentLayer]] = {"ur_lstm": URLSTM, "ur_gru": URGRU, "indrnn": IndRNN}

@@ -18,13 +18,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnvision.checks import at_least, number
-from rnnvision.nn.kernels.prefix_scan import factor_gradient, prefix_scan, scan, scan_gradient
-from rnnvision.nn.layers.chunked import Block, BlockLayer, Kept, product_gradient, wide
+from rnnvision.nn.kernels.prefix_scan import factor_gradient, prefix_scan, prefix_scan_gradient, prefix_states
+from rnnvision.nn.layers.chunked import Chunk, ChunkedLayer, Kept, product_gradient, wide
+from rnnvision.nn.layers.initialisation import check_ring
+from rnnvision.nn.layers.layer import RECURRENCES
 
 STEPS = (0.001, 0.1)  # limits of Delta at first, of S5
 
 
-class StateSpaceLayer(BlockLayer):
+class StateSpaceLayer(ChunkedLayer):
     """What LRU and S5 share.
 
     Args:
@@ -33,8 +35,10 @@ class StateSpaceLayer(BlockLayer):
         state_size: N; None: half of `hidden_size`, rounded up.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, *, state_size: int | None = None) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(
+        self, input_size: int, hidden_size: int, sequence_length: int = 2, *, state_size: int | None = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, sequence_length)
         if state_size is not None:
             at_least("state_size", state_size, 1)
         self.state_size = (hidden_size + 1) // 2 if state_size is None else state_size
@@ -67,9 +71,9 @@ class StateSpaceLayer(BlockLayer):
         return F.linear(flat, out_of) + passed, torch.view_as_real(last)
 
     @classmethod
-    def read_block(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
+    def read_chunk(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
         transition, into, out_of, skip = weights
-        states = scan(transition, _driven(x, into), torch.view_as_complex(state))
+        states = prefix_states(transition, _driven(x, into), torch.view_as_complex(state))
         flat_x, flat_y = wide(x).flatten(0, 1), y.flatten(0, 1)
         torch.mm(_flat(states), out_of.T, out=flat_y)
         if skip.ndim == 1:
@@ -79,14 +83,14 @@ class StateSpaceLayer(BlockLayer):
         return torch.view_as_real(states[-1]), (states,)
 
     @classmethod
-    def block_gradient(
-        cls, block: Block, dy: Tensor, dstate: Tensor, dx: Tensor | None, totals: list[Tensor]
+    def chunk_gradient(
+        cls, chunk: Chunk, dy: Tensor, dstate: Tensor, dx: Tensor | None, totals: list[Tensor]
     ) -> Tensor:
-        x, before, _, (transition, into, out_of, skip), (states,) = block
+        x, before, _, (transition, into, out_of, skip), (states,) = chunk
         flat_x, flat_dy = x.flatten(0, 1), dy.flatten(0, 1)
         dstates = torch.view_as_complex((flat_dy @ out_of).view(*states.shape, 2))
         totals[2].addmm_(flat_dy.T, _flat(states))
-        g, dbefore = scan_gradient(transition, dstates, torch.view_as_complex(dstate))
+        g, dbefore = prefix_scan_gradient(transition, dstates, torch.view_as_complex(dstate))
         totals[0] += factor_gradient(transition, g, states, torch.view_as_complex(before))
         product_gradient(_flat(g).to(x.dtype), flat_x, into.to(x.dtype), dx, totals[1])
         if skip.ndim == 1:
@@ -113,6 +117,7 @@ def _complex(parts: Tensor) -> Tensor:
     return torch.view_as_complex(wide(parts).contiguous())
 
 
+@RECURRENCES.register("lru")
 class LRU(StateSpaceLayer):
     """Linear recurrent unit (Orvieto et al. 2023, arXiv 2303.06349).
 
@@ -135,13 +140,14 @@ class LRU(StateSpaceLayer):
         self,
         input_size: int,
         hidden_size: int,
+        sequence_length: int = 2,
         *,
         state_size: int | None = None,
         r_min: float = 0.0,
         r_max: float = 1.0,
         max_phase: float = 2 * math.pi,
     ) -> None:
-        super().__init__(input_size, hidden_size, state_size=state_size)
+        super().__init__(input_size, hidden_size, sequence_length, state_size=state_size)
         check_ring(r_min, r_max)
         number("max_phase", max_phase, 2 * math.pi)
         n = self.state_size
@@ -158,6 +164,7 @@ class LRU(StateSpaceLayer):
         return transition, torch.exp(gamma).unsqueeze(1) * _complex(self.into), _complex(self.out_of)
 
 
+@RECURRENCES.register("s5")
 class S5(StateSpaceLayer):
     """Simplified structured state space (Smith et al. 2023, arXiv 2208.04933): one system for all features.
 
@@ -180,10 +187,11 @@ class S5(StateSpaceLayer):
         self,
         input_size: int,
         hidden_size: int,
+        sequence_length: int = 2,
         *,
         state_size: int | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, state_size=state_size)
+        super().__init__(input_size, hidden_size, sequence_length, state_size=state_size)
         n = self.state_size
         values, vectors = hippo(n)
         self.decay = nn.Parameter(torch.log(-values.real).to(self.skip.dtype))
@@ -201,14 +209,6 @@ class S5(StateSpaceLayer):
         transition = torch.exp(continuous * torch.exp(log_step))
         held = (transition - 1) / continuous
         return transition, held.unsqueeze(1) * _complex(self.into), 2 * _complex(self.out_of)
-
-
-def check_ring(r_min: float, r_max: float) -> None:
-    """Check 0 <= r_min < r_max <= 1."""
-    number("r_max", r_max, 1.0)
-    number("r_min", r_min, 1.0)
-    if r_min >= r_max:
-        raise ValueError(f"r_min={r_min}: must be below r_max={r_max}")
 
 
 def hippo(n: int) -> tuple[Tensor, Tensor]:

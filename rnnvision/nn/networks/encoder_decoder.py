@@ -1,19 +1,20 @@
 """The encoder-decoder: a recurrence reads the image, another looks back at what was read before it answers."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rnnvision.checks import at_least, one_of, probability
 from rnnvision.nn.glimpse import ATTENTIONS
+from rnnvision.nn.layers import RECURRENCES
+from rnnvision.nn.networks.sequence_classifier import SequenceNetwork
 from rnnvision.nn.readout import Last
 from rnnvision.nn.reconstruction import ReconstructionHead
-from rnnvision.nn.recurrence import RECURRENCES, Recurrence
-from rnnvision.nn.scan import Scan
+from rnnvision.nn.recurrence import Recurrence
 
 
-class EncoderDecoder(nn.Module):
+class EncoderDecoder(SequenceNetwork):
     """Read an image, look back at it K times, and classify it: (B, C, H, W) -> (B, num_classes) logits.
 
     The encoder turns T tokens into states h_1 ... h_T (B, T, D). The decoder takes K glimpses at them, each a weighted
@@ -28,13 +29,7 @@ class EncoderDecoder(nn.Module):
     first one goes. Weights do not depend on K.
 
     Args:
-        input_shape: (C, H, W) of the images.
         num_classes: width of the head.
-        scan, patch_size, order, order_seed, margin: how the image is read, see `rnnvision.nn.scan.Scan`.
-        embed_size: width of a linear map of each token before the encoder; None leaves tokens as they are.
-        recurrence, hidden_size, num_layers, bidirectional, block, norm, residual, dropout, tied_dropout, weight_init,
-            gate_bias, num_heads, state_size, r_min, r_max, max_phase: the encoder, see
-            `rnnvision.nn.recurrence.Recurrence`.
         num_glimpses: K.
         attention: additive or dot, a name in `rnnvision.nn.ATTENTIONS`.
         attention_size: width in which query and states are compared; None: decoder_size.
@@ -42,6 +37,7 @@ class EncoderDecoder(nn.Module):
             by its own defaults.
         decoder_size: width of the decoder; None: hidden_size.
         head_dropout: dropout rate before the head.
+        **reading: how the encoder reads the image, see `SequenceNetwork`.
 
     Raises:
         ValueError: that begins with the argument and names what is legal.
@@ -50,85 +46,34 @@ class EncoderDecoder(nn.Module):
     def __init__(
         self,
         *,
-        input_shape: Sequence[int],
         num_classes: int,
-        scan: str = "rows",
-        patch_size: int | tuple[int, int] | None = None,
-        order: str | None = None,
-        order_seed: int = 0,
-        margin: int = 0,
-        embed_size: int | None = None,
-        recurrence: str = "lstm",
-        hidden_size: int = 128,
-        num_layers: int = 1,
-        bidirectional: bool = False,
-        block: str = "plain",
-        norm: bool = False,
-        residual: bool = False,
-        dropout: float = 0.0,
-        tied_dropout: bool = False,
-        weight_init: str | None = None,
-        gate_bias: str | None = None,
-        num_heads: int | None = None,
-        state_size: int | None = None,
-        r_min: float | None = None,
-        r_max: float | None = None,
-        max_phase: float | None = None,
         num_glimpses: int = 4,
         attention: str = "additive",
         attention_size: int | None = None,
         decoder: str | None = None,
         decoder_size: int | None = None,
         head_dropout: float = 0.0,
+        **reading: Any,
     ) -> None:
-        super().__init__()
         at_least("num_classes", num_classes, 1)
         at_least("num_glimpses", num_glimpses, 1)
         one_of("attention", attention, ATTENTIONS)
         if decoder is not None:
             one_of("decoder", decoder, RECURRENCES)
-        for name, size in (("embed", embed_size), ("attention", attention_size), ("decoder", decoder_size)):
-            if size is not None:
-                at_least(f"{name}_size", size, 1)
+        for name, width in (("attention_size", attention_size), ("decoder_size", decoder_size)):
+            if width is not None:
+                at_least(name, width, 1)
         probability("head_dropout", head_dropout)
+        super().__init__(**reading)
         self.num_glimpses = num_glimpses
-        self.scan = Scan(
-            input_shape=input_shape,
-            scan=scan,
-            patch_size=patch_size,
-            order=order,
-            order_seed=order_seed,
-            margin=margin,
-        )
-        token_size = self.scan.token_size
-        self.embed = nn.Identity() if embed_size is None else nn.Linear(token_size, embed_size)
-        self.encoder = Recurrence(
-            input_size=token_size if embed_size is None else embed_size,
-            recurrence=recurrence,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            bidirectional=bidirectional,
-            block=block,
-            norm=norm,
-            residual=residual,
-            dropout=dropout,
-            tied_dropout=tied_dropout,
-            sequence_length=self.scan.num_tokens,
-            weight_init=weight_init,
-            gate_bias=gate_bias,
-            num_heads=num_heads,
-            state_size=state_size,
-            r_min=r_min,
-            r_max=r_max,
-            max_phase=max_phase,
-        )
-        width, size = self.encoder.output_size, hidden_size if decoder_size is None else decoder_size
+        width, bidirectional = self.recurrence.output_size, self.recurrence.bidirectional
+        size = self.recurrence.hidden_size if decoder_size is None else decoder_size
         self.summary = Last(width, bidirectional)
         self.start = nn.Linear(width, size)
         self.glimpse = ATTENTIONS[attention](size, width, size if attention_size is None else attention_size)
         self.decoder = Recurrence(
             input_size=width,
-            recurrence=recurrence if decoder is None else decoder,
+            recurrence=self.recurrence.name if decoder is None else decoder,
             hidden_size=size,
             sequence_length=num_glimpses,
         )
@@ -169,7 +114,7 @@ class EncoderDecoder(nn.Module):
 
     def _look(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """y_k (B, K, decoder_size) and the weights (B, K, T) of every glimpse."""
-        states, _ = self.encoder(self.embed(self.scan(x)))  # (B, T, D)
+        states = self.states(x)  # (B, T, D)
         keys = self.glimpse.keys(states)  # (B, T, A)
         y = torch.tanh(self.start(self.summary(states)))  # (B, decoder_size)
         state = self.decoder.initial_state(len(x))

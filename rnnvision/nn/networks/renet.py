@@ -1,8 +1,9 @@
 """ReNet: recurrent sweeps over a grid in place of convolutions (arXiv 1505.00393)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -44,7 +45,7 @@ class ReNet(nn.Module):
         num_classes: width of the head.
         patch_sizes: one a layer: the side, in cells of the layer below, of what the layer reads as one cell. The first
             counts pixels; 1 keeps the grid.
-        recurrence, hidden_size, weight_init, gate_bias: of each of the four directions of each layer, see
+        recurrence, hidden_size, layer: of each of the four directions of each layer, see
             `rnnvision.nn.recurrence.Recurrence`. The paper has gru.
         dropout: rate after each layer.
         readout: `flatten`, the states of all cells side by side (the paper's), or a name in `rnnvision.nn.READOUTS`,
@@ -66,8 +67,7 @@ class ReNet(nn.Module):
         patch_sizes: Sequence[int] = (2, 2),
         recurrence: str = "gru",
         hidden_size: int = 64,
-        weight_init: str | None = None,
-        gate_bias: str | None = None,
+        layer: Mapping[str, Any] | None = None,
         dropout: float = 0.0,
         readout: str = FLATTEN,
         head_size: int | None = None,
@@ -83,9 +83,7 @@ class ReNet(nn.Module):
         probability("head_dropout", head_dropout)
         self.input_shape = width, *sides = tuple(input_shape)
         grids = tiled(f"patch_sizes={patch_sizes}", patch_sizes, *sides)
-        sweep = partial(
-            Sweep, recurrence=recurrence, hidden_size=hidden_size, weight_init=weight_init, gate_bias=gate_bias
-        )
+        sweep = partial(Sweep, recurrence=recurrence, hidden_size=hidden_size, layer=layer)
         self.layers = nn.ModuleList()
         for patch_size, (rows, columns) in zip(patch_sizes, grids, strict=True):
             down = sweep(width * patch_size**2, vertical=True, sequence_length=rows)

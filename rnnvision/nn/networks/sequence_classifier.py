@@ -1,6 +1,7 @@
 """The sequence classifier: scan -> embed -> recurrence -> readout -> head."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,19 +13,15 @@ from rnnvision.nn.recurrence import Recurrence
 from rnnvision.nn.scan import Scan
 
 
-class SequenceClassifier(nn.Module):
-    """Classify an image by reading it as a sequence: (B, C, H, W) -> (B, num_classes) logits.
+class SequenceNetwork(nn.Module):
+    """The part that networks share which read an image as one sequence: scan -> embed -> recurrence.
 
     Args:
         input_shape: (C, H, W) of the images.
-        num_classes: width of the head.
         scan, patch_size, order, order_seed, margin: how the image is read, see `rnnvision.nn.scan.Scan`.
         embed_size: width of a linear map of each token before the recurrence; None leaves tokens as they are.
-        recurrence, hidden_size, num_layers, bidirectional, block, norm, residual, dropout, tied_dropout,
-            weight_init, gate_bias, num_heads, state_size, r_min, r_max, max_phase: the stack, see
-            `rnnvision.nn.recurrence.Recurrence`.
-        readout: which state speaks, a name in `rnnvision.nn.READOUTS`.
-        head_dropout: dropout rate before the head.
+        recurrence, hidden_size, num_layers, bidirectional, block, norm, residual, dropout, tied_dropout, layer: the
+            stack, see `rnnvision.nn.recurrence.Recurrence`.
 
     Raises:
         ValueError: that begins with the argument and names what is legal.
@@ -34,7 +31,6 @@ class SequenceClassifier(nn.Module):
         self,
         *,
         input_shape: Sequence[int],
-        num_classes: int,
         scan: str = "rows",
         patch_size: int | tuple[int, int] | None = None,
         order: str | None = None,
@@ -50,20 +46,9 @@ class SequenceClassifier(nn.Module):
         residual: bool = False,
         dropout: float = 0.0,
         tied_dropout: bool = False,
-        weight_init: str | None = None,
-        gate_bias: str | None = None,
-        num_heads: int | None = None,
-        state_size: int | None = None,
-        r_min: float | None = None,
-        r_max: float | None = None,
-        max_phase: float | None = None,
-        readout: str = "last",
-        head_dropout: float = 0.0,
+        layer: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        at_least("num_classes", num_classes, 1)
-        one_of("readout", readout, READOUTS)
-        probability("head_dropout", head_dropout)
         self.scan = Scan(
             input_shape=input_shape,
             scan=scan,
@@ -88,22 +73,43 @@ class SequenceClassifier(nn.Module):
             dropout=dropout,
             tied_dropout=tied_dropout,
             sequence_length=self.scan.num_tokens,
-            weight_init=weight_init,
-            gate_bias=gate_bias,
-            num_heads=num_heads,
-            state_size=state_size,
-            r_min=r_min,
-            r_max=r_max,
-            max_phase=max_phase,
+            layer=layer,
         )
-        self.readout = READOUTS[readout](self.recurrence.output_size, bidirectional)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """What the recurrence reads: (B, C, H, W) -> (B, T, F)."""
+        return self.embed(self.scan(x))
+
+    def states(self, x: Tensor) -> Tensor:
+        """The state after each token: (B, C, H, W) -> (B, T, D)."""
+        return self.recurrence(self.tokens(x))[0]
+
+
+class SequenceClassifier(SequenceNetwork):
+    """Classify an image by reading it as a sequence: (B, C, H, W) -> (B, num_classes) logits.
+
+    Args:
+        num_classes: width of the head.
+        readout: which state is classified, a name in `rnnvision.nn.READOUTS`.
+        head_dropout: dropout rate before the head.
+        **reading: how the image becomes states, see `SequenceNetwork`.
+
+    Raises:
+        ValueError: that begins with the argument and names what is legal.
+    """
+
+    def __init__(self, *, num_classes: int, readout: str = "last", head_dropout: float = 0.0, **reading: Any) -> None:
+        at_least("num_classes", num_classes, 1)
+        one_of("readout", readout, READOUTS)
+        probability("head_dropout", head_dropout)
+        super().__init__(**reading)
+        self.readout = READOUTS[readout](self.recurrence.output_size, self.recurrence.bidirectional)
         self.head_dropout = nn.Dropout(head_dropout)
         self.head: nn.Module = nn.Linear(self.readout.out_features, num_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """The vector that the head classifies: (B, C, H, W) -> (B, D)."""
-        states, _ = self.recurrence(self.embed(self.scan(x)))
-        return self.readout(states)
+        return self.readout(self.states(x))
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Logits of such a vector: (B, D) -> (B, num_classes)."""
@@ -113,15 +119,15 @@ class SequenceClassifier(nn.Module):
         return self.forward_head(self.forward_features(x))
 
     def use_reconstruction_head(self) -> None:
-        """Draw the picture instead of classifying it: from here on `forward` gives (B, C, H, W)."""
+        """Draw the image instead of classifying it: from here on `forward` gives (B, C, H, W)."""
         self.head = ReconstructionHead(self.readout.out_features, self.scan).to(next(self.parameters()))
 
     def forward_anytime(self, x: Tensor) -> Tensor:
-        """What the head would say after each token: (B, C, H, W) -> (B, T, num_classes); the last is `forward`.
+        """Logits after each token: (B, C, H, W) -> (B, T, num_classes); the last are those of `forward`.
 
         One pass for a one-directional network. A bidirectional one has to read each prefix anew, T passes.
         """
-        tokens = self.embed(self.scan(x))  # (B, T, F)
+        tokens = self.tokens(x)  # (B, T, F)
         if not self.recurrence.bidirectional:
             states, _ = self.recurrence(tokens)
             return self.forward_head(self.readout.prefixes(states))

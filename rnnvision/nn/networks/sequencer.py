@@ -4,7 +4,7 @@ Shapes: B images, a grid of R rows and K columns, C features of a cell.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.checks import at_least, image_shape, one_of, probability, whole_numbers
-from rnnvision.nn.grid import DropPath, Sweep, check_image, tiled
+from rnnvision.nn.dropout import DropPath
+from rnnvision.nn.grid import Sweep, check_image, tiled
 
 NORM_EPS = 1e-6
 
@@ -99,8 +100,9 @@ class Sequencer2D(nn.Module):
     """Classify an image by LSTMs along its rows and columns: (B, C, H, W) -> (B, num_classes) logits.
 
     Initialised as published: linear maps after Glorot & Bengio (2010), convolutions after LeCun et al. (1998), biases
-    zero. What differs: recurrent layers start as this project's do (`weight_init=torch gate_bias=torch` is the paper's
-    way), and the head with a standard deviation of 0.02 instead of zero, so that the first step reaches every weight.
+    zero. What differs: recurrent layers start as this project's do (the paper's way is
+    `layer={weight_init: torch, gate_bias: torch}`), and the head with a standard deviation of 0.02 instead of zero, so
+    that the first step reaches every weight.
 
     Args:
         input_shape: (C, H, W) of the images.
@@ -112,7 +114,7 @@ class Sequencer2D(nn.Module):
         embed_dims: features of a cell.
         hidden_sizes: features of the state of each of the four directions.
         mlp_ratios: width of the hidden layer of the blocks' MLP, in parts of `embed_dims`.
-        recurrence, weight_init, gate_bias: see `rnnvision.nn.recurrence.Recurrence`.
+        recurrence, layer: see `rnnvision.nn.recurrence.Recurrence`.
         dropout: rate in the blocks' MLP.
         drop_path: rate at which a block's branches are left out, the same for all blocks.
         head_dropout: dropout rate before the head.
@@ -134,8 +136,7 @@ class Sequencer2D(nn.Module):
         hidden_sizes: Sequence[int] | None = None,
         mlp_ratios: Sequence[float] | None = None,
         recurrence: str = "lstm",
-        weight_init: str | None = None,
-        gate_bias: str | None = None,
+        layer: Mapping[str, Any] | None = None,
         dropout: float = 0.0,
         drop_path: float = 0.0,
         head_dropout: float = 0.0,
@@ -155,7 +156,7 @@ class Sequencer2D(nn.Module):
         )
         self.input_shape = width, *sides = tuple(input_shape)
         grids = _grids(variant, patch_sizes, *sides)
-        sweep = partial(Sweep, recurrence=recurrence, weight_init=weight_init, gate_bias=gate_bias)
+        sweep = partial(Sweep, recurrence=recurrence, layer=layer)
 
         def block(stage: int) -> Block:
             (rows, columns), features = grids[stage], self.sizes.embed_dims[stage]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from rnnvision.checks import at_least, one_of, probability
-from rnnvision.nn.grid import DropPath
+from rnnvision.nn.dropout import DropPath
 from rnnvision.nn.layers.mlstm import MatrixMemory
 from rnnvision.nn.readout import READOUTS
 from rnnvision.nn.scan import Scan

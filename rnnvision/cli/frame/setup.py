@@ -1,0 +1,172 @@
+"""From a configuration to what a training needs: data, network, learner, trainer; what is wrong is found here."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from rnnvision.checks import choose_one
+from rnnvision.cli.frame.arguments import (
+    arguments_of,
+    check_arguments,
+    config_dir,
+    instantiate_all,
+    named_arguments,
+    plain,
+)
+from rnnvision.errors import UsageError
+from rnnvision.runs import RunFolder, versions
+
+if TYPE_CHECKING:
+    import lightning as L
+    from torch import nn
+
+    from rnnvision.data import ImageData
+    from rnnvision.training import Learner
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that is ready to begin."""
+
+    cfg: DictConfig
+    run: RunFolder
+    data: "ImageData"
+    learner: "Learner"
+    trainer: "L.Trainer"
+
+
+def make_training(cfg: DictConfig, run: RunFolder) -> Training:
+    """Read the data, make the network and its trainer.
+
+    Raises:
+        UsageError: for whatever cannot be right in the configuration; it names the key and what is legal.
+        FailureError: for data that is missing or damaged.
+    """
+    import lightning as L
+
+    from rnnvision.cli.frame.device import make_trainer, share_cores
+    from rnnvision.training import Learner
+
+    _check_keys(cfg)
+    check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
+    with arguments_of("seed"):
+        L.seed_everything(cfg.seed, verbose=False)
+    data = make_data(cfg)
+    arguments, network = make_network(cfg, data)
+    callbacks = instantiate_all("callbacks", cfg.callbacks)
+    loggers = instantiate_all("logger", cfg.logger)
+    trainer = make_trainer(plain(cfg.trainer), run, callbacks=callbacks, logger=loggers)
+    for logger in loggers:
+        logger.log_hyperparams(plain(cfg))
+    if trainer.strategy.root_device.type == "cpu":
+        share_cores(data.num_workers if data.serving.streams else 0)
+    plugins = plain(cfg.get("plugins"))
+    with arguments_of(""):
+        learner = Learner(
+            network,
+            num_classes=len(data.class_names),
+            **(make_optimisation(cfg, network, data, trainer) if takes_steps(network) else {}),
+            label_smoothing=cfg.label_smoothing,
+            seed=cfg.seed,
+            description={
+                "network": arguments,
+                "class_names": list(data.class_names),
+                "normalisation": data.normalisation,
+                "data": data.describe(),
+                "versions": versions(),
+                **({"plugins": plugins} if plugins else {}),
+            },
+        )
+    return Training(cfg, run, data, learner, trainer)
+
+
+def make_data(cfg: DictConfig) -> "ImageData":
+    """The data that a configuration describes, read and checked for a training."""
+    from rnnvision.data import CATALOG, Augmentation, ImageData
+
+    with arguments_of("augmentation"):
+        chosen = plain(cfg.get("augmentation")) or {}  # a run of an earlier version has none
+        check_arguments("augmentation", chosen, Augmentation)
+        augmentation = Augmentation(**chosen)
+    with arguments_of("data"):
+        arguments = named_arguments("data", cfg.data, {name: (ImageData, d.read) for name, d in CATALOG.items()})
+        data = ImageData(**arguments, augmentation=augmentation)
+        data.setup("fit")
+    return data
+
+
+def make_network(cfg: DictConfig, data: "ImageData") -> "tuple[dict[str, Any], nn.Module]":
+    """The network for this data, and the arguments that it was made with."""
+    from rnnvision.nn import MODELS
+
+    of_data = {"input_shape": list(data.input_shape), "num_classes": len(data.class_names)}
+    if chosen := [key for key in of_data if key in cfg.model]:
+        raise UsageError(f"model.{chosen[0]}: cannot be chosen, the data decides it")
+    arguments = {**named_arguments("model", cfg.model, MODELS), **of_data}
+    with arguments_of("model"):
+        return arguments, MODELS[arguments["name"]](**{k: v for k, v in arguments.items() if k != "name"})
+
+
+def make_optimisation(cfg: DictConfig, network: "nn.Module", data: "ImageData", trainer: "L.Trainer") -> dict[str, Any]:
+    """The arguments `optimizer` and `scheduler` of a Learner, each tried once: what is wrong in them is found here."""
+    from rnnvision.training import SCHEDULES, count_steps, make_optimizer, make_scheduler
+    from rnnvision.training.optim import plateau
+
+    optimizer = optimizer_arguments(cfg)
+    scheduler = named_arguments("scheduler", cfg.scheduler, {**SCHEDULES, "plateau": plateau})
+    with arguments_of("trainer"):
+        steps = count_steps(
+            data.num_train_batches(trainer.world_size, trainer.limit_train_batches),
+            max_epochs=trainer.max_epochs,
+            max_steps=trainer.max_steps,
+            accumulate=trainer.accumulate_grad_batches,
+        )
+    with arguments_of("optimizer"):
+        trial = make_optimizer(network, **optimizer)
+    with arguments_of("scheduler"):
+        make_scheduler(trial, total_steps=steps, **scheduler)
+    return {
+        "optimizer": partial(make_optimizer, **optimizer),
+        "scheduler": partial(make_scheduler, total_steps=steps, **scheduler),
+    }
+
+
+def optimizer_arguments(cfg: DictConfig) -> dict[str, Any]:
+    """The arguments of `make_optimizer` in `cfg.optimizer`, checked."""
+    from rnnvision.training import OPTIMIZERS, make_optimizer
+
+    return named_arguments(
+        "optimizer", cfg.optimizer, {name: (made, make_optimizer) for name, made in OPTIMIZERS.items()}
+    )
+
+
+def takes_steps(network: "nn.Module") -> bool:
+    """Whether gradient steps train the network; one that is fitted in one go has no parameter for them."""
+    return any(p.requires_grad for p in network.parameters())
+
+
+def one_go_refusal(cfg: DictConfig, data: "ImageData", world_size: int = 1) -> tuple[str, str] | None:
+    """What a network that is fitted in one go cannot do of what a configuration says, and what to choose instead."""
+    from rnnvision.data import Augmentation
+
+    why = f"model={cfg.model.name} is fitted in one go, not trained over epochs"
+    if cfg.get("resume") is not None:
+        return f"resume={cfg.resume}: {why}; there is nothing to go on with", "a run of its own"
+    if data.augmentation != Augmentation():
+        return f"augmentation: {why}, and sees each image as it is", "augmentation=none"
+    devices: Any = cfg.trainer.get("devices")
+    if world_size > 1 or (isinstance(devices, int) and devices > 1):
+        return f"trainer.devices={devices}: {why}, by one process", "trainer.devices=1"
+    return None
+
+
+def _check_keys(cfg: DictConfig) -> None:
+    """Refuse a top-level key that conf/train.yaml does not have, such as one that an experiment misspells."""
+    file: Any = OmegaConf.load(config_dir() / "train.yaml")
+    groups = [str(name) for entry in file.defaults if OmegaConf.is_dict(entry) for name in entry]
+    legal = [*groups, *(str(key) for key in file if key not in ("defaults", "hydra"))]
+    for key in map(str, cfg):
+        if key not in legal:
+            raise UsageError(f"{key}: there is no such key; {choose_one(key, legal)}")

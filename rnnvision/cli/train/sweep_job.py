@@ -1,0 +1,24 @@
+"""A distributed job of a sweep, as a command of its own: its processes would otherwise repeat the whole sweep."""
+
+import subprocess
+import sys
+
+from hydra.core.hydra_config import HydraConfig
+
+from rnnvision.cli.frame.arguments import own_config_dir
+from rnnvision.errors import FailureError
+from rnnvision.runs import RunFolder, read_json
+
+
+def run_as_command(run: RunFolder) -> float:
+    """Train in this run folder by `python -m rnnvision.cli.train`; returns the best val/accuracy.
+
+    Raises:
+        FailureError: with the error that the command left in the folder.
+    """
+    words = [*own_config_dir(), *HydraConfig.get().overrides.task, f'hydra.run.dir="{run.path}"']
+    code = subprocess.run([sys.executable, "-m", "rnnvision.cli.train", *words], check=False).returncode
+    if code:
+        error = read_json(run.path / "status.json").get("error")
+        raise FailureError(error or f"ended with exit code {code}")
+    return float(read_json(run.path / "metrics.json").get("val/accuracy", "nan"))

@@ -1,0 +1,41 @@
+"""IndRNN: features that remember themselves alone. Notation as in `rnnvision.nn.layers.fused`."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from rnnvision.checks import at_least
+from rnnvision.nn.layers.layer import RECURRENCES, State
+from rnnvision.nn.layers.unrolled import UnrolledLayer
+
+
+@RECURRENCES.register("indrnn")
+class IndRNN(UnrolledLayer):
+    """Independently recurrent network (Li et al. 2018, arXiv 1803.04831): h_t = relu(W x_t + u * h_{t-1} + b).
+
+    Each feature remembers itself alone, with one weight; features meet in the layers above.
+
+    Initialisation: u uniform in [0, 2^(1/T)], the paper's bound, under which nothing grows more than twofold over the T
+    tokens of the sequence (the paper also holds u below it while training; here it is free); W uniform after He et al.
+    (2015), b zero. State: (h,).
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, sequence_length: int = 2) -> None:
+        super().__init__(input_size, hidden_size, sequence_length)
+        at_least("sequence_length", sequence_length, 1)
+        self.weight = nn.Parameter(torch.empty(hidden_size, input_size))
+        self.bias = nn.Parameter(torch.zeros(hidden_size))
+        self.recurrent = nn.Parameter(torch.empty(hidden_size).uniform_(0, math.pow(2, 1 / sequence_length)))
+        nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
+
+    def project(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)
+
+    def recurrent_weight(self, dtype: torch.dtype) -> Tensor:
+        return self.recurrent  # products by element stay in full precision
+
+    def cell(self, x_t: Tensor, recurrent: Tensor, state: State) -> State:
+        (h,) = state
+        return (torch.addcmul(x_t.to(h.dtype), recurrent, h).relu(),)

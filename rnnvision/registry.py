@@ -1,0 +1,65 @@
+"""Registries: names that a configuration, a checkpoint or a command can choose, and what each stands for."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(dict[str, T]):
+    """A dictionary in which a name is given once.
+
+    Args:
+        kind: what its entries are, for messages: "recurrence", "network" ...
+        entries: those that it starts with.
+        rule: of an entry, what is wrong with it in words, or None; asked when it is registered.
+
+    >>> orders = Registry("order", {"raster": sorted})
+    >>> orders.register("raster")(reversed)
+    Traceback (most recent call last):
+    ValueError: order raster: is registered already, as builtins.sorted; choose another name
+    """
+
+    def __init__(
+        self, kind: str, entries: Mapping[str, T] | None = None, *, rule: Callable[[T], str | None] | None = None
+    ) -> None:
+        super().__init__(entries or {})
+        self.kind = kind
+        self.rule = rule
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """A decorator that makes its class, function or value known as `name`.
+
+        Raises:
+            ValueError: for a name that is taken, or is no plain word, or an entry that breaks the rule.
+        """
+
+        def enter(entry: T) -> T:
+            if not (isinstance(name, str) and name.isidentifier()):
+                raise ValueError(f"{self.kind} {name!r}: a name is a word of letters, digits and _")
+            if name in self:
+                taken = f"is registered already, as {_place(self[name])}"
+                raise ValueError(f"{self.kind} {name}: {taken}; choose another name")
+            if self.rule is not None and (wrong := self.rule(entry)):
+                raise ValueError(f"{self.kind} {name}: {wrong}")
+            self[name] = entry
+            return entry
+
+        return enter
+
+
+def subclass_of(base: type) -> Callable[[object], str | None]:
+    """The rule that an entry is a class below `base`."""
+
+    def rule(entry: object) -> str | None:
+        if isinstance(entry, type) and issubclass(entry, base):
+            return None
+        return f"{getattr(entry, '__name__', entry)} is no subclass of {base.__module__}.{base.__name__}"
+
+    return rule
+
+
+def _place(entry: object) -> str:
+    """Where an entry comes from: its module and name, of a plain value its type's."""
+    named = entry if hasattr(entry, "__qualname__") else type(entry)
+    return f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', named)}"

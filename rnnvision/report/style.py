@@ -1,0 +1,92 @@
+"""One style for every plot of the project, and what a command says where there is nothing to draw with.
+
+Colours are those of Okabe and Ito (2008), which people with any colour vision can tell apart; a line is labelled at its
+end, in its colour, in place of a legend over the data.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = "osD^vP*X"
+LINES = ("-", "--", ":", "-.")
+SETTINGS: Any = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "font.size": 9,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "savefig.dpi": 130,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+}
+LABEL_HEIGHT = 1.25  # lines of text between two labels
+
+
+def colour(number: int) -> str:
+    """Of the series with this number."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def marker(number: int) -> str:
+    """Another one for each round of the colours, so that two series never look alike."""
+    return MARKERS[number // len(COLOURS) % len(MARKERS)]
+
+
+def line_style(number: int) -> str:
+    """Another one for each round of the colours."""
+    return LINES[number // len(COLOURS) % len(LINES)]
+
+
+@contextmanager
+def figure(path: Path, width: float, height: float) -> "Iterator[Figure]":
+    """A figure of so many inches to draw on, written to `path` at the end.
+
+    Raises:
+        ImportError: where matplotlib is not installed.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(SETTINGS):
+        made = Figure(figsize=(width, height), layout="constrained")
+        yield made
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made.savefig(path)
+
+
+def label_ends(axes: "Axes", ends: Mapping[str, tuple[float, float, str]]) -> None:
+    """Write each label beside the point where its line ends, (x, y, colour); labels that would meet move apart."""
+    axes.figure.canvas.draw()  # so that the scale of the axes is known
+    to_pixels = axes.transData.transform
+    points = {label: to_pixels((x, y)) for label, (x, y, _) in ends.items()}
+    step = LABEL_HEIGHT * SETTINGS["axes.labelsize"] * axes.figure.dpi / 72
+    lowest = -float("inf")
+    for label in sorted(ends, key=lambda label: points[label][1]):
+        x, y, tint = ends[label]
+        height = max(points[label][1], lowest + step)
+        lowest = height
+        shift = (height - points[label][1]) * 72 / axes.figure.dpi
+        place: dict[str, Any] = {"xytext": (6, shift), "textcoords": "offset points", "va": "center", "fontsize": 8}
+        axes.annotate(label, (x, y), color=tint, annotation_clip=False, **place)
+
+
+def drawn(plot: Callable[..., None], path: Path, *arguments: Any) -> str:
+    """Draw into `path`, if matplotlib is here; returns what to say of it."""
+    try:
+        plot(path, *arguments)
+    except ImportError:
+        return '\npicture   needs matplotlib: pip install "rnnvision[plots]"'
+    return f", {path.name}"
