@@ -41,13 +41,13 @@ class ImageData(L.LightningDataModule):
         augmentation: what happens to the training pictures; None for nothing.
         format: "resident" keeps all pictures in memory on the training device, "streaming" reads each when it is
             needed; "auto" streams files that would take more than 1 GiB, or whose augmentation works on whole pictures.
-            "shards" streams from the shards that scripts/make_shards.py has made, in a folder or an object store.
+            "shards" streams from the shards that `rnnvision shards` has made, in a folder or an object store.
         on_bad_file: of files that cannot be read, "stop" names them all and ends (before a training, of up to 20,000
             streamed pictures; of more, when the first one is met), "skip" leaves them out and lists
             them in `bad_files`; "convert" is "stop" but reads 16-bit and CMYK pictures, at a loss.
         num_workers: processes that read pictures while streaming; None for half of the cores, 8 at most.
         prefetch: batches that each of them is ahead.
-        timeout: seconds after which one that gives nothing is taken for hung.
+        timeout: seconds after which one that gives nothing is treated as hung.
         **options: those of the data set's reader, for example `image_size` of image_folder.
 
     Raises:

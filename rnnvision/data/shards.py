@@ -1,6 +1,6 @@
 """Pictures in shards: some hundred files to a chunk, so that a large data set is read in long stretches.
 
-A folder of shards, as scripts/make_shards.py makes it:
+A folder of shards, as `rnnvision shards` makes it:
 
     meta.json              what it holds: data set, class names, and each file's size and SHA-256
     train/samples.npy      int32 (2, N): label and place of each sample, in the order of the folder they were made from
@@ -165,7 +165,7 @@ def read_shards(name: str, root: str | None, reader: Callable[..., Splits], opti
     except ImportError as error:
         raise ValueError('format=shards: needs a package that is not here; pip install "rnnvision[shards]"') from error
     if root is None:
-        raise DataError(f"data={name} data.format=shards needs data.root=FOLDER, which scripts/make_shards.py has made")
+        raise DataError(f"data={name} data.format=shards needs data.root=FOLDER, which `rnnvision shards` has made")
     store, content = open_store(root, META)
     meta = parse(content, f"{store.root}/{META}")
     if meta.data != name:

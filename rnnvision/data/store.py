@@ -106,7 +106,7 @@ def open_store(root: str, index: str) -> tuple[Store, bytes]:
         except FileNotFoundError as error:
             raise DataError(
                 f"{folder}: holds no {index}, so it is no folder of shards, or making them was interrupted; "
-                f"python scripts/make_shards.py makes them"
+                "`rnnvision shards` makes them"
             ) from error
         except OSError as error:
             raise DataError(f"{folder / index}: cannot be read ({error.strerror})") from error

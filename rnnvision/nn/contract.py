@@ -217,7 +217,7 @@ def _require(holds: bool, name: str, wrong: str) -> None:
 def _close(name: str, what: str, found: Tensor, wanted: Tensor, tolerance: float = TOLERANCE) -> None:
     if found.shape != wanted.shape:
         raise ValueError(f"{name}: {what} is {_shape(found)}, the whole {_shape(wanted)}")
-    distance = float((found - wanted).abs().max())
+    distance = (found - wanted).detach().abs().max().item()
     _require(distance <= tolerance, name, f"{what} differs from the whole by up to {distance:.3g}")
 
 

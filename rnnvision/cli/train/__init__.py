@@ -92,7 +92,9 @@ def _score(training: Training, figures: dict[str, float]) -> float:
     if (profile := run.path / "fit-profile.txt").is_file():
         print(f"profile   {os.path.relpath(profile)}")
     if best.is_file():
-        print(f"next      rnnvision evaluate ckpt={run.shown()}")
+        plugins = plain(training.cfg.get("plugins"))
+        needed = f" plugins=[{','.join(plugins)}]" if plugins else ""
+        print(f"next      rnnvision evaluate ckpt={run.shown()}{needed}")
     return figures.get("val/accuracy", float("nan"))
 
 

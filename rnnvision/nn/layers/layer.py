@@ -100,6 +100,6 @@ def no_such_option(name: str, recurrence: str) -> str:
     """What to say to an option that a layer does not have: those that it has, and the layers that have it."""
     own = RECURRENCES[recurrence].options()
     having = [other for other, kind in RECURRENCES.items() if name in kind.options()]
-    has = f"its own are {', '.join(own)}" if own else "it has none of its own"
+    has = f"it has {', '.join(own)}" if own else "it has none"
     others = f"layers that have it: {', '.join(having)}" if having else "no layer has it"
     return f"the layer {recurrence} has no such option; {has}; {others}"

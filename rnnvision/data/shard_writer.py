@@ -1,0 +1,111 @@
+"""Making shards of the image files of a data set, and checking them. docs/shards.md explains them."""
+
+import json
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnnvision.data.files import FileSplit
+from rnnvision.data.shards import FORMAT, META, PARTS, SAMPLES, VERSION, check, parse
+from rnnvision.data.splits import DataError, Splits
+from rnnvision.data.store import open_store, sha256
+from rnnvision.seeding import derive_seed
+
+INDEX = "index.json"  # litdata's
+ELSEWHERE = ("WORLD_SIZE", "GLOBAL_RANK", "NNODES")  # by which litdata would wait for other processes on a cluster
+
+
+def make_shards(name: str, splits: Splits, root: Path, shards: Path, shard_mb: float) -> None:
+    """Write the splits of the data set `name`, whose files lie in `root`, to the new folder `shards`.
+
+    Raises:
+        DataError: if the folder is not empty, or the data set is not kept as image files.
+        ImportError: without litdata.
+    """
+    if shards.exists() and any(shards.iterdir()):
+        raise DataError(f"{shards}: is there already; delete it or give another folder")
+    found = {part: split for part in PARTS if (split := getattr(splits, part)) is not None}
+    described = {}
+    for part, split in found.items():
+        if not isinstance(split, FileSplit):
+            raise DataError(f"{name}: is not kept as image files, so shards would gain nothing")
+        begun = time.perf_counter()
+        described[part] = _write(split, Path(splits.root or root), shards, part, int(shard_mb * 1e6))
+        chunks = described[part]["chunks"]
+        megabytes = sum(chunk["bytes"] for chunk in chunks) / 1e6
+        seconds = time.perf_counter() - begun
+        print(
+            f"{part:9} {len(split):,} images, {megabytes:,.1f} MB in {len(chunks)} shards, {seconds:.1f} s", flush=True
+        )
+    meta = {
+        "format": FORMAT,
+        "version": VERSION,
+        "data": name,
+        "class_names": list(splits.class_names),
+        "splits": described,
+    }
+    last = shards / f"{META}.part"
+    last.write_text(json.dumps(meta, indent=1))
+    last.replace(shards / META)  # the last of all: without it the making was interrupted
+
+
+def check_shards(shards: str) -> int:
+    """Compare the digest of every file with the one in meta.json; returns how many files there are.
+
+    Raises:
+        DataError: that names every file which is missing or has changed.
+    """
+    store, content = open_store(shards, META)
+    meta = parse(content, f"{shards}/{META}")
+    check(store, meta, digest=True)
+    return len(meta.files)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """litdata as one process, and silent on an item that is larger than a shard: it gets its own."""
+    before = {name: os.environ.pop(name) for name in ELSEWHERE if name in os.environ}
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="An item was larger than the target chunk size")
+            yield
+    finally:
+        os.environ |= before
+
+
+def _write(split: FileSplit, root: Path, shards: Path, part: str, chunk_bytes: int) -> dict[str, Any]:
+    """Write one split, in a fixed random order so that a chunk holds some of every class; what meta.json says of it."""
+    from litdata.streaming.writer import BinaryWriter
+
+    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(derive_seed("shards", part)))
+    folder = shards / part
+    with _alone():
+        writer = BinaryWriter(str(folder), chunk_bytes=chunk_bytes)
+        for place, index in enumerate(order.tolist()):
+            path = split.path(index)
+            name = path.relative_to(root) if path.is_relative_to(root) else path
+            # A tuple, and no text: of those litdata keeps the plain layout whatever else is installed.
+            writer[place] = (int(split.labels[index]), os.fsencode(name), path.read_bytes())
+        writer.done()
+        writer.merge()
+    places = torch.empty_like(order)
+    places[order] = torch.arange(len(order))
+    np.save(folder / SAMPLES, torch.stack([split.labels, places]).numpy().astype(np.int32))
+    chunks = json.loads((folder / INDEX).read_text())["chunks"]
+    return {
+        "count": len(split),
+        "samples": _entry(shards, part, SAMPLES),
+        "chunks": [_entry(shards, part, c["filename"]) | {"samples": c["chunk_size"]} for c in chunks],
+    }
+
+
+def _entry(shards: Path, part: str, name: str) -> dict[str, Any]:
+    path = shards / part / name
+    return {"file": f"{part}/{name}", "bytes": path.stat().st_size, "sha256": sha256(path)}
