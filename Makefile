@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 PEERS  := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all lint format peers clean-venv
+.PHONY: help setup train test test-all defects lint format docs wheel peers clean-venv
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,11 +21,14 @@ $(READY): pyproject.toml constraints.txt
 train: $(READY) ## Train an LSTM on handwritten digits (no download, a minute)
 	$(BIN)/python train.py experiment=digits_lstm
 
-test: $(READY) ## Run the tests that need neither a GPU nor minutes
+test: $(READY) ## Run the tests that need neither a GPU nor minutes, in two processes
 	$(BIN)/python -m pytest
 
 test-all: $(READY) ## Run every test, the slow ones and those for a GPU where there is one
 	$(BIN)/python -m pytest -m "slow or not slow"
+
+defects: $(READY) ## Seed defects one at a time and see which the tests catch (an hour)
+	$(BIN)/python scripts/seed_defects.py
 
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .
@@ -35,6 +38,12 @@ lint: $(READY) ## Check style and types
 format: $(READY) ## Put the code into the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(READY) ## Build the pages of docs/ and the API as a site in site/, without warnings
+	$(BIN)/mkdocs build --strict
+
+wheel: $(READY) ## Build dist/*.whl, which holds the configurations too
+	$(BIN)/python -m build --wheel
 
 peers: $(READY) $(PEERS)/.ready ## Time training beside PyTorch, Lightning and Keras (a quiet quarter of an hour)
 	$(BIN)/python scripts/compare_peers.py --docs docs/benchmarks.md

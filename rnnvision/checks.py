@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 
 def nearest(word: object, legal: Iterable[str]) -> str | None:
-    """The legal spelling most like `word`, None where none is near.
+    """The closest legal spelling of `word`, None if none is close.
 
-    A dotted key also counts as near when only its last part is.
+    A dotted key also counts as close if only its last part is.
 
     >>> nearest("LSMT", ["lstm", "gru"])
     'lstm'
@@ -26,7 +26,7 @@ def nearest(word: object, legal: Iterable[str]) -> str | None:
 
 
 def choose_one(value: object, legal: Iterable[str], key: str = "") -> str:
-    """What to say to a name that is not among the legal ones: these, and the nearest, as it is typed after `key`."""
+    """The message for a name that is not legal: the legal ones, and the nearest, as it is typed after `key`."""
     names = list(legal)
     near = nearest(value, names)
     hint = f"; did you mean {key}{near}?" if near else ""
@@ -65,7 +65,7 @@ def positive(argument: str, value: object) -> None:
 
 
 def probability(argument: str, value: object) -> None:
-    """Check that `value` may be a rate, of dropout or of smoothing: 0 <= value < 1."""
+    """Check that `value` is a rate, such as of dropout or label smoothing: 0 <= value < 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value < 1.0:
         raise ValueError(f"{argument}={value}: must be a number in [0, 1)")
 

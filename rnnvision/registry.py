@@ -7,12 +7,12 @@ T = TypeVar("T")
 
 
 class Registry(dict[str, T]):
-    """A dictionary in which a name is given once.
+    """A dictionary in which each name is registered once.
 
     Args:
         kind: what its entries are, for messages: "recurrence", "network" ...
-        entries: those that it starts with.
-        rule: of an entry, what is wrong with it in words, or None; asked when it is registered.
+        entries: the initial ones.
+        rule: returns what is wrong with an entry, in words, or None; called when one is registered.
 
     >>> orders = Registry("order", {"raster": sorted})
     >>> orders.register("raster")(reversed)
@@ -28,10 +28,10 @@ class Registry(dict[str, T]):
         self.rule = rule
 
     def register(self, name: str) -> Callable[[T], T]:
-        """A decorator that makes its class, function or value known as `name`.
+        """A decorator that registers its class, function or value as `name`.
 
         Raises:
-            ValueError: for a name that is taken, or is no plain word, or an entry that breaks the rule.
+            ValueError: for a name that is taken, or not an identifier, or an entry that breaks the rule.
         """
 
         def enter(entry: T) -> T:
@@ -49,7 +49,7 @@ class Registry(dict[str, T]):
 
 
 def subclass_of(base: type) -> Callable[[object], str | None]:
-    """The rule that an entry is a class below `base`."""
+    """The rule that an entry is a subclass of `base`."""
 
     def rule(entry: object) -> str | None:
         if isinstance(entry, type) and issubclass(entry, base):
@@ -60,6 +60,6 @@ def subclass_of(base: type) -> Callable[[object], str | None]:
 
 
 def _place(entry: object) -> str:
-    """Where an entry comes from: its module and name, of a plain value its type's."""
+    """Where an entry comes from: its module and name, or those of its type if it is a plain value."""
     named = entry if hasattr(entry, "__qualname__") else type(entry)
     return f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', named)}"

@@ -1,4 +1,4 @@
-"""Seeds that are a pure function of what they are for."""
+"""Seeds as pure functions of what they are for."""
 
 import hashlib
 

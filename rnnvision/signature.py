@@ -1,4 +1,4 @@
-"""The arguments of a function or of a class, where a class may hand `**options` on to its base."""
+"""Signatures of functions and of classes, where a class may pass `**options` on to its base."""
 
 import inspect
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def constructors(kind: Callable[..., Any]) -> list[Callable[..., Any]]:
-    """What a call of `kind` calls with its arguments.
+    """The functions that receive the arguments of a call of `kind`.
 
-    Itself, if it is a function; of a class its `__init__`, and as long as that takes `**options` the next one above.
+    A function itself; of a class its `__init__`, and as long as that takes `**options` the next base's.
     """
     if not inspect.isclass(kind):
         return [kind]
@@ -22,7 +22,7 @@ def constructors(kind: Callable[..., Any]) -> list[Callable[..., Any]]:
 
 
 def parameters(kind: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The parameters that can be given by name, those of bases that `**options` go to among them.
+    """The parameters that can be given by name, including those of bases that `**options` are passed to.
 
     >>> class Base:
     ...     def __init__(self, *, size: int = 1) -> None: ...

@@ -1,25 +1,23 @@
-"""Draw where an encoder-decoder looks: each picture, and after each glimpse what it looked at and what it says by then.
+"""Draw where an encoder-decoder looks: each image, what each glimpse looks at, and the answer after it.
 
 python scripts/draw_glimpses.py logs/train/latest docs/images/glimpses.png
 """
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-import numpy as np
 import torch
-from matplotlib.axes import Axes
 from torch import Tensor
 
+import rnnvision
 from rnnvision.data import ImageData
+from rnnvision.errors import UsageError
 from rnnvision.nn import EncoderDecoder
-from rnnvision.training import CheckpointError, find_checkpoint, load_network, read_checkpoint
+from rnnvision.report.style import colour, figure
 
-COLOUR = (0.95, 0.4, 0.0)
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def main() -> None:
@@ -30,43 +28,43 @@ def main() -> None:
     arguments = parser.parse_args()
 
     try:
-        checkpoint = read_checkpoint(find_checkpoint(arguments.ckpt))
-    except CheckpointError as error:
+        classifier = rnnvision.load(arguments.ckpt)
+    except UsageError as error:
         parser.error(f"ckpt {error}")
-    network = load_network(checkpoint)
+    network, names = classifier.network, classifier.class_names
     if not isinstance(network, EncoderDecoder):
         parser.error(f"{arguments.ckpt}: takes no glimpses; draw a run of model=encoder_decoder")
-    data = ImageData(**checkpoint["rnnvision"]["data"])
-    names = checkpoint["rnnvision"]["class_names"]
+    data = ImageData(**classifier.description["data"])
     batch = next(iter(data.test_dataloader()))[0][arguments.images]
     with torch.no_grad():
-        said = network.forward_anytime(batch).softmax(dim=-1)  # (B, K, num_classes)
+        probabilities = network.forward_anytime(batch).softmax(dim=-1)  # (B, K, num_classes)
         maps = network.attention_maps(batch)  # (B, K, H, W)
 
     rows, columns = len(batch), 1 + network.num_glimpses
-    size = (1.7 * columns, 1.95 * rows)
-    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
-    for i, index in enumerate(arguments.images):
-        image = data.splits.test.images[index].permute(1, 2, 0).numpy()  # (H, W, C)
-        axes[i, 0].imshow(image, cmap="gray_r")
-        axes[i, 0].set_title(f"label {names[int(data.splits.test.labels[index])]}", fontsize=9)
-        for k in range(network.num_glimpses):
-            _draw_glimpse(axes[i, k + 1], image, maps[i, k])
-            best = said[i, k].topk(2)
-            guesses = ", ".join(f"{names[int(c)]} {p:.0%}" for c, p in zip(best.indices, best.values, strict=True))
-            axes[i, k + 1].set_title(f"{k + 1}: {guesses}", fontsize=8)
-    for axis in axes.flat:
-        axis.set_xticks([])
-        axis.set_yticks([])
-    arguments.picture.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(arguments.picture, dpi=110)
+    with figure(arguments.picture, 1.7 * columns, 1.95 * rows) as made:
+        axes = made.subplots(rows, columns, squeeze=False)
+        for i, index in enumerate(arguments.images):
+            image = data.splits.test.images[index].permute(1, 2, 0)  # (H, W, C)
+            axes[i, 0].imshow(image, cmap="gray_r")
+            axes[i, 0].set_title(f"label {names[int(data.splits.test.labels[index])]}", fontsize=9)
+            for k in range(network.num_glimpses):
+                _draw_glimpse(axes[i, k + 1], image, maps[i, k])
+                best = probabilities[i, k].topk(2)
+                guesses = ", ".join(f"{names[int(c)]} {p:.0%}" for c, p in zip(best.indices, best.values, strict=True))
+                axes[i, k + 1].set_title(f"{k + 1}: {guesses}", fontsize=8)
+        for axis in axes.flat:
+            axis.set_xticks([])
+            axis.set_yticks([])
+            axis.grid(False)
 
 
-def _draw_glimpse(axis: Axes, image: np.ndarray, weights: Tensor) -> None:
-    """The picture, and over it the weight of each token, most opaque where this glimpse looks most."""
+def _draw_glimpse(axis: "Axes", image: Tensor, weights: Tensor) -> None:
+    """The image, and over it the weight of each token, most opaque where this glimpse looks most."""
+    from matplotlib.colors import to_rgb
+
     axis.imshow(image, cmap="gray_r", alpha=0.6)
     overlay = torch.empty(*weights.shape, 4)  # (H, W, RGBA)
-    overlay[..., :3] = torch.tensor(COLOUR)
+    overlay[..., :3] = torch.tensor(to_rgb(colour(1)))
     overlay[..., 3] = 0.85 * weights / weights.max()
     axis.imshow(overlay.numpy())
 

@@ -1,6 +1,7 @@
 """rnnvision check MODULE ...: hold what a plugin registers to the contract of its kind, rule by rule."""
 
 import sys
+import traceback
 from pathlib import Path
 
 from rnnvision.cli.frame.plugins import Part, load_plugins
@@ -49,6 +50,11 @@ def _rules(module: str, part: Part) -> list[str]:
         return contract.check_all(part.registry, part.name)
     except ValueError as error:
         raise FailureError(f"{module}: {part.registry.kind} {error}") from error
+    except Exception as error:  # of the part itself, such as a reader that fails
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}, line {last.lineno}"
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise FailureError(f"{module}: {part.registry.kind} {part.name}: {what} ({where})") from error
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Images: torchvision's data sets and a user's own, as a LightningDataModule. Knows no network."""
+"""Image data: torchvision's data sets and a user's own, as a LightningDataModule. Knows no network."""
 
 from rnnvision.data.augment import Augmentation
 from rnnvision.data.catalog import CATALOG, Dataset

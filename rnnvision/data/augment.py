@@ -1,8 +1,8 @@
-"""Augmentation of a whole batch at once, on the device that trains: uint8 pictures in, normalised batches out.
+"""Augmentation of a whole batch at once, on the training device: uint8 images in, normalised batches out.
 
-Every number that is drawn for a picture is a function of (seed, epoch, index), so the same seed gives the same pictures
+Every number that is drawn for an image is a function of (seed, epoch, index), so the same seed gives the same images
 whatever the batch size, the number of workers or the point from which a run was resumed. Mixup and cutmix join the
-pictures of a batch: what they draw is a function of (seed, epoch, batch, rank).
+images of a batch: what they draw is a function of (seed, epoch, batch, rank).
 
 Shapes: N training samples, B images of a batch, C channels, H x W pixels, K classes.
 """
@@ -20,31 +20,34 @@ from rnnvision.seeding import derive_seed
 
 POLICIES = ("randaugment", "trivialaugment")
 PADDINGS = ("zeros", "border", "reflection")
-CACHED = 2**18  # numbers: a megabyte of them stays in a core's cache
+CACHED = 2**18  # float32 values: a megabyte of them stays in a core's cache
 LIMITS = {"rotate": 180.0, "scale": 0.9, "shear": 80.0, "flip": 1.0, "crop": 1.0, "erase": 1.0}  # 0 <= value <= limit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """What happens to a training picture; the default is nothing.
+    """Augmentation of the training images; by default none.
 
     Attributes:
-        shift: by up to so many pixels, each axis on its own.
+        shift: by up to so many pixels, each axis independently.
         rotate: by up to so many degrees, either way.
         scale: by a factor in [1 - scale, 1 + scale].
         shear: horizontally, by up to so many degrees.
         flip: left to right, with this probability.
-        padding: what moves in from outside: zeros (black), border (the edge goes on) or reflection.
-        erase: with this probability a rectangle of 2-33 % of the area becomes the mean (arXiv 1708.04896).
-        crop: a random part of the picture, of at least this share of its area and of aspect ratio 3/4 to 4/3, resized
-            (arXiv 1409.4842); 0 for none. Streamed pictures only.
+        padding: what fills in from outside: zeros (black), border (the edge is repeated) or reflection.
+        erase: with this probability a rectangle of 2-33 % of the area is set to the mean (arXiv 1708.04896).
+        crop: a random part of the image, of at least this share of its area and of aspect ratio 3/4 to 4/3, resized
+            (arXiv 1409.4842); 0 for none. Streamed images only.
         policy: randaugment (arXiv 1909.13719: 2 operations of magnitude 9) or trivialaugment (arXiv 2103.10158).
-            Streamed pictures only.
+            Streamed images only.
         mixup: alpha of arXiv 1710.09412, 0 for none.
-        cutmix: alpha of arXiv 1905.04899, 0 for none; with both, each batch takes one of the two by chance.
+        cutmix: alpha of arXiv 1905.04899, 0 for none; with both, each batch takes one of the two at random.
 
     Raises:
         ValueError: for a value out of range.
+
+    >>> print(Augmentation(shift=2, rotate=10.0))
+    shift 2, rotate 10.0
     """
 
     shift: int = 0
@@ -75,7 +78,7 @@ class Augmentation:
 
     @property
     def needs_whole_pictures(self) -> bool:
-        """Whether it works on a picture as it is in its file, one at a time."""
+        """Whether it works on single images, at the size that they have in their files."""
         return bool(self.crop or self.policy)
 
     def __str__(self) -> str:
@@ -91,9 +94,9 @@ class BatchTransform:
         device: where batches are made.
         augmentation: None for validation and test.
         size: N, of the split.
-        seed: of everything that is drawn.
+        seed: of all random numbers.
         num_classes: K; mixed labels are (B, K) probabilities.
-        rank: of this process, whose batches are mixed among themselves.
+        rank: of this process, which mixes within its own batches.
     """
 
     def __init__(
@@ -117,7 +120,7 @@ class BatchTransform:
         self._mixing = _mixing(self._augmentation, num_classes)
 
     def start(self, epoch: int) -> None:
-        """Draw the numbers of an epoch, uniform in [0, 1), one row a sample."""
+        """Draw the random numbers of an epoch, uniform in [0, 1), one row per sample."""
         self._epoch = epoch
         if self._augmentation.moves:
             self._geometry = self._draw("geometry", epoch, 6)
@@ -134,7 +137,7 @@ class BatchTransform:
         if self._mixing is None:
             return pixels, labels
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's own generator, on the CPU
-            # torch.manual_seed would seed the GPUs too, and with them dropout.
+            # torch.manual_seed would seed the GPUs too, and so dropout.
             torch.default_generator.manual_seed(derive_seed("mix", self._seed, self._epoch, batch, self._rank))
             return self._mixing(pixels, labels)
 
@@ -144,9 +147,9 @@ class BatchTransform:
 
 
 def normalise(images: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """images * scale + shift, of each channel: (B, C, H, W) of any type, (C,), (C,) -> float32, laid out as `images`.
+    """images * scale + shift, per channel: (B, C, H, W) of any dtype, (C,), (C,) -> float32, laid out as `images`.
 
-    On a processor some pictures at a time, which its cache can hold: this is a third faster.
+    On the CPU in groups of images that fit its cache: this is a third faster.
     """
     if not images.is_contiguous(memory_format=torch.channels_last):
         images = images.contiguous()
@@ -187,7 +190,7 @@ def move(images: Tensor, uniform: Tensor, augmentation: Augmentation) -> Tensor:
     signed = 2 * uniform - 1  # (B, 6)
     angle = torch.deg2rad(signed[:, 0] * augmentation.rotate)
     shear = torch.tan(torch.deg2rad(signed[:, 1] * augmentation.shear))
-    zoom = 1 / (1 + signed[:, 2] * augmentation.scale)  # from where we are to where the pixel comes from
+    zoom = 1 / (1 + signed[:, 2] * augmentation.scale)  # of the map from output to input
     mirror = torch.where(flipped, -1.0, 1.0)
     cos, sin = zoom * angle.cos(), zoom * angle.sin()
     # Rows of the map from output to input, in units of half a side, as grid_sample wants it.
@@ -198,7 +201,7 @@ def move(images: Tensor, uniform: Tensor, augmentation: Augmentation) -> Tensor:
 
 
 def _move_pixels(images: Tensor, dx: Tensor, dy: Tensor, flipped: Tensor, padding: str) -> Tensor:
-    """Each output pixel is the input pixel (dx, dy) (B,) further on, of a flipped picture counted from the right."""
+    """Each output pixel is the input pixel offset by (dx, dy) (B,), in a flipped image counted from the right."""
     channels, height, width = images.shape[1:]
     x = torch.arange(width, device=images.device)
     columns, no_column = _inside(torch.where(flipped[:, None], width - 1 - x, x) + dx[:, None], width, padding)
@@ -211,7 +214,7 @@ def _move_pixels(images: Tensor, dx: Tensor, dy: Tensor, flipped: Tensor, paddin
 
 
 def _inside(place: Tensor, length: int, padding: str) -> tuple[Tensor, Tensor]:
-    """The places in [0, length) that stand for these, and which were outside."""
+    """The indices in [0, length) that padding puts in place of these, and which of these were outside."""
     outside = (place < 0) | (place >= length)
     if padding == "reflection":  # about the edge, the outermost pixel twice, as grid_sample does
         place = place.remainder(2 * length)
@@ -233,6 +236,6 @@ def erase(images: Tensor, uniform: Tensor, probability: float) -> Tensor:
 
 
 def _between(length: int, start: Tensor, count: Tensor) -> Tensor:
-    """Which of `length` places lie in [start, start + count): (B, length)."""
+    """Which of `length` indices lie in [start, start + count): (B, length)."""
     place = torch.arange(length, device=start.device)
     return (place >= start[:, None]) & (place < (start + count)[:, None])

@@ -1,4 +1,4 @@
-"""The data sets: frozen facts, and how each is read. Adding one is an entry here and a file in conf/data."""
+"""The catalog of data sets: facts and reader of each. Adding one takes an entry here and a file in conf/data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Dataset:
     Attributes:
         read: (class_names, root, **options) -> Splits.
         mean, std: of each channel over the training split, pixels in [0, 1], and where the figures come from.
-        class_names: in the order of the labels; empty where the data itself says them.
+        class_names: in the order of the labels; empty where they come from the data itself.
     """
 
     read: Callable[..., Splits]
@@ -61,7 +61,7 @@ FASHION_MNIST = Family(
         "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
 )
-# No copy of KMNIST was at hand to compute digests from: counts and labels are verified, content by torchvision's
+# No copy of KMNIST was available to compute digests from: counts and labels are verified, the content by torchvision's
 # MD5 of the archives when it downloads them.
 KMNIST = Family("KMNIST", ("KMNIST/raw", "KMNIST", "kmnist"), None)
 

@@ -20,7 +20,7 @@ from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
 
-LOOK_THROUGH = 20_000  # so many pictures are decoded once before a training: it takes seconds
+LOOK_THROUGH = 20_000  # up to so many images are decoded once before training: it takes seconds
 
 
 class ImageData(L.LightningDataModule):
@@ -28,31 +28,38 @@ class ImageData(L.LightningDataModule):
 
     Args:
         name: an entry of `rnnvision.data.CATALOG`.
-        root: folder that holds the data or will; None looks in $RNNVISION_DATA, ./data and the system's folder. Of
+        root: folder that holds the data or will; None looks in $RNNVISION_DATA, ./data and the system's folder. For
             shards it may be an address, such as s3://bucket/folder.
-        batch_size: training samples a step and process.
-        eval_batch_size: samples a step in validation and test.
+        batch_size: training samples per step and process.
+        eval_batch_size: samples per batch in validation and test.
         val_fraction: share of the training split that becomes the validation split, chosen by `split_seed`. Data with a
             validation split of its own keeps that.
         split_seed: of the generator that makes this choice.
         seed: of the order of the training samples, which is a function of (seed, epoch), and of their augmentation,
             which is one of (seed, epoch, index).
         max_train_samples: keep so many training samples at most, for trials.
-        augmentation: what happens to the training pictures; None for nothing.
-        format: "resident" keeps all pictures in memory on the training device, "streaming" reads each when it is
-            needed; "auto" streams files that would take more than 1 GiB, or whose augmentation works on whole pictures.
+        augmentation: of the training images; None for none.
+        format: "resident" keeps all images in memory on the training device, "streaming" reads each when it is
+            needed; "auto" streams files that would take more than 1 GiB, or whose augmentation works on whole images.
             "shards" streams from the shards that `rnnvision shards` has made, in a folder or an object store.
-        on_bad_file: of files that cannot be read, "stop" names them all and ends (before a training, of up to 20,000
-            streamed pictures; of more, when the first one is met), "skip" leaves them out and lists
-            them in `bad_files`; "convert" is "stop" but reads 16-bit and CMYK pictures, at a loss.
-        num_workers: processes that read pictures while streaming; None for half of the cores, 8 at most.
-        prefetch: batches that each of them is ahead.
-        timeout: seconds after which one that gives nothing is treated as hung.
+        on_bad_file: for files that cannot be read, "stop" names them all and stops (before training, for up to 20,000
+            streamed images; for more, when the first one is met), "skip" leaves them out and lists them in
+            `bad_files`; "convert" is "stop" but reads 16-bit and CMYK images, at a loss.
+        num_workers: processes that read images while streaming; None for half of the cores, 8 at most.
+        prefetch: batches that each of them prepares ahead.
+        timeout: seconds without a batch after which one of them is treated as hung.
         **options: those of the data set's reader, for example `image_size` of image_folder.
 
     Raises:
         ValueError: for an unknown name or a value out of range.
         DataError: (on `setup`, or while files are streamed) if the data is missing or damaged.
+
+    >>> data = ImageData("digits", batch_size=32)
+    >>> data.input_shape, len(data.splits.train), len(data.splits.val), len(data.splits.test)
+    ((1, 8, 8), 1293, 144, 360)
+    >>> images, labels = next(iter(data.train_dataloader()))
+    >>> images.shape, images.dtype, labels.shape
+    (torch.Size([32, 1, 8, 8]), torch.float32, torch.Size([32]))
     """
 
     def __init__(
@@ -148,7 +155,7 @@ class ImageData(L.LightningDataModule):
         return {"mean": mean, "std": std}
 
     def describe(self) -> dict[str, Any]:
-        """The arguments that make this data again, as plain values."""
+        """The arguments that reproduce this data, as plain values."""
         return {
             "name": self.name,
             "root": self.splits.root,
@@ -156,12 +163,12 @@ class ImageData(L.LightningDataModule):
             "val_fraction": self.val_fraction,
             "split_seed": self.split_seed,
             "on_bad_file": self.on_bad_file,
-            **({"format": "shards"} if self.format == "shards" else {}),  # where root leads to is to be read as such
+            **({"format": "shards"} if self.format == "shards" else {}),  # since `root` then leads to shards
             **self.options,
         }
 
     def num_train_batches(self, world_size: int = 1, limit: int | float = 1.0) -> int:
-        """Training batches an epoch and process; `limit` as Lightning's limit_train_batches."""
+        """Training batches per epoch and process; `limit` as Lightning's limit_train_batches."""
         batches = count_train_batches(len(self.splits.train), self.batch_size, world_size)
         return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
@@ -177,7 +184,7 @@ class ImageData(L.LightningDataModule):
             f"from {s.origin}; {self.serving.reason}{augmented}{notes}"
         )
 
-    # From what a reader gives to what is served.
+    # From the splits of a reader to those that are served.
 
     def _divided(self, read: Splits) -> Splits:
         if read.val is None:
@@ -191,7 +198,7 @@ class ImageData(L.LightningDataModule):
         return replace(read, train=train, val=val)
 
     def _stop_for_bad_files(self, first: str) -> NoReturn:
-        """End with the name of every file that cannot be read, now that one was met."""
+        """Raise an error that names every file that cannot be read, now that one was met."""
         bad = self._bad_files(self.splits.train, self.val_split, self.splits.test)
         raise refusal(bad) if bad else DataError(first)
 
@@ -199,7 +206,7 @@ class ImageData(L.LightningDataModule):
         here = [part for part in parts if isinstance(part, EncodedSplit) and part.at_hand]
         return [file.reason for part in here for file in survey(part, self.num_workers or 1)[1]]
 
-    # What Lightning calls.
+    # Called by Lightning.
 
     def setup(self, stage: str | None = None) -> None:
         splits = self.splits
@@ -210,7 +217,7 @@ class ImageData(L.LightningDataModule):
                 raise refusal(bad)
 
     def teardown(self, stage: str | None = None) -> None:
-        """End the processes that read, of which each loader has its own."""
+        """End the workers, of which each loader has its own."""
         for stream in self._streams:
             stream.close()
         self._streams.clear()

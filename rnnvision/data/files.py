@@ -1,4 +1,4 @@
-"""Pictures in files: read when they are needed, or all at once where they fit in memory."""
+"""Image files: read when they are needed, or all at once where they fit in memory."""
 
 import os
 from abc import abstractmethod
@@ -16,18 +16,18 @@ from rnnvision.checks import at_least
 from rnnvision.data.images import MODES, SUFFIXES, cut, open_image
 from rnnvision.data.splits import DataError, Samples, Split
 
-CHUNK = 32  # pictures that a thread is given at once: each that waits to be done takes 1.6 kB
+CHUNK = 32  # images in a thread's task: each waiting task takes 1.6 kB
 Encoded = TypeVar("Encoded", bound="EncodedSplit")
 
 
 class EncodedSplit(Samples):
-    """Pictures that are decoded when they are needed: in files (`FileSplit`) or in shards (`ShardSplit`).
+    """Images that are decoded when they are needed: in files (`FileSplit`) or in shards (`ShardSplit`).
 
     Attributes:
         channels: 1 (grey) or 3 (RGB).
         image_size: side of the square that the network sees.
         crop_ratio: share of the shorter side that this square spans when nothing is cut out at random.
-        convert: read 16-bit and CMYK pictures too.
+        convert: read 16-bit and CMYK images too.
     """
 
     channels: int
@@ -41,15 +41,15 @@ class EncodedSplit(Samples):
 
     @property
     def at_hand(self) -> bool:
-        """Whether all of it lies on this machine."""
+        """Whether all of it is on this machine."""
         return True
 
     @abstractmethod
     def name(self, index: int) -> str:
-        """Of one picture, for messages."""
+        """The name of an image, for messages."""
 
     def square(self, image: Tensor) -> Tensor:
-        """The middle of a picture: (C, H, W) of any size -> (C, image_size, image_size)."""
+        """The centre crop of an image, resized: (C, H, W) of any size -> (C, image_size, image_size)."""
         height, width = image.shape[1:]
         side = max(1, round(self.crop_ratio * min(height, width)))
         box = (round((height - side) / 2), round((width - side) / 2), side, side)
@@ -58,10 +58,10 @@ class EncodedSplit(Samples):
 
 @dataclass(frozen=True, eq=False)
 class FileSplit(EncodedSplit):
-    """Paths of N pictures and their labels int64 (N,); the other attributes are those of `EncodedSplit`.
+    """Paths of N images and their labels int64 (N,); the other attributes are those of `EncodedSplit`.
 
     Attributes:
-        files: (N,) encoded paths in one array: of a list, each worker's copy would grow as it is read.
+        files: (N,) encoded paths in one array: each worker's copy of a list would grow as it is read.
     """
 
     files: np.ndarray
@@ -85,7 +85,7 @@ class FileSplit(EncodedSplit):
 
 
 def check_view(image_size: object, crop_ratio: float, channels: int = 3) -> None:
-    """Check the options that say what the network sees of a picture."""
+    """Check the options of the part of an image that the network sees."""
     at_least("image_size", image_size, 1)
     if not 0.0 < crop_ratio <= 1.0:
         raise ValueError(f"crop_ratio={crop_ratio}: must be a number above 0 and at most 1")
@@ -102,7 +102,7 @@ class BadFile:
 
 
 def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, list[BadFile]]:
-    """Every picture of a split in memory, in `threads` (a core each where not given), and the files that are bad."""
+    """Every image of a split in memory, read by `threads` (by default one per core), and the bad files."""
     images = torch.empty(len(split), *split.image_shape, dtype=torch.uint8)
 
     def keep(index: int, image: Tensor) -> None:
@@ -114,7 +114,7 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
 
 
 def survey(split: Encoded, threads: int | None = None) -> tuple[Encoded, list[BadFile]]:
-    """Decode every picture and keep none: the split without its bad files, and these."""
+    """Decode every image without keeping it: the split without its bad files, and these."""
     bad = _visit(split, lambda index, image: None, threads)
     return split.select(_without(len(split), bad)) if bad else split, bad
 
@@ -140,7 +140,7 @@ def _without(size: int, bad: Iterable[BadFile]) -> Tensor:
 
 
 def find_pictures(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The pictures below a folder in order of their paths, and the files of other kinds; hidden ones are neither.
+    """The images below a folder, sorted by path, and the files of other kinds; hidden ones are in neither.
 
     Raises:
         DataError: if a folder cannot be listed.
@@ -161,7 +161,7 @@ def find_pictures(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _leads_up(folder: Path) -> bool:
-    """Whether it is a link to a folder above: whoever follows it meets every picture again and again."""
+    """Whether it is a link to a parent folder: following it would find every image again and again."""
     return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
 
 

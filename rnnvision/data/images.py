@@ -1,4 +1,4 @@
-"""The one place that opens a picture somebody else made."""
+"""Decoding of images, for all files that come from elsewhere."""
 
 import struct
 from pathlib import Path
@@ -18,7 +18,7 @@ MODES = {1: "L", 3: "RGB"}
 
 
 def open_image(path: Path, channels: int = 3, convert: bool = False) -> Tensor:
-    """The picture of a file, as `decode` gives it.
+    """The image of a file, as `decode` returns it.
 
     Raises:
         DataError: if there is no such file, or `decode` refuses it.
@@ -33,20 +33,19 @@ def open_image(path: Path, channels: int = 3, convert: bool = False) -> Tensor:
 
 
 def decode(file: BinaryIO, name: str, channels: int = 3, convert: bool = False) -> Tensor:
-    """One picture as uint8 (channels, H, W), upright as its EXIF data says, on white where it is transparent.
+    """One image as uint8 (channels, H, W), upright as its EXIF data says, on white where it is transparent.
 
     JPEGs are decoded by torchvision, the rest by Pillow. `channels` is 1 (grey) or 3 (RGB). `convert` also reads what
-    loses something on the way: of 16-bit greys the upper byte, of CMYK the colours as they are without a profile.
+    loses information: the upper byte of 16-bit greys, and CMYK colours without their profile.
 
     Raises:
-        DataError: that begins with `name`, if it is no picture, is cut short, is larger than 64 million pixels, holds
-            several frames, holds floating-point or 32-bit values, whose range is unknown, or would have to be
-            converted.
+        DataError: that begins with `name`, if it is no image, is truncated, is larger than 64 million pixels, has
+            several frames, has floating-point or 32-bit values, whose range is unknown, or would have to be converted.
     """
     try:
         if (data := _plain_jpeg(file)) is not None:
             return _decode_jpeg(data, MODES[channels])
-        # No filter of warnings here: to change them is to change those of the other threads that read.
+        # No warnings filter here: it would change those of the other reading threads.
         with Image.open(file) as image:
             _check(name, image, convert)
             if image.format == "JPEG" and image.mode in MODES.values():
@@ -55,17 +54,17 @@ def decode(file: BinaryIO, name: str, channels: int = 3, convert: bool = False) 
             pixels = np.asarray(_to_mode(ImageOps.exif_transpose(image), MODES[channels]))
     except DataError:
         raise
-    except Exception as error:  # of damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
+    except Exception as error:  # for damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
         reason = " ".join(str(error).split()).rpartition(".cpp:")[2]  # torchvision begins with a line of its source
         raise DataError(f"{name}: cannot be read as a picture ({reason})") from error
     return torch.from_numpy(pixels.copy()).reshape(*pixels.shape[:2], channels).permute(2, 0, 1).contiguous()
 
 
 def cut(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, int]) -> Tensor:
-    """A part of a picture, resized with antialiasing: uint8 (C, any, any) -> (C, *size), channels last in memory.
+    """A part of an image, resized with antialiasing: uint8 (C, any, any) -> (C, *size), channels last in memory.
 
-    `box` is (top, left, height, width). torch resizes pictures whose channels lie together in a third of the time, but
-    takes this for granted only where the step from picture to picture says so too: `unsqueeze` would not.
+    `box` is (top, left, height, width). torch resizes channels-last images in a third of the time, but recognises them
+    only if the stride of the batch dimension agrees, which it would not after `unsqueeze`.
     """
     top, left, height, width = box
     part = image.permute(1, 2, 0)[top : top + height, left : left + width]
@@ -75,9 +74,9 @@ def cut(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, int]) ->
 
 
 def _plain_jpeg(file: BinaryIO) -> bytes | None:
-    """The content of a JPEG of 8 bits, grey or of three colours; None for what Pillow has to look at.
+    """The content of a JPEG of 8 bits, grey or of three colours; None for what Pillow has to inspect.
 
-    Pillow's look at a header takes a tenth of the time that a picture of 224 x 224 takes to decode.
+    Pillow's inspection of a header takes a tenth of the time that an image of 224 x 224 takes to decode.
     """
     start = file.read(3)
     file.seek(0)
@@ -91,10 +90,10 @@ def _plain_jpeg(file: BinaryIO) -> bytes | None:
         if marker in (0xC0, 0xC1, 0xC2):  # the frame: baseline, extended or progressive
             bits, height, width, components = struct.unpack(">BHHB", data[place + 4 : place + 10])
             return data if bits == 8 and components in (1, 3) and 0 < width * height <= MAX_PIXELS else None
-        if marker == 0xFF:  # filling
+        if marker == 0xFF:  # fill byte
             place += 1
         elif (0xC0 <= marker <= 0xCF and marker != 0xC4) or (marker >= 0xD0 and marker <= 0xDA):
-            return None  # a rarer kind of frame, or a picture before its frame
+            return None  # a rarer kind of frame, or an image before its frame
         else:
             place += 2 + length
     return None
@@ -104,7 +103,7 @@ def _check(name: str, image: Image.Image, convert: bool) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise DataError(f"{name}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
     frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":  # a camera's JPEG with a preview behind the picture
+    if frames > 1 and image.format != "MPO":  # a camera's JPEG with a preview behind the image
         raise DataError(f"{name}: {frames} frames; a picture has one")
     if image.mode in ("I", "F"):
         raise DataError(f"{name}: values of mode {image.mode} have no known range; save it with 8 bits")
@@ -117,7 +116,7 @@ def _decode_jpeg(data: bytes, mode: str) -> Tensor:
     from torchvision.io import ImageReadMode
 
     wanted = ImageReadMode.GRAY if mode == "L" else ImageReadMode.RGB
-    content = torch.frombuffer(bytearray(data), dtype=torch.uint8)  # of bytes, torch warns that they are read-only
+    content = torch.frombuffer(bytearray(data), dtype=torch.uint8)  # for bytes, torch warns that they are read-only
     # What torchvision.io.decode_jpeg calls, which from 0.29 on warns of its end at every call.
     return torch.ops.image.decode_jpeg(content, wanted.value, True)
 

@@ -1,4 +1,4 @@
-"""What the loaders share: the order of an epoch, and how it is dealt out in batches to the processes."""
+"""Base of the loaders: the order of an epoch, and its distribution in batches to the processes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -10,27 +10,27 @@ from torch import Tensor
 from rnnvision.data.augment import BatchTransform
 from rnnvision.seeding import derive_seed
 
-BLOCKS_AT_ONCE = 16  # of 64 MB: some 9,000 photographs are shuffled among each other
+SHARDS_AT_ONCE = 16  # of 64 MB: some 9,000 photographs are shuffled among each other
 
 
 class EpochOrder:
     """The order of the samples: a pure function of (seed, epoch), the same on every rank.
 
-    Lightning finds it as the loader's `sampler` and tells it the epoch. With `blocks` (N,), the number of the block in
-    which each sample lies, `BLOCKS_AT_ONCE` blocks at a time are read: the blocks in random order, and their samples.
+    Lightning finds it as the loader's `sampler` and sets its epoch. With `shard_of` (N,), the number of the shard that
+    holds each sample, `SHARDS_AT_ONCE` shards at a time are read: the shards in random order, and so their samples.
     """
 
-    def __init__(self, size: int, seed: int | None, blocks: Tensor | None = None) -> None:
+    def __init__(self, size: int, seed: int | None, shard_of: Tensor | None = None) -> None:
         self.size = size
         self.seed = seed
-        self.blocks = blocks
+        self.shard_of = shard_of
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def indices(self) -> Tensor:
-        """(N,) sample indices; in file order where there is no seed."""
+        """(N,) sample indices; in file order if there is no seed."""
         if self.seed is None:
             return self._together(torch.arange(self.size), torch.arange)
         generator = torch.Generator().manual_seed(derive_seed("order", self.seed, self.epoch))
@@ -38,16 +38,16 @@ class EpochOrder:
         return self._together(shuffled(self.size), shuffled)
 
     def _together(self, order: Tensor, arrange: Callable[[int], Tensor]) -> Tensor:
-        """The same order, but a group of blocks after the other; `arrange(count)` gives each block its place."""
-        if self.blocks is None or not self.size:
+        """The same order, but one group of shards after the other; `arrange(count)` gives each shard its place."""
+        if self.shard_of is None or not self.size:
             return order
-        place = arrange(int(self.blocks.max()) + 1)
-        group = place[self.blocks] // BLOCKS_AT_ONCE  # (N,)
+        place = arrange(int(self.shard_of.max()) + 1)
+        group = place[self.shard_of] // SHARDS_AT_ONCE  # (N,)
         return order[torch.argsort(group[order], stable=True)]
 
 
 def count_train_batches(samples: int, batch_size: int, world_size: int) -> int:
-    """Batches an epoch and process; a last one with too few samples for all processes is left out."""
+    """Batches per epoch and process; a last one with too few samples for all processes is left out."""
     full, rest = divmod(samples, batch_size * world_size)
     return full + (rest >= world_size)
 
@@ -60,9 +60,9 @@ class Loader(ABC):
         batch_size: B of one process.
         transform: makes a batch of uint8 images.
         seed: shuffles each epoch; None keeps the file order.
-        blocks: (N,) which samples are best read together, see `EpochOrder`.
-        rank, world_size: with several processes, each global batch of B * world_size samples is dealt out, so that all
-            make the same number of steps. While training, a last batch with too few for all is left out.
+        shard_of: (N,) the shard of each sample, see `EpochOrder`.
+        rank, world_size: with several processes, each global batch of B * world_size samples is distributed, so that
+            all make the same number of steps. While training, a last batch with too few for all is left out.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class Loader(ABC):
         transform: BatchTransform,
         *,
         seed: int | None = None,
-        blocks: Tensor | None = None,
+        shard_of: Tensor | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.sampler = EpochOrder(size, seed, blocks)
+        self.sampler = EpochOrder(size, seed, shard_of)
         self.batch_size = batch_size
         self.batch_sampler = None  # Lightning looks for one
         self.transform = transform

@@ -1,4 +1,4 @@
-"""Where data sets lie on this machine, and how they get there."""
+"""Locations of data sets on this machine, and their download."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ LOCK = ".download.lock"
 
 
 def search_roots(root: str | None) -> list[Path]:
-    """The folders to look in, best first: the one asked for, the environment's, ./data, the system's."""
+    """The folders to search, in this order: the given one, the environment's, ./data, the system's."""
     asked = [root, os.environ.get(ENVIRONMENT_VARIABLE), "data"]
     return [Path(r).expanduser().resolve() for r in asked if r] + [SYSTEM_ROOT]
 
@@ -41,18 +41,18 @@ def obtain(
     archives: tuple[str, ...],
     fetch: Callable[[Path], object],
 ) -> tuple[Path, Path]:
-    """The search root that holds a data set, and its folder there; what no root holds is downloaded.
+    """The search root that holds a data set, and its folder there; if no root holds it, it is downloaded.
 
     Args:
         name: of the data set.
-        root: the search root that was asked for, if one was.
-        folders: where it may lie below a search root.
+        root: the given search root, if any.
+        folders: where it may be below a search root.
         is_complete: whether such a folder holds it.
-        archives: what is downloaded, as paths below a search root and of one folder; one that lies there is used.
+        archives: what is downloaded, as paths below a search root and in one folder; one that is already there is used.
         fetch: downloads and unpacks into a search root.
 
     Raises:
-        DataError: if it cannot be had; it says where to put which files.
+        DataError: if it cannot be obtained; the message says where to put which files.
     """
     found = find_folder(root, folders, is_complete)
     if found is None:
@@ -67,10 +67,10 @@ def obtain(
 
 
 def download(name: str, root: str | None, folder: str, files: tuple[str, ...], fetch: Callable[[Path], object]) -> None:
-    """Let `fetch(root)` bring the data set into the first search root; one process at a time.
+    """Let `fetch(root)` download the data set into the first search root; one process at a time.
 
     Raises:
-        DataError: that says what was tried, where to put which files, and what needs no network.
+        DataError: that says what was tried, where to put which files, and which data sets need no download.
     """
     roots = search_roots(root)
     target = roots[0]
@@ -90,10 +90,10 @@ def download(name: str, root: str | None, folder: str, files: tuple[str, ...], f
 
 
 def _remove_new(folder: Path, before: set[Path]) -> None:
-    """Leave no empty folder behind of a download that brought nothing."""
+    """Leave no empty folder behind after a failed download."""
     new = [path for path in (*folder.parents, folder, folder / LOCK, *folder.rglob("*")) if path not in before]
     for path in sorted(new, reverse=True):
-        with suppress(OSError):  # not empty: half a file that a later download goes on with
+        with suppress(OSError):  # not empty: a partial file that a later download continues
             path.unlink() if path.name == LOCK else path.rmdir()
 
 

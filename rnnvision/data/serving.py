@@ -1,4 +1,4 @@
-"""Whether pictures are kept in memory or streamed, and what becomes of files that cannot be read."""
+"""Serving: whether images are resident or streamed, and the treatment of files that cannot be read."""
 
 from dataclasses import dataclass, replace
 
@@ -10,22 +10,22 @@ from rnnvision.data.splits import DataError, Samples, Splits
 
 FORMATS = ("auto", "resident", "streaming", "shards")
 ON_BAD_FILE = ("stop", "skip", "convert")
-RESIDENT_MEGABYTES = 1024  # more than this streams, unless it is asked for
+RESIDENT_MEGABYTES = 1024  # more than this is streamed, unless resident is requested
 
 
 @dataclass(frozen=True)
 class Serving:
-    """Whether the pictures are streamed, and this choice in words."""
+    """Whether the images are streamed, and this choice in words."""
 
     streams: bool
     reason: str
 
 
 def choose(splits: Splits, format: str, augmentation: Augmentation, num_workers: int) -> Serving:
-    """How these splits are served, `format` being one of `FORMATS`.
+    """Choose how these splits are served; `format` is one of `FORMATS`.
 
     Raises:
-        ValueError: if resident pictures are asked for, and an augmentation that needs them as they are in their files.
+        ValueError: if resident images are requested with an augmentation that works on whole images.
     """
     whole = augmentation.needs_whole_pictures
     parts = _parts(splits).values()
@@ -53,7 +53,7 @@ def prepare(splits: Splits, serving: Serving, on_bad_file: str, num_workers: int
     """The splits as they are served, and what is wrong with each file that was skipped.
 
     Raises:
-        DataError: for files that cannot be read, unless they may be skipped; for a split that loses a class by that.
+        DataError: for files that cannot be read, unless they may be skipped; for a split that would lose a class.
     """
     parts, bad = _parts(splits), []
     for name, part in parts.items():
@@ -64,7 +64,7 @@ def prepare(splits: Splits, serving: Serving, on_bad_file: str, num_workers: int
             parts[name], found = read_all(part)
         elif on_bad_file == "skip":
             parts[name], found = survey(part, num_workers or 1)
-        else:  # a file that is bad will be met
+        else:  # a bad file will be met while streaming
             parts[name], found = part, []
         if found:
             _check_classes(name, part, parts[name], splits.class_names)

@@ -1,4 +1,4 @@
-"""Making shards of the image files of a data set, and checking them. docs/shards.md explains them."""
+"""Writing and checking of shards. docs/shards.md explains them."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def make_shards(name: str, splits: Splits, root: Path, shards: Path, shard_mb: f
     """Write the splits of the data set `name`, whose files lie in `root`, to the new folder `shards`.
 
     Raises:
-        DataError: if the folder is not empty, or the data set is not kept as image files.
+        DataError: if the folder is not empty, or the data set is not stored as image files.
         ImportError: without litdata.
     """
     if shards.exists() and any(shards.iterdir()):
@@ -38,11 +38,11 @@ def make_shards(name: str, splits: Splits, root: Path, shards: Path, shard_mb: f
             raise DataError(f"{name}: is not kept as image files, so shards would gain nothing")
         begun = time.perf_counter()
         described[part] = _write(split, Path(splits.root or root), shards, part, int(shard_mb * 1e6))
-        chunks = described[part]["chunks"]
-        megabytes = sum(chunk["bytes"] for chunk in chunks) / 1e6
+        files = described[part]["chunks"]
+        megabytes = sum(file["bytes"] for file in files) / 1e6
         seconds = time.perf_counter() - begun
         print(
-            f"{part:9} {len(split):,} images, {megabytes:,.1f} MB in {len(chunks)} shards, {seconds:.1f} s", flush=True
+            f"{part:9} {len(split):,} images, {megabytes:,.1f} MB in {len(files)} shards, {seconds:.1f} s", flush=True
         )
     meta = {
         "format": FORMAT,
@@ -70,7 +70,7 @@ def check_shards(shards: str) -> int:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """litdata as one process, and silent on an item that is larger than a shard: it gets its own."""
+    """litdata as one process, and silent about an item that is larger than a shard: it gets its own."""
     before = {name: os.environ.pop(name) for name in ELSEWHERE if name in os.environ}
     try:
         with warnings.catch_warnings():
@@ -81,7 +81,7 @@ def _alone() -> Iterator[None]:
 
 
 def _write(split: FileSplit, root: Path, shards: Path, part: str, chunk_bytes: int) -> dict[str, Any]:
-    """Write one split, in a fixed random order so that a chunk holds some of every class; what meta.json says of it."""
+    """Write one split, in a fixed random order so that a shard holds some of every class; its entry in meta.json."""
     from litdata.streaming.writer import BinaryWriter
 
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(derive_seed("shards", part)))
@@ -91,18 +91,18 @@ def _write(split: FileSplit, root: Path, shards: Path, part: str, chunk_bytes: i
         for place, index in enumerate(order.tolist()):
             path = split.path(index)
             name = path.relative_to(root) if path.is_relative_to(root) else path
-            # A tuple, and no text: of those litdata keeps the plain layout whatever else is installed.
+            # A tuple without strings: litdata keeps its plain layout for those, whatever else is installed.
             writer[place] = (int(split.labels[index]), os.fsencode(name), path.read_bytes())
         writer.done()
         writer.merge()
     places = torch.empty_like(order)
     places[order] = torch.arange(len(order))
     np.save(folder / SAMPLES, torch.stack([split.labels, places]).numpy().astype(np.int32))
-    chunks = json.loads((folder / INDEX).read_text())["chunks"]
+    files = json.loads((folder / INDEX).read_text())["chunks"]
     return {
         "count": len(split),
         "samples": _entry(shards, part, SAMPLES),
-        "chunks": [_entry(shards, part, c["filename"]) | {"samples": c["chunk_size"]} for c in chunks],
+        "chunks": [_entry(shards, part, c["filename"]) | {"samples": c["chunk_size"]} for c in files],
     }
 
 

@@ -1,15 +1,15 @@
-"""Pictures in shards: some hundred files to a chunk, so that a large data set is read in long stretches.
+"""Shards: files of several hundred images each, so that a large data set is read sequentially.
 
 A folder of shards, as `rnnvision shards` makes it:
 
-    meta.json              what it holds: data set, class names, and each file's size and SHA-256
+    meta.json              its content: data set, class names, and each file's size and SHA-256
     train/samples.npy      int32 (2, N): label and place of each sample, in the order of the folder they were made from
-    train/chunk-0-0.bin    (label, file name, content of the file) of the samples at some places, by litdata's writer
+    train/chunk-0-0.bin    a shard: (label, file name, content of the file) of each sample in it, by litdata's writer
     train/index.json       litdata's own, for its StreamingDataset; not read here
     val/ test/             likewise
 
-litdata's StreamingDataset is not used: it decides the order of an epoch by the number of workers and processes, deletes
-chunks behind itself, and for one sample at random fetches its bytes alone or reads its whole chunk.
+litdata's StreamingDataset is not used: its order of an epoch depends on the number of workers and processes, it deletes
+shards that it has read, and for one random sample it fetches its bytes alone or reads the whole shard.
 """
 
 import io
@@ -40,59 +40,59 @@ SERIALIZED = ["int", "bytes", "bytes"]  # what litdata calls these
 
 @dataclass(frozen=True)
 class Meta:
-    """What meta.json says of the whole: for each split its chunks and its samples.npy."""
+    """The content of meta.json: for each split its shards and its samples.npy."""
 
     data: str
     class_names: tuple[str, ...]
-    chunks: Mapping[str, tuple[Entry, ...]]
+    shards: Mapping[str, tuple[Entry, ...]]
     samples: Mapping[str, Entry]
 
     @property
     def files(self) -> list[Entry]:
-        return [entry for part in self.chunks for entry in (self.samples[part], *self.chunks[part])]
+        return [entry for part in self.shards for entry in (self.samples[part], *self.shards[part])]
 
 
-class Chunks:
-    """The chunks of a split: an item for each place."""
+class ShardFiles:
+    """The shards of a split: an item for each place."""
 
     def __init__(self, store: Store, entries: tuple[Entry, ...]) -> None:
         self.store, self.entries = store, entries
         self._starts = np.cumsum([0, *(entry.samples for entry in entries[:-1])])
 
     def find(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(N,) the chunk of each place, and its number there."""
-        chunk = np.searchsorted(self._starts, places, side="right") - 1
-        return chunk, places - self._starts[chunk]
+        """(N,) the shard of each place, and its number there."""
+        shard = np.searchsorted(self._starts, places, side="right") - 1
+        return shard, places - self._starts[shard]
 
     def name(self, place: int) -> str:
-        chunk, number = self.find(np.array([place]))
-        return f"{self.store.root}/{self.entries[chunk[0]].file}, sample {number[0]}"
+        shard, number = self.find(np.array([place]))
+        return f"{self.store.root}/{self.entries[shard[0]].file}, sample {number[0]}"
 
     def read(self, place: int) -> tuple[str, bytes]:
-        """The name of a file, as path and chunk, and its content.
+        """The name of a file, as shard and path, and its content.
 
         Raises:
-            DataError: if the chunk cannot be fetched, or is damaged.
+            DataError: if the shard cannot be fetched, or is damaged.
         """
         found, numbers = self.find(np.array([place]))
-        chunk, number = self.entries[found[0]], int(numbers[0])
-        path = self.store.path(chunk)
+        shard, number = self.entries[found[0]], int(numbers[0])
+        path = self.store.path(shard)
         try:
-            with path.open("rb", buffering=0) as file:  # opened anew: what is open must not go to another process
+            with path.open("rb", buffering=0) as file:  # opened anew: an open file must not be shared by processes
                 file.seek(4 * (1 + number))
                 begin, end = struct.unpack("<2I", file.read(8))
-                if not begin <= end <= chunk.bytes:
+                if not begin <= end <= shard.bytes:
                     raise ValueError("it lies outside the file")
                 file.seek(begin)
                 _, name, content = _items().load_item_from_bytes(file.read(end - begin), 0)
-        except Exception as error:  # of damage litdata raises nearly anything
+        except Exception as error:  # for damage litdata raises nearly anything
             raise DataError(f"{self.name(place)}: cannot be read ({' '.join(str(error).split())})") from error
-        return f"{self.store.root}/{chunk.file}: {name.decode(errors='replace')}", content
+        return f"{self.store.root}/{shard.file}: {name.decode(errors='replace')}", content
 
 
 @lru_cache(maxsize=1)
 def _items() -> Any:
-    """litdata's decoder of items, told what they are: meant to read shards of strangers, it must not ask these."""
+    """litdata's decoder of items, with their types given: shards may be a stranger's, so their own are not trusted."""
     from litdata.streaming.item_loader import PyTreeLoader
     from litdata.streaming.serializers import BytesSerializer, IntegerSerializer
     from litdata.utilities._pytree import tree_flatten
@@ -105,15 +105,15 @@ def _items() -> Any:
 
 @dataclass(frozen=True, eq=False)
 class ShardSplit(EncodedSplit):
-    """N pictures in chunks; the other attributes are those of `EncodedSplit`.
+    """N images in shards; the other attributes are those of `EncodedSplit`.
 
     Attributes:
-        chunks: which hold them.
-        places: int64 (N,), where each lies in the chunks, one after the other.
+        files: the shards that hold them.
+        places: int64 (N,), where each lies in the shards, one after the other.
         labels: int64 (N,).
     """
 
-    chunks: Chunks
+    files: ShardFiles
     places: Tensor
     labels: Tensor
     channels: int = 3
@@ -123,17 +123,17 @@ class ShardSplit(EncodedSplit):
 
     @property
     def at_hand(self) -> bool:
-        return not self.chunks.store.remote
+        return not self.files.store.remote
 
     @property
-    def blocks(self) -> Tensor:
-        return torch.from_numpy(self.chunks.find(self.places.numpy())[0])
+    def shard_of(self) -> Tensor:
+        return torch.from_numpy(self.files.find(self.places.numpy())[0])
 
     def name(self, index: int) -> str:
-        return self.chunks.name(int(self.places[index]))
+        return self.files.name(int(self.places[index]))
 
     def load(self, index: int) -> Tensor:
-        name, content = self.chunks.read(int(self.places[index]))
+        name, content = self.files.read(int(self.places[index]))
         return decode(io.BytesIO(content), name, self.channels, self.convert)
 
     def select(self, index: Tensor) -> "ShardSplit":
@@ -146,18 +146,18 @@ def read_shards(name: str, root: str | None, reader: Callable[..., Splits], opti
     Args:
         name: an entry of the catalog.
         root: a folder, or an address that litdata knows, such as s3://bucket/folder.
-        reader: the data set's own; its defaults hold for what `options` does not say.
+        reader: the data set's own; its defaults hold for what `options` lacks.
         options: of the reader; those of size, channels and crop hold for shards too.
 
     Raises:
-        ValueError: without litdata, for a data set that is not one of picture files, an option out of range.
+        ValueError: without litdata, for a data set that is not one of image files, an option out of range.
         DataError: for what is no folder of shards, or one with files missing or cut short; it names each.
     """
     view = {
         k: p.default for k, p in signature(reader).parameters.items() if k in ("image_size", "channels", "crop_ratio")
     }
     if "image_size" not in view:
-        raise ValueError(f"format=shards: {name} is not kept as picture files; choose auto, resident or streaming")
+        raise ValueError(f"format=shards: {name} is not kept as image files; choose auto, resident or streaming")
     view |= {key: value for key, value in options.items() if key in view}
     check_view(**view)
     try:
@@ -171,21 +171,21 @@ def read_shards(name: str, root: str | None, reader: Callable[..., Splits], opti
     if meta.data != name:
         raise DataError(f"{store.root}: holds the data set {meta.data}; choose data={meta.data}")
     check(store, meta)
-    parts = {part: _split(store, meta, part, view) for part in meta.chunks}
+    parts = {part: _split(store, meta, part, view) for part in meta.shards}
     return Splits(parts["train"], parts["test"], meta.class_names, store.root, val=parts.get("val"), root=store.root)
 
 
 def _split(store: Store, meta: Meta, part: str, view: Mapping[str, Any]) -> ShardSplit:
-    entry, entries = meta.samples[part], meta.chunks[part]
+    entry, entries = meta.samples[part], meta.shards[part]
     path = store.path(entry)
     if fault := entry.fault(path, digest=True):
         raise DataError(f"{store.root}: {fault}; copy or make these shards again")
     labels, places = torch.from_numpy(np.load(path, allow_pickle=False).astype(np.int64))
-    return ShardSplit(Chunks(store, entries), places, labels, **view)
+    return ShardSplit(ShardFiles(store, entries), places, labels, **view)
 
 
 def check(store: Store, meta: Meta, *, digest: bool = False) -> None:
-    """Look at the size of each file of a folder, or at its digest; what an address holds is looked at as it arrives.
+    """Check the size of each file of a folder, or its digest; files of an address are checked as they arrive.
 
     Raises:
         DataError: that names every file that is missing, cut short or changed.
@@ -202,7 +202,7 @@ def check(store: Store, meta: Meta, *, digest: bool = False) -> None:
 
 
 def parse(content: bytes, name: str) -> Meta:
-    """What a meta.json says.
+    """The content of a meta.json.
 
     Raises:
         DataError: if it is damaged, of a later version, or names a file outside its folder.
@@ -218,14 +218,14 @@ def parse(content: bytes, name: str) -> Meta:
                 f"{name}: version {meta['version']}, of which {VERSION} and lower are known; update rnnvision"
             )
         splits = {part: meta["splits"][part] for part in PARTS if part in meta["splits"]}
-        chunks = {part: tuple(_entry(chunk) for chunk in split["chunks"]) for part, split in splits.items()}
+        shards = {part: tuple(_entry(shard) for shard in split["chunks"]) for part, split in splits.items()}
         samples = {part: _entry(split["samples"]) for part, split in splits.items()}
         if not {"train", "test"} <= set(splits):
             raise ValueError("no train or no test")
         for part, split in splits.items():
-            if sum(chunk.samples for chunk in chunks[part]) != split["count"]:
+            if sum(shard.samples for shard in shards[part]) != split["count"]:
                 raise ValueError(f"the chunks of {part} do not add up to {split['count']}")
-        return Meta(meta["data"], tuple(meta["class_names"]), chunks, samples)
+        return Meta(meta["data"], tuple(meta["class_names"]), shards, samples)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{name}: is no {META} of shards ({type(error).__name__}: {error})") from error
 

@@ -1,4 +1,4 @@
-"""What a reader of a data set gives, and the error that it raises."""
+"""Splits: what the reader of a data set returns, and the error that it raises."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class DataError(FailureError):
 
 
 class Samples(ABC):
-    """Pictures with their labels: in memory (`Split`), in files or in shards (`EncodedSplit`)."""
+    """Images with their labels: in memory (`Split`), in files or in shards (`EncodedSplit`)."""
 
     labels: Tensor
 
@@ -27,19 +27,19 @@ class Samples(ABC):
     @property
     @abstractmethod
     def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of the pictures that the network sees."""
+        """(C, H, W) of the images that the network sees."""
 
     @property
-    def blocks(self) -> Tensor | None:
-        """(N,) number of the block that each sample lies in, where those of a block are best read together."""
+    def shard_of(self) -> Tensor | None:
+        """(N,) number of the shard of each sample: those of a shard are best read together; None without shards."""
         return None
 
     @abstractmethod
     def load(self, index: int) -> Tensor:
-        """One picture as it is kept, uint8 (C, any height, any width); DataError where it cannot be read."""
+        """One image as it is stored, uint8 (C, any height, any width); DataError if it cannot be read."""
 
     def square(self, image: Tensor) -> Tensor:
-        """Such a picture at the size of `image_shape`, where nothing is cut out at random."""
+        """Such an image at the size of `image_shape`, if nothing is cropped at random."""
         return image
 
     @abstractmethod
@@ -47,7 +47,7 @@ class Samples(ABC):
         """The samples of these indices, in their order."""
 
     def divide(self: Self, fraction: float, seed: int) -> tuple[Self, Self]:
-        """Two parts by a generator of its own: the rest, and round(fraction * N) samples."""
+        """Two random parts, by a generator of their own: the rest, and round(fraction * N) samples."""
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         count = round(fraction * len(self))
         return self.select(order[count:]), self.select(order[:count])
@@ -85,7 +85,7 @@ class Splits:
     """The official splits of a data set. `val` is None where it has none: then it is cut from `train`.
 
     `origin` says where the data came from; `root` is the `root` that finds it again from any working directory. `notes`
-    are lines for the user, on what was passed over.
+    are lines for the user, on what was skipped.
     """
 
     train: Samples

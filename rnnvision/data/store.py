@@ -1,4 +1,4 @@
-"""Files that lie in a folder, or in an object store and are fetched when they are needed."""
+"""Stores: files in a folder, or in an object store, from which they are fetched when needed."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ ADDRESSES = ("s3://", "gs://", "azure://", "r2://", "local:")  # local:/folder i
 
 
 def is_address(root: str) -> bool:
-    """Whether it is an address such as s3://bucket/folder, and no path."""
+    """Whether it is an address such as s3://bucket/folder, and not a path."""
     return root.startswith(ADDRESSES)
 
 
@@ -45,7 +45,7 @@ class Entry:
     samples: int = 0
 
     def fault(self, path: Path, *, digest: bool) -> str | None:
-        """What is wrong with the copy at `path`, if anything is; without `digest` only its size is looked at."""
+        """What is wrong with the copy at `path`, if anything is; without `digest` only its size is checked."""
         if not path.is_file():
             return f"{self.file}: missing"
         if (size := path.stat().st_size) != self.bytes:
@@ -57,7 +57,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Store:
-    """A folder on this machine, or an address and the folder that keeps what was fetched from it.
+    """A folder on this machine, or an address and the folder that caches what was fetched from it.
 
     What is fetched is kept: in the end `folder` holds everything that was read.
     """
@@ -70,7 +70,7 @@ class Store:
         return is_address(self.root)
 
     def path(self, entry: Entry) -> Path:
-        """The file on this machine; of several processes that need it one fetches it, the others wait.
+        """The file on this machine; if several processes need it, one fetches it and the others wait.
 
         Raises:
             DataError: if it cannot be fetched, or what arrives is not what it should be.
@@ -82,7 +82,7 @@ class Store:
         with FileLock(f"{path}.fetch"):
             if not path.is_file():
                 part = path.with_name(f"{path.name}.part")
-                part.unlink(missing_ok=True)  # of a process that was killed
+                part.unlink(missing_ok=True)  # left by a process that was killed
                 fetch(f"{self.root}/{entry.file}", part)
                 if entry.fault(part, digest=True):
                     part.unlink(missing_ok=True)
@@ -92,7 +92,7 @@ class Store:
 
 
 def open_store(root: str, index: str) -> tuple[Store, bytes]:
-    """The store at `root`, and the content of its file `index`, which says what else it holds.
+    """The store at `root`, and the content of its file `index`, which lists the others.
 
     Raises:
         DataError: if there is no such file.
@@ -120,7 +120,7 @@ def open_store(root: str, index: str) -> tuple[Store, bytes]:
     with TemporaryDirectory(dir=cache) as temporary:
         fetch(f"{root}/{index}", Path(temporary) / index)
         content = (Path(temporary) / index).read_bytes()
-    # A name for this content: shards that were made anew are fetched anew.
+    # Named by its content: shards that were made anew are fetched anew.
     return Store(root, cache / hashlib.sha256(root.encode() + content).hexdigest()[:16]), content
 
 
@@ -128,13 +128,13 @@ def fetch(address: str, path: Path) -> None:
     """Copy one file of an object store to `path`, by litdata's downloaders.
 
     Raises:
-        DataError: if it cannot be had.
+        DataError: if it cannot be obtained.
     """
     from litdata.streaming.downloader import get_downloader
 
     try:
         get_downloader(address.rpartition("/")[0], str(path.parent), []).download_file(address, str(path))
-    except Exception as error:  # of each service's own kinds
+    except Exception as error:  # each service has its own kinds
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{address}: cannot be fetched ({reason})") from error
     if not path.is_file():  # litdata is silent where another process holds its lock

@@ -1,6 +1,6 @@
-"""Pictures that are read while the network trains: decoded and cropped in workers, finished on the device.
+"""Streaming: images are read while the network trains, decoded and cropped in workers, finished on the device.
 
-What a worker draws for a picture is a function of (seed, epoch, index), so the number of workers changes nothing.
+What a worker draws for an image is a function of (seed, epoch, index), so the number of workers changes nothing.
 """
 
 import shutil
@@ -26,14 +26,14 @@ NOTHING = -1
 
 
 class Pictures(Dataset[Filled]):
-    """What a worker does: fill a batch with pictures of the size that the network sees.
+    """The data set of the workers, which fill batches with images of the size that the network sees.
 
-    Batches lie in memory that the processes share and that is used again and again: no picture is sent from a worker,
-    and no memory is mapped anew for each batch.
+    Batches are in shared memory that is reused: no image is sent from a worker, and no memory is mapped anew for each
+    batch.
 
     Attributes:
-        slots: uint8 (S, B, H, W, C), a batch each; channels last, as decoders give a picture.
-        reading: int64 (workers,), the index that each worker is at.
+        slots: uint8 (S, B, H, W, C), a batch each; channels last, as decoders return an image.
+        reading: int64 (workers,), the index that each worker is reading.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Pictures(Dataset[Filled]):
 
 
 def _check_shared_memory(needed: int) -> None:
-    """Linux lets a program map more of it than there is, and ends it when it is used."""
+    """Linux lets a program map more than there is, and kills it when it is used."""
     folder = Path("/dev/shm")
     if folder.is_dir() and (free := shutil.disk_usage(folder).free) < needed:
         raise ValueError(
@@ -84,9 +84,9 @@ def _check_shared_memory(needed: int) -> None:
 
 
 class RandomResizedCrop:
-    """A random part of at least the share `smallest` of the area, resized (arXiv 1409.4842).
+    """A random crop of at least the share `smallest` of the area, resized (arXiv 1409.4842).
 
-    torchvision's draws it; to cut it out in one piece is twice as fast.
+    torchvision draws the box; cropping and resizing it in one step here is twice as fast.
     """
 
     def __init__(self, size: tuple[int, int], smallest: float) -> None:
@@ -101,7 +101,7 @@ class RandomResizedCrop:
 
 
 def whole_picture_transform(samples: Samples, augmentation: Augmentation) -> Callable[[Tensor], Tensor]:
-    """The part of an augmentation that works on whole pictures, one at a time: (C, any, any) -> (C, H, W), uint8."""
+    """The part of an augmentation that works on whole images, one at a time: (C, any, any) -> (C, H, W), uint8."""
     from torchvision.transforms import v2
 
     policies = {"randaugment": v2.RandAugment, "trivialaugment": v2.TrivialAugmentWide}
@@ -110,7 +110,7 @@ def whole_picture_transform(samples: Samples, augmentation: Augmentation) -> Cal
         to_size = RandomResizedCrop(samples.image_shape[1:], augmentation.crop)
     if augmentation.policy is None:
         return to_size
-    # On Pillow's pictures a policy is three times as fast as on tensors. No lambda: spawned workers get a pickle of it.
+    # On PIL images a policy is three times as fast as on tensors. No lambda: spawned workers get a pickle of it.
     return v2.Compose([to_size, v2.ToPILImage(), policies[augmentation.policy](), v2.PILToTensor()])
 
 
@@ -118,13 +118,13 @@ class StreamingLoader(Loader):
     """Iterate over samples that are read by workers; the other arguments are those of `Loader`.
 
     Args:
-        samples: what `load` reads one by one.
-        augmentation: the part of it that works on whole pictures happens in the workers.
+        samples: the samples, loaded one by one.
+        augmentation: the part of it that works on whole images happens in the workers.
         stop: called with the first file that cannot be read; it raises.
-        device: where batches are finished; for CUDA they travel from pinned memory, as uint8.
+        device: where batches are finished; for CUDA they are copied from pinned memory, as uint8.
         num_workers: processes that read; 0 reads in this one.
-        prefetch: batches that each worker is ahead.
-        timeout: seconds after which a worker that gives nothing is taken for hung.
+        prefetch: batches that each worker prepares ahead.
+        timeout: seconds without a batch after which a worker is treated as hung.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class StreamingLoader(Loader):
         timeout: float = 120.0,
         **options: Any,
     ) -> None:
-        super().__init__(len(samples), batch_size, transform, blocks=samples.blocks, **options)
+        super().__init__(len(samples), batch_size, transform, shard_of=samples.shard_of, **options)
         self._device = torch.device(device)
         self._labels = samples.labels
         self._stop = stop
@@ -151,7 +151,7 @@ class StreamingLoader(Loader):
             augmentation,
             self.sampler.seed or 0,
             batch_size=batch_size,
-            num_slots=prefetch * num_workers + 1,  # those asked for, and the one that is being finished
+            num_slots=prefetch * num_workers + 1,  # those requested, and the one that is being finished
             workers=num_workers,
         )
         self._loader = DataLoader(
@@ -163,7 +163,7 @@ class StreamingLoader(Loader):
             persistent_workers=num_workers > 0,
             prefetch_factor=prefetch if num_workers else None,
             timeout=timeout if num_workers else 0,
-            generator=torch.Generator(),  # of numbers that nobody uses; else each epoch would draw one from torch's own
+            generator=torch.Generator(),  # its numbers are unused; else each epoch would draw one from torch's own
         )
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -209,10 +209,10 @@ def _as_it_is(filled: Any) -> Any:
 
 
 class _Requests(Sampler[Request]):
-    """The batches of a loader's current epoch, as the DataLoader's workers want them, the slots in turn."""
+    """The batches of a loader's current epoch as requests to the DataLoader's workers, the slots in turn."""
 
     def __init__(self, loader: Loader, num_slots: int) -> None:
-        self._loader = weakref.proxy(loader)  # in a cycle, the workers would be told to end too late, and waited for
+        self._loader = weakref.proxy(loader)  # a cycle would end the workers too late, and wait for them
         self._num_slots = num_slots
 
     def __len__(self) -> int:

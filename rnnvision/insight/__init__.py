@@ -1,4 +1,4 @@
-"""What can be asked of a network: what it costs, how fast it is. Functions of (network, shape) -> numbers."""
+"""Insight: the cost, speed and anytime accuracy of a network, as functions."""
 
 from rnnvision.insight.anytime import anytime_accuracy
 from rnnvision.insight.cost import multiply_adds

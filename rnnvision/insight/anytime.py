@@ -1,4 +1,4 @@
-"""How soon a network knows: its accuracy after each token that it has read."""
+"""Anytime accuracy: the accuracy of a network after each token."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -6,16 +6,16 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-CHUNK = 100  # pictures at once: an attention readout keeps T x T weights of each
+CHUNK = 100  # images at once: an attention readout keeps T x T weights of each
 
 
 def anytime_accuracy(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-    """The share of pictures that `forward_anytime` has right after each token: batches of (B, C, H, W), (B,) -> (T,).
+    """Accuracy of `forward_anytime` after each token: batches of (B, C, H, W), (B,) -> (T,).
 
     The mean of the result is the anytime area: 1 for a network that is right from its first token on.
 
     Raises:
-        ValueError: if there is no picture.
+        ValueError: if there is no image.
     """
     device = next(network.parameters()).device
     network.eval()

@@ -1,6 +1,6 @@
-"""What a network costs by formula: multiply-adds of its matrix products, layer by layer.
+"""Multiply-adds by formula: those of a network's matrix products and convolutions, layer by layer.
 
-Counters that watch torch's operators see nothing inside a fused recurrence, which is one operator.
+Counters that hook torch's operators see nothing inside a fused recurrence, which is one operator.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +13,10 @@ from rnnvision.nn.controls.svm import RBFSVM
 from rnnvision.nn.glimpse import DotGlimpse, Glimpse
 from rnnvision.nn.layers import RecurrentLayer
 from rnnvision.nn.layers.mlstm import MatrixMemory
-from rnnvision.nn.networks.vision_lstm import BlockLinear, Position, Scale
+from rnnvision.nn.networks.vision_lstm import BlockDiagonalLinear, Position, Scale
 from rnnvision.nn.readout import Attention
 
-# A layer -> (its input, its output) -> multiply-adds. Products by element, norms and activations count as nothing.
+# (layer, its input, its output) -> multiply-adds. Elementwise products, norms and activations are not counted.
 Formula = Callable[[Any, Tensor, Any], int]
 
 
@@ -29,16 +29,16 @@ def _convolution(layer: nn.Conv1d | nn.Conv2d, x: Tensor, y: Tensor) -> int:
 
 
 def _attention(layer: Attention, x: Tensor, y: Tensor) -> int:
-    return x.numel()  # the weighted mean; the maps of its scores count for themselves
+    return x.numel()  # the weighted mean; the linear maps of its scores are counted separately
 
 
 def _self_attention(layer: nn.MultiheadAttention, x: Tensor, y: Any) -> int:
-    """Query, key, value and output of each token, and twice (scores, sums) each token with each: for x (B, T, D)."""
+    """Query, key, value and output of each token, and scores and sums over all pairs of tokens: for x (B, T, D)."""
     batch, tokens, width = x.shape
     return batch * tokens * width * (4 * width + 2 * tokens)
 
 
-def _block_linear(layer: BlockLinear, x: Tensor, y: Tensor) -> int:
+def _block_diagonal_linear(layer: BlockDiagonalLinear, x: Tensor, y: Tensor) -> int:
     return y.numel() * layer.weight.shape[-1] * layer.joined
 
 
@@ -51,13 +51,13 @@ def _recurrent(layer: RecurrentLayer, x: Tensor, y: Any) -> int:
 
 
 def _glimpse(layer: Glimpse, states: Tensor, y: Any) -> int:
-    """The weighted mean, and the scores of those that compare by a product; its linear maps count for themselves."""
+    """The weighted mean, and the scores where they are dot products; the linear maps are counted separately."""
     batch, tokens, size = states.shape
     return batch * tokens * (size + (layer.key.out_features if isinstance(layer, DotGlimpse) else 0))
 
 
 def _rbf(layer: RBFSVM, x: Tensor, y: Tensor) -> int:
-    """Each image with each vector, and the decisions of the pairs to their classes in two sums; the head is apart."""
+    """Each image with each vector, and two sums of pair decisions over classes; the head is counted separately."""
     return len(x) * (layer.vectors.numel() + 2 * layer.head.out_features * layer.num_classes)
 
 
@@ -67,7 +67,7 @@ FORMULAS: dict[type[nn.Module], Formula] = {
     nn.Conv2d: _convolution,
     nn.MultiheadAttention: _self_attention,
     Attention: _attention,
-    BlockLinear: _block_linear,
+    BlockDiagonalLinear: _block_diagonal_linear,
     Glimpse: _glimpse,
     MatrixMemory: _matrix_memory,
     RBFSVM: _rbf,
@@ -84,6 +84,9 @@ def multiply_adds(network: nn.Module, input_shape: Sequence[int]) -> dict[str, i
 
     Raises:
         ValueError: for a layer with parameters and no formula, which would otherwise be left out.
+
+    >>> multiply_adds(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), (1, 8, 8))
+    {'1': 640}
     """
     counts: dict[str, int] = {}
     handles = []
@@ -94,8 +97,8 @@ def multiply_adds(network: nn.Module, input_shape: Sequence[int]) -> dict[str, i
 
         return count
 
-    covered: set[nn.Module] = set()  # by a formula of a module around them
-    whole: set[nn.Module] = set()  # inside a recurrent layer, whose formula is of all of it
+    covered: set[nn.Module] = set()  # by the formula of an enclosing module
+    whole: set[nn.Module] = set()  # inside a recurrent layer, whose formula covers all of it
     for name, module in network.named_modules():
         if module in whole:
             continue

@@ -1,13 +1,13 @@
-"""Which of cuDNN's recurrent kernels torch will take for a layer, and what would make it a faster one."""
+"""cuDNN kernels: the one that torch chooses for a recurrent layer, and what keeps it from a faster one."""
 
 from rnnvision.nn.layers.fused import LSTM, FusedLayer
 
-SMALL_FORWARD, SMALL_BACKWARD = 192, 128  # hidden sizes up to which the small persistent kernel is taken
+SMALL_FORWARD, SMALL_BACKWARD = 192, 128  # hidden sizes up to which the small persistent kernel is chosen
 LARGEST_PERSISTENT = 1024
 
 
 def cudnn_kernel(layer: FusedLayer, batch_size: int, precision: str) -> tuple[str, list[str]]:
-    """The kernel for training ("small persistent", "persistent" or "standard"), and what keeps it from being better.
+    """The kernel for training ("small persistent", "persistent" or "standard"), and what keeps it from a faster one.
 
     The rules are those of torch's cuDNN code on A100, H100 and H200, as found by reading and running it: the small
     persistent kernel for hidden sizes up to 192 forward and 128 backward; the persistent one for LSTMs in fp16.

@@ -1,6 +1,6 @@
-"""How fast a network is on this machine: medians over rounds, the device waited for, nothing else timed.
+"""Speed and memory of a network on this machine: medians over rounds, synchronised with the device.
 
-Times are seconds, memory bytes, rates multiply-adds a second.
+Times are in seconds, memory in bytes, rates in multiply-adds per second.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ def throughput(
     rounds: int = 10,
     context: Context = nullcontext,
 ) -> Speed:
-    """Training steps with `optimizer` (forward, loss, backward, step), or forward passes without one: (B, C, H, W)."""
+    """Time training steps with `optimizer` (forward, loss, backward, step), or else forward passes: (B, C, H, W)."""
     labels = torch.zeros(len(images), dtype=torch.long, device=images.device)
 
     def train() -> None:
@@ -81,12 +81,12 @@ def throughput(
 
 
 def latency(network: nn.Module, image: Tensor, *, rounds: int = 200, context: Context = nullcontext) -> Speed:
-    """Forward passes of one image (1, C, H, W); see `Speed.percentile`."""
+    """Time forward passes of one image (1, C, H, W); see `Speed.percentile`."""
     return throughput(network, image, rounds=rounds, context=context)
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype = torch.float32, size: int = 2048, rounds: int = 5) -> float:
-    """Multiply-adds a second that a large matrix product reaches here: the most that a network can hope for."""
+    """Multiply-adds per second of a large matrix product on this device: the most that a network can hope for."""
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     return size**3 / statistics.median(time_rounds(lambda: a @ b, device, rounds))
 
@@ -102,7 +102,7 @@ def growth(
 ) -> tuple[dict[int, float], float]:
     """Seconds of a forward and backward pass of (B, T, F) tokens for each T, and k of the fit time ~ T ** k."""
     parameter = next(recurrence.parameters())
-    recurrence.train()  # cuDNN's recurrences go backward in no other mode
+    recurrence.train()  # cuDNN's recurrences have a backward pass in this mode only
     times = {}
     for length in lengths:
         tokens = torch.randn(batch_size, length, input_size, device=parameter.device, dtype=parameter.dtype)
@@ -124,11 +124,11 @@ def _slope(x: list[float], y: list[float]) -> float:
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most memory so far, or since `forget_peak`: of the GPU, or of this process where there is none."""
+    """Peak memory so far, or since `forget_peak`: of the GPU, or of this process where there is none."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     with contextlib.suppress(OSError):
-        # Linux: the figure of getrusage is at least what the process that started this one ever had.
+        # Linux: the figure of getrusage is at least the peak of the parent process.
         if found := re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), flags=re.MULTILINE):
             return int(found[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
@@ -136,7 +136,7 @@ def peak_memory(device: torch.device) -> int:
 
 
 def forget_peak(device: torch.device) -> None:
-    """Let `peak_memory` begin anew from what is in use now, where the system can (Linux, CUDA)."""
+    """Reset `peak_memory` to what is in use now, where the system can (Linux, CUDA)."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
@@ -145,7 +145,7 @@ def forget_peak(device: torch.device) -> None:
 
 
 def wait_for(device: torch.device) -> None:
-    """Wait until the device has done what it was told; a processor always has."""
+    """Wait until the device has finished its work; the CPU always has."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -1,6 +1,6 @@
-"""Networks: plain `torch.nn` modules, made by name with `build`.
+"""Networks: plain `torch.nn` modules, built by name with `build`.
 
-Imports torch and nothing else; `torchvision_controls` asks for torchvision when one of its networks is made.
+Needs torch alone; `controls.torchvision_networks` imports torchvision when one of its networks is built.
 
 >>> from rnnvision.nn import build
 >>> network = build("sequence_classifier", input_shape=(1, 28, 28), num_classes=10, recurrence="gru")
@@ -27,7 +27,7 @@ from rnnvision.nn.scan import ORDERS, SCANS, Preset, Scan
 from rnnvision.registry import Registry, subclass_of
 from rnnvision.signature import parameters
 
-# What a checkpoint may name and a config may build. Nothing outside this table is ever made from a file.
+# The networks that a checkpoint may name and a configuration may build; a file can instantiate nothing else.
 MODELS: Registry[type[nn.Module]] = Registry(
     "network",
     {
@@ -45,10 +45,10 @@ MODELS: Registry[type[nn.Module]] = Registry(
 
 
 def build(name: str, **arguments: Any) -> nn.Module:
-    """Make the network called `name` in `MODELS` with its keyword arguments.
+    """Build the network called `name` in `MODELS` with its keyword arguments.
 
     Raises:
-        ValueError: for an unknown name, an argument that this network does not have, or as its constructor does.
+        ValueError: for an unknown name, an argument that this network does not have, or a value that it rejects.
     """
     one_of("name", name, MODELS)
     legal = parameters(MODELS[name])
@@ -59,7 +59,7 @@ def build(name: str, **arguments: Any) -> nn.Module:
 
 
 def changed_arguments(name: str, **arguments: Any) -> dict[str, Any]:
-    """The arguments of a network that differ from its constructor's defaults, those of the layer as `layer.KEY`.
+    """The arguments of a network that differ from its constructor's defaults; the layer's options as `layer.KEY`.
 
     >>> changed_arguments("sequence_classifier", hidden_size=64, scan="rows", layer={"gate_bias": "chrono"})
     {'hidden_size': 64, 'layer.gate_bias': 'chrono'}
@@ -76,7 +76,7 @@ def _listed(value: Any) -> Any:
 
 
 def fits_in_one_go(name: str) -> bool:
-    """Whether a network is fitted to its end by `rnnvision.training.svm_fit`, and not trained over epochs."""
+    """Whether a network is fitted in one go by `rnnvision.training.svm_fit` instead of being trained over epochs."""
     return issubclass(MODELS[name], SVM)
 
 

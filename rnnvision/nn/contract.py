@@ -1,11 +1,12 @@
-"""The contract of what a name can stand for: recurrent layers, scans and their orders, readouts, networks.
+"""Contract checks for registered parts: recurrent layers, scans and their orders, readouts, networks.
 
-Each check raises a ValueError that names the part and the rule it breaks. The tests hold the project's own parts to
-them, `plugins=` and `rnnvision check` a user's.
+Each check raises a ValueError that names the part and the rule it breaks. The tests apply them to the project's own
+parts, `plugins=` and `rnnvision check` to a user's.
 
 Shapes: B images, T tokens, F features of a token, D of a state.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
@@ -23,7 +24,7 @@ TOLERANCE = 1e-8  # of float64
 
 
 def check_shapes(registry: Mapping[str, Any], name: str) -> None:
-    """What takes no more than a forward pass of a tiny example, in milliseconds; nothing of a network."""
+    """Run the checks that need only a forward pass on a tiny example, in milliseconds; networks have none."""
     quick: dict[int, Callable[[str], None]] = {
         id(RECURRENCES): layer_shapes,
         id(ORDERS): order_is_a_bijection,
@@ -34,9 +35,18 @@ def check_shapes(registry: Mapping[str, Any], name: str) -> None:
         _named(check, name)
 
 
-def check_all(registry: Mapping[str, Any], name: str) -> list[str]:
-    """Every rule of one part; returns what was checked, in words."""
-    rules: dict[int, list[Callable[[str], None]]] = {
+def check_all(registry: Mapping[str, Any], name: str, **arguments: Any) -> list[str]:
+    """Every rule of one part; returns what was checked, in words.
+
+    Args:
+        registry: RECURRENCES, ORDERS, SCANS, READOUTS or MODELS.
+        name: the part.
+        **arguments: of a network, in place of its defaults and of images of 28 x 28 pixels in 3 classes.
+
+    Raises:
+        ValueError: that names the part and the rule it breaks.
+    """
+    rules: dict[int, list[Callable[..., None]]] = {
         id(RECURRENCES): [layer_shapes, layer_reads_in_parts, layer_learns, layer_counts],
         id(ORDERS): [order_is_a_bijection],
         id(SCANS): [scan_is_invertible],
@@ -45,13 +55,13 @@ def check_all(registry: Mapping[str, Any], name: str) -> list[str]:
     }
     checks = rules.get(id(registry), [])
     for check in checks:
-        _named(check, name)
+        _named(check, name, **arguments)
     return [(check.__doc__ or "").partition(":")[0].strip() for check in checks]
 
 
-def _named(check: Callable[[str], None], name: str) -> None:
+def _named(check: Callable[..., None], name: str, **arguments: Any) -> None:
     try:
-        check(name)
+        check(name, **arguments)
     except (RuntimeError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
         rule = (check.__doc__ or "").partition(":")[0].strip()
         reason = " ".join(str(error).split())
@@ -115,7 +125,7 @@ def layer_learns(name: str) -> None:
 
 
 def layer_counts(name: str) -> None:
-    """multiply_adds is a whole number that grows with the tokens: T tokens cost at least T - 1 times one."""
+    """multiply_adds is a whole number that grows with the tokens: many cost no less than one."""
     layer = _layer(name)
     one, many = layer.multiply_adds(1), layer.multiply_adds(TOKENS)
     _require(isinstance(one, int) and isinstance(many, int), name, "multiply_adds gives no whole number")
@@ -145,9 +155,10 @@ def order_is_a_bijection(name: str) -> None:
 def scan_is_invertible(name: str) -> None:
     """the inverse of a scan gives the image back: every pixel is read once."""
     preset: Preset = SCANS[name]
-    patch = None if preset.token is not None else 2
-    scan = Scan(input_shape=(2, 4, 6), scan=name, patch_size=patch)
-    image = torch.arange(2 * 2 * 4 * 6, dtype=torch.float64).reshape(2, 2, 4, 6)
+    height, width = preset.token or (2, 2)
+    shape = (2, 4 * (height or 1), 6 * (width or 1))  # which its tokens tile
+    scan = Scan(input_shape=shape, scan=name, patch_size=None if preset.token else 2)
+    image = torch.arange(2 * math.prod(shape), dtype=torch.float64).reshape(2, *shape)
     tokens = scan(image)
     wanted = (2, scan.num_tokens, scan.token_size)
     _require(tuple(tokens.shape) == wanted, name, f"gives tokens of {_shape(tokens)}, not {wanted}")
@@ -180,33 +191,38 @@ def readout_prefixes_end_with_it(name: str) -> None:
 # Networks -------------------------------------------------------------------------------------------------------------
 
 
-def network_shapes(name: str) -> None:
+def network_shapes(name: str, **arguments: Any) -> None:
     """forward is forward_head of forward_features: (B, num_classes), and forward_anytime, if there, ends with it."""
-    network = _network(name)
-    images = torch.randn(BATCH, 1, 28, 28)
+    network, images, num_classes = _network(name, arguments)
     with torch.no_grad():
         logits, features = network(images), network.forward_features(images)
-        _require(tuple(logits.shape) == (BATCH, 3), name, f"forward gives {_shape(logits)}, not (B, num_classes)")
+        wanted = (BATCH, num_classes)
+        _require(
+            tuple(logits.shape) == wanted, name, f"forward gives {_shape(logits)}, not (B, num_classes) = {wanted}"
+        )
         _require(features.ndim == 2, name, f"forward_features gives {_shape(features)}, not (B, D)")
         _close(name, "forward_head of forward_features", network.forward_head(features), logits, 1e-4)
         if hasattr(network, "forward_anytime"):
             _close(name, "the last of forward_anytime", network.forward_anytime(images)[:, -1], logits, 1e-4)
 
 
-def network_learns(name: str) -> None:
+def network_learns(name: str, **arguments: Any) -> None:
     """every parameter that is trained gets a finite gradient: from the cross-entropy of a batch."""
-    network = _network(name)
-    logits = network(torch.randn(4, 1, 28, 28))
-    nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 0])).backward()
-    for key, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            found = parameter.grad
-            _require(found is not None and bool(found.isfinite().all()), name, f"{key} gets no finite gradient")
+    network, images, num_classes = _network(name, arguments)
+    trained = {key: parameter for key, parameter in network.named_parameters() if parameter.requires_grad}
+    if not trained:
+        return  # it is fitted in one go
+    nn.functional.cross_entropy(network(images), torch.arange(len(images)) % num_classes).backward()
+    for key, parameter in trained.items():
+        found = parameter.grad
+        _require(found is not None and bool(found.isfinite().all()), name, f"{key} gets no finite gradient")
 
 
-def _network(name: str) -> Any:
+def _network(name: str, arguments: Mapping[str, Any]) -> tuple[Any, Tensor, int]:
+    """The network, a batch of images for it, and its number of classes."""
     torch.manual_seed(0)
-    return MODELS[name](input_shape=(1, 28, 28), num_classes=3).eval()
+    given = {"input_shape": (1, 28, 28), "num_classes": 3, **arguments}
+    return MODELS[name](**given).eval(), torch.randn(BATCH, *given["input_shape"]), given["num_classes"]
 
 
 def _require(holds: bool, name: str, wrong: str) -> None:

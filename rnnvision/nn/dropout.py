@@ -1,4 +1,4 @@
-"""Dropout of whole features and of whole branches."""
+"""Tied dropout and stochastic depth."""
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ class TiedDropout(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Leave out a residual branch in training, for each image by itself (stochastic depth, arXiv 1603.09382).
+    """Drop a residual branch in training, independently for each image (stochastic depth, arXiv 1603.09382).
 
     With probability `p` the branch of an image is zero; the others are divided by 1 - p.
     """

@@ -1,4 +1,4 @@
-"""Attention: where a decoder looks among the states of an encoder.
+"""Attention: the glimpses that a decoder takes at the states of an encoder.
 
 Shapes: B images, T tokens, D features of a state, Q of a query, A of the space in which the two are compared.
 """
@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 
 class Glimpse(nn.Module, ABC):
-    """A mean of the states, weighted by how well each fits a query: a_t = softmax_t(e_t), c = sum_t a_t h_t.
+    """A mean of the states, weighted by how well each matches a query: a_t = softmax_t(e_t), c = sum_t a_t h_t.
 
-    The scores e_t compare W q + b with U h_t. U h_t is the same for every query: `keys` computes it once an image.
-    W, U and b are initialised as torch's linear maps are.
+    The scores e_t compare W q + b with U h_t. U h_t is the same for every query: `keys` computes it once per image.
+    W, U and b have torch's initialisation.
 
     Args:
         query_size: Q.
@@ -36,7 +36,7 @@ class Glimpse(nn.Module, ABC):
         """e_t: (B, T, A) and (B, A), which is W q + b, -> (B, T)."""
 
     def forward(self, states: Tensor, keys: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-        """One look: states (B, T, D), their keys (B, T, A) and a query (B, Q) -> c (B, D) and a (B, T)."""
+        """One glimpse: states (B, T, D), their keys (B, T, A) and a query (B, Q) -> c (B, D) and a (B, T)."""
         weights = self.scores(keys, self.query(query)).softmax(dim=1)
         return torch.einsum("bt,btd->bd", weights, states), weights
 

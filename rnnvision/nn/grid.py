@@ -1,6 +1,6 @@
 """Recurrences over a grid of cells, which is read column by column and row by row instead of as one long sequence.
 
-Shapes: B images, a grid of R rows and K columns, F features of a cell that come in, D = 2 x hidden_size that go out.
+Shapes: B images, a grid of R rows and K columns, F input and D = 2 x hidden_size output features per cell.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ from rnnvision.nn.recurrence import Recurrence
 
 
 class Sweep(nn.Module):
-    """Read every line of a grid in both directions, each line by itself: (B, R, K, F) -> (B, R, K, D).
+    """Read every line of a grid in both directions, each line independently: (B, R, K, F) -> (B, R, K, D).
 
-    A cell gets the state of the direction that comes down (from the left) and has read the line up to it, and behind it
-    that of the direction that comes up (from the right).
+    The output at a cell is the state of the direction that goes down (or right) after it has read the line up to there,
+    followed by that of the direction that goes up (or left).
 
     Args:
         input_size: F.
@@ -56,12 +56,12 @@ class Sweep(nn.Module):
 
 
 def tiled(argument: str, patch_sizes: Sequence[int], height: int, width: int) -> list[tuple[int, int]]:
-    """The (rows, columns) that are left after each stage, which makes one cell of a square patch of its input.
+    """The (rows, columns) after each stage, which merges each square patch of its input into one cell.
 
-    `argument` is the choice that the patches come from, as `name=value`, for the message.
+    `argument` is the argument that the patches come from, as `name=value`, for the message.
 
     Raises:
-        ValueError: for patches that do not tile their input; it names the sides that do, and the nearest.
+        ValueError: for patches that do not tile their input; the message names the sides that do, and the nearest.
     """
     whole_numbers("patch_sizes", patch_sizes)
     grids: list[tuple[int, int]] = []
@@ -79,7 +79,7 @@ def tiled(argument: str, patch_sizes: Sequence[int], height: int, width: int) ->
 
 
 def check_image(image: Tensor, input_shape: Sequence[int]) -> None:
-    """Check that the images have the shape (C, H, W) that a network was made for."""
+    """Check that the images have the shape (C, H, W) that a network was built for."""
     if image.shape[1:] != torch.Size(input_shape):
         raise ValueError(
             f"image of shape {tuple(image.shape)}: this network reads (B, {', '.join(map(str, input_shape))})"

@@ -1,17 +1,17 @@
-"""Descriptions and weights of networks as earlier versions wrote them, brought up to date."""
+"""Backward compatibility: descriptions and weights of networks of earlier versions, converted to the current form."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
-# Until format 1 the options of a layer stood among the network's own arguments, null where they were not given.
+# In format 1 the options of a layer were among the network's own arguments, null where they were not given.
 LAYER_OPTIONS = ("weight_init", "gate_bias", "num_heads", "state_size", "r_min", "r_max", "max_phase")
-STACKS = ("sequence_classifier", "encoder_decoder", "renet", "sequencer2d")  # the networks that hand them on
+STACKS = ("sequence_classifier", "encoder_decoder", "renet", "sequencer2d")  # the networks that pass them on
 
 
 def current_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `build`, options of the layer under `layer`; those of today as they are."""
+    """The arguments of `build` with the layer's options under `layer`; current ones are returned unchanged."""
     if arguments.get("name") not in STACKS:
         return dict(arguments)
     kept = {key: value for key, value in arguments.items() if key not in LAYER_OPTIONS}
@@ -20,7 +20,7 @@ def current_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def current_weights(name: str, weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """A state dict under today's names: the recurrence of an encoder-decoder was called its encoder."""
+    """A state dict under current names: the recurrence of an encoder-decoder used to be called its encoder."""
     old, new = f"{prefix}encoder.", f"{prefix}recurrence."
     if name != "encoder_decoder":
         return dict(weights)

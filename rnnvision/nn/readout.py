@@ -1,9 +1,13 @@
-"""From the states of all times to one vector: the only place that knows which state speaks.
+"""Readouts: one vector from the states of all time steps.
 
-Shapes: B images, T tokens, D features of a state (both directions side by side, forward first).
+Shapes: B images, T tokens, D features of a state (both directions concatenated, forward first).
 
-The backward direction of a bidirectional stack has read the whole image at t = 0, not at t = T - 1. Blocks that mix the
-directions (`block=gated`) learn which feature carries which; what is said below of the halves of D holds for them too.
+The backward direction of a bidirectional stack has read the whole image at t = 0, not at t = T - 1; only this module
+knows. Blocks that mix the directions (`block=gated`) learn which feature carries which; their D is halved all the same.
+
+>>> states = torch.zeros(2, 28, 64)  # (B, T, D)
+>>> READOUTS["mean"](64)(states).shape, READOUTS["first_last"](64)(states).shape
+(torch.Size([2, 64]), torch.Size([2, 128]))
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +19,7 @@ from rnnvision.registry import Registry, subclass_of
 
 
 class Readout(nn.Module, ABC):
-    """Pick one vector from the states.
+    """Reduce the states to one vector.
 
     Args:
         state_size: D.
@@ -34,14 +38,14 @@ class Readout(nn.Module, ABC):
 
     @abstractmethod
     def prefixes(self, states: Tensor) -> Tensor:
-        """The vector after each token of a one-directional stack: (B, T, D) -> (B, T, out_features).
+        """The vector after each token of a unidirectional stack: (B, T, D) -> (B, T, out_features).
 
         The last of them equals `forward`.
         """
 
 
 class Last(Readout):
-    """The state of each direction after it has read everything."""
+    """The state of each direction after it has read the whole sequence."""
 
     def forward(self, states: Tensor) -> Tensor:
         if not self.bidirectional:
@@ -65,7 +69,7 @@ class Mean(Readout):
 
 
 class Max(Readout):
-    """The largest value of each feature over time."""
+    """The maximum of each feature over time."""
 
     def forward(self, states: Tensor) -> Tensor:
         return states.amax(dim=1)
@@ -75,7 +79,7 @@ class Max(Readout):
 
 
 class FirstLast(Readout):
-    """The states at the first and at the last token side by side: 2 D features."""
+    """The states at the first and at the last token, concatenated: 2 D features."""
 
     def __init__(self, state_size: int, bidirectional: bool = False) -> None:
         super().__init__(state_size, bidirectional)
@@ -100,7 +104,7 @@ class Attention(Readout):
         self.query = nn.Linear(state_size, 1, bias=False)
 
     def weights(self, states: Tensor) -> Tensor:
-        """How much each token counts: (B, T, D) -> (B, T), rows that sum to 1."""
+        """The attention weight of each token: (B, T, D) -> (B, T), rows that sum to 1."""
         return self._scores(states).softmax(dim=1)
 
     def forward(self, states: Tensor) -> Tensor:

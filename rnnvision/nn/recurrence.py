@@ -1,7 +1,7 @@
-"""A stack of recurrent layers: directions, normalisation, dropout and residual connections.
+"""Stacks of recurrent layers: directions, normalisation, dropout and residual connections.
 
 Shapes: B images, T tokens, F features of a token, H hidden_size, S features of a layer's states (2 H with two
-directions), D features that the stack gives: S of a plain one, H of a gated one.
+directions), D output features of the stack: S of a plain one, H of a gated one.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from rnnvision.checks import at_least, flags, one_of, probability
 from rnnvision.nn.dropout import TiedDropout
-from rnnvision.nn.layers import RECURRENCES, RecurrentLayer, State, make_layer
+from rnnvision.nn.layers import RECURRENCES, RecurrentLayer, State, no_such_option
 
-StackState = tuple[State, ...]  # one a layer
+StackState = tuple[State, ...]  # one per layer
 BLOCKS = ("plain", "gated")
 
 
@@ -30,36 +30,42 @@ class GatedProjection(nn.Module):
 
 
 class Recurrence(nn.Module):
-    """`num_layers` recurrent layers on top of each other: (B, T, F) -> (B, T, D).
+    """A stack of `num_layers` recurrent layers: (B, T, F) -> (B, T, D).
 
-    The layers are stacked here and not inside torch's kernel: dropout stays reproducible on cuDNN and right on MPS.
+    The layers are stacked here and not inside torch's kernel: dropout stays reproducible on cuDNN and correct on MPS.
 
     `block`:
-        plain   x + dropout(layer(norm(x))), the parts that are not asked for left out. Two directions stand side by
-                side: D is 2 H.
-        gated   x + dropout(glu(layer(norm(x)))), the block in which S4 and the LRU are stacked deep (arXiv 2111.00396,
-                2303.06349), here for every layer. x is H wide all the way, so the residual always fits: tokens of
-                another width go through a linear map first, and `GatedProjection` maps the states, of both directions
-                if there are two, back to H. Normalised before each layer and after the last.
+        plain   x + dropout(layer(norm(x))), each part only on request. Two directions are concatenated: D is 2 H.
+        gated   x + dropout(glu(layer(norm(x)))), the block of deep S4 and LRU stacks (arXiv 2111.00396, 2303.06349),
+                here for every layer. x is H wide throughout, so the residual always fits: tokens of another width go
+                through a linear map first, and `GatedProjection` maps the states, of both directions if there are two,
+                back to H. Normalised before each layer and after the last.
 
     Args:
         input_size: F.
         recurrence: a name in `rnnvision.nn.RECURRENCES`.
         hidden_size: features of one direction's state.
-        num_layers: how many layers.
-        bidirectional: a second layer reads each sequence backwards; its states stand behind the forward ones in D.
+        num_layers: number of layers.
+        bidirectional: pair each layer with one that reads backwards; its states follow the forward ones in D.
         block: "plain" or "gated".
         norm: of a plain block: layer normalisation before each layer but the first, and after the last
-            (arXiv 2002.04745). Not before the first: of a token that is one grey pixel it would leave nothing.
+            (arXiv 2002.04745). Not before the first: it would leave nothing of a token that is one grey pixel.
         residual: of a plain block: add a layer's input to its output wherever the two have the same width.
-        dropout: rate between plain layers, and of each gated block.
-        tied_dropout: drop the same features at every time.
+        dropout: rate between plain layers, and in each gated block.
+        tied_dropout: drop the same features at every time step.
         sequence_length: T, for initialisations that depend on it.
         layer: options of the layer itself, by name (`rnnvision.nn.RECURRENCES[recurrence].options()`); None is the
             layer's own default.
 
     Raises:
         ValueError: for an unknown name, a value out of range, or an option that the layer does not have.
+
+    >>> stack = Recurrence(input_size=28, recurrence="gru", hidden_size=16, num_layers=2)
+    >>> states, state = stack(torch.zeros(4, 10, 28))
+    >>> states.shape, len(state)
+    (torch.Size([4, 10, 16]), 2)
+    >>> stack.step(torch.zeros(4, 28), state)[0].shape
+    torch.Size([4, 16])
     """
 
     def __init__(
@@ -120,7 +126,7 @@ class Recurrence(nn.Module):
         """Read a sequence: (B, T, F) -> (B, T, D) and the state after it; () for a bidirectional stack, which has none.
 
         Raises:
-            ValueError: if a state is handed to a bidirectional stack, which has no "before".
+            ValueError: if a state is passed to a bidirectional stack, which cannot continue from one.
         """
         if state is not None:
             self._check_one_direction("continue from a state")
@@ -155,7 +161,7 @@ class Recurrence(nn.Module):
     def initial_state(
         self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> StackState:
-        """The state before the first token, one entry a layer; by default of the weights' device and type."""
+        """The state before the first token, one entry per layer; by default of the weights' device and dtype."""
         layers = (cast(RecurrentLayer, layer) for layer in self.layers)
         return tuple(layer.initial_state(batch_size, device=device, dtype=dtype) for layer in layers)
 
@@ -169,3 +175,24 @@ class Recurrence(nn.Module):
     def _check_one_direction(self, what: str) -> None:
         if self.bidirectional:
             raise ValueError(f"bidirectional=True: cannot {what}; use bidirectional=False")
+
+
+def make_layer(
+    recurrence: str, input_size: int, hidden_size: int, sequence_length: int, options: dict[str, object]
+) -> RecurrentLayer:
+    """The layer called `recurrence` in `RECURRENCES`, with its own options.
+
+    Raises:
+        ValueError: for an option that the layer does not have or refuses; it begins with `layer.OPTION`.
+    """
+    kind = RECURRENCES[recurrence]
+    own = kind.options()
+    for name, value in options.items():
+        if name not in own:
+            raise ValueError(f"layer.{name}={value}: {no_such_option(name, recurrence)}")
+    try:
+        return kind(input_size, hidden_size, sequence_length, **options)
+    except ValueError as error:
+        if str(error).partition("=")[0] in own:
+            raise ValueError(f"layer.{error}") from error
+        raise

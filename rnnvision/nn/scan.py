@@ -1,4 +1,4 @@
-"""From an image to a sequence: token shape x visiting order, both as data.
+"""Scans: an image read as a sequence, by a token shape and a visiting order.
 
 Shapes: B images, C channels, H x W pixels; tokens of h x w pixels on a grid of R x K; T = R * K tokens of
 F = C * h * w features.
@@ -29,12 +29,12 @@ def _reverse(rows: int, columns: int, seed: int) -> Iterator[Cell]:
 
 
 def _snake(rows: int, columns: int, seed: int) -> Iterator[Cell]:
-    """Row by row, every other one from right to left, so that neighbours in time are neighbours in the picture."""
+    """Row by row, every other one from right to left, so that neighbours in time are neighbours in the image."""
     return ((r, columns - 1 - c if r % 2 else c) for r in range(rows) for c in range(columns))
 
 
 def _spiral(rows: int, columns: int, seed: int) -> Iterator[Cell]:
-    """Clockwise from the top left corner to the middle."""
+    """Clockwise from the top left corner to the centre."""
     top, left, bottom, right = 0, 0, rows - 1, columns - 1
     while top <= bottom and left <= right:
         yield from ((top, c) for c in range(left, right + 1))
@@ -54,7 +54,7 @@ def _diagonal(rows: int, columns: int, seed: int) -> Iterator[Cell]:
 
 
 def _hilbert(rows: int, columns: int, seed: int) -> Iterator[Cell]:
-    """Hilbert's curve, generalised to any rectangle by halving it recursively.
+    """The Hilbert curve, generalised to any rectangle by halving it recursively.
 
     Source of the halving rule: J. Cerveny, "Generalized Hilbert space-filling curve for rectangular domains" (2018).
     Every step goes to a neighbour; a side of odd length costs at most one diagonal step.
@@ -70,7 +70,7 @@ def _hilbert_part(start: Cell, along: Cell, across: Cell) -> Iterator[Cell]:
     if width == 1 or length == 1:
         step, count = (ahead, length) if width == 1 else (aside, width)
         yield from (_add(start, step, i) for i in range(count))
-    elif 2 * length > 3 * width:  # long: two parts behind each other
+    elif 2 * length > 3 * width:  # long: two parts, one after the other
         half = _half(along, length, ahead)
         yield from _hilbert_part(start, half, across)
         yield from _hilbert_part(_add(start, half), _add(along, half, -1), across)
@@ -120,7 +120,7 @@ ORDERS: Registry[Order] = Registry(
 
 @dataclass(frozen=True)
 class Preset:
-    """A named scan. A token side of None spans the whole image; no token at all: `patch_size` says it."""
+    """A named scan. A token side of None spans the whole image; without a token, `patch_size` has to give it."""
 
     token: tuple[int | None, int | None] | None
     order: str
@@ -156,9 +156,9 @@ class Scan(nn.Module):
 
     Args:
         input_shape: (C, H, W) of the images.
-        scan: a name in `SCANS`, which gives the token shape and the visiting order.
+        scan: a name in `SCANS`, which sets the token shape and the visiting order.
         patch_size: side, or (height, width), of square or rectangular tokens in pixels. `patches` needs it; with any
-            other scan it takes the place of that scan's token (`scan=hilbert patch_size=4`).
+            other scan it replaces that scan's token shape (`scan=hilbert patch_size=4`).
         order: a name in `ORDERS`, in place of the scan's own.
         order_seed: the seed of the order `random`; the others ignore it.
         margin: pixels at each side of the image that are not read, such as the empty frame around a digit.
@@ -168,9 +168,16 @@ class Scan(nn.Module):
 
     Raises:
         ValueError: for an unknown name, or a token that does not tile the image.
+
+    >>> scan = Scan(input_shape=(1, 28, 28), scan="hilbert", patch_size=4)
+    >>> scan
+    Scan(1, 28, 28 -> T=49, F=16)
+    >>> tokens = scan(torch.zeros(8, 1, 28, 28))
+    >>> tokens.shape, scan.inverse(tokens).shape
+    (torch.Size([8, 49, 16]), torch.Size([8, 1, 28, 28]))
     """
 
-    order: Tensor  # (T,) raster index of the token read at each time
+    order: Tensor  # (T,) raster index of the token read at each time step
 
     def __init__(
         self,
@@ -209,19 +216,19 @@ class Scan(nn.Module):
             raise ValueError(f"image of shape {tuple(image.shape)}: this scan reads (B, {_text(self.input_shape)})")
         c, (rows, columns), (h, w), m = self.input_shape[0], self.grid, self.token_shape, self.margin
         image = image[:, :, m : m + rows * h, m : m + columns * w]
-        blocks = image.reshape(-1, c, rows, h, columns, w)
-        tokens = blocks.permute(0, 2, 4, 1, 3, 5).reshape(-1, self.num_tokens, self.token_size)  # (B, T, F)
+        patches = image.reshape(-1, c, rows, h, columns, w)
+        tokens = patches.permute(0, 2, 4, 1, 3, 5).reshape(-1, self.num_tokens, self.token_size)  # (B, T, F)
         return tokens if self._is_raster else tokens.index_select(1, self.order)
 
     def inverse(self, tokens: Tensor) -> Tensor:
         """The image that was read, 0 in its margin: (B, T, F) -> (B, C, H, W)."""
         c, (rows, columns), (h, w), m = self.input_shape[0], self.grid, self.token_shape, self.margin
         raster = tokens.index_select(1, self.order.argsort())
-        blocks = raster.reshape(-1, rows, columns, c, h, w).permute(0, 3, 1, 4, 2, 5)
-        return pad(blocks.reshape(-1, c, rows * h, columns * w), (m, m, m, m))
+        patches = raster.reshape(-1, rows, columns, c, h, w).permute(0, 3, 1, 4, 2, 5)
+        return pad(patches.reshape(-1, c, rows * h, columns * w), (m, m, m, m))
 
     def path(self) -> Tensor:
-        """The middle (row, column) of each token in reading order, in pixels, to draw on the picture: (T, 2)."""
+        """The centre (row, column) of each token in visiting order, in pixels, to draw on the image: (T, 2)."""
         cells = torch.stack((self.order // self.grid[1], self.order % self.grid[1]), dim=1)
         size = torch.tensor(self.token_shape, device=cells.device)
         return cells * size + (size - 1) / 2 + self.margin

@@ -32,7 +32,7 @@ SETTINGS: Any = {
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
 }
-LABEL_HEIGHT = 1.25  # lines of text between two labels
+LABEL_SIZE, LABEL_HEIGHT, LABEL_WIDTH = 8, 1.25, 0.6  # points; of the size: between two lines, of a letter
 
 
 def colour(number: int) -> str:
@@ -68,19 +68,21 @@ def figure(path: Path, width: float, height: float) -> "Iterator[Figure]":
 
 
 def label_ends(axes: "Axes", ends: Mapping[str, tuple[float, float, str]]) -> None:
-    """Write each label beside the point where its line ends, (x, y, colour); labels that would meet move apart."""
+    """Write each label beside the point where its line ends, (x, y, colour); one that would meet another moves down."""
     axes.figure.canvas.draw()  # so that the scale of the axes is known
-    to_pixels = axes.transData.transform
-    points = {label: to_pixels((x, y)) for label, (x, y, _) in ends.items()}
-    step = LABEL_HEIGHT * SETTINGS["axes.labelsize"] * axes.figure.dpi / 72
-    lowest = -float("inf")
-    for label in sorted(ends, key=lambda label: points[label][1]):
-        x, y, tint = ends[label]
-        height = max(points[label][1], lowest + step)
-        lowest = height
-        shift = (height - points[label][1]) * 72 / axes.figure.dpi
-        place: dict[str, Any] = {"xytext": (6, shift), "textcoords": "offset points", "va": "center", "fontsize": 8}
-        axes.annotate(label, (x, y), color=tint, annotation_clip=False, **place)
+    point = axes.figure.dpi / 72  # in pixels
+    step = LABEL_HEIGHT * LABEL_SIZE * point
+    placed: list[tuple[float, float, float]] = []  # left, right, height
+    for label, (x, y, tint) in sorted(ends.items(), key=lambda end: -axes.transData.transform(end[1][:2])[1]):
+        left, height = axes.transData.transform((x, y))
+        right, wanted = left + LABEL_WIDTH * LABEL_SIZE * point * len(label) + LABEL_SIZE * point, height
+        for other_left, other_right, other in sorted(placed, key=lambda place: -place[2]):
+            if left < other_right and other_left < right and abs(other - height) < step:
+                height = other - step
+        placed.append((left, right, height))
+        offset = (6, (height - wanted) / point)
+        place: dict[str, Any] = {"xytext": offset, "textcoords": "offset points", "va": "center"}
+        axes.annotate(label, (x, y), color=tint, fontsize=LABEL_SIZE, annotation_clip=False, **place)
 
 
 def drawn(plot: Callable[..., None], path: Path, *arguments: Any) -> str:

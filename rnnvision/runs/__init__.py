@@ -1,4 +1,4 @@
-"""The folders that runs leave: written, read, asked. Needs the standard library alone."""
+"""Run folders: written and read. Needs the standard library alone."""
 
 from rnnvision.runs.environment import environment, versions
 from rnnvision.runs.folder import RunFolder, is_first_process

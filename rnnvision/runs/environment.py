@@ -1,4 +1,4 @@
-"""What a result depends on besides its configuration: the command, the code, versions, the machine."""
+"""The environment of a run: what its result depends on besides the configuration."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ PACKAGES = (
 
 
 def environment() -> dict[str, Any]:
-    """As plain values; what only torch knows (threads, GPUs) is for the caller to add."""
+    """The command, code, versions and machine, as plain values; the caller adds what torch knows (threads, GPUs)."""
     return {
         "command": [sys.executable, *sys.argv],
         "git": _git(),
@@ -35,7 +35,7 @@ def environment() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that a result depends on."""
+    """The versions of Python and of the packages that a result depends on."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -1,4 +1,4 @@
-"""The folder of one run as it is written: status.json, environment.json, metrics.json, and the link to the newest."""
+"""Run folders as they are written: status.json, environment.json, metrics.json, and the `latest` link."""
 
 import contextlib
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def is_first_process() -> bool:
-    """Whether this is the process that writes: the others of a distributed run keep silent."""
+    """Whether this is the process that writes: the others of a distributed run write and print nothing."""
     return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0"
 
 
@@ -24,14 +24,14 @@ class RunFolder:
         self._started = time.time()
 
     def open(self, environment: dict[str, Any]) -> None:
-        """Mark the run as running, write down where it runs, and point `latest` to it."""
+        """Mark the run as running, record its environment, and point `latest` to it."""
         self.write_status("running")
         self.write("environment.json", environment)
         if is_first_process():
             self._link()
 
     def refuse(self) -> None:
-        """Point `latest` again to where it did before `open`: a mistake in what was typed is no run to go on with."""
+        """Point `latest` back to where it was before `open`: a command with a usage error is not a run to continue."""
         with contextlib.suppress(OSError):
             if not is_first_process() or str(self._latest.readlink()) != self._target():
                 return  # another run has begun since

@@ -1,4 +1,4 @@
-"""A command as a process of its own: its output goes to a log, and what ends this process ends it too."""
+"""Child processes: a command whose output goes to a log, and which is ended with this process."""
 
 import os
 import signal
@@ -6,13 +6,13 @@ import subprocess
 from pathlib import Path
 
 PATIENCE = 2.0  # seconds for a child that Ctrl-C in the terminal has reached as well
-GRACE = 60.0  # seconds to write down that it was interrupted
+GRACE = 60.0  # seconds to record that it was interrupted
 
 
 def run_child(command: list[str], log: Path, echo: str = "epoch") -> int:
-    """Run `command` to its end, its output at the end of `log`; lines that begin with `echo` are shown.
+    """Run `command` to its end and append its output to `log`; lines that begin with `echo` are printed too.
 
-    Returns its exit code, minus the signal where one ended it.
+    Returns its exit code, or minus the signal that ended it.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as file:
@@ -41,14 +41,14 @@ def run_child(command: list[str], log: Path, echo: str = "epoch") -> int:
 
 
 def last_line(log: Path) -> str:
-    """What a process said at last, without the name of its verb; "" where it said nothing."""
+    """The last line of a log, without the name of the verb; "" where there is none."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()] or [""]
     first, _, message = lines[-1].partition(": ")
     return message if first.startswith("rnnvision ") else lines[-1]
 
 
 def _end(child: "subprocess.Popen[str]", signum: int, patience: float) -> str:
-    """Let it end by itself, ask it to, and return what it still said; whoever calls this makes sure of it."""
+    """Wait for the child, signal it if need be, and return its remaining output; the caller makes sure that it ends."""
     said = ""
     for seconds in (patience, GRACE):
         try:

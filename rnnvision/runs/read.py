@@ -1,4 +1,4 @@
-"""Run folders as they are read: what a run was told, how it ended, what it measured."""
+"""Run folders as they are read: overrides, status, metrics."""
 
 import csv
 import json
@@ -10,15 +10,24 @@ from typing import Any
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file of a run folder; {} where it is missing or was cut short."""
+    """A JSON file of a run folder; {} where it is missing, was cut short or holds no object."""
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 class Run:
-    """What one run folder says; each file is read when it is first asked for, and a missing one is empty."""
+    """One run folder; each file is read on first access, and a missing one is empty.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "status.json").write_text('{"status": "completed"}')
+    ...     run = Run(Path(folder))
+    ...     print(run.status, run.metrics)
+    completed {}
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,12 +53,12 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """The final figures, by name."""
+        """The final metrics, by name."""
         return read_json(self.path / "metrics.json")
 
     @cached_property
     def costs(self) -> dict[str, Any]:
-        """What a comparison measured of the network; see `rnnvision.cli.compare.costs`."""
+        """The costs that a comparison measured; see `rnnvision.cli.compare.costs`."""
         return read_json(self.path / "costs.json")
 
     @cached_property
@@ -58,7 +67,7 @@ class Run:
 
     @property
     def overrides(self) -> list[str]:
-        """What was typed, KEY=VALUE each."""
+        """The overrides of the command, KEY=VALUE each."""
         return [str(word) for word in self.environment.get("overrides", [])]
 
     @cached_property
@@ -68,7 +77,7 @@ class Run:
 
     @property
     def training_seconds(self) -> float | None:
-        """Of all epochs, those before an interruption too, which metrics.json may not know of."""
+        """Of all epochs, including those before an interruption, which metrics.json may not count."""
         if self.epochs:
             return sum(float(row["seconds"]) for row in self.epochs if row.get("seconds"))
         return self.metrics.get("train/seconds")
@@ -81,11 +90,15 @@ class Run:
 def find_runs(folder: Path) -> Iterator[Run]:
     """Every run folder below `folder`, it may be one itself; by name, numbers as numbers."""
     found = (path.parent for path in folder.rglob("status.json"))
-    yield from map(Run, sorted(found, key=lambda path: (len(str(path)), str(path))))
+    yield from map(Run, sorted(found, key=lambda path: [_rank(part) for part in path.parts]))
+
+
+def _rank(name: str) -> tuple[int, int, str]:
+    return (0, int(name), "") if name.isdecimal() else (1, 0, name)
 
 
 def read_epochs(path: Path) -> list[dict[str, str]]:
-    """The rows of a metrics.csv, one an epoch; [] where there is none."""
+    """The rows of a metrics.csv, one per epoch; [] where there is none."""
     if not path.is_file():
         return []
     with path.open(newline="") as file:

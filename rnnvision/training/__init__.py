@@ -1,4 +1,4 @@
-"""Training: the Learner, optimisers and schedules, checkpoints, the record of a run. Knows no data and no config."""
+"""Training: the Learner, optimisers and schedules, checkpoints, the run log. Knows no data set and no config."""
 
 from rnnvision.training.checkpoint import (
     CheckpointError,

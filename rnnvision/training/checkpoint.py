@@ -1,6 +1,6 @@
-"""What a checkpoint holds, how it is written and how it is read back.
+"""Checkpoints: their content, how they are written and read.
 
-A checkpoint is Lightning's dictionary with two entries more, all of it plain builtins and tensors:
+A checkpoint is Lightning's dictionary with two more entries, all of it plain builtins and tensors:
 
     rnnvision   what is needed to use the network without its config:
                   format         2; format 1 is read too, see `rnnvision.nn.legacy`
@@ -10,10 +10,10 @@ A checkpoint is Lightning's dictionary with two entries more, all of it plain bu
                   data           the arguments of `rnnvision.data.ImageData`
                   versions       of Python and of the packages that trained it
                   plugins        only where there are some: modules that have to be imported before it is used
-                  objective      only of a pre-training: reconstruct; such a network draws pictures, it has no classes
+                  objective      only of a pre-training: reconstruct; such a network outputs images, it has no classes
     digests     SHA-256 of every other entry, verified on reading
 
-It is read with `weights_only=True`, so nothing in a file is ever run, and nothing it names is made but by `MODELS`.
+It is read with `weights_only=True`, so no code in a file is ever run, and only networks of `MODELS` are built from it.
 """
 
 import hashlib
@@ -36,7 +36,8 @@ from rnnvision.nn.legacy import current_arguments, current_weights
 
 FORMAT = 2
 READABLE = (1, FORMAT)
-NETWORK = "network."  # before the names of a network's weights in a Learner's state dict
+WEIGHTS = ("state_dict", "current_model_state")  # the second is Lightning's, where the first is an average
+NETWORK = "network."  # prefix of the names of a network's weights in a Learner's state dict
 
 
 class CheckpointError(UsageError):
@@ -44,7 +45,7 @@ class CheckpointError(UsageError):
 
 
 def find_checkpoint(path: str | Path) -> Path:
-    """The checkpoint meant by a file, or by a run folder: its best, else its last.
+    """The checkpoint at a path: the file itself, or the best one of a run folder, else its last.
 
     Raises:
         CheckpointError: if there is none.
@@ -66,7 +67,7 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
     """Read and verify a checkpoint file; nothing in it is run.
 
     Raises:
-        CheckpointError: if it is missing, is no checkpoint of this project, is cut short or changed, or holds code.
+        CheckpointError: if it is missing, not a checkpoint of this project, truncated, modified, or holds code.
     """
     path = Path(path)
     if not path.is_file():
@@ -90,7 +91,9 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
         raise CheckpointError(f"{path}: has format {description.get('format')}; this version reads 1 and {FORMAT}")
     description["network"] = current_arguments(description["network"])
     name = description["network"].get("name")
-    checkpoint["state_dict"] = current_weights(name, checkpoint["state_dict"], NETWORK)
+    for entry in WEIGHTS:
+        if entry in checkpoint:
+            checkpoint[entry] = current_weights(name, checkpoint[entry], NETWORK)
     return checkpoint
 
 
@@ -102,7 +105,7 @@ def _is_zip(path: Path) -> bool:
 
 
 def _changed(entries: dict[str, Any], digests: Any) -> list[str]:
-    """The entries that do not have the digest they were written with."""
+    """The entries whose digest is not the one they were written with."""
     if not isinstance(digests, dict) or not isinstance(entries["rnnvision"], dict):
         return ["digests"]
     try:
@@ -113,25 +116,25 @@ def _changed(entries: dict[str, Any], digests: Any) -> list[str]:
 
 
 def _digests(entries: Mapping[str, Any]) -> dict[str, str]:
-    """Of each entry with its name: the pickled digests share the name's string, so a flipped byte changes both."""
+    """One per entry and its name: the pickled digests share the name's string, so a flipped byte changes both."""
     return {key: digest((key, value)) for key, value in entries.items()}
 
 
 def load_network(
     checkpoint: dict[str, Any], path: str | Path = "checkpoint", *, classifies: bool = False, **changes: Any
 ) -> nn.Module:
-    """The trained network of a checkpoint that `read_checkpoint` gave, in evaluation mode.
+    """The trained network of a checkpoint that `read_checkpoint` returned, in evaluation mode.
 
     Args:
         checkpoint: as read.
         path: where it was read from, for messages.
-        classifies: refuse one of a pre-training, which draws images.
+        classifies: refuse one of a pre-training, which outputs images.
         **changes: arguments of the network in place of its own, for example another `input_shape`.
 
     Raises:
         CheckpointError: for a plugin that is not imported, a network that this version does not know, weights that are
             not those of the network.
-        ValueError, RuntimeError: for changes that the network or its weights do not take.
+        ValueError, RuntimeError: for changes that the network or its weights do not allow.
     """
     description = checkpoint["rnnvision"]
     if missing := [module for module in description.get("plugins", []) if module not in sys.modules]:
@@ -157,7 +160,7 @@ def load_network(
 
 
 def load_body(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Give a network all weights of another but those of its head, for which that had another use."""
+    """Copy all weights of another network except those of its head, which had another purpose."""
     own = network.state_dict()
     body = {name: weight for name, weight in weights.items() if not name.startswith("head.")}
     network.load_state_dict({**{name: own[name] for name in own if name.startswith("head.")}, **body})
@@ -205,7 +208,7 @@ def _unsafe_globals(path: Path) -> list[str]:
 
 
 class VerifiedCheckpointIO(CheckpointIO):
-    """Lightning's reading and writing of checkpoints: digests, and a file that is either the old one or the new one."""
+    """Lightning's checkpoint I/O with digests and atomic writes: a file is always the old one or the new one."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
         path = Path(path)

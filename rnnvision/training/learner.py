@@ -1,4 +1,4 @@
-"""Learner: how a network is trained and judged."""
+"""Learner: training and evaluation of a network."""
 
 import math
 from collections.abc import Callable
@@ -19,28 +19,27 @@ from rnnvision.errors import FailureError
 from rnnvision.seeding import derive_seed
 from rnnvision.training.checkpoint import FORMAT, CheckpointError
 
-Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,), or (B, K) probabilities where pictures are mixed
+Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,), or (B, K) probabilities where images are mixed
 
 OBJECTIVES = ("classify", "reconstruct")
 
 
 class TrainingError(FailureError):
-    """A training that cannot go on. The message is one line for the user."""
+    """Training that cannot continue. The message is one line for the user."""
 
 
 class Learner(L.LightningModule):
-    """Train a classifier on cross-entropy; measure it on validation after each epoch and on test in detail.
+    """Train a classifier with cross-entropy; evaluate it on validation after each epoch and on test in detail.
 
-    Or train a network to draw the pictures that it is shown (`objective="reconstruct"`): its loss is the mean squared
-    error over the normalised pixels, as they are served. Labels are not looked at then, and nothing but the loss is
-    measured.
+    Or train a network to reconstruct its input images (`objective="reconstruct"`): its loss is the mean squared error
+    over the normalised pixels, as they are served. Labels are ignored then, and nothing but the loss is measured.
 
     Logs train/loss, train/accuracy, val/loss, val/accuracy and lr once an epoch; test/accuracy, test/top5 (with more
     than five classes), test/f1 (macro), test/nll (nats) and test/ece (15 bins) on test. Rates lie in [0, 1].
 
     Args:
-        network: (B, C, H, W) -> (B, num_classes) logits, or -> (B, C, H, W) where pictures are reconstructed.
-        num_classes: how many classes.
+        network: (B, C, H, W) -> (B, num_classes) logits, or -> (B, C, H, W) where images are reconstructed.
+        num_classes: number of classes.
         optimizer: makes the optimiser of a network; None where nothing is trained.
         scheduler: makes Lightning's scheduler dictionary of an optimiser.
         label_smoothing: of the training loss (arXiv 1512.00567).
@@ -91,13 +90,7 @@ class Learner(L.LightningModule):
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "_current_fx_name":  # Lightning notes the hook it is in 40 times a step; that is no weight or module
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
-
-    # One step for every stage, what each stage keeps of it, and what an epoch makes of that.
+    # One step for every stage, what each stage accumulates, and the metrics of an epoch.
 
     def _step(self, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
         images, labels = batch
@@ -111,7 +104,7 @@ class Learner(L.LightningModule):
         # Sums on the device: metric objects in the step, or a log each step, cost a tenth of a small network's time.
         precise = torch.float32 if self.device.type == "mps" else torch.float64
         self._sums = torch.zeros(2, dtype=precise, device=self.device)  # loss, correct
-        self._count = 0  # samples; a number of the host would be copied to the device in each step
+        self._count = 0  # samples; kept on the host, since adding it to the sums would copy it to the device each step
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss, output = self._step(batch, self.label_smoothing)
@@ -184,7 +177,7 @@ class Learner(L.LightningModule):
         checkpoint["rnnvision"] = {"format": FORMAT, **self.description}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse to go on from the checkpoint of another network."""
+        """Refuse to resume from the checkpoint of another network."""
         mine, saved = self.description.get("network", {}), checkpoint["rnnvision"]["network"]
         for key in mine:
             if key in saved and saved[key] != mine[key]:
@@ -200,5 +193,5 @@ class Learner(L.LightningModule):
 
 
 def _correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """How many are right; of mixed labels the larger part counts."""
+    """Number of correct predictions; of mixed labels the larger part counts."""
     return (logits.argmax(dim=-1) == (labels if labels.ndim == 1 else labels.argmax(dim=1))).sum()

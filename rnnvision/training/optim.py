@@ -24,7 +24,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Three groups: matrices decay; biases, norms and other vectors do not, since they do not overfit but set scales.
 
-    Nor do the parameters that say how a state moves on (`RecurrentLayer.state_parameters`), which are the third.
+    Nor do the parameters of state transitions (`RecurrentLayer.state_parameters`), which are the third group.
     """
     layers = [layer for layer in network.modules() if isinstance(layer, RecurrentLayer)]
     moving = {id(getattr(layer, name)) for layer in layers for name in layer.state_parameters}
@@ -43,14 +43,18 @@ def make_optimizer(
 ) -> Optimizer:
     """The optimiser called `name` in `OPTIMIZERS` over `parameter_groups`; `options` are those of the torch class.
 
-    `state_lr_factor` times the learning rate is that of the parameters that say how a state moves on. S4, S5 and the
-    LRU are trained with one below 1 (arXiv 2111.00396, 2208.04933, 2303.06349).
+    The parameters of state transitions have `state_lr_factor` times the learning rate. S4, S5 and the LRU are trained
+    with a factor below 1 (arXiv 2111.00396, 2208.04933, 2303.06349).
 
-    On a processor torch's default is a Python loop over the parameters, which costs a small network a tenth of its
-    step; its fused kernel is taken there, if the class has one.
+    On the CPU torch's default is a Python loop over the parameters, a tenth of the step time of a small network; the
+    fused kernel is used there, if the class has one.
 
     Raises:
-        ValueError: for a value that torch refuses.
+        ValueError: for a value that torch rejects.
+
+    >>> optimizer = make_optimizer(nn.Linear(4, 2), "adamw", lr=1e-3, weight_decay=0.05)
+    >>> [group["weight_decay"] for group in optimizer.param_groups]  # of the matrix and of the bias
+    [0.05, 0.0]
     """
     if not weight_decay >= 0:  # torch looks only at its default, which the groups override
         raise ValueError(f"weight_decay={weight_decay}: must be at least 0")
@@ -69,17 +73,17 @@ def make_optimizer(
     return optimizer
 
 
-# Schedules are factors on the learning rate as a function of the share of training that is done, so a resumed run
-# needs no state of theirs and a longer one neither rises again nor fails.
+# Schedules are factors on the learning rate as a function of the completed share of training, so a resumed run needs no
+# state of theirs and a longer one neither rises again nor fails.
 
 
 def constant(done: float, *, warmup: float = 0.0) -> float:
-    """1 after a linear rise over the share `warmup`."""
+    """1 after a linear warm-up over the share `warmup`."""
     return min(1.0, done / warmup) if warmup > 0 else 1.0
 
 
 def cosine(done: float, *, warmup: float = 0.05, final: float = 0.0) -> float:
-    """Half a cosine from 1 to `final` (arXiv 1608.03983, no restarts) after a linear rise over the share `warmup`."""
+    """Half a cosine from 1 to `final` (arXiv 1608.03983, no restarts) after a linear warm-up over a share `warmup`."""
     if done < warmup:
         return done / warmup
     return _anneal(1.0, final, (done - warmup) / (1.0 - warmup))
@@ -132,7 +136,7 @@ def make_scheduler(optimizer: Optimizer, name: str, *, total_steps: int, **optio
 
 
 def count_steps(batches: int, *, max_epochs: int | None, max_steps: int = -1, accumulate: int = 1) -> int:
-    """Optimiser steps of a training over `batches` a epoch.
+    """Optimiser steps of a training with so many `batches` per epoch.
 
     Raises:
         ValueError: if neither `max_epochs` nor `max_steps` limits it.

@@ -1,4 +1,4 @@
-"""Which number format a run trains in: `trainer.precision=auto`, and what a device that cannot do as asked does."""
+"""Numerical precision of a run: the choice of `trainer.precision=auto`, and the fallback where a device lacks one."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -16,7 +16,7 @@ def choose_precision(asked: object, device_type: str) -> tuple[object, str]:
     """Lightning's precision for `asked` on a device, and the reason in words where it is not simply what was asked.
 
     `auto` takes half precision where the hardware multiplies it faster, weights and losses staying in 32 bits; anything
-    else is taken as it is, but for bf16 on a processor whose kernels refuse it.
+    else is kept, except bf16 on a CPU whose kernels refuse it.
     """
     if asked == "auto":
         return _best(device_type)
@@ -26,7 +26,7 @@ def choose_precision(asked: object, device_type: str) -> tuple[object, str]:
 
 
 def step_precision(trainer: L.Trainer) -> tuple[torch.dtype, Callable[[], AbstractContextManager]]:
-    """The number format of a trainer's matrix products, and the context in which a step by hand runs as its steps do.
+    """The dtype of a trainer's matrix products, and the context in which a manual step runs like the trainer's.
 
     Raises:
         UsageError: for a precision that changes the weights.
@@ -55,12 +55,12 @@ def _best(device_type: str) -> tuple[str, str]:
 
 
 def _cpu_multiplies_bf16() -> bool:
-    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # x86; torch has no public question before 2.12
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # x86; torch has no public query before 2.12
     return any(getattr(torch.cpu, name)() for name in names if hasattr(torch.cpu, name))
 
 
 def _bf16_error() -> str:
-    """What goes wrong when a small LSTM takes a training step in bf16; "" where nothing does."""
+    """The error of a small LSTM's training step in bf16; "" if there is none."""
     with torch.random.fork_rng(devices=[]):
         layer = nn.LSTM(16, 16, batch_first=True)
         tokens = torch.ones(2, 3, 16)
@@ -68,7 +68,7 @@ def _bf16_error() -> str:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             states, _ = layer(tokens)
         states.float().sum().backward()
-    except RuntimeError as error:  # oneDNN on processors without AVX-512
+    except RuntimeError as error:  # oneDNN on CPUs without AVX-512
         return " ".join(str(error).split())
     finite = all(p.grad is not None and bool(p.grad.isfinite().all()) for p in layer.parameters())
     return "" if finite else "its gradients are not finite"

@@ -1,4 +1,4 @@
-"""The record of a run: metrics.csv with one row an epoch, and the same row as a line where no progress bar runs."""
+"""The run log: metrics.csv with one row per epoch, printed as a line too where there is no progress bar."""
 
 import csv
 import sys
@@ -11,14 +11,14 @@ from lightning.pytorch.utilities import rank_zero_only
 
 
 class RunLog(Logger):
-    """Write metrics.csv into a folder; a resumed run goes on with the file that is there.
+    """Write metrics.csv into a folder; a resumed run continues the existing file.
 
-    Lightning's CSVLogger writes validation and training figures into rows of their own and starts the file anew when a
-    run is resumed.
+    Lightning's CSVLogger writes validation and training metrics into separate rows and starts the file anew when a run
+    is resumed.
 
     Args:
         save_dir: the run folder.
-        echo: print each row as it is complete; by default where there is no terminal for a progress bar.
+        echo: print each row when it is complete; by default where there is no terminal for a progress bar.
     """
 
     def __init__(self, save_dir: str, echo: bool | None = None) -> None:
@@ -48,7 +48,7 @@ class RunLog(Logger):
 
     @rank_zero_only
     def log_graph(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing to draw; Lightning calls it as a training begins, which may be long after this was made."""
+        """Only restart the clock: Lightning calls this as training begins, perhaps long after the logger was made."""
         self._started = time.monotonic()
 
     @rank_zero_only
@@ -56,7 +56,7 @@ class RunLog(Logger):
         epoch = int(metrics.get("epoch", -1))
         row = self._rows.setdefault(step or 0, {"epoch": epoch, "step": step or 0})
         row.update({name: value for name, value in metrics.items() if name != "epoch"})
-        if "train/loss" in metrics:  # the last that Lightning reports of an epoch
+        if "train/loss" in metrics:  # the last metrics that Lightning reports of an epoch
             now = time.monotonic()
             row["seconds"], self._started = round(now - self._started, 3), now
             self._write()

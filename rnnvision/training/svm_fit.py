@@ -1,4 +1,4 @@
-"""Networks that are fitted in one go and not trained step by step: the support vector machines, by scikit-learn."""
+"""The fit of support vector machines by scikit-learn, in one go."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -19,7 +19,7 @@ def fit_in_one_go(network: nn.Module, train: Examples, val: Examples) -> dict[st
     """Fit the network to `train`, and the temperature of its probabilities to `val`.
 
     Returns:
-        The arguments of its constructor that the fit has changed.
+        The constructor arguments that the fit has changed.
 
     Raises:
         TrainingError: if a class has no training image, or scikit-learn is not installed.
@@ -39,7 +39,7 @@ def best_temperature(scores: Tensor, labels: Tensor) -> float:
     """The temperature for which softmax(scores / temperature) has the smallest cross-entropy: (N, K), (N,).
 
     The labels are smoothed as if each class had been seen once more (Platt 1999), so that it stays above 0 where all
-    scores are right.
+    predictions are correct.
     """
     count, classes = scores.shape
     smoothing = classes / (count + classes)
@@ -48,7 +48,7 @@ def best_temperature(scores: Tensor, labels: Tensor) -> float:
         return cross_entropy(scores * np.exp(-log_temperature), labels, label_smoothing=smoothing).item()
 
     low, high = np.log(1e-4), np.log(1e4)
-    for _ in range(80):  # the loss is convex in 1 / temperature, so it has one valley
+    for _ in range(80):  # the loss is convex in 1 / temperature, so it has one minimum
         left, right = low + (high - low) / 3, high - (high - low) / 3
         low, high = (low, right) if loss(left) < loss(right) else (left, high)
     return float(np.exp((low + high) / 2))
@@ -70,7 +70,7 @@ def _fit_rbf(network: RBFSVM, x: np.ndarray, labels: np.ndarray) -> dict[str, An
     svm = _machines()
     if network.gamma_by_data:
         network.gamma.fill_(1 / (x.shape[1] * x.var()))
-    # In MB; libsvm's default of 200 makes it compute the kernel of some 50,000 images many times over.
+    # In MB; with libsvm's default of 200 the kernel of some 50,000 images is recomputed many times over.
     machine = svm.SVC(C=network.cost, gamma=network.gamma.item(), cache_size=1000).fit(x, labels)
     dtype = network.vectors.dtype
     network.vectors = nn.Parameter(torch.from_numpy(machine.support_vectors_).to(dtype), requires_grad=False)
@@ -91,7 +91,7 @@ def _machines() -> Any:
 
 
 def _of_pairs(coefficients: np.ndarray, counts: np.ndarray) -> Tensor:
-    """What each support vector adds to the decision of each pair of classes: (K - 1, N), (K,) -> (pairs, N).
+    """The coefficient of each support vector in each pair's decision: (K - 1, N), (K,) -> (pairs, N).
 
     libsvm sorts the vectors by class, and keeps of a vector of class i its coefficient against class j in row j, or in
     row j - 1 where j > i.

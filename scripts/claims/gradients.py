@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from claims.networks import NoSuchNetworkError, make
+from rnnvision.report.style import colour, figure, label_ends
 
 
 @dataclass(frozen=True)
@@ -90,18 +91,17 @@ def markdown(found: list[Gradients]) -> str:
 
 
 def plot(path: Path, found: list[Gradients]) -> None:
-    """A panel a scan: the norm at each token, dashed at initialisation, drawn through after training."""
-    from matplotlib.figure import Figure
-
+    """A panel a scan: the norm at each token, dashed at initialisation, solid after training."""
     scans = list(dict.fromkeys(g.scan for g in found))
     kinds = list(dict.fromkeys(g.recurrence for g in found))
-    figure = Figure(figsize=(5.5 * len(scans), 4), layout="constrained")
-    for scan, axes in zip(scans, figure.subplots(1, len(scans), squeeze=False)[0], strict=True):
-        for g in (g for g in found if g.scan == scan):
-            style = "--" if g.when == "at initialisation" else "-"
-            color = f"C{kinds.index(g.recurrence) % 10}"
-            axes.semilogy(range(1, len(g.norms) + 1), g.norms, style, color=color, label=f"{g.label}, {g.when}")
-        axes.set(xlabel="token", ylabel="norm of d loss / d token", title=scan)
-        axes.legend(fontsize=7)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    with figure(path, 5.5 * len(scans), 4) as made:
+        for scan, axes in zip(scans, made.subplots(1, len(scans), squeeze=False)[0], strict=True):
+            ends = {}
+            for g in (g for g in found if g.scan == scan):
+                untrained = g.when == "at initialisation"
+                tint = colour(kinds.index(g.recurrence))
+                axes.semilogy(range(1, len(g.norms) + 1), g.norms, "--" if untrained else "-", color=tint)
+                label = g.label if untrained else f"{g.label}, trained"
+                ends[label] = (len(g.norms), g.norms[-1], tint)
+            axes.set(xlabel="token", ylabel="norm of d loss / d token", title=f"{scan}: dashed at initialisation")
+            label_ends(axes, ends)

@@ -13,7 +13,6 @@ from omegaconf import DictConfig, OmegaConf
 from rnnvision.cli.compare.comparison import FILE, Comparison, configurations, settings_from
 from rnnvision.cli.compare.run import Task, folder_of
 from rnnvision.cli.frame.app import run_verb
-from rnnvision.cli.frame.arguments import arguments_of
 from rnnvision.cli.frame.setup import make_data, make_network, one_go_refusal, optimizer_arguments
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.report.comparison import METHODS, Row, make_row, markdown, table, write_csv
@@ -51,7 +50,7 @@ def compare(cfg: DictConfig, run: RunFolder) -> float:
             print(f"{number:>4} of {len(todo)}: {entrant.label}, seed {seed}", flush=True)
             task.run()
     except (KeyboardInterrupt, SystemExit):
-        print(f"next      rnnvision compare resume={run.shown()}", flush=True)
+        print(f"next      {comparison.resumption(run.shown())}", flush=True)
         raise
     return _report(run, comparison)
 
@@ -70,8 +69,10 @@ def _check(configs: dict[str, DictConfig]) -> None:
         if fits_in_one_go(cfg.model.name) and (refused := one_go_refusal(cfg, data)):
             what, remedy = refused
             raise UsageError(f'models={label}: {what}; choose {remedy}, for it alone: models=["{label} {remedy}"]')
-        with arguments_of(f"models={label}"):
+        try:
             make_network(cfg, data)
+        except UsageError as error:
+            raise UsageError(f"models={label}: {error}") from error
     for data in read.values():
         print(f"data      {data.summary()}", flush=True)
 
@@ -91,11 +92,11 @@ def _report(run: RunFolder, comparison: Comparison) -> float:
     print(f"results   {run.shown()}: comparison.csv, comparison.md{picture}")
     scores = {row.label: row.accuracy for row in rows if row.accuracy is not None}
     run.write("metrics.json", {f"{label}/test/accuracy": score for label, score in scores.items()})
-    _fail_if_any(run, rows)
+    _fail_if_any(run, rows, comparison)
     return max(scores.values())
 
 
-def _fail_if_any(run: RunFolder, rows: list[Row]) -> None:
+def _fail_if_any(run: RunFolder, rows: list[Row], comparison: Comparison) -> None:
     failed = [f"{row.label}: {note}" for row in rows for note in row.failures]
     if failed:
-        raise FailureError(f"{'; '.join(failed)}; try again: rnnvision compare resume={run.shown()}")
+        raise FailureError(f"{'; '.join(failed)}; try again: {comparison.resumption(run.shown())}")

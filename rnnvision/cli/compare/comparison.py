@@ -77,7 +77,11 @@ class Comparison:
         """What to type for the same comparison."""
         models = ",".join(f'"{label}"' if " " in label else label for label in self.models)
         words = [f"models=[{models}]", f"budget={self.budget}", f"seeds={self.seeds}", *self.overrides]
-        return shlex.join(["rnnvision", "compare", *words])
+        return shlex.join(["rnnvision", "compare", *self.config_dir, *words])
+
+    def resumption(self, folder: str) -> str:
+        """What to type to go on with it in its folder."""
+        return shlex.join(["rnnvision", "compare", *self.config_dir, f"resume={folder}"])
 
     def words(self, entrant: Entrant) -> list[str]:
         """The overrides of an entrant's trainings, but for the seed and how long they last."""
@@ -105,6 +109,10 @@ def settings_from(cfg: DictConfig, run: RunFolder) -> Comparison:
     if not saved:
         raise UsageError(f"resume={cfg.resume}: holds no comparison (it has no {FILE})")
     kept = Comparison(**saved | {key: tuple(saved.get(key, ())) for key in ("models", "overrides", "config_dir")})
+    if kept.config_dir and not own_config_dir():
+        raise UsageError(
+            f"resume={cfg.resume}: began with configurations of your own; try: {kept.resumption(str(cfg.resume))}"
+        )
     _check_unchanged(cfg, typed, kept)
     return kept
 

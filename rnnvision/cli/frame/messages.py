@@ -68,7 +68,7 @@ def explain(error: Exception, config_dir: Path, config_name: str) -> str:
         if group in _chosen(config_dir, config_name) and (options := _options_with(name, config_dir / group)):
             others = f"those that have it are {group}={', '.join(options)}"
             return f"{key}: this {group} has no such key, {others}; choose one of {', '.join(_below(group, legal))}"
-        near = nearest(key, (k for k in legal if k != key))
+        near = nearest(key, (k for k in legal if k not in (key, group)))
         if near is None and "." in key:
             legal = [k for k in legal if k.startswith(key.partition(".")[0] + ".")]
         parent = (near or key).rpartition(".")[0]

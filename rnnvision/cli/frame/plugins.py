@@ -75,7 +75,9 @@ def check_quickly(part: Part) -> None:
 def _reason(error: Exception, module: str) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name and module.startswith(error.name):
         return f"there is no module {error.name} in this folder or among the installed packages"
-    if isinstance(error, ValueError):
-        return str(error)
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"cannot be imported: {type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
+    places = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, ValueError) and Path(places[-1].filename).is_relative_to(Path(__file__).parents[2]):
+        return str(error)  # of a registry, or of the contract
+    own = [place for place in places if Path(place.filename).stem == module.rpartition(".")[2]]
+    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""  # a SyntaxError says its own
+    return f"cannot be imported: {type(error).__name__}: {error}{where}"

@@ -58,7 +58,7 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
 
 
 def _network(training: Training) -> str:
-    """The network, what of it differs from its constructor's defaults, and its size where that is known by now."""
+    """The network, what of it differs from its defaults, and its size, which a fit in one go has yet to find."""
     from rnnvision.nn import changed_arguments
 
     arguments, network = training.learner.description["network"], training.learner.network
@@ -66,7 +66,9 @@ def _network(training: Training) -> str:
     changed = "".join(f", {key} {value}" for key, value in changed_arguments(**arguments).items())
     trained = all(p.requires_grad for p in network.parameters())
     size = f", {sum(p.numel() for p in network.parameters()):,} parameters" if trained else ""
-    return f"{arguments['name']}{changed}, {shape} -> {arguments['num_classes']}{size}"
+    option = HydraConfig.get().runtime.choices.get("model")
+    chosen = f"{option}: " if option != arguments["name"] and training.cfg.resume is None else ""
+    return f"{chosen}{arguments['name']}{changed}, {shape} -> {arguments['num_classes']}{size}"
 
 
 def _score(training: Training, figures: dict[str, float]) -> float:
@@ -104,7 +106,7 @@ def _best_validation(training: Training) -> dict[str, float]:
 
     for callback in training.trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.monitor == "val/accuracy":
-            score = callback.best_model_score
-            return {} if score is None else {"val/accuracy": float(score)}
+            if callback.best_model_score is not None:
+                return {"val/accuracy": float(callback.best_model_score)}
     found = training.trainer.callback_metrics.get("val/accuracy")
     return {} if found is None else {"val/accuracy": float(found)}

@@ -10,7 +10,6 @@ from omegaconf import DictConfig, OmegaConf
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.plugins import load_plugins
 from rnnvision.errors import UsageError
-from rnnvision.nn.legacy import current_arguments
 from rnnvision.runs import RunFolder, is_first_process
 
 MAY_CHANGE = ("trainer.", "callbacks.", "logger.", "data.root", "data.num_workers", "data.timeout")
@@ -22,6 +21,8 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     Raises:
         UsageError: for a change that would make it another run.
     """
+    from rnnvision.nn.legacy import current_arguments
+
     saved = OmegaConf.load(run.path / ".hydra" / "config.yaml")
     assert isinstance(saved, DictConfig)
     for override in HydraConfig.get().overrides.task:

@@ -1,4 +1,4 @@
-"""Pictures of one size in a few files, read into memory: CIFAR, STL-10, SVHN, USPS, Semeion.
+"""Readers of data sets in a few files, with images of one size: CIFAR, STL-10, SVHN, USPS, Semeion.
 
 torchvision downloads, unpacks and reads them; each file is checked against the MD5 that torchvision holds of it.
 """
@@ -19,7 +19,7 @@ def read_cifar(name: str, torchvision_class: str, class_names: tuple[str, ...], 
     """CIFAR-10 or CIFAR-100 (Krizhevsky, 2009).
 
     Raises:
-        DataError: if it cannot be had, or a file is damaged; it names the file.
+        DataError: if it cannot be obtained, or a file is damaged; the message names the file.
     """
     from torchvision import datasets
 
@@ -45,10 +45,10 @@ def read_cifar(name: str, torchvision_class: str, class_names: tuple[str, ...], 
 def read_stl10(class_names: tuple[str, ...], root: str | None) -> Splits:
     """The labelled parts of STL-10 (Coates, Ng and Lee, 2011): 5,000 for training, 8,000 for test; no folds.
 
-    The file of the 100,000 unlabelled pictures is not read, and need not be there.
+    The file of the 100,000 unlabelled images is not read, and need not be there.
 
     Raises:
-        DataError: if it cannot be had, or a file is damaged; it names the file.
+        DataError: if it cannot be obtained, or a file is damaged; the message names the file.
     """
     from torchvision.datasets import STL10
 
@@ -74,10 +74,10 @@ def read_stl10(class_names: tuple[str, ...], root: str | None) -> Splits:
 def read_svhn(class_names: tuple[str, ...], root: str | None, *, extra: bool = False) -> Splits:
     """Street View House Numbers (Netzer et al., 2011), the format of cropped digits; the class is the digit.
 
-    `extra` adds the 531,131 easier pictures to the 73,257 of the training split: 1.9 GB in memory.
+    `extra` adds the 531,131 easier images to the 73,257 of the training split: 1.9 GB in memory.
 
     Raises:
-        DataError: if it cannot be had, or a file is damaged; it names the file.
+        DataError: if it cannot be obtained, or a file is damaged; the message names the file.
     """
     from torchvision.datasets import SVHN
 
@@ -104,7 +104,7 @@ def read_usps(class_names: tuple[str, ...], root: str | None) -> Splits:
     """USPS (Hull, 1994): scanned digits of envelopes, 7,291 for training and 2,007 for test, in LIBSVM's format.
 
     Raises:
-        DataError: if it cannot be had, or a file is damaged; it names the file.
+        DataError: if it cannot be obtained, or a file is damaged; the message names the file.
     """
     from torchvision.datasets import USPS
     from torchvision.datasets.utils import check_integrity
@@ -128,7 +128,7 @@ def read_semeion(class_names: tuple[str, ...], root: str | None) -> Splits:
     They have no official test split: ours is a fixed fifth, the same proportion of each class.
 
     Raises:
-        DataError: if it cannot be had, or the file is damaged; it names the file.
+        DataError: if it cannot be obtained, or the file is damaged; the message names the file.
     """
     from torchvision.datasets import SEMEION
 
@@ -146,7 +146,7 @@ def _split(images: np.ndarray, labels: Any) -> Split:
 
 
 def _obtain_files(name: str, root: str | None, files: Iterable[Sequence[str]]) -> tuple[Path, Path]:
-    """Files given as (url, name, MD5): in a search root itself, as torchvision has it, or in a folder of their name."""
+    """Files given as (url, name, MD5): in a search root itself, as in torchvision, or in a folder of their name."""
     from torchvision.datasets.utils import download_url
 
     def fetch(target: Path) -> None:

@@ -12,7 +12,7 @@ from rnnvision.seeding import derive_seed
 
 
 def read_digits(class_names: tuple[str, ...], root: str | None) -> Splits:
-    """The 1,797 handwritten digits of 8 x 8 pixels that come inside scikit-learn, grey levels 0-16 stretched to 0-255.
+    """The 1,797 handwritten digits of 8 x 8 pixels that come inside scikit-learn, grey levels 0-16 scaled to 0-255.
 
     They have no official test split: ours is a fixed fifth, the same proportion of each class.
     """
@@ -34,7 +34,7 @@ def read_fake(
     num_test: int = 500,
     noise: float = 0.25,
 ) -> Splits:
-    """Made-up images that can be learned, for trials without data: a fixed random pattern a class, plus noise."""
+    """Synthetic images that can be learned, for trials without data: a fixed random pattern per class, plus noise."""
     image_shape_check("image_shape", image_shape)
     at_least("num_classes", num_classes, 2)
     at_least("num_train", num_train, 2)

@@ -1,4 +1,4 @@
-"""The contract of a data set of the catalog, as `rnnvision check` holds a plugin's to it."""
+"""Contract checks for data sets of the catalog, such as a plugin's under `rnnvision check`."""
 
 import inspect
 
@@ -7,7 +7,7 @@ from rnnvision.data.splits import DataError, Samples, Splits
 
 
 def check_data_set(name: str) -> list[str]:
-    """Every rule of one data set; returns what was checked, in words.
+    """Check every rule of one data set; returns what was checked, in words.
 
     Raises:
         ValueError: that names the data set and the rule it breaks.

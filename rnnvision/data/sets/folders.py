@@ -1,4 +1,4 @@
-"""Readers of folders of pictures: a user's own, and ImageNet's."""
+"""Readers of image folders: a user's own, and ImageNet's."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -25,14 +25,14 @@ def read_image_folder(
     crop_ratio: float = 1.0,
     test_fraction: float = 0.2,
 ) -> Splits:
-    """A user's own pictures: root/train/CLASS/*, with root/val and root/test where they exist, or root/CLASS/*.
+    """A user's own images: root/train/CLASS/*, with root/val and root/test where they exist, or root/CLASS/*.
 
-    The middle square of each picture is seen, of `crop_ratio` of its shorter side, at `image_size`. Without test/, val/
+    The centre square of each image is used, of `crop_ratio` of its shorter side, at `image_size`. Without test/, val/
     is the test split; without either, a fixed random `test_fraction` is.
 
     Raises:
         ValueError: for an option out of range.
-        DataError: for a folder without classes, an empty class, or a class that train lacks; it names the folder.
+        DataError: for a folder without classes, an empty class, or a class that train lacks; the message names it.
     """
     check_view(image_size, crop_ratio, channels)
     fraction("test_fraction", test_fraction)
@@ -93,7 +93,7 @@ def _class_folders(folder: Path) -> tuple[str, ...]:
 
 
 def _files(folder: Path, names: tuple[str, ...]) -> tuple[FileSplit, int]:
-    """The pictures of a split, and how many files are none by their names."""
+    """The images of a split, and the number of files that are none by their names."""
     if extra := sorted(set(_class_folders(folder)) - set(names)):
         raise DataError(f"{folder}: holds classes that train lacks: {', '.join(extra)}")
     files, labels, passed_over = [], [], 0
@@ -115,14 +115,14 @@ def read_imagenet(
 ) -> Splits:
     """ImageNet-1k, or a part of its classes, as train/<wnid>/*.JPEG and val/<wnid>/*.JPEG; its val is the test split.
 
-    Where the folder holds the archives as they are downloaded, torchvision unpacks them first. Classes are named in
-    words; those of other folder names keep these.
+    If the folder holds the downloaded archives, torchvision unpacks them first. Classes are named in words; a folder
+    that is no WordNet id of ImageNet-1k keeps its name.
 
     Raises:
-        DataError: if the folder is not there, or is not as above; it names it.
+        DataError: if the folder does not exist, or is not as above; the message names it.
     """
     check_view(image_size, crop_ratio)
-    bases = search_roots(root)[:1] if root else search_roots(None)  # where one is asked for, no other will do
+    bases = search_roots(root)[:1] if root else search_roots(None)  # if one is given, no other is searched
     candidates = [base / sub for base in bases for sub in ("", "imagenet", "ImageNet")]
     base = next((c for c in candidates if (c / "train").is_dir() and (c / "val").is_dir()), None)
     if base is None:
@@ -137,7 +137,7 @@ def read_imagenet(
         raise DataError(
             f"{base / 'val'}: {loose.name} lies in no class folder; delete val/ if its unpacking was interrupted"
         )
-    folders = _split_folders(base, ("train", "val"))  # the pictures of the official test/ have no labels
+    folders = _split_folders(base, ("train", "val"))  # the images of the official test/ have no labels
     names, splits, notes = _read_splits(folders, 3, image_size, crop_ratio)
     words = wnid_names()
     classes = tuple(words.get(name, name) for name in names)

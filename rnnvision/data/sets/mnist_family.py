@@ -1,7 +1,7 @@
-"""The MNIST family: IDX files, read where they lie, packed or not, and verified after unpacking.
+"""Readers of the MNIST family: IDX files, read in place, compressed or not, and verified after decompression.
 
-torchvision downloads them; it is not used to read them because it needs to unpack into the data folder, which may be
-read-only, and never looks at the unpacked bytes: a flipped byte or 30 labels for 60,000 images load without complaint.
+torchvision downloads them; it is not used to read them because it has to unpack into the data folder, which may be
+read-only, and never checks the unpacked bytes: a flipped byte or 30 labels for 60,000 images load without complaint.
 """
 
 import gzip
@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[int, np.dtype]] = {
 
 
 class Family(NamedTuple):
-    """One member: torchvision's class, the folders it may lie in, and the SHA-256 of its four unpacked files."""
+    """One member: torchvision's class, the folders it may be in, and the SHA-256 of its four unpacked files."""
 
     torchvision_class: str
     folders: tuple[str, ...]
@@ -43,7 +43,7 @@ def read_family(name: str, family: Family, class_names: tuple[str, ...], root: s
     """Read one member from the first search root that holds it, else download it.
 
     Raises:
-        DataError: if it cannot be had, or a file is damaged; it names the file.
+        DataError: if it cannot be obtained, or a file is damaged; the message names the file.
     """
     found = find_folder(root, family.folders, _is_complete)
     if found is None:
@@ -62,7 +62,7 @@ def _is_complete(folder: Path) -> bool:
 
 
 def packed_or_not(folder: Path, file: str) -> Path:
-    """The path of an IDX file: packed where it lies so."""
+    """The path of an IDX file: of the compressed one if there is one."""
     packed = folder / f"{file}.gz"
     return packed if packed.is_file() else folder / file
 
@@ -86,7 +86,7 @@ def checked_split(paths: tuple[Path, Path], images: Tensor, labels: Tensor, coun
     """Grey images of 28 x 28 pixels and their labels, as they were read from these two paths.
 
     Raises:
-        DataError: that names the path, if they are not `count`, or a label is none of 0 ... num_classes - 1.
+        DataError: that names the path, if they are not `count`, or a label is not in 0 ... num_classes - 1.
     """
     for path, values, shape in ((paths[0], images, (count, 28, 28)), (paths[1], labels, (count,))):
         if values.shape != shape:
@@ -98,10 +98,10 @@ def checked_split(paths: tuple[Path, Path], images: Tensor, labels: Tensor, coun
 
 
 def read_idx(path: Path, digest: str | None = None, kind: str = "unsigned bytes") -> Tensor:
-    """One IDX file, packed with gzip or not; format: http://yann.lecun.com/exdb/mnist. `kind` is one of `KINDS`.
+    """One IDX file, with gzip or without; format: http://yann.lecun.com/exdb/mnist. `kind` is one of `KINDS`.
 
     Raises:
-        DataError: that names the file, if it is cut short, is no such IDX file, or its unpacked bytes have another
+        DataError: that names the file, if it is truncated, is no such IDX file, or its unpacked bytes have another
             digest.
     """
     code, layout = KINDS[kind]

@@ -1,4 +1,4 @@
-"""EMNIST and QMNIST: digits and letters of NIST's Special Database 19, as IDX files, packed or not."""
+"""Readers of EMNIST and QMNIST: digits and letters of NIST's Special Database 19, as IDX files, compressed or not."""
 
 from pathlib import Path
 
@@ -21,13 +21,13 @@ QMNIST_COUNT = 60_000
 
 
 def read_emnist(class_names: tuple[str, ...], root: str | None, *, split: str = "balanced") -> Splits:
-    """EMNIST (Cohen et al., 2017, arXiv:1702.05373), whose `split` says which characters are classes, and how many.
+    """EMNIST (Cohen et al., 2017, arXiv:1702.05373), whose `split` sets which characters are classes, and how many.
 
-    Its files hold transposed pictures, which are upright here, and count the letters from 1, which are from 0 here.
+    Its files hold transposed images, which are upright here, and number the letters from 1, here from 0.
 
     Raises:
         ValueError: for an unknown split.
-        DataError: if it cannot be had, or a file is damaged; it names the file.
+        DataError: if it cannot be obtained, or a file is damaged; the message names the file.
     """
     from torchvision.datasets import EMNIST
 
@@ -62,7 +62,7 @@ def read_qmnist(class_names: tuple[str, ...], root: str | None) -> Splits:
     """QMNIST (Yadav and Bottou, 2019, arXiv:1905.10498): MNIST rebuilt from its sources, with a test split of 60,000.
 
     Raises:
-        DataError: if it cannot be had, or a file is damaged; it names the file.
+        DataError: if it cannot be obtained, or a file is damaged; the message names the file.
     """
     from torchvision.datasets import QMNIST
     from torchvision.datasets.utils import check_integrity

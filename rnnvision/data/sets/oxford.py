@@ -1,11 +1,11 @@
-"""Oxford's sets of pictures in files: flowers and pets, whose splits are lists."""
+"""Readers of Oxford's image files: flowers and pets, whose splits are lists."""
 
 from rnnvision.data.files import FileSplit
 from rnnvision.data.locate import obtain
 from rnnvision.data.sets.photos import check_rows, damaged, listed, view_of
 from rnnvision.data.splits import DataError, Splits
 
-# Pictures of the official splits.
+# Images of the official splits.
 FLOWERS_COUNTS = {"train": 1_020, "val": 1_020, "test": 6_149}
 PETS_COUNTS = {"trainval": 3_680, "test": 3_669}
 
@@ -16,7 +16,7 @@ def read_flowers102(
     """Oxford 102 Flowers (Nilsback and Zisserman, 2008) in its official splits, of which the test split is the largest.
 
     Raises:
-        DataError: if it cannot be had, or a picture or a list is missing or damaged; it names the file.
+        DataError: if it cannot be obtained, or an image or a list is missing or damaged; the message names the file.
     """
     from torchvision.datasets import Flowers102
 
@@ -33,7 +33,7 @@ def read_flowers102(
 
     def read(part: str) -> FileSplit:
         try:
-            dataset = Flowers102(base, part, loader=lambda path: path)  # (path, label): no picture is opened
+            dataset = Flowers102(base, part, loader=lambda path: path)  # (path, label): no image is opened
             rows = [(path.name, label) for path, label in (dataset[i] for i in range(len(dataset)))]
             check_rows(rows, FLOWERS_COUNTS[part], len(class_names))
         except (RuntimeError, ValueError) as error:
@@ -51,7 +51,7 @@ def read_pets(
     """Oxford-IIIT Pet (Parkhi et al., 2012): 37 breeds of cats and dogs; its trainval is the training split.
 
     Raises:
-        DataError: if it cannot be had, or a picture or a list is missing or damaged; it names the file.
+        DataError: if it cannot be obtained, or an image or a list is missing or damaged; the message names the file.
     """
     from torchvision.datasets import OxfordIIITPet
 
@@ -83,7 +83,7 @@ def read_pets(
 
 
 def _check_breeds(rows: list[tuple[str, int]], class_names: tuple[str, ...]) -> None:
-    """The breed stands in the name of each picture, too."""
+    """Check the labels against the breed in each image's file name."""
     for picture, label in rows:
         breed = picture.rpartition("_")[0].replace("_", " ")
         if breed.lower() != class_names[label].lower():

@@ -1,7 +1,7 @@
-"""torchvision's sets of pictures in files: GTSRB, EuroSAT, Imagenette.
+"""Readers of torchvision's data sets of image files: GTSRB, EuroSAT, Imagenette.
 
-torchvision downloads and unpacks them, and checks the MD5 of the archives. Whether all pictures are there is checked
-here, since an unpacking that was interrupted leaves a folder that torchvision takes for complete.
+torchvision downloads and unpacks them, and checks the MD5 of the archives. Whether all images are there is checked
+here, since interrupted unpacking leaves a folder that torchvision treats as complete.
 """
 
 import csv
@@ -16,7 +16,7 @@ from rnnvision.data.files import FileSplit, check_view, encode, find_pictures
 from rnnvision.data.locate import obtain
 from rnnvision.data.splits import DataError, Splits
 
-# Pictures of the official splits.
+# Images of the official splits.
 GTSRB_COUNTS = {"train": 26_640, "test": 12_630}
 EUROSAT_COUNT = 27_000
 IMAGENETTE_COUNTS = {"train": 9_469, "val": 3_925}
@@ -28,7 +28,7 @@ IMAGENETTE_WNIDS = (
 
 
 class View(NamedTuple):
-    """What the network sees of a picture; `FileSplit` explains it."""
+    """The part of an image that the network sees; `FileSplit` explains it."""
 
     image_size: int
     crop_ratio: float
@@ -39,10 +39,10 @@ def read_gtsrb(
 ) -> Splits:
     """German Traffic Sign Recognition Benchmark (Stallkamp et al., 2011), the training split of its competition.
 
-    Training pictures come in tracks of about 30 of one sign, so that a validation split cut at random is an easy one.
+    Training images come in tracks of about 30 of one sign, so a validation split taken at random is an easy one.
 
     Raises:
-        DataError: if it cannot be had, or a picture or the list of the test split is missing; it names the file.
+        DataError: if it cannot be obtained, or an image or the list of the test split is missing; the message names it.
     """
     from torchvision.datasets import GTSRB
 
@@ -72,12 +72,12 @@ def read_gtsrb(
 def read_eurosat(
     class_names: tuple[str, ...], root: str | None, *, image_size: int = 64, crop_ratio: float = 1.0
 ) -> Splits:
-    """EuroSAT (Helber et al., 2019): 27,000 satellite pictures of 64 x 64 pixels, the version in colours.
+    """EuroSAT (Helber et al., 2019): 27,000 satellite images of 64 x 64 pixels, the version in colours.
 
     It has no official test split: ours is a fixed fifth, the same proportion of each class.
 
     Raises:
-        DataError: if it cannot be had, or pictures are missing; it names the folder.
+        DataError: if it cannot be obtained, or images are missing; the message names the folder.
     """
     from torchvision.datasets import EuroSAT
 
@@ -108,7 +108,7 @@ def read_imagenette(
 
     Raises:
         ValueError: for an option out of range.
-        DataError: if it cannot be had, or pictures are missing; it names the folder.
+        DataError: if it cannot be obtained, or images are missing; the message names the folder.
     """
     from torchvision.datasets import Imagenette
 
@@ -134,7 +134,7 @@ def view_of(image_size: int, crop_ratio: float) -> View:
 
 
 def by_class(folder: Path, again: Path, class_folders: Sequence[str], count: int, view: View) -> FileSplit:
-    """The pictures of a folder with a folder a class, in the order of `class_folders`; `again` is what is unpacked."""
+    """The images of a folder with one subfolder per class, in this order; `again` is the folder to unpack again."""
     files: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(class_folders):
@@ -150,7 +150,7 @@ def by_class(folder: Path, again: Path, class_folders: Sequence[str], count: int
 
 
 def listed(folder: Path, rows: list[tuple[str, int]], view: View) -> FileSplit:
-    """The pictures of a folder of which a list gives the names and the labels."""
+    """The images of a folder whose names and labels are in a list."""
     there = {path.name for path in folder.iterdir()}
     if absent := [name for name, _ in rows if name not in there]:
         raise DataError(

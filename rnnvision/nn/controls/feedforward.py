@@ -1,4 +1,4 @@
-"""Controls: networks without a recurrence, to tell what reading a picture as a sequence is worth.
+"""Controls: networks without a recurrence, to measure what reading an image as a sequence is worth.
 
 Shapes: B images, C channels, H x W pixels, D features.
 """
@@ -31,7 +31,7 @@ class Control(nn.Module, ABC):
         """The vector that the head classifies: (B, C, H, W) -> (B, D)."""
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """Logits of such a vector: (B, D) -> (B, num_classes)."""
+        """Logits of a feature vector: (B, D) -> (B, num_classes)."""
         return self.head(self.head_dropout(features))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ def num_values(input_shape: Sequence[int]) -> int:
     """C * H * W, checked.
 
     Raises:
-        ValueError: if it is no image shape.
+        ValueError: if it is not an image shape.
     """
     image_shape("input_shape", input_shape)
     return math.prod(input_shape)
@@ -56,7 +56,7 @@ class Logistic(Control):
         num_classes: width of the head.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal.
+        ValueError: for an invalid argument; the message begins with its name and states what is legal.
     """
 
     def __init__(self, *, input_shape: Sequence[int], num_classes: int) -> None:
@@ -73,11 +73,11 @@ class MLP(Control):
         input_shape: (C, H, W) of the images.
         num_classes: width of the head.
         hidden_size: width of a hidden layer.
-        num_layers: how many hidden layers.
+        num_layers: number of hidden layers.
         dropout: rate after each hidden layer.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal.
+        ValueError: for an invalid argument; the message begins with its name and states what is legal.
     """
 
     def __init__(
@@ -104,20 +104,20 @@ class MLP(Control):
 
 
 class CNN(Control):
-    """A small convolutional network after VGG (arXiv 1409.1556), with batch normalisation and a global mean.
+    """A small convolutional network after VGG (arXiv 1409.1556), with batch normalisation and global average pooling.
 
     A stage is two 3 x 3 convolutions, each with batch normalisation and ReLU, twice as wide as the stage before;
-    between stages the maximum over 2 x 2 pixels. Images of any size fit.
+    between stages 2 x 2 max pooling. Images may have any size.
 
     Args:
         input_shape: (C, H, W) of the images.
         num_classes: width of the head.
         channels: width of the first stage.
-        num_stages: how many stages.
+        num_stages: number of stages.
         head_dropout: dropout rate before the head.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal.
+        ValueError: for an invalid argument; the message begins with its name and states what is legal.
     """
 
     def __init__(

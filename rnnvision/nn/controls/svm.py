@@ -1,7 +1,7 @@
-"""Support vector machines as networks: fitted by scikit-learn (`rnnvision.training.svm_fit`), decided here in torch.
+"""Support vector machines as networks: fitted by scikit-learn (`rnnvision.training.svm_fit`), evaluated in torch.
 
-A margin is no probability. The logits are the decision values over a temperature, which the fit chooses on the
-validation split (Guo et al. 2017, arXiv 1706.04599); it moves no decision.
+A margin is not a probability. The logits are the decision values divided by a temperature, which the fit chooses on the
+validation split (Guo et al. 2017, arXiv 1706.04599); it changes no decision.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from rnnvision.nn.controls.feedforward import Control, num_values
 
 
 class SVM(Control):
-    """What both machines have.
+    """Base of both machines.
 
     Args:
         input_shape: (C, H, W) of the images.
         num_classes: at least 2.
-        num_features: what the head reads.
-        num_decisions: what the head gives.
-        cost: C of Cortes & Vapnik (1995), the weight of what lies on the wrong side of its margin.
+        num_features: input width of the head.
+        num_decisions: output width of the head.
+        cost: C of Cortes & Vapnik (1995), the weight of margin violations.
     """
 
     temperature: Tensor
@@ -37,30 +37,30 @@ class SVM(Control):
         self.num_classes = num_classes
         self.cost = cost
         self.register_buffer("temperature", torch.tensor(1.0))
-        self.requires_grad_(False)  # no gradient step makes it
+        self.requires_grad_(False)  # fitted, not trained
 
     def decide(self, features: Tensor) -> Tensor:
-        """scikit-learn's decision values, one a class, the largest of which wins: (B, D) -> (B, num_classes)."""
+        """scikit-learn's decision values, one per class, the largest of which wins: (B, D) -> (B, num_classes)."""
         return self.head(features)
 
     def forward_head(self, features: Tensor) -> Tensor:
         return self.decide(features) / self.temperature
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):  # half precision moves decisions: sums nearly cancel
+        with torch.autocast(x.device.type, enabled=False):  # half precision changes decisions: sums nearly cancel
             return super().forward(x)
 
 
 class LinearSVM(SVM):
-    """A linear machine a class against the rest, with the squared hinge loss (scikit-learn's LinearSVC).
+    """One linear machine per class against the rest, with the squared hinge loss (scikit-learn's LinearSVC).
 
     Args:
         input_shape: (C, H, W) of the images.
         num_classes: at least 2.
-        cost: weight of what lies on the wrong side of its margin.
+        cost: weight of margin violations.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal.
+        ValueError: for an invalid argument; the message begins with its name and states what is legal.
     """
 
     def __init__(self, *, input_shape: Sequence[int], num_classes: int, cost: float = 1.0) -> None:
@@ -72,21 +72,21 @@ class LinearSVM(SVM):
 
 
 class RBFSVM(SVM):
-    """A machine a pair of classes with the kernel exp(-gamma |x - s|^2) (scikit-learn's SVC).
+    """One machine per pair of classes, with the kernel exp(-gamma |x - s|^2) (scikit-learn's SVC).
 
     The features are the kernel's values at the support vectors s, the head's outputs the decisions d_ij of the pairs
-    i < j, positive for i. As in scikit-learn's `decision_function` and its `break_ties=True` a class is decided by its
-    votes, and between equal ones by its confidence: votes_i + c_i / (3 (|c_i| + 1)), c_i = sum_j d_ij - sum_j d_ji.
+    i < j, positive for i. As in scikit-learn's `decision_function` and its `break_ties=True`, classes are ranked by
+    votes and ties broken by confidence: votes_i + c_i / (3 (|c_i| + 1)), c_i = sum_j d_ij - sum_j d_ji.
 
     Args:
         input_shape: (C, H, W) of the images.
         num_classes: at least 2.
-        cost: weight of what lies on the wrong side of its margin.
-        gamma: of the kernel; None for 1 over the number and the variance of the training pixels.
-        num_vectors: support vectors. The fit finds how many; until then they are random, and this many.
+        cost: weight of margin violations.
+        gamma: of the kernel; None: 1 / (values per image * variance of the training pixels).
+        num_vectors: number of support vectors. The fit determines it; until then there are this many random ones.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal.
+        ValueError: for an invalid argument; the message begins with its name and states what is legal.
     """
 
     gamma: Tensor

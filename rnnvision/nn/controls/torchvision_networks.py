@@ -1,6 +1,6 @@
-"""Controls that are torchvision's own networks, fitted to small pictures by the size of what they see first.
+"""Controls from torchvision, adapted to small images by the size of their stem or patches.
 
-torchvision is imported where such a network is made: the rest of `rnnvision.nn` needs torch alone.
+torchvision is imported when such a network is built: the rest of `rnnvision.nn` needs torch alone.
 """
 
 import math
@@ -18,14 +18,14 @@ class ResNet18(Control):
     Args:
         input_shape: (C, H, W) of the images.
         num_classes: width of the head.
-        stem_size: side of the first convolution's kernel in pixels; odd. 3 suits pictures of some 32 pixels, 7 is the
+        stem_size: side of the first convolution's kernel in pixels; odd. 3 suits images of some 32 pixels, 7 is the
             paper's for ImageNet.
-        stem_stride: its stride; 1 for small pictures, 2 in the paper.
-        stem_pool: the paper's maximum over 3 x 3 pixels with stride 2 after it.
+        stem_stride: its stride; 1 for small images, 2 in the paper.
+        stem_pool: the paper's 3 x 3 max pooling with stride 2 after it.
         head_dropout: dropout rate before the head.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal.
+        ValueError: for an invalid argument; the message begins with its name and states what is legal.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ResNet18(Control):
         self.body.conv1 = nn.Conv2d(
             input_shape[0], 64, stem_size, stride=stem_stride, padding=stem_size // 2, bias=False
         )
-        nn.init.kaiming_normal_(self.body.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision's other
+        nn.init.kaiming_normal_(self.body.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision's others
         if not stem_pool:
             self.body.maxpool = nn.Identity()
         self.body.fc = nn.Identity()
@@ -67,14 +67,14 @@ class ViT(Control):
         num_classes: width of the head.
         patch_size: side of a patch in pixels.
         hidden_size: width of a token.
-        num_layers: how many encoder blocks.
-        num_heads: of the attention; None for one to each 64 features, as in the paper.
+        num_layers: number of encoder blocks.
+        num_heads: of the attention; None: one per 64 features, as in the paper.
         mlp_ratio: width of a block's hidden layer over `hidden_size`.
         dropout: rate in each block.
         head_dropout: dropout rate before the head.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal.
+        ValueError: for an invalid argument; the message begins with its name and states what is legal.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class ViT(Control):
 
 
 def _check_positions(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Refuse the positions of another number of patches; torch's own message would speak of tensors."""
+    """Reject weights with another number of positions; torch's own message would speak only of tensor sizes."""
     name = "body.encoder.pos_embedding"
     own, loaded = module.get_parameter(name), state.get(f"{prefix}{name}")
     if loaded is not None and loaded.shape[1] != own.shape[1]:
@@ -130,7 +130,7 @@ def _check_positions(module: nn.Module, state: dict[str, Tensor], prefix: str, *
 
 
 def _patch_projection(channels: int, hidden_size: int, patch_size: int) -> nn.Conv2d:
-    """torchvision's, which is made for three channels, with its initialisation."""
+    """torchvision's patch projection, which is for three channels, for another number; initialised as there."""
     made = nn.Conv2d(channels, hidden_size, patch_size, stride=patch_size)
     nn.init.trunc_normal_(made.weight, std=math.sqrt(1 / (channels * patch_size**2)))
     assert made.bias is not None

@@ -1,4 +1,4 @@
-"""The recurrence of the mLSTM, a matrix for a memory (Beck et al. 2024, "xLSTM", arXiv 2405.04517).
+"""The recurrence of the mLSTM, whose memory is a matrix (Beck et al. 2024, "xLSTM", arXiv 2405.04517).
 
 Shapes: B images, H heads, T tokens, D features of a head; chunks: N of them, of L tokens each.
 
@@ -10,9 +10,9 @@ is kept relative to a running maximum m_t of the exponents, the stabiliser:
     n_t = exp(f_t + m_{t-1} - m_t) n_{t-1} + exp(i_t - m_t) k_t            the normaliser; n_0 = 0
     h_t = C_t' q_t / max(|n_t' q_t|, exp(-m_t))
 
-h does not depend on m. C is the paper's transposed, so that it multiplies rows from the right. Nothing here depends on
-h_{t-1}: a chunk of tokens is read at once, by matrix products as in attention, and only (C, n, m) is handed from chunk
-to chunk, which is linear in T (the chunkwise form of arXiv 2503.14376, here in plain torch).
+h does not depend on m. C is the transpose of the paper's, so that it multiplies rows from the right. Nothing here
+depends on h_{t-1}: a chunk of tokens is read at once, by matrix products as in attention, and only (C, n, m) is passed
+from chunk to chunk, which is linear in T (the chunkwise form of arXiv 2503.14376, here in plain torch).
 """
 
 import math
@@ -24,8 +24,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
 State = tuple[Tensor, ...]  # C, n, m
-CHUNK_SIZE = 32  # tokens: the fastest of 16, 32, 64 and 128 on a processor for heads of 32 and 64 features
-# exp(-m) is taken no further than exp(+-40): float32 would end in infinity, or in 0 / 0 for a query of zeros.
+CHUNK_SIZE = 32  # tokens: the fastest of 16, 32, 64 and 128 on a CPU for heads of 32 and 64 features
+# exp(-m) is clamped to exp(+-40): float32 would overflow, or give 0 / 0 for a query of zeros.
 LARGEST_EXPONENT = 40.0
 
 
@@ -42,15 +42,15 @@ def read_chunks(
 ) -> tuple[Tensor, State]:
     """Read a sequence: q, k, v (B, H, T, D) and i, f (B, H, T) -> h (B, H, T, D) and the state (C, n, m) after it.
 
-    C is (B, H, D, D), n (B, H, D), m (B, H). No `state` is zeros. Without `last_state` nothing is spent on the state
-    after the sequence, and it is ().
+    C is (B, H, D, D), n (B, H, D), m (B, H). Without `state` it is zero at first. Without `last_state` the state after
+    the sequence is not computed, and is ().
     """
     length = q.shape[2]
     memory, m = _start(q, i) if state is None else (torch.cat((state[0], state[1].unsqueeze(-1)), dim=-1), state[2])
     q, k, v, i, f = _cut(q, k, v, i, f, chunk_size)
     v = torch.cat((v, v.new_ones(()).expand(*v.shape[:-1], 1)), dim=-1)  # what the normaliser stores is always 1
-    kept = f.cumsum(dim=-1)  # (B, H, N, L): log of what is left, after each token, of the memory before the chunk
-    stored = i - kept  # so that at time t token s weighs exp(kept_t + stored_s)
+    kept = f.cumsum(dim=-1)  # (B, H, N, L): log share of the memory before the chunk that is left after each token
+    stored = i - kept  # so that at time step t token s has weight exp(kept_t + stored_s)
     memories, ms = _carry(k, v, kept[..., -1], stored, memory, m, last_state)
     count = q.shape[2]
     before = torch.stack(ms[:count], dim=2).unsqueeze(-1)  # (B, H, N, 1)
@@ -80,7 +80,7 @@ def _start(q: Tensor, i: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _cut(q: Tensor, k: Tensor, v: Tensor, i: Tensor, f: Tensor, chunk_size: int) -> tuple[Tensor, ...]:
-    """Cut time into chunks of one length, filled up at the end with tokens that store nothing and forget nothing."""
+    """Cut time into chunks of equal length, padded at the end with tokens that store nothing and forget nothing."""
     length = q.shape[2]
     count = math.ceil(length / chunk_size)
     chunk = math.ceil(length / count)
@@ -96,7 +96,7 @@ def _carry(
     """The memory and normaliser (B, H, D, D + 1) and m (B, H) before each chunk and, if `last`, after the last."""
     count = total.shape[-1] if last else total.shape[-1] - 1
     k, v, total, stored = k[:, :, :count], v[:, :, :count], total[..., :count], stored[:, :, :count]
-    weights = total.unsqueeze(-1) + stored  # (B, H, N, L): log of what each token weighs at the end of its chunk
+    weights = total.unsqueeze(-1) + stored  # (B, H, N, L): log weight of each token at the end of its chunk
     peaks = weights.amax(dim=-1)
     added = (k * (weights - peaks.unsqueeze(-1)).exp().unsqueeze(-1)).mT @ v  # (B, H, N, D, D + 1)
     memories, ms = [memory], [m]
@@ -109,15 +109,15 @@ def _carry(
 
 
 def _normalised(read: Tensor, m: Tensor) -> Tensor:
-    """h from what was read of the memory and, as the last feature, of the normaliser: (..., D + 1) -> (..., D)."""
+    """h from the readings of the memory and, as the last feature, of the normaliser: (..., D + 1) -> (..., D)."""
     floor = (-m.clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT)).exp()
     return read[..., :-1] / torch.maximum(read[..., -1].abs(), floor).unsqueeze(-1)
 
 
 class _Within(torch.autograd.Function):
-    """What each token reads of the tokens of its own chunk: out_t = sum_{s <= t} exp(row_t + column_s) (q_t k_s) v_s.
+    """What each token reads from the tokens of its own chunk: out_t = sum_{s <= t} exp(row_t + column_s) (q_t k_s) v_s.
 
-    Autograd would keep and pass over three more (L, L) matrices: for the gradient of a row of exponents
+    Autograd would keep and read three more (L, L) matrices: for the gradient of a row of exponents
     sum_s (dP * P)_ts equals g_t out_t, and for that of a column it equals dv_s v_s, with P the weights and g = dout.
     """
 

@@ -1,11 +1,11 @@
 """The prefix scan, the one operation behind every recurrence that is linear in its state, with its own gradient.
 
-    h_t = a_t * h_{t-1} + b_t,   t = 1 ... T,   * by element, real or complex
+    h_t = a_t * h_{t-1} + b_t,   t = 1 ... T,   * elementwise, real or complex
 
-Shapes, time first: b (T, B, N); a like b, or (N,) when it is the same at all times; h_0 (B, N).
+Shapes, time first: b (T, B, N); a like b, or (N,) when it is the same at all time steps; h_0 (B, N).
 
-Nothing is divided and no logarithm is taken: for |a| <= 1 each step only shrinks the rounding error of those before
-it, which cumulative sums of logarithms would add up. The gradient is the same scan from the other end:
+There are no divisions and no logarithms: for |a| <= 1 each time step only shrinks the rounding errors before it, which
+cumulative sums of logarithms would accumulate. The gradient is the same prefix scan in reverse:
 
     g_t = dL/dh_t + conj(a_{t+1}) g_{t+1}
     dL/db_t = g_t      dL/da_t = g_t conj(h_{t-1})      dL/dh_0 = conj(a_1) g_1
@@ -27,7 +27,7 @@ def prefix_scan(a: Tensor, b: Tensor, h_0: Tensor) -> tuple[Tensor, Tensor]:
     """All states h (T, B, N) of h_t = a_t * h_{t-1} + b_t, and the last of them (B, N).
 
     Args:
-        a: (T, B, N), or (N,) for one that does not change.
+        a: (T, B, N), or (N,) if it is constant in time.
         b: (T, B, N), T >= 1.
         h_0: (B, N).
     """
@@ -50,7 +50,7 @@ class _PrefixScan(Function):
 
 
 def prefix_states(a: Tensor, b: Tensor, h_0: Tensor) -> Tensor:
-    """The states that `prefix_scan` gives, without a gradient."""
+    """The states of `prefix_scan`, without a gradient."""
     if kernel := kernel_for(b):
         return run_kernel(kernel, a, b, h_0)
     h = torch.empty_like(b, memory_format=torch.contiguous_format)
@@ -60,7 +60,7 @@ def prefix_states(a: Tensor, b: Tensor, h_0: Tensor) -> Tensor:
 
 
 def prefix_scan_gradient(a: Tensor, dh: Tensor, dlast: Tensor) -> tuple[Tensor, Tensor]:
-    """From the gradients of all states and of the last one those of b (T, B, N) and of h_0 (B, N)."""
+    """The gradients of b (T, B, N) and of h_0 (B, N), from those of all states and of the last one."""
     conj = a.conj().resolve_conj()
     fixed = a.ndim < dh.ndim
     if kernel := kernel_for(dh):
@@ -77,7 +77,7 @@ def prefix_scan_gradient(a: Tensor, dh: Tensor, dlast: Tensor) -> tuple[Tensor, 
 
 
 def factor_gradient(a: Tensor, g: Tensor, h: Tensor, h_0: Tensor) -> Tensor:
-    """From the gradient g of b that of a."""
+    """The gradient of a, from the gradient g of b."""
     da = torch.empty_like(h)
     torch.mul(g[0], h_0.conj(), out=da[0])
     torch.mul(g[1:], h[:-1].conj(), out=da[1:])
@@ -89,14 +89,14 @@ def _steps(device: torch.device) -> Callable[..., None]:
 
 
 def _one_by_one(a: Sequence[Tensor], b: Sequence[Tensor], h: Tensor, out: Sequence[Tensor]) -> None:
-    """A loop over time: the fewest operations, each small, which a processor starts in microseconds."""
+    """A loop over time: the fewest operations, each small, which a CPU starts in microseconds."""
     for a_t, b_t, out_t in zip(a, b, out, strict=True):
         torch.addcmul(b_t, a_t, h, out=out_t)
         h = out_t
 
 
 def _two_levels(a: Sequence[Tensor], b: Sequence[Tensor], h: Tensor, out: Sequence[Tensor]) -> None:
-    """Chunks of sqrt(T) steps side by side, then from chunk to chunk: some 5 sqrt(T) operations, for a GPU."""
+    """Chunks of sqrt(T) time steps in parallel, then chunk after chunk: some 5 sqrt(T) operations, for a GPU."""
     length = max(1, isqrt(len(b)))
     chunks = len(b) // length
     whole = chunks * length

@@ -15,7 +15,7 @@ Kernel = Callable[[Tensor, Tensor], Tensor]  # a and b (B, N, T), contiguous -> 
 
 @cache
 def kernels() -> dict[torch.dtype, Kernel]:
-    """What is installed, by the type of the states."""
+    """The installed kernels, by the dtype of the states."""
     try:
         from accelerated_scan import complex, scalar
     except ImportError:
@@ -24,12 +24,12 @@ def kernels() -> dict[torch.dtype, Kernel]:
 
 
 def kernel_for(states: Tensor) -> Kernel | None:
-    """The one that computes such states, if there is one."""
+    """The kernel for such states, if there is one."""
     return kernels().get(states.dtype) if states.is_cuda else None
 
 
 def run_kernel(kernel: Kernel, a: Tensor, b: Tensor, h_0: Tensor) -> Tensor:
-    """`prefix_states` by the kernel, which begins with nothing: the state before is added to the first token."""
+    """`prefix_states` by the kernel, which starts from zero: the initial state is added to the first token."""
     if len(b) == 0:
         return b
     fixed = a.ndim < b.ndim

@@ -1,9 +1,9 @@
-"""Read a sequence in chunks of time that fit a CPU's cache.
+"""ChunkedLayer: layers that read a sequence in chunks of time that fit a CPU's cache.
 
-Of a layer that is linear in its state all tokens of a chunk are computed at once. Of the whole sequence at once they
-would be arrays of tens of megabytes, one for each operation: written to memory, read back, and paid for page by page.
-Chunk by chunk they stay in the cache, and only what the gradient would take longest to compute again is kept: the
-input, the output, the state before each chunk, and what the layer chooses beside them.
+A layer that is linear in its state computes all tokens of a chunk at once. For the whole sequence at once, each
+operation would need an array of tens of megabytes: written to memory, read back, and paid for page by page. Chunk by
+chunk these stay in the cache, and only what the gradient would take longest to recompute is kept: the input, the
+output, the state before each chunk, and what else the layer chooses.
 """
 
 from abc import abstractmethod
@@ -18,24 +18,24 @@ from torch.autograd.function import once_differentiable
 from rnnvision.nn.layers.layer import RecurrentLayer, State
 
 Kept = tuple[Tensor, ...]  # of a chunk, for its gradient
-CHUNK_ELEMENTS = 2**18  # of the output, in a chunk: a megabyte in float32
+CHUNK_ELEMENTS = 2**18  # of the output, per chunk: a megabyte in float32
 
 
 class Chunk(NamedTuple):
-    """A chunk that was read: input (L, B, F), the state before it, output (L, B, D), and what it was read with."""
+    """A chunk that was read: input (L, B, F), the state before it, output (L, B, D), the layer's weights."""
 
     x: Tensor
     before: Tensor
     y: Tensor
     weights: tuple[Tensor, ...]
-    kept: Kept  # what `read_chunk` gave to keep
+    kept: Kept  # by `read_chunk`
 
 
 class ChunkedLayer(RecurrentLayer):
-    """A layer that says what it does with a chunk of tokens, time first; sequences and single tokens follow from that.
+    """A layer defined by its computation on a chunk of tokens, time first; sequences and single tokens follow from it.
 
-    The state is one real tensor. In half precision, or under autocast, only the products with the tokens are in it;
-    gates and states are float32.
+    The state is one real tensor. In half precision, or under autocast, only the products with the tokens are computed
+    in it; gates and states are float32.
     """
 
     @classmethod
@@ -45,18 +45,18 @@ class ChunkedLayer(RecurrentLayer):
 
     @abstractmethod
     def weights(self) -> tuple[Tensor, ...]:
-        """What `cell` computes with: parameters, or functions of them."""
+        """The arguments `weights` of `cell`: parameters, or functions of them."""
 
     @property
     def state_shape(self) -> tuple[int, ...]:
-        """Of one image's state, (D,) where the layer has no other."""
+        """Shape of one image's state; (D,) by default."""
         return (self.hidden_size,)
 
-    # The two below are what a CPU runs. They say what `cell` says; a layer may say it in fewer operations.
+    # The CPU runs the two methods below. They compute what `cell` does; a layer may do so in fewer operations.
 
     @classmethod
     def read_chunk(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
-        """`cell` into `y`, without a gradient; the state after it, and what `chunk_gradient` wants to get of it."""
+        """Compute `cell` into `y`, without autograd; returns the state after it and what `chunk_gradient` needs."""
         made, state = cls.cell(x, state, *weights)
         y.copy_(made)
         return state, ()
@@ -67,8 +67,8 @@ class ChunkedLayer(RecurrentLayer):
     ) -> Tensor:
         """Gradients of a chunk from those of its output and of the state after it.
 
-        That of its input goes into `dx` if there is one, those of its weights are added to `totals`, and that of the
-        state before it is returned.
+        That of its input is written to `dx` if given, those of its weights are added to `totals`, and that of the state
+        before it is returned.
         """
         leaves = [chunk.x.detach().requires_grad_(dx is not None)]
         leaves += [v.detach().requires_grad_() for v in (chunk.before, *chunk.weights)]
@@ -106,7 +106,7 @@ class ChunkedLayer(RecurrentLayer):
 
 
 def wide(v: Tensor) -> Tensor:
-    """At least float32, which the sum of a thousand tokens needs."""
+    """Convert to at least float32, which the sum of a thousand tokens needs."""
     return v.float() if v.dtype in (torch.bfloat16, torch.float16) else v
 
 
@@ -118,7 +118,7 @@ class _Chunks(Function):
         batch, tokens, _ = x.shape
         ctx.layer, ctx.length, ctx.num_weights = layer, max(1, CHUNK_ELEMENTS // (batch * width)), len(weights)
         y = state.new_empty(tokens, batch, width)
-        chunks: list[tuple[Tensor, ...]] = []  # of each its input, the state before it, and what the layer keeps
+        chunks: list[tuple[Tensor, ...]] = []  # of each: its input, the state before it, and what the layer keeps
         trained = any(ctx.needs_input_grad)
         for part, y_chunk in zip(x.split(ctx.length, dim=1), y.split(ctx.length), strict=True):
             x_chunk, before = _time_first(part), state
@@ -152,7 +152,7 @@ def _time_first(chunk: Tensor) -> Tensor:
 
 
 def product_gradient(dy: Tensor, x: Tensor, weight: Tensor, dx: Tensor | None, total: Tensor) -> None:
-    """Gradients of y = x W^T: (M, D), (M, F), (D, F). Of x into `dx` (L, B, F), of W added to `total`."""
+    """Gradients of y = x W^T: (M, D), (M, F), (D, F). That of x is written to `dx` (L, B, F), of W added to `total`."""
     if dx is not None:
         torch.mm(dy, weight, out=dx.flatten(0, 1))
     if total.dtype == dy.dtype:

@@ -1,7 +1,7 @@
 """RNN, LSTM and GRU on torch's fused kernels (oneDNN on the CPU, cuDNN on CUDA), and their initialisations.
 
-Notation: x_t token, h_t state that goes out, W input weights, U recurrent weights, b biases, s the logistic function,
-* the product by element. torch keeps two biases a gate (b_ih and b_hh); where only their sum matters it is written b.
+Notation: x_t token, h_t output state, W input weights, U recurrent weights, b biases, s the logistic function, * the
+elementwise product. torch keeps two biases per gate (b_ih and b_hh); where only their sum matters it is written b.
 """
 
 from abc import abstractmethod
@@ -19,10 +19,10 @@ WEIGHT_INITS = ("torch", "orthogonal")
 
 
 class FusedLayer(RecurrentLayer):
-    """A single-layer, one-direction torch kernel under the contract of `RecurrentLayer`.
+    """A single-layer, unidirectional torch kernel under the contract of `RecurrentLayer`.
 
     `weight_init`:
-        torch       everything uniform in +-1/sqrt(hidden_size), torch's own.
+        torch       everything uniform in +-1/sqrt(hidden_size), torch's default.
         orthogonal  recurrent weights orthogonal, gate by gate (Saxe et al. 2014, arXiv 1312.6120), input weights
                     uniform after Glorot & Bengio (2010), biases zero.
     """
@@ -62,20 +62,20 @@ class FusedLayer(RecurrentLayer):
 
 @RECURRENCES.register("rnn")
 class RNN(FusedLayer):
-    """Elman's network (Cognitive Science 14, 1990): h_t = tanh(W x_t + U h_{t-1} + b). State: (h,)."""
+    """Elman network (Cognitive Science 14, 1990): h_t = tanh(W x_t + U h_{t-1} + b). State: (h,)."""
 
     kernel_class = nn.RNN
     num_gates = 1
 
 
 class GatedLayer(FusedLayer):
-    """A fused layer with gates, whose biases decide how long it remembers at first.
+    """A fused layer with gates, whose biases determine how long it remembers initially.
 
     `gate_bias`:
-        torch   left as `weight_init` made it.
+        torch   as set by `weight_init`.
         forget  bias 1 on the gate that keeps the old state (Gers et al. 2000; Jozefowicz et al. 2015), so that the
                 network starts by remembering.
-        chrono  keeping biases log(u), u uniform in [1, T - 1], so that memory spans a range of times up to the length T
+        chrono  bias log(u) on that gate, u uniform in [1, T - 1], so that memory spans time scales up to the length T
                 of the sequence (Tallec & Ollivier 2018, arXiv 1804.11188).
     """
 
@@ -96,7 +96,7 @@ class GatedLayer(FusedLayer):
 
     @abstractmethod
     def _set_keep_bias(self, bias: Tensor, *, tie_input: bool) -> None:
-        """Set the bias of the gate that keeps; with `tie_input` the gate that lets new input in gets its negative."""
+        """Set the bias of the gate that keeps the state; with `tie_input` the input gate gets its negative."""
 
     @torch.no_grad()
     def _set_bias(self, gate: int, bias: Tensor) -> None:
@@ -115,6 +115,15 @@ class LSTM(GatedLayer):
         c_t = f_t * c_{t-1} + i_t * g_t           h_t = o_t * tanh(c_t)
 
     State: (h, c), each (B, D).
+
+    >>> layer = LSTM(input_size=28, hidden_size=16)
+    >>> tokens = torch.randn(2, 5, 28)  # (B, T, F)
+    >>> states, (h, c) = layer(tokens)
+    >>> states.shape, h.shape, c.shape
+    (torch.Size([2, 5, 16]), torch.Size([2, 16]), torch.Size([2, 16]))
+    >>> y_1, state = layer.step(tokens[:, 0], layer.initial_state(2))
+    >>> torch.allclose(y_1, states[:, 0], atol=1e-6)
+    True
     """
 
     kernel_class = nn.LSTM
@@ -129,7 +138,7 @@ class LSTM(GatedLayer):
 
 @RECURRENCES.register("gru")
 class GRU(GatedLayer):
-    """Gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), the reset gate after the product, as cuDNN has it.
+    """Gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), the reset gate applied after the product, as in cuDNN.
 
     Gates in torch's order r, z, n:
 
@@ -137,7 +146,7 @@ class GRU(GatedLayer):
         n_t = tanh(W_n x_t + b_in + r_t * (U_n h_{t-1} + b_hn))
         h_t = (1 - z_t) * n_t + z_t * h_{t-1}
 
-    z keeps the old state and 1 - z lets the new one in, so one bias does both. State: (h,).
+    z keeps the old state and 1 - z admits the new one, so one bias sets both. State: (h,).
     """
 
     kernel_class = nn.GRU

@@ -1,4 +1,4 @@
-"""IndRNN: features that remember themselves alone. Notation as in `rnnvision.nn.layers.fused`."""
+"""IndRNN: each feature recurs on itself alone. Notation as in `rnnvision.nn.layers.fused`."""
 
 import math
 
@@ -15,10 +15,10 @@ from rnnvision.nn.layers.unrolled import UnrolledLayer
 class IndRNN(UnrolledLayer):
     """Independently recurrent network (Li et al. 2018, arXiv 1803.04831): h_t = relu(W x_t + u * h_{t-1} + b).
 
-    Each feature remembers itself alone, with one weight; features meet in the layers above.
+    Each feature recurs on itself alone, with one weight; features are mixed in the layers above.
 
     Initialisation: u uniform in [0, 2^(1/T)], the paper's bound, under which nothing grows more than twofold over the T
-    tokens of the sequence (the paper also holds u below it while training; here it is free); W uniform after He et al.
+    tokens of the sequence (the paper also clips u to it in training; here it is free); W uniform after He et al.
     (2015), b zero. State: (h,).
     """
 
@@ -34,7 +34,7 @@ class IndRNN(UnrolledLayer):
         return linear(x, self.weight, self.bias)
 
     def recurrent_weight(self, dtype: torch.dtype) -> Tensor:
-        return self.recurrent  # products by element stay in full precision
+        return self.recurrent  # elementwise products stay in full precision
 
     def cell(self, x_t: Tensor, recurrent: Tensor, state: State) -> State:
         (h,) = state

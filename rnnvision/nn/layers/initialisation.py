@@ -1,4 +1,4 @@
-"""Initialisations that several layers share: gates that remember at first, orthogonal gates, uniform maps, rings."""
+"""Initialisations shared by several layers: gate biases, orthogonal gates, uniform linear maps, rings."""
 
 import math
 
@@ -24,7 +24,7 @@ def keep_bias(gate_bias: str, hidden_size: int, sequence_length: int) -> Tensor 
 
 @torch.no_grad()
 def orthogonal_gates(weight_ih: Tensor, weight_hh: Tensor) -> None:
-    """Fill the input weights (gates x D, F) after Glorot, the recurrent ones (gates x D, D) orthogonally, by gate."""
+    """Initialise input weights (gates x D, F) after Glorot, recurrent ones (gates x D, D) orthogonally, by gate."""
     hidden_size = weight_hh.shape[1]
     for of_input, of_state in zip(weight_ih.split(hidden_size), weight_hh.split(hidden_size), strict=True):
         nn.init.xavier_uniform_(of_input)
@@ -32,7 +32,7 @@ def orthogonal_gates(weight_ih: Tensor, weight_hh: Tensor) -> None:
 
 
 def affine(input_size: int, output_size: int) -> nn.Linear:
-    """Weights uniform in +-1/sqrt(input_size), biases zero."""
+    """A linear layer with weights uniform in +-1/sqrt(input_size) and biases zero."""
     made = nn.Linear(input_size, output_size)
     nn.init.uniform_(made.weight, -1 / math.sqrt(input_size), 1 / math.sqrt(input_size))
     nn.init.zeros_(made.bias)

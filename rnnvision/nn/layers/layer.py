@@ -18,20 +18,20 @@ State = tuple[Tensor, ...]  # each (B, ...)
 class RecurrentLayer(nn.Module, ABC):
     """A map from a sequence and a state to a sequence and a state.
 
-    Reading a sequence whole equals reading it in two parts with the state handed over, and equals `step` after `step`.
+    Reading a sequence whole equals reading it in two parts with the state passed on, and equals `step` after `step`.
 
-    A subclass takes `input_size`, `hidden_size` and `sequence_length` as they stand here, and its own options as
+    A subclass takes `input_size`, `hidden_size` and `sequence_length` as they are here, and its own options as
     keyword-only arguments with defaults: `model.layer.KEY=VALUE` sets the option KEY.
 
     Args:
         input_size: features of a token, F.
-        hidden_size: features of a state that goes out, D.
-        sequence_length: T that is to be expected, for initialisations that depend on it; any other T can be read.
+        hidden_size: features of an output state, D.
+        sequence_length: the expected T, for initialisations that depend on it; any other T can be read.
 
     Attributes:
-        num_states: tensors (B, D) that a state consists of, where `initial_state` is not the layer's own.
-        state_parameters: names of the parameters that say how the state moves on; an optimiser may take smaller steps
-            with them, and lets none decay.
+        num_states: number of tensors (B, D) in a state, unless the layer overrides `initial_state`.
+        state_parameters: names of the parameters of the state transition; an optimiser may give them a smaller
+            learning rate, and no weight decay.
     """
 
     num_states: ClassVar[int] = 1
@@ -54,14 +54,14 @@ class RecurrentLayer(nn.Module, ABC):
     def initial_state(
         self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        """The state before the first token, zeros; by default of the weights' device and type."""
+        """The state before the first token, zeros; by default of the weights' device and dtype."""
         like, shape = next(self.parameters()), (batch_size, self.hidden_size)
         return tuple(like.new_zeros(shape, device=device, dtype=dtype) for _ in range(self.num_states))
 
     def multiply_adds(self, tokens: int) -> int:
         """Multiply-adds of the matrix products in reading so many tokens of one image.
 
-        Here: each weight matrix meets each token once. A layer that computes otherwise says so itself.
+        By default each weight matrix is applied once per token; a layer that computes otherwise overrides this.
         """
         return tokens * sum(p.numel() for p in self.parameters() if p.ndim >= 2)
 
@@ -75,29 +75,8 @@ class RecurrentLayer(nn.Module, ABC):
 RECURRENCES: Registry[type[RecurrentLayer]] = Registry("recurrence", rule=subclass_of(RecurrentLayer))
 
 
-def make_layer(
-    recurrence: str, input_size: int, hidden_size: int, sequence_length: int, options: dict[str, object]
-) -> RecurrentLayer:
-    """The layer called `recurrence` in `RECURRENCES`, with its own options.
-
-    Raises:
-        ValueError: for an option that the layer does not have or refuses; it begins with `layer.OPTION`.
-    """
-    kind = RECURRENCES[recurrence]
-    own = kind.options()
-    for name, value in options.items():
-        if name not in own:
-            raise ValueError(f"layer.{name}={value}: {no_such_option(name, recurrence)}")
-    try:
-        return kind(input_size, hidden_size, sequence_length, **options)
-    except ValueError as error:
-        if str(error).partition("=")[0] in own:
-            raise ValueError(f"layer.{error}") from error
-        raise
-
-
 def no_such_option(name: str, recurrence: str) -> str:
-    """What to say to an option that a layer does not have: those that it has, and the layers that have it."""
+    """The message for an option that a layer does not have: those that it has, and the layers that have it."""
     own = RECURRENCES[recurrence].options()
     having = [other for other, kind in RECURRENCES.items() if name in kind.options()]
     has = f"it has {', '.join(own)}" if own else "it has none"

@@ -1,8 +1,8 @@
-"""minGRU and minLSTM: gates and candidates that do not see the state.
+"""minGRU and minLSTM: gates and candidates that do not depend on the state.
 
-All that waits for the token before is then the prefix scan of h_t = a_t * h_{t-1} + b_t.
+All that is left to link the time steps is the prefix scan of h_t = a_t * h_{t-1} + b_t.
 
-Notation: x_t token, h_t state that goes out, W weights, b biases, s the logistic function, * the product by element.
+Notation: x_t token, h_t output state, W weights, b biases, s the logistic function, * the elementwise product.
 """
 
 from abc import abstractmethod
@@ -23,17 +23,17 @@ from rnnvision.nn.layers.layer import RECURRENCES
 class MixingLayer(ChunkedLayer):
     """A layer whose state moves towards a candidate: h_t = (1 - z_t) * h_{t-1} + z_t * g(W_c x_t + b_c).
 
-    g(v) = v + 1/2 for v >= 0 and s(v) elsewhere keeps candidates positive, and states that start so. The paper needs
-    that since it computes in logarithms, and starts from h_0 = g(0) = 1/2; here the same equations are computed as they
-    stand, see `prefix_scan`, and start from 0.
+    g(v) = v + 1/2 for v >= 0 and s(v) elsewhere keeps candidates positive, and states that start positive. The paper
+    needs that since it computes in logarithms, and starts from h_0 = g(0) = 1/2; here the same equations are computed
+    directly, see `prefix_scan`, and start from 0.
 
-    All affine maps are one, the gates' first, the candidate's last. Weights are uniform in +-1/sqrt(F), biases zero but
-    for `gate_bias`:
+    All affine maps are computed as one, the gates' first, the candidate's last. Weights are uniform in +-1/sqrt(F),
+    biases zero except for `gate_bias`:
         torch   zero: half of the state is kept.
         forget  1 on the gate that keeps the state.
-        chrono  keeping u parts to 1, u uniform in [1, T - 1], so that memory spans times up to the length T of the
-                sequence (Tallec & Ollivier 2018, arXiv 1804.11188). The default: without it a state is forgotten in
-                a few tokens, and gates that do not see it hardly learn to keep it.
+        chrono  old state to candidate as u to 1, u uniform in [1, T - 1], so that memory spans time scales up to the
+                length T of the sequence (Tallec & Ollivier 2018, arXiv 1804.11188). The default: without it a state is
+                forgotten in a few tokens, and gates that do not see it hardly learn to keep it.
 
     State: (h,), (B, D).
     """
@@ -57,14 +57,14 @@ class MixingLayer(ChunkedLayer):
 
     @staticmethod
     def spread_gradient(gradient: Tensor, *gates: Tensor) -> None:
-        """From the gradient for k_t, where z_t = s(k_t), in the first D of `gradient`, to that for the gates' maps.
+        """Turn the gradient of k_t, where z_t = s(k_t), in the first D of `gradient`, into that of the gates' maps.
 
-        Of one gate k_t is the map itself, and there is nothing to do, nor are `gates` kept.
+        With a single gate k_t is the map itself: there is nothing to do, and `gates` is not kept.
         """
 
     @abstractmethod
     def _set_keep_bias(self, bias: Tensor, *, tie_input: bool) -> None:
-        """Set the bias towards keeping; with `tie_input` the gate that lets new input in gets its negative."""
+        """Set the bias towards keeping the state; with `tie_input` the input gate gets its negative."""
 
     def gate(self, parameter: str, index: int) -> Tensor:
         """The rows of one gate, or of the candidate after them, in `weight` or `bias`."""
@@ -79,13 +79,13 @@ class MixingLayer(ChunkedLayer):
         keep, candidate = cls.keep(gates), torch.where(v >= 0, v + 0.5, torch.sigmoid(v))
         return prefix_scan(keep, (1 - keep) * candidate, state)
 
-    # The same in fewer passes over the chunk: a pass costs as much as the scan itself.
+    # The same in fewer passes over the chunk: a pass costs as much as the prefix scan itself.
 
     @classmethod
     def read_chunk(cls, x: Tensor, state: Tensor, y: Tensor, *weights: Tensor) -> tuple[Tensor, Kept]:
         gates, v = cls._maps(x, state, weights)
         keep, s = cls.keep(gates), torch.sigmoid(v)
-        candidate = torch.maximum(v.add_(0.5), s, out=s)  # v + 1/2 > s(v) just where v > 0
+        candidate = torch.maximum(v.add_(0.5), s, out=s)  # v + 1/2 > s(v) exactly where v > 0
         for keep_t, c_t, y_t in zip(keep.unbind(0), candidate.unbind(0), y.unbind(0), strict=True):
             state = torch.lerp(c_t, state, keep_t, out=y_t)
         return state, (keep, candidate, *([gates] if cls.num_gates > 1 else []))
@@ -137,7 +137,7 @@ class MinGRU(MixingLayer):
 
 @RECURRENCES.register("minlstm")
 class MinLSTM(MixingLayer):
-    """minLSTM (Feng et al. 2024, arXiv 2410.01201, appendix B): two gates, made to sum to one. See `MixingLayer`.
+    """minLSTM (Feng et al. 2024, arXiv 2410.01201, appendix B): two gates, normalised to sum to one. See `MixingLayer`.
 
     f_t = s(W_f x_t + b_f)      i_t = s(W_i x_t + b_i)      z_t = i_t / (f_t + i_t) = s(log i_t - log f_t)
     """

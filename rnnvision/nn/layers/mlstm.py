@@ -1,4 +1,4 @@
-"""mLSTM, the LSTM with a matrix for a memory (Beck et al. 2024, "xLSTM", arXiv 2405.04517).
+"""mLSTM: the LSTM with a matrix memory (Beck et al. 2024, "xLSTM", arXiv 2405.04517).
 
 Shapes: B images, T tokens of F features, H heads of D features. The recurrence:
 `rnnvision.nn.kernels.matrix_memory`.
@@ -14,8 +14,8 @@ from rnnvision.checks import at_least, one_of
 from rnnvision.nn.kernels.matrix_memory import CHUNK_SIZE, read_chunks, read_token
 from rnnvision.nn.layers.layer import RECURRENCES, RecurrentLayer, State
 
-# From the pre-activation of the forget gate to its logarithm. The paper allows both; its language models and
-# Vision-LSTM take the sigmoid.
+# The logarithm of the forget gate from its pre-activation. The paper allows both; its language models and Vision-LSTM
+# use the sigmoid.
 FORGET_GATES: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": nn.functional.logsigmoid,
     "exponential": lambda x: x,
@@ -26,21 +26,21 @@ class MatrixMemory(nn.Module):
     """Heads of the recurrence with their gates: q, k, v (B, T, H * D) and u (B, T, G) -> (B, T, H * D).
 
     i_t = w_i u_t + b_i and f_t = log s(w_f u_t + b_f) in each head, s the logistic function; k_t is divided by sqrt(D),
-    and what is read is normalised over the D features of its head, without which the division would make some tokens
-    huge. Computed in float32 where weights or autocast have half precision.
+    and h_t is normalised over the D features of its head, without which the division by the normaliser would make some
+    tokens huge. Computed in float32 where weights or autocast have half precision.
 
     Args:
         features: H * D.
         gate_features: G.
-        num_heads: divides `features`, with at least 2 of them a head; by default the largest such number up to 4.
+        num_heads: a divisor of `features` with at least 2 features per head; by default the largest such up to 4.
         forget_gate: sigmoid as above, or exponential: f_t = w_f u_t + b_f.
-        chunk_size: tokens read at once; it changes the speed alone.
+        chunk_size: tokens per chunk; it affects only the speed.
 
-    Initialisation (the authors'): w zero, b_i normal with deviation 0.1, b_f from 3 to 6 over the heads, so that most
-    of the memory is kept at first.
+    Initialisation (the authors'): w zero, b_i normal with standard deviation 0.1, b_f from 3 to 6 over the heads, so
+    that most of the memory is kept initially.
 
     Raises:
-        ValueError: for a number of heads that does not divide `features`; it names those that do.
+        ValueError: for a number of heads that does not divide `features`; the message names those that do.
     """
 
     def __init__(
@@ -81,8 +81,8 @@ class MatrixMemory(nn.Module):
             return self._joined(h.transpose(1, 2)), state
 
     def multiply_adds(self, tokens: int, *, last_state: bool = True) -> int:
-        """Of one image, as it is computed: within each chunk all tokens against all, and the memory read, and written,
-        once a chunk. For one token alone the memory is read; what it writes is a product by element.
+        """Multiply-adds of one image, as computed: within each chunk all tokens against all, and the memory read, and
+        written, once per chunk. For a single token the memory is read; its writing is an elementwise product.
         """
         size = len(self.norm_weight) // self.num_heads
         gates = tokens * self.gates.weight.numel()
@@ -110,7 +110,7 @@ class MatrixMemory(nn.Module):
         return q, k / math.sqrt(k.shape[-1]), v, i, FORGET_GATES[self.forget_gate](f)
 
     def _joined(self, h: Tensor) -> Tensor:
-        """Each head normalised, side by side: (..., H, D) -> (..., H * D)."""
+        """The heads, each normalised, concatenated: (..., H, D) -> (..., H * D)."""
         normalised = nn.functional.layer_norm(h, h.shape[-1:]).flatten(-2).to(self.norm_weight.dtype)
         return torch.addcmul(self.norm_bias, normalised, self.norm_weight)
 
@@ -133,17 +133,18 @@ def _head_count(features: int, num_heads: int | None) -> int:
 
 @RECURRENCES.register("mlstm")
 class MLSTM(RecurrentLayer):
-    """The mLSTM as a layer. With W weights of the token x_t, s the logistic function and * the product by element,
+    """The mLSTM as a layer. With W weights of the token x_t, s the logistic function and * the elementwise product,
 
         q_t = W_q x_t + b_q     k_t = W_k x_t + b_k     v_t = W_v x_t + b_v     o_t = s(W_o x_t + b_o)
         y_t = o_t * h_t         h_t the normalised heads of `MatrixMemory`, whose gates see u_t = x_t
 
-    State: (C, n, m), each (B, H, ...). W starts normal with deviation sqrt(2 / (5 F)) (Nguyen & Salazar 2019,
-    arXiv 1910.05895; the authors' choice), b zero. `num_heads`, `forget_gate` and `chunk_size` are those of
+    State: (C, n, m), each (B, H, ...). W is initially normal with standard deviation sqrt(2 / (5 F)) (Nguyen & Salazar
+    2019, arXiv 1910.05895; the authors' choice), b zero. `num_heads`, `forget_gate` and `chunk_size` are those of
     `MatrixMemory`.
 
     Raises:
-        ValueError: for one feature; for a number of heads that does not divide `hidden_size`, with those that do.
+        ValueError: for a `hidden_size` of 1, or a number of heads that does not divide it; the message names those
+            that do.
     """
 
     def __init__(

@@ -7,12 +7,12 @@ from rnnvision.nn.layers.layer import RECURRENCES, RecurrentLayer, State
 
 @RECURRENCES.register("none")
 class PositionWise(RecurrentLayer):
-    """No recurrence: y_t = V gelu(W x_t + b) + c, the same map at every time, with no access to other times.
+    """No recurrence: y_t = V gelu(W x_t + b) + c, the same map at every time step, with no access to the others.
 
     W is 4 D x F and V is D x 4 D, as in the feed-forward part of a Transformer, so it has as many weights as an LSTM of
-    the same size, 4 D (F + D). Weights and biases are initialised as torch does. The state is empty: ().
+    the same size, 4 D (F + D). Weights and biases have torch's initialisation. The state is empty: ().
 
-    What is then known of the order of the tokens is nothing, and of the picture only what the readout pools over time:
+    The network then knows nothing of the order of the tokens, and of the image only what the readout pools over time:
     with `mean`, `max` or `attention` all tokens, with `last` one.
     """
 

@@ -10,7 +10,7 @@ from rnnvision.nn.layers.unrolled import UnrolledLayer
 
 
 class RefinedLayer(UnrolledLayer):
-    """A layer whose keeping gate is refined: UR gates (Gu et al. 2020, arXiv 1910.09890).
+    """A layer with a refined forget gate: UR gates (Gu et al. 2020, arXiv 1910.09890).
 
         f_t = s(W_f x_t + U_f h_{t-1} + b_f)      r_t = s(W_r x_t + U_r h_{t-1} - b_f)
         k_t = 2 r_t f_t + (1 - 2 r_t) f_t^2
@@ -19,8 +19,8 @@ class RefinedLayer(UnrolledLayer):
     still has a gradient. r has no bias of its own. (The paper calls the kept share g.)
 
     Initialisation: uniform gates (UGI), b_f = log(u / (1 - u)) with u uniform in [1/D, 1 - 1/D], so that the memories
-    of the D features span a range of times; recurrent weights orthogonal gate by gate, input weights uniform after
-    Glorot, the other biases zero.
+    of the D features span a range of time scales; recurrent weights orthogonal gate by gate, input weights uniform
+    after Glorot, the other biases zero.
     """
 
     def __init__(self, input_size: int, hidden_size: int, sequence_length: int = 2) -> None:
@@ -48,7 +48,7 @@ class RefinedLayer(UnrolledLayer):
 
 @RECURRENCES.register("ur_lstm")
 class URLSTM(RefinedLayer):
-    """LSTM with a refined gate that keeps, and lets in what it does not keep (Gu et al. 2020, arXiv 1910.09890).
+    """LSTM with a refined forget gate k and the input gate 1 - k (Gu et al. 2020, arXiv 1910.09890).
 
     Gates in the order f, r, o, g, with f, r and k as in `RefinedLayer`:
 
@@ -72,7 +72,7 @@ class URLSTM(RefinedLayer):
 
 @RECURRENCES.register("ur_gru")
 class URGRU(RefinedLayer):
-    """GRU with a refined gate that keeps (Gu et al. 2020, arXiv 1910.09890), the reset gate z after the product.
+    """GRU with a refined update gate (Gu et al. 2020, arXiv 1910.09890), the reset gate z applied after the product.
 
     Gates in the order f, r, z, n, with f, r and k as in `RefinedLayer`:
 

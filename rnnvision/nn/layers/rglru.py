@@ -18,12 +18,13 @@ class RGLRU(ChunkedLayer):
         h_t = a_t * h_{t-1} + sqrt(1 - a_t^2) * (i_t * u_t)
 
     u_t is the token, or where F is not D an affine map of it. Weights are uniform in +-1/sqrt of their input size,
-    biases zero; at first the square of s(Lambda)^8 is uniform from r_min^2 to r_max^2.
+    biases zero; initially the square of s(Lambda)^8 is uniform from r_min^2 to r_max^2.
 
     Args:
         input_size: F.
         hidden_size: D.
-        r_min, r_max: the least and the most that is kept of a state while its gate r_t is 1, 0 <= r_min < r_max <= 1.
+        r_min, r_max: initially the smallest and the largest share of a state that is kept while its gate r_t is 1,
+            0 <= r_min < r_max <= 1.
 
     State: (h,), (B, D).
     """
@@ -59,6 +60,6 @@ class RGLRU(ChunkedLayer):
         u = F.linear(x, *maps[4:]) if maps[4:] else x
         r, i = (torch.sigmoid(wide(F.linear(u, *maps[k : k + 2]))) for k in (0, 2))
         log_a = 8 * r * log_base
-        # 1 - a^2; the floor, which no gate in use comes near, keeps the slope of the root finite.
+        # 1 - a^2; the floor, which no gate in use comes near, keeps the gradient of the root finite.
         rest = -torch.expm1(2 * log_a).clamp_max(-torch.finfo(log_a.dtype).tiny)
         return prefix_scan(torch.exp(log_a), rest.sqrt() * i * wide(u), state)

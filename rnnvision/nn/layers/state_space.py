@@ -1,11 +1,11 @@
-"""LRU and S5: linear, time-invariant, with a complex diagonal state.
+"""LRU and S5: linear time-invariant layers with a complex diagonal state.
 
 Both compute, with lambda (N), B (N x F), C (D x N) complex and the skip S real,
 
     h_t = lambda * h_{t-1} + B x_t      y_t = Re(C h_t) + S x_t
 
-and differ in what the parameters are. S is one number a feature where F = D, and D x F elsewhere. N complex numbers are
-as wide as 2 N real ones, so by default N is half of `hidden_size`, rounded up: that many pairs of conjugates.
+and differ in their parametrisation. S is one number per feature where F = D, and D x F elsewhere. N complex numbers are
+as wide as 2 N real ones, so by default N is half of `hidden_size`, rounded up: that many conjugate pairs.
 
 State: (h,), (B, N, 2), real and imaginary parts.
 """
@@ -23,11 +23,11 @@ from rnnvision.nn.layers.chunked import Chunk, ChunkedLayer, Kept, product_gradi
 from rnnvision.nn.layers.initialisation import check_ring
 from rnnvision.nn.layers.layer import RECURRENCES
 
-STEPS = (0.001, 0.1)  # limits of Delta at first, of S5
+STEPS = (0.001, 0.1)  # initial range of Delta, of S5
 
 
 class StateSpaceLayer(ChunkedLayer):
-    """What LRU and S5 share.
+    """Base of LRU and S5.
 
     Args:
         input_size: F.
@@ -57,7 +57,7 @@ class StateSpaceLayer(ChunkedLayer):
 
     def weights(self) -> tuple[Tensor, ...]:
         transition, into, out_of = self.system()
-        # As real matrices, real and imaginary parts side by side as torch keeps them: complex products cost twice.
+        # As real matrices, real and imaginary parts side by side as in torch: complex products cost twice as much.
         real_into = torch.view_as_real(into).transpose(1, 2).flatten(0, 1)  # (2N, F)
         real_out_of = torch.view_as_real(out_of.conj().resolve_conj()).flatten(1)  # (D, 2N)
         return transition, real_into, real_out_of, wide(self.skip)
@@ -123,15 +123,15 @@ class LRU(StateSpaceLayer):
 
         lambda = exp(-exp(nu) + i exp(theta))      B = exp(gamma) * B_0
 
-    so |lambda| < 1 whatever is learned. At first lambda is uniform on the ring r_min <= |lambda| <= r_max, its angle up
-    to `max_phase`, and gamma = log sqrt(1 - |lambda|^2), which gives a state of white noise the same size for every
-    lambda. B_0 and C are normal with variance 1 / 2F and 1 / N a part, S is normal.
+    so |lambda| < 1 whatever is learned. Initially lambda is uniform on the ring r_min <= |lambda| <= r_max, its angle
+    up to `max_phase`, and gamma = log sqrt(1 - |lambda|^2), which gives states driven by white noise the same size for
+    every lambda. B_0 and C are normal with variance 1 / 2F and 1 / N per part, S is normal.
 
     Args:
         input_size, hidden_size, state_size: see `StateSpaceLayer`.
-        r_min, r_max: radii of the ring, 0 <= r_min < r_max <= 1. Close to 1 it remembers long: half of a state is left
+        r_min, r_max: radii of the ring, 0 <= r_min < r_max <= 1. Close to 1 memory is long: half of a state is left
             after log(2) / (1 - r) tokens.
-        max_phase: the largest angle of lambda, up to 2 pi. Small ones follow slow changes, over long sequences.
+        max_phase: the largest angle of lambda, up to 2 pi. Small ones suit slow changes, over long sequences.
     """
 
     state_parameters = ("nu", "theta", "gamma", "into")
@@ -168,12 +168,12 @@ class LRU(StateSpaceLayer):
 class S5(StateSpaceLayer):
     """Simplified structured state space (Smith et al. 2023, arXiv 2208.04933): one system for all features.
 
-    The continuous system dh/dt = Lambda h + B_0 x, held between tokens (zero-order hold) and read every Delta:
+    The continuous system dh/dt = Lambda h + B_0 x, discretised by zero-order hold with time step Delta:
 
         lambda = exp(Lambda Delta)      B = (lambda - 1) / Lambda * B_0
 
     with Lambda = -exp(decay) + i frequency, so that it is stable whatever is learned, and Delta = exp(log_step), each
-    of size N. At first Lambda is that half of the eigenvalues of the normal part of the HiPPO-LegS matrix of size 2 N
+    of size N. Initially Lambda is that half of the eigenvalues of the normal part of the HiPPO-LegS matrix of size 2 N
     whose frequencies are positive; B_0 and C are random real matrices in the basis of its eigenvectors; Delta is
     log-uniform over `STEPS`; S is normal. Conjugates are left out, so y has twice the real part.
 
@@ -214,12 +214,12 @@ class S5(StateSpaceLayer):
 def hippo(n: int) -> tuple[Tensor, Tensor]:
     """n eigenvalues (n,) and eigenvectors (2n, n) of the normal part of the HiPPO-LegS matrix of size 2n.
 
-    That part is -1/2 on the diagonal and (j > k, sign - ; j < k, sign +) sqrt(2j + 1) sqrt(2k + 1) / 2 beside it
+    That part is -1/2 on the diagonal and (j > k, sign - ; j < k, sign +) sqrt(2j + 1) sqrt(2k + 1) / 2 off it
     (arXiv 2206.11893). Its eigenvalues are -1/2 +- i w; these are those with w > 0, the smallest first.
     """
     root = torch.arange(2 * n, dtype=torch.float64).mul_(2).add_(1).sqrt_()
     outer = root.outer(root) / 2
     skew = outer.triu(1) - outer.tril(-1)
     w, vectors = torch.linalg.eigh(-1j * skew)  # in ascending order
-    phase = vectors[:1] / vectors[:1].abs()  # an eigenvector is known up to its phase: its first entry shall be real
+    phase = vectors[:1] / vectors[:1].abs()  # an eigenvector is unique up to its phase: make its first entry real
     return torch.complex(torch.full_like(w[n:], -0.5), w[n:]), (vectors / phase)[:, n:]

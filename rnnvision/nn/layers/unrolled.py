@@ -1,8 +1,8 @@
 """UnrolledLayer: layers without a fused kernel, as a loop over time in torch.
 
-All tokens are projected in one product before the loop, and a time step holds one recurrent product at most. The
-gradients are autograd's: those of the whole loop written by hand were timed on the CPU and took a seventh less for
-UR-LSTM and no less for IndRNN, which is not worth a second copy of the equations.
+All tokens are projected in one product before the loop, and a time step has one recurrent product at most. The
+gradients are autograd's: hand-written ones for the whole loop, timed on the CPU, took a seventh less time for UR-LSTM
+and no less for IndRNN, which is not worth a second copy of the equations.
 """
 
 from abc import abstractmethod
@@ -18,15 +18,15 @@ class UnrolledLayer(RecurrentLayer):
 
     @abstractmethod
     def project(self, x: Tensor) -> Tensor:
-        """The part of a step that needs no state, for tokens of any shape: (..., F) -> (..., G)."""
+        """The part of a time step that needs no state, for tokens of any shape: (..., F) -> (..., G)."""
 
     @abstractmethod
     def cell(self, x_t: Tensor, recurrent: Tensor, state: State) -> State:
-        """The state after a projected token (B, G); its first tensor goes out. `recurrent` is `recurrent_weight`."""
+        """The state after a projected token (B, G); its first tensor is the output. `recurrent`: `recurrent_weight`."""
 
     @abstractmethod
     def recurrent_weight(self, dtype: torch.dtype) -> Tensor:
-        """What `cell` multiplies the state by, prepared once for all times."""
+        """What `cell` multiplies the state by, prepared once for all time steps."""
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         state = self.initial_state(len(x)) if state is None else state

@@ -1,4 +1,4 @@
-"""The encoder-decoder: a recurrence reads the image, another looks back at what was read before it answers."""
+"""Encoder-decoders: a recurrence reads the image, a second one takes glimpses at its states before the head answers."""
 
 from typing import Any
 
@@ -17,30 +17,37 @@ from rnnvision.nn.recurrence import Recurrence
 class EncoderDecoder(SequenceNetwork):
     """Read an image, look back at it K times, and classify it: (B, C, H, W) -> (B, num_classes) logits.
 
-    The encoder turns T tokens into states h_1 ... h_T (B, T, D). The decoder takes K glimpses at them, each a weighted
-    mean of the states (`rnnvision.nn.glimpse`), which it asks for with what it knows by then:
+    The encoder turns T tokens into states h_1 ... h_T (B, T, D). The decoder takes K glimpses at them, each a mean of
+    the states weighted by attention (`rnnvision.nn.glimpse`), with its previous output as the query:
 
-        y_0 = tanh(W h_last + b)              h_last: of each direction, after it has read everything
+        y_0 = tanh(W h_last + b)              h_last: the final state of each direction
         c_k = glimpse(y_{k-1}; h_1 ... h_T)   k = 1 ... K
         y_k, s_k = cell(c_k, s_{k-1})         s_0: the cell's initial state
 
-    and the head answers from y_K. This is the decoder of Bahdanau et al. 2015 (arXiv 1409.0473) without words: nothing
-    is said between two glimpses, so the glimpse is all that the cell gets, and the summary h_last decides where the
-    first one goes. Weights do not depend on K.
+    and the head classifies y_K. This is the decoder of Bahdanau et al. 2015 (arXiv 1409.0473) without words: nothing is
+    output between two glimpses, so the glimpse is the cell's only input, and the summary h_last is the first query. The
+    weights do not depend on K.
 
     Args:
         num_classes: width of the head.
         num_glimpses: K.
         attention: additive or dot, a name in `rnnvision.nn.ATTENTIONS`.
         attention_size: width in which query and states are compared; None: decoder_size.
-        decoder: the decoder's cell, a name in `rnnvision.nn.RECURRENCES`; None: that of the encoder. It is initialised
-            by its own defaults.
+        decoder: the decoder's cell, a name in `rnnvision.nn.RECURRENCES`; None: that of the encoder. It has its own
+            default options.
         decoder_size: width of the decoder; None: hidden_size.
         head_dropout: dropout rate before the head.
         **reading: how the encoder reads the image, see `SequenceNetwork`.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal.
+        ValueError: for an invalid argument; the message begins with its name and states what is legal.
+
+    >>> network = EncoderDecoder(
+    ...     input_shape=(1, 28, 28), num_classes=10, scan="patches", patch_size=4, hidden_size=16, num_glimpses=3
+    ... )
+    >>> images = torch.zeros(2, 1, 28, 28)
+    >>> network.forward_anytime(images).shape, network.attention(images).shape
+    (torch.Size([2, 3, 10]), torch.Size([2, 3, 49]))
     """
 
     def __init__(
@@ -81,35 +88,35 @@ class EncoderDecoder(SequenceNetwork):
         self.head: nn.Module = nn.Linear(size, num_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """What the decoder knows after the last glimpse, y_K: (B, C, H, W) -> (B, decoder_size)."""
+        """The decoder's output after the last glimpse, y_K: (B, C, H, W) -> (B, decoder_size)."""
         return self._look(x)[0][:, -1]
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """Logits of such a vector: (B, decoder_size) -> (B, num_classes)."""
+        """Logits of a feature vector: (B, decoder_size) -> (B, num_classes)."""
         return self.head(self.head_dropout(features))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
 
     def forward_anytime(self, x: Tensor) -> Tensor:
-        """What the head would say after each glimpse: (B, C, H, W) -> (B, K, num_classes); the last is `forward`.
+        """Logits after each glimpse: (B, C, H, W) -> (B, K, num_classes); the last are those of `forward`.
 
-        Time is glimpses here, not tokens: the encoder has read the whole image before the first.
+        Time counts glimpses here, not tokens: the encoder has read the whole image before the first.
         """
         return self.forward_head(self._look(x)[0])
 
     def attention(self, x: Tensor) -> Tensor:
-        """How much each glimpse looks at each token: (B, C, H, W) -> (B, K, T), rows that sum to 1."""
+        """The attention weight of each token in each glimpse: (B, C, H, W) -> (B, K, T), rows that sum to 1."""
         return self._look(x)[1]
 
     def attention_maps(self, x: Tensor) -> Tensor:
-        """The same laid out on the picture, each pixel with the weight of its token: (B, C, H, W) -> (B, K, H, W)."""
+        """The attention weights on the image, each pixel with that of its token: (B, C, H, W) -> (B, K, H, W)."""
         weights = self.attention(x).flatten(0, 1).unsqueeze(-1)  # (B K, T, 1)
         maps = self.scan.inverse(weights.expand(-1, -1, self.scan.token_size))[:, 0]  # (B K, H, W), alike in C
         return maps.unflatten(0, (-1, self.num_glimpses))
 
     def use_reconstruction_head(self) -> None:
-        """Draw the picture instead of classifying it: from here on `forward` gives (B, C, H, W)."""
+        """Reconstruct the image instead of classifying it: from then on `forward` returns (B, C, H, W)."""
         self.head = ReconstructionHead(self.start.out_features, self.scan).to(self.start.weight)
 
     def _look(self, x: Tensor) -> tuple[Tensor, Tensor]:

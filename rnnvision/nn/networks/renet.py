@@ -11,16 +11,16 @@ from rnnvision.checks import at_least, image_shape, one_of, probability
 from rnnvision.nn.grid import Sweep, check_image, tiled
 from rnnvision.nn.readout import READOUTS
 
-FLATTEN = "flatten"  # the paper's readout, which unlike those of READOUTS fixes the size of the image
+FLATTEN = "flatten"  # the paper's readout, which unlike those in READOUTS fixes the image size
 
 
 class ReNetLayer(nn.Module):
     """Patches -> every column down and up -> every row from left and right: (B, R, K, F) -> (B, R / p, K / p, D).
 
-    The rows are read over both directions of the columns side by side, so that each cell has seen the whole grid.
+    The rows read the concatenated states of both column directions, so each cell depends on the whole grid.
 
     Args:
-        patch_size: p, the side of the square of cells that becomes one cell.
+        patch_size: p, the side of the square of cells that is merged into one.
         columns: reads the patches, p * p * F features each.
         rows: reads the states of `columns`.
     """
@@ -38,25 +38,25 @@ class ReNetLayer(nn.Module):
 
 
 class ReNet(nn.Module):
-    """Classify an image by sweeps over its patches: (B, C, H, W) -> (B, num_classes) logits.
+    """Classify an image with sweeps over its patches: (B, C, H, W) -> (B, num_classes) logits.
 
     Args:
         input_shape: (C, H, W) of the images.
         num_classes: width of the head.
-        patch_sizes: one a layer: the side, in cells of the layer below, of what the layer reads as one cell. The first
-            counts pixels; 1 keeps the grid.
+        patch_sizes: one per layer: the side of the square of cells of the layer below that is merged into one; in the
+            first layer, pixels. 1 keeps the grid.
         recurrence, hidden_size, layer: of each of the four directions of each layer, see
-            `rnnvision.nn.recurrence.Recurrence`. The paper has gru.
+            `rnnvision.nn.recurrence.Recurrence`. The paper uses gru.
         dropout: rate after each layer.
-        readout: `flatten`, the states of all cells side by side (the paper's), or a name in `rnnvision.nn.READOUTS`,
-            for which the cells of the last layer are one sequence, row by row. Only with `flatten` do the weights
-            depend on the size of the image.
-        head_size: width of a fully connected layer with ReLU (the paper's) before the head; None leaves it out.
+        readout: `flatten`, the states of all cells concatenated (the paper's), or a name in `rnnvision.nn.READOUTS`,
+            which reads the cells of the last layer as one sequence, row by row. Only with `flatten` do the weights
+            depend on the image size.
+        head_size: width of a fully connected layer with ReLU before the head (as in the paper); None leaves it out.
         head_dropout: dropout rate before the head.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal; among others for sides of the image that the
-            patches do not tile.
+        ValueError: for an invalid argument, or an image size that the patches do not tile; the message begins with the
+            argument and states what is legal.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class ReNet(nn.Module):
         return self.hidden(self.readout(self.forward_grid(x).flatten(1, 2)))
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """Logits of such a vector: (B, D) -> (B, num_classes)."""
+        """Logits of a feature vector: (B, D) -> (B, num_classes)."""
         return self.head(self.head_dropout(features))
 
     def forward(self, x: Tensor) -> Tensor:

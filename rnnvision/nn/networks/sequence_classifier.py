@@ -1,4 +1,4 @@
-"""The sequence classifier: scan -> embed -> recurrence -> readout -> head."""
+"""Sequence classifiers: scan, embed, recurrence, readout, head."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,17 +14,17 @@ from rnnvision.nn.scan import Scan
 
 
 class SequenceNetwork(nn.Module):
-    """The part that networks share which read an image as one sequence: scan -> embed -> recurrence.
+    """Base of the networks that read an image as one sequence: scan -> embed -> recurrence.
 
     Args:
         input_shape: (C, H, W) of the images.
         scan, patch_size, order, order_seed, margin: how the image is read, see `rnnvision.nn.scan.Scan`.
-        embed_size: width of a linear map of each token before the recurrence; None leaves tokens as they are.
+        embed_size: width of a linear embedding of the tokens before the recurrence; None leaves tokens as they are.
         recurrence, hidden_size, num_layers, bidirectional, block, norm, residual, dropout, tied_dropout, layer: the
             stack, see `rnnvision.nn.recurrence.Recurrence`.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal.
+        ValueError: for an invalid argument; the message begins with its name and states what is legal.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class SequenceNetwork(nn.Module):
         )
 
     def tokens(self, x: Tensor) -> Tensor:
-        """What the recurrence reads: (B, C, H, W) -> (B, T, F)."""
+        """The input of the recurrence: (B, C, H, W) -> (B, T, F)."""
         return self.embed(self.scan(x))
 
     def states(self, x: Tensor) -> Tensor:
@@ -90,12 +90,17 @@ class SequenceClassifier(SequenceNetwork):
 
     Args:
         num_classes: width of the head.
-        readout: which state is classified, a name in `rnnvision.nn.READOUTS`.
+        readout: how the states become one vector, a name in `rnnvision.nn.READOUTS`.
         head_dropout: dropout rate before the head.
         **reading: how the image becomes states, see `SequenceNetwork`.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal.
+        ValueError: for an invalid argument; the message begins with its name and states what is legal.
+
+    >>> network = SequenceClassifier(input_shape=(1, 28, 28), num_classes=10, scan="rows", hidden_size=16)
+    >>> images = torch.zeros(2, 1, 28, 28)
+    >>> network(images).shape, network.forward_anytime(images).shape
+    (torch.Size([2, 10]), torch.Size([2, 28, 10]))
     """
 
     def __init__(self, *, num_classes: int, readout: str = "last", head_dropout: float = 0.0, **reading: Any) -> None:
@@ -112,20 +117,20 @@ class SequenceClassifier(SequenceNetwork):
         return self.readout(self.states(x))
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """Logits of such a vector: (B, D) -> (B, num_classes)."""
+        """Logits of a feature vector: (B, D) -> (B, num_classes)."""
         return self.head(self.head_dropout(features))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
 
     def use_reconstruction_head(self) -> None:
-        """Draw the image instead of classifying it: from here on `forward` gives (B, C, H, W)."""
+        """Reconstruct the image instead of classifying it: from then on `forward` returns (B, C, H, W)."""
         self.head = ReconstructionHead(self.readout.out_features, self.scan).to(next(self.parameters()))
 
     def forward_anytime(self, x: Tensor) -> Tensor:
         """Logits after each token: (B, C, H, W) -> (B, T, num_classes); the last are those of `forward`.
 
-        One pass for a one-directional network. A bidirectional one has to read each prefix anew, T passes.
+        One pass for a unidirectional network; a bidirectional one reads each prefix separately, in T passes.
         """
         tokens = self.tokens(x)  # (B, T, F)
         if not self.recurrence.bidirectional:

@@ -1,6 +1,6 @@
-"""Sequencer2D: the blocks of a vision transformer, LSTMs along rows and columns for its attention (arXiv 2205.01972).
+"""Sequencer2D: vision-transformer blocks with LSTMs along rows and columns in place of attention (arXiv 2205.01972).
 
-Shapes: B images, a grid of R rows and K columns, C features of a cell.
+Shapes: B images, a grid of R rows and K columns, C features per cell.
 """
 
 import math
@@ -21,7 +21,7 @@ NORM_EPS = 1e-6
 
 @dataclass(frozen=True)
 class Variant:
-    """A named size: one value a stage."""
+    """A named size: one value per stage."""
 
     layers: tuple[int, ...]
     patch_sizes: tuple[int, ...]
@@ -48,8 +48,8 @@ VARIANTS: dict[str, Variant] = {
 class BiLSTM2D(nn.Module):
     """Mix the cells of a grid: (B, R, K, C) -> (B, R, K, C).
 
-    y = W [columns(x), rows(x)] + b: a sweep along the columns and one along the rows read the same input, in both
-    directions each; their four states side by side go through one linear map back to C features.
+    y = W [columns(x), rows(x)] + b: a sweep along the columns and one along the rows read the same input, each in both
+    directions; their four states are concatenated and mapped linearly back to C features.
     """
 
     def __init__(self, columns: Sweep, rows: Sweep, out_features: int) -> None:
@@ -63,7 +63,7 @@ class BiLSTM2D(nn.Module):
 
 
 class Block(nn.Module):
-    """x + mixer(norm(x)), then x + mlp(norm(x)), either branch dropped by chance: (B, R, K, C) -> (B, R, K, C)."""
+    """x + mixer(norm(x)), then x + mlp(norm(x)), either branch dropped at random: (B, R, K, C) -> (B, R, K, C)."""
 
     def __init__(self, mixer: BiLSTM2D, width: int, mlp_width: int, dropout: float, drop_path: float) -> None:
         super().__init__()
@@ -97,31 +97,31 @@ class Stage(nn.Module):
 
 
 class Sequencer2D(nn.Module):
-    """Classify an image by LSTMs along its rows and columns: (B, C, H, W) -> (B, num_classes) logits.
+    """Classify an image with LSTMs along its rows and columns: (B, C, H, W) -> (B, num_classes) logits.
 
     Initialised as published: linear maps after Glorot & Bengio (2010), convolutions after LeCun et al. (1998), biases
-    zero. What differs: recurrent layers start as this project's do (the paper's way is
-    `layer={weight_init: torch, gate_bias: torch}`), and the head with a standard deviation of 0.02 instead of zero, so
+    zero. Two things differ: recurrent layers have this project's initialisation (the paper's is
+    `layer={weight_init: torch, gate_bias: torch}`), and the head has a standard deviation of 0.02 instead of zero, so
     that the first step reaches every weight.
 
     Args:
         input_shape: (C, H, W) of the images.
         num_classes: width of the head.
-        variant: a name in `VARIANTS`, which gives the five sizes below. Each of them takes the place of the variant's
-            where it is given, one value a stage.
-        layers: how many blocks.
-        patch_sizes: side of the square of cells that becomes one cell before the blocks; the first counts pixels.
-        embed_dims: features of a cell.
-        hidden_sizes: features of the state of each of the four directions.
-        mlp_ratios: width of the hidden layer of the blocks' MLP, in parts of `embed_dims`.
+        variant: a name in `VARIANTS`, which sets the five sizes below. Each that is given, one value per stage,
+            overrides the variant's.
+        layers: number of blocks.
+        patch_sizes: side of the square of cells that is merged into one before the blocks; in the first stage, pixels.
+        embed_dims: features per cell.
+        hidden_sizes: state size of each of the four directions.
+        mlp_ratios: width of the hidden layer of the blocks' MLP, as a multiple of `embed_dims`.
         recurrence, layer: see `rnnvision.nn.recurrence.Recurrence`.
         dropout: rate in the blocks' MLP.
-        drop_path: rate at which a block's branches are left out, the same for all blocks.
+        drop_path: rate at which a block's branches are dropped, the same for all blocks.
         head_dropout: dropout rate before the head.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal; among others for sides of the image that the
-            patches do not tile.
+        ValueError: for an invalid argument, or an image size that the patches do not tile; the message begins with the
+            argument and states what is legal.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class Sequencer2D(nn.Module):
         return self.norm(self.stages(x).permute(0, 2, 3, 1)).mean(dim=(1, 2))
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """Logits of such a vector: (B, D) -> (B, num_classes)."""
+        """Logits of a feature vector: (B, D) -> (B, num_classes)."""
         return self.head(self.head_dropout(features))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -206,7 +206,7 @@ def _lecun(layer: nn.Conv2d) -> nn.Conv2d:
 
 
 def _sizes(variant: str, **given: Sequence[Any] | None) -> Variant:
-    """The sizes of a variant, in part replaced by those that were given."""
+    """The sizes of a variant, overridden by those that are given."""
     one_of("variant", variant, VARIANTS)
     named = asdict(VARIANTS[variant])
     chosen = {name: values for name, values in given.items() if values is not None}

@@ -1,10 +1,10 @@
-"""The weights of timm's `sequencer2d_s`, `sequencer2d_m` and `sequencer2d_l` in our `Sequencer2D`.
+"""Conversion of the weights of timm's `sequencer2d_s`, `sequencer2d_m` and `sequencer2d_l` to our `Sequencer2D`.
 
-`KEYS` is the whole mapping. Shapes are the same throughout, and so is the order of an LSTM's gates; timm keeps both
+`KEYS` is the complete mapping. All shapes are the same, and so is the order of an LSTM's gates; timm keeps both
 directions in one module and marks the names of the backward one, which here is a layer of its own.
 
->>> network = build("sequencer2d", variant="s", input_shape=(3, 224, 224), num_classes=1000)
->>> load_timm_weights(network, torch.load("sequencer2d_s.pth", weights_only=True))
+    network = build("sequencer2d", variant="s", input_shape=(3, 224, 224), num_classes=1000)
+    load_timm_weights(network, torch.load("sequencer2d_s.pth", weights_only=True))
 """
 
 import difflib
@@ -18,7 +18,7 @@ from rnnvision.checks import flags
 from rnnvision.nn.layers.fused import LSTM
 from rnnvision.nn.networks.sequencer import VARIANTS, Sequencer2D, Variant
 
-# Part of timm's key -> part of ours, as regular expressions, one after the other.
+# Part of timm's key -> part of ours, as regular expressions, applied in this order.
 KEYS = {
     r"^stem\.proj\.": "stages.0.embed.",
     r"\.downsample\.down\.": ".embed.",
@@ -36,18 +36,22 @@ KEYS = {
 
 
 def from_timm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict of timm's `sequencer2d_*` under the names of `Sequencer2D`."""
+    """A state dict of timm's `sequencer2d_*` under the names of `Sequencer2D`.
+
+    >>> from_timm({"stages.0.0.rnn_tokens.fc.bias": 1, "head.fc.weight": 2})
+    {'stages.0.0.mixer.merge.bias': 1, 'head.weight': 2}
+    """
     return {_our_key(key): value for key, value in weights.items()}
 
 
 def load_timm_weights(network: Sequencer2D, weights: Mapping[str, Tensor], *, with_head: bool = True) -> None:
     """Copy a state dict of timm's `sequencer2d_*` into a network of the same sizes.
 
-    `with_head=False` leaves the head as it is, for other classes than those that the weights were trained for.
+    `with_head=False` keeps the network's own head, for other classes than those that the weights were trained for.
 
     Raises:
-        ValueError: if they are weights of another network, or of other sizes; nothing is copied then. It begins with
-            the argument that is wrong, and names what the weights have and the variant that they are of.
+        ValueError: for weights of another network, or of other sizes; nothing is copied then. The message begins with
+            the wrong argument, and names the sizes and the variant of the weights.
     """
     flags(with_head=with_head)
     ours = from_timm(weights)
@@ -101,7 +105,7 @@ def _check_shapes(network: Sequencer2D, ours: Mapping[str, Tensor]) -> None:
 
 
 def _foreign(ours: Mapping[str, Tensor], network: Sequencer2D) -> str:
-    """What to say of weights that are not those of a Sequencer2D."""
+    """The message for weights that are not those of a Sequencer2D."""
     expected = network.state_dict().keys()
     strange, missing = [key for key in ours if key not in expected], [key for key in expected if key not in ours]
     found = f"they have {strange[0]}" if strange else f"they lack {missing[0]}"
@@ -113,7 +117,7 @@ def _foreign(ours: Mapping[str, Tensor], network: Sequencer2D) -> str:
 
 
 def _sizes_of(ours: Mapping[str, Tensor]) -> Variant:
-    """The sizes that weights under our names have."""
+    """The sizes of weights under our names."""
     stages = 1 + max(int(key.split(".")[1]) for key in ours if key.startswith("stages."))
     blocks = [{key.split(".")[3] for key in ours if key.startswith(f"stages.{s}.blocks.")} for s in range(stages)]
     embeds = [ours[f"stages.{s}.embed.weight"] for s in range(stages)]

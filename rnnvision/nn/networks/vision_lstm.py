@@ -2,8 +2,8 @@
 
 Shapes: B images, T patches on a grid of R x K, E features of a token, I = expansion * E features inside a block.
 
-The second version of the paper is followed, the one that its published results are of: biases everywhere, a convolution
-over the grid before queries and keys, the first and the last token side by side before the head.
+This follows the second version of the paper, that of its published results: biases everywhere, a convolution over the
+grid before queries and keys, the first and the last token concatenated before the head.
 """
 
 import math
@@ -19,39 +19,40 @@ from rnnvision.nn.layers.mlstm import MatrixMemory
 from rnnvision.nn.readout import READOUTS
 from rnnvision.nn.scan import Scan
 
-CHUNK_SIZE = 64  # tokens read at once
+CHUNK_SIZE = 64  # tokens
 PRODUCT_SIZE = 16  # features
 
 
 class VisionLSTM(nn.Module):
-    """Classify an image by mLSTM blocks over its patches: (B, C, H, W) -> (B, num_classes) logits.
+    """Classify an image with mLSTM blocks over its patches: (B, C, H, W) -> (B, num_classes) logits.
 
-    Patches in raster order are mapped to tokens, a learned vector a position is added, `num_layers` blocks read them,
-    every other one from the bottom right corner to the top left one; then layer normalisation, the readout, layer
+    Patches in raster order are mapped to tokens, a learned position embedding is added, and `num_layers` blocks read
+    them, every other one from the bottom right corner to the top left one; then layer normalisation, the readout, layer
     normalisation again (which the published weights have) and the head. It has no `forward_anytime`: after the second
-    block each token knows of all others, so there is no answer that only the tokens so far have given.
+    block each token depends on all others, so no output depends only on the tokens read so far.
 
     Args:
         input_shape: (C, H, W) of the images.
         num_classes: width of the head.
         patch_size: side, or (height, width), of the patches in pixels; 16 in the paper.
         hidden_size: E; 192, 384 and 768 for tiny, small and base.
-        num_layers: blocks; 24 in the paper.
-        num_heads: heads of the mLSTM; None is the largest divisor of I up to 4, which 4 is in the paper.
+        num_layers: number of blocks; 24 in the paper.
+        num_heads: heads of the mLSTM; None: the largest divisor of I up to 4 (4 in the paper).
         expansion: I / E.
-        qkv_block_size: queries, keys and values are maps of blocks of so many features.
+        qkv_block_size: features in a block of the block-diagonal maps to queries, keys and values.
         kernel_size: side of the convolution, odd.
-        drop_path: rate at which a block is left out for an image in training (stochastic depth, arXiv 1603.09382);
+        drop_path: rate at which a block is skipped for an image in training (stochastic depth, arXiv 1603.09382);
             0, 0.05 and 0.2 for tiny, small and base.
         readout: a name in `rnnvision.nn.READOUTS`; first_last is the paper's.
 
-    Initialisation (the authors'): maps into a block and its memory normal with deviation sqrt(2 / (5 N)), N features
-    coming in; out of a block 2 / (num_layers sqrt(E)); the gates as in `MatrixMemory`; positions truncated normal with
-    deviation 0.02, the head with 2e-5; patches uniform after Glorot & Bengio (2010); biases zero, the skip 1.
+    Initialisation (the authors'): maps into a block and its memory normal with standard deviation sqrt(2 / (5 N)) for N
+    input features; out of a block 2 / (num_layers sqrt(E)); the gates as in `MatrixMemory`; positions truncated normal
+    with 0.02, the head with 2e-5; patches uniform after Glorot & Bengio (2010); the convolution torch's; other biases
+    zero, the skip 1.
 
     Raises:
-        ValueError: that begins with the argument and names what is legal; also from `load_state_dict`, for the
-            positions of another number of patches.
+        ValueError: for an invalid argument; the message begins with its name and states what is legal. Also from
+            `load_state_dict`, for weights with another number of positions.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class VisionLSTM(nn.Module):
         return self.feature_norm(self.readout(self.norm(tokens)))
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """Logits of such a vector: (B, D) -> (B, num_classes)."""
+        """Logits of a feature vector: (B, D) -> (B, num_classes)."""
         return self.head(features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -146,7 +147,7 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(hidden_size)
         self.up = nn.Linear(hidden_size, 2 * inner)
         self.conv = nn.Conv2d(inner, inner, kernel_size, padding=kernel_size // 2, groups=inner)
-        self.q, self.k, self.v = (BlockLinear(inner, qkv_block_size) for _ in range(3))
+        self.q, self.k, self.v = (BlockDiagonalLinear(inner, qkv_block_size) for _ in range(3))
         self.memory = MatrixMemory(inner, 3 * inner, num_heads=num_heads, chunk_size=CHUNK_SIZE)
         self.skip = Scale(inner)
         self.down = nn.Linear(inner, hidden_size)
@@ -170,17 +171,17 @@ class Block(nn.Module):
         return self.conv(a.mT.unflatten(-1, self.grid)).flatten(2).mT
 
 
-class BlockLinear(nn.Module):
-    """A linear map of each block of features for itself, a block-diagonal matrix: (..., I) -> (..., I).
+class BlockDiagonalLinear(nn.Module):
+    """A linear map with a block-diagonal matrix: (..., I) -> (..., I).
 
-    Four features are too few for a matrix product: blocks are joined, with zeros between them, to `PRODUCT_SIZE`
-    features, which takes less than half of the time.
+    Four features are too few for an efficient matrix product: blocks are joined, with zeros around them, to matrices of
+    `PRODUCT_SIZE` features, which takes less than half of the time.
     """
 
     def __init__(self, features: int, block_size: int) -> None:
         super().__init__()
         blocks = features // block_size
-        self.joined = math.gcd(blocks, max(1, PRODUCT_SIZE // block_size))  # blocks in one product
+        self.joined = math.gcd(blocks, max(1, PRODUCT_SIZE // block_size))  # blocks per product
         self.weight = nn.Parameter(torch.empty(blocks, block_size, block_size))
         self.bias = nn.Parameter(torch.zeros(features))
         nn.init.normal_(self.weight, std=math.sqrt(2 / (5 * block_size)))
@@ -195,7 +196,7 @@ class BlockLinear(nn.Module):
 
 
 class Scale(nn.Module):
-    """Each feature times a learned number, 1 at first: (..., I) -> (..., I)."""
+    """Each feature times a learned factor, initially 1: (..., I) -> (..., I)."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -206,7 +207,7 @@ class Scale(nn.Module):
 
 
 class Position(nn.Module):
-    """A learned vector for each position, added: (B, T, E) -> (B, T, E)."""
+    """Add a learned vector for each position: (B, T, E) -> (B, T, E)."""
 
     def __init__(self, num_tokens: int, features: int) -> None:
         super().__init__()
@@ -219,7 +220,7 @@ class Position(nn.Module):
 
 
 def _check_positions(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Refuse the positions of another number of patches; torch's own message would speak of tensors."""
+    """Reject weights with another number of positions; torch's own message would speak only of tensor sizes."""
     own, loaded = module.get_parameter("table"), state.get(f"{prefix}table")
     if loaded is not None and len(loaded) != len(own):
         raise ValueError(

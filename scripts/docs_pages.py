@@ -1,0 +1,49 @@
+"""Pages of the site that are made and not written: those of the top folder, and the API. mkdocs calls `on_files`."""
+
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+TOP = {"README": "index", "CONTRIBUTING": "contributing", "CHANGELOG": "changelog", "SECURITY": "security"}
+# A page, and the modules it shows.
+API = {
+    "rnnvision": ["rnnvision.registry", "rnnvision.errors", "rnnvision.checks"],
+    "nn": ["", "scan", "recurrence", "readout", "glimpse", "grid", "dropout", "reconstruction", "contract"],
+    "layers": ["layer", "fused", "minimal", "rglru", "state_space", "mlstm", "refined", "indrnn", "position_wise"],
+    "networks": ["sequence_classifier", "encoder_decoder", "renet", "sequencer", "vision_lstm", "timm_weights"],
+    "controls": ["feedforward", "svm", "torchvision_networks"],
+    "data": ["datamodule", "augment", "catalog", "splits", "images", "shard_writer"],
+    "training": ["learner", "optim", "checkpoint", "svm_fit", "precision", "run_log"],
+    "insight": ["cost", "speed", "anytime", "kernels"],
+    "inference": ["classifier"],
+    "runs": ["folder", "read", "environment", "process"],
+    "report": ["style", "comparison", "comparison_plot", "benchmark_plot"],
+}
+ROOMS = {"layers": "nn.layers", "networks": "nn.networks", "controls": "nn.controls"}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages to those of docs/."""
+    root = Path(config.config_file_path).parent
+    for name, page in TOP.items():
+        files.append(File.generated(config, f"{page}.md", content=_from_the_top((root / f"{name}.md").read_text())))
+    for page, modules in API.items():
+        files.append(File.generated(config, f"api/{page}.md", content=_api(page, modules)))
+    return files
+
+
+def _from_the_top(text: str) -> str:
+    """A page of the top folder as one of docs/: its links lose the folder, those to other top pages their capitals."""
+    text = re.sub(r"\]\(docs/([^)]+)\)", r"](\1)", text)
+    for name, page in TOP.items():
+        text = text.replace(f"]({name}.md)", f"]({page}.md)")
+    return text
+
+
+def _api(page: str, modules: list[str]) -> str:
+    room = f"rnnvision.{ROOMS.get(page, page)}"
+    named = [module if module.startswith("rnnvision") else f"{room}.{module}".rstrip(".") for module in modules]
+    room = "rnnvision" if page == "rnnvision" else room
+    return f"# {room}\n\n" + "\n".join(f"::: {name}\n" for name in named)
