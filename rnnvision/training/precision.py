@@ -21,7 +21,7 @@ def choose_precision(asked: object, device_type: str) -> tuple[object, str]:
     if asked == "auto":
         return _best(device_type)
     if device_type == "cpu" and str(asked).startswith("bf16") and (error := _bf16_error()):
-        return FULL, f"not {asked}: this processor's kernels refuse it ({error})"
+        return FULL, f"not {asked}: this CPU's kernels refuse it ({error})"
     return asked, ""
 
 
@@ -48,10 +48,10 @@ def _best(device_type: str) -> tuple[str, str]:
     if device_type != "cpu":
         return FULL, f"half precision is not tried on {device_type}"
     if not _cpu_multiplies_bf16():
-        return FULL, "the processor has no bf16 instructions"
+        return FULL, "the CPU has no bf16 instructions"
     if error := _bf16_error():
-        return FULL, f"the processor's bf16 kernels fail ({error})"
-    return BF16, "the processor has bf16 instructions"
+        return FULL, f"the CPU's bf16 kernels fail ({error})"
+    return BF16, "the CPU has bf16 instructions"
 
 
 def _cpu_multiplies_bf16() -> bool:

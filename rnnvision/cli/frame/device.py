@@ -60,7 +60,7 @@ def keep_freed_memory() -> None:
     """Let this process keep memory that it has freed, for the next step, where the C library is glibc.
 
     By default glibc gives blocks of megabytes back to the system, which clears them page by page when the next step
-    asks for them again: for two LSTM layers of 256 a quarter of a step's time on a processor. What the user has set for
+    asks for them again: for two LSTM layers of 256 a quarter of a step's time on a CPU. What the user has set for
     malloc in the environment stays.
     """
     if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
@@ -72,7 +72,7 @@ def keep_freed_memory() -> None:
 
 
 def share_cores(num_workers: int) -> None:
-    """Leave a core to each of the processes that read pictures beside a training on the processor; 0 takes all back.
+    """Leave a core to each of the processes that read images beside a training on the CPU; 0 takes all back.
 
     Threads that wait for each other at full speed make a small recurrence several times slower as soon as one of them
     has to share its core. A number that the user has chosen ($OMP_NUM_THREADS) stays.

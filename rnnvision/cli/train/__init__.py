@@ -86,9 +86,9 @@ def _score(training: Training, figures: dict[str, float]) -> float:
     figures |= {k: float(v) for k, v in tester.test(learner, datamodule=data, verbose=False)[0].items()}
     figures |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
     run.write("metrics.json", figures)
-    about = "of the last weights; no best checkpoint was saved"
-    if "val/accuracy" in figures:
-        about = f"best val/accuracy {figures['val/accuracy']:.4f}; {figures['train/seconds']:.1f} s of training"
+    best_score = figures.get("val/accuracy", float("nan"))
+    about = f"best val/accuracy {best_score:.4f}; {figures['train/seconds']:.1f} s of training"
+    about = about if best.is_file() else "of the last weights; no best checkpoint was saved"
     print(f"\n{score_line(figures)}   ({about})\nresults   {run.shown()}")
     list_skipped(data.bad_files, run)
     if (profile := run.path / "fit-profile.txt").is_file():
@@ -97,7 +97,7 @@ def _score(training: Training, figures: dict[str, float]) -> float:
         plugins = plain(training.cfg.get("plugins"))
         needed = f" plugins=[{','.join(plugins)}]" if plugins else ""
         print(f"next      rnnvision evaluate ckpt={run.shown()}{needed}")
-    return figures.get("val/accuracy", float("nan"))
+    return best_score
 
 
 def _best_validation(training: Training) -> dict[str, float]:
@@ -105,8 +105,9 @@ def _best_validation(training: Training) -> dict[str, float]:
     from lightning.pytorch.callbacks import ModelCheckpoint
 
     for callback in training.trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.monitor == "val/accuracy":
-            if callback.best_model_score is not None:
-                return {"val/accuracy": float(callback.best_model_score)}
+        if not isinstance(callback, ModelCheckpoint) or callback.monitor != "val/accuracy":
+            continue
+        if callback.best_model_score is not None:
+            return {"val/accuracy": float(callback.best_model_score)}
     found = training.trainer.callback_metrics.get("val/accuracy")
     return {} if found is None else {"val/accuracy": float(found)}
