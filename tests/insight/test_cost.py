@@ -11,7 +11,7 @@ from rnnvision.nn import RECURRENCES, build
 from rnnvision.nn.controls.feedforward import CONTROLS
 from rnnvision.nn.controls.svm import SVMS
 from rnnvision.nn.controls.torchvision_networks import TORCHVISION_CONTROLS
-from rnnvision.nn.layers.chunked import BlockLayer
+from rnnvision.nn.layers.chunked import ChunkedLayer
 from rnnvision.nn.layers.fused import FusedLayer
 from rnnvision.nn.layers.layer import RecurrentLayer
 from tests.oracles import ORACLES
@@ -27,7 +27,7 @@ def counted(network: nn.Module, monkeypatch: pytest.MonkeyPatch, recurrence: str
         weights = {name.removeprefix("kernel."): weight for name, weight in self.named_parameters()}
         return ORACLES[recurrence](x, state or self.initial_state(len(x)), weights)
 
-    for kind in (FusedLayer, BlockLayer):
+    for kind in (FusedLayer, ChunkedLayer):
         monkeypatch.setattr(kind, "forward", plain)
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, *SHAPE))

@@ -41,6 +41,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "two_dot_glimpses": {"attention": "dot", "num_glimpses": 2},
     "another_decoder": {"decoder": "gru", "decoder_size": 4, "attention_size": 3},
 }
+REMEMBERS, FORGETS = "gru", "none"  # a recurrence with a state, and the one without
+Case = dict[str, Any]  # arguments of `build`
 
 
 def scan_arguments(scan: str, channels: int = 1, rows: int = 3, columns: int = 4) -> dict[str, Any]:
@@ -63,32 +65,70 @@ def tiny(model: str, **arguments: Any) -> dict[str, Any]:
 
 
 def readouts_of(model: str) -> list[str]:
-    """Every readout of the table, and the network's own where it is none of those."""
-    default = parameters(MODELS[model])["readout"].default
-    return list(dict.fromkeys([*READOUTS, default]))
+    """Every readout of the table, and at the end the network's own."""
+    own = parameters(MODELS[model])["readout"].default
+    return [*(name for name in READOUTS if name != own), own]
 
 
-def network_cases() -> Iterator[dict[str, Any]]:
-    """Arguments of `build` for every network x scan x readout x recurrence, of those axes that the network has."""
+KINDS = ("recurrence", "scan", "readout", "variant")  # of the ways in which a network can differ
+
+
+def network_cases(*kinds: str) -> Iterator[tuple[str, Case]]:
+    """Each network in each way of such kinds in which it can differ (of no kind named: of all), one at a time.
+
+    Each recurrence; each scan; each readout, of states that remember, of states that do not, and of two directions,
+    whose halves end at different times; each variant. What is not named is the first scan, the network's own readout,
+    and a GRU. A network that differs in no such way is there as it is.
+    """
+    for model in MODELS:
+        takes = parameters_of(model)
+        base = {"recurrence": REMEMBERS} if "recurrence" in takes else {}
+        base |= scan_arguments(next(iter(SCANS))) if "scan" in takes else {}
+        base |= {"readout": readouts_of(model)[-1]} if "readout" in takes else {}
+        ways = {way: changes for kind in kinds or KINDS for way, changes in _ways(kind, model, takes).items()}
+        for way, changes in (ways or {"own": {}}).items():
+            yield f"{model}-{way}", {"name": model} | tiny(model, **(base | changes))
+
+
+def _ways(kind: str, model: str, takes: list[str]) -> dict[str, Case]:
+    """What a network is given in each way of this kind."""
+    if kind == "variant":
+        return {name: variant for name, variant in VARIANTS.items() if set(variant) <= set(takes)}
+    if kind not in takes:
+        return {}
+    if kind == "recurrence":
+        return {name: {"recurrence": name} for name in RECURRENCES}
+    if kind == "scan":
+        return {name: scan_arguments(name) for name in SCANS}
+    ways = {name: {"readout": name} for name in readouts_of(model)}
+    if "recurrence" in takes:
+        ways |= {f"{name}-{FORGETS}": {"readout": name, "recurrence": FORGETS} for name in readouts_of(model)}
+    if "bidirectional" in takes:
+        ways |= {f"{name}-two_directions": {"readout": name, "bidirectional": True} for name in readouts_of(model)}
+    return ways
+
+
+def network_product() -> Iterator[tuple[str, Case]]:
+    """Every network x scan x readout x recurrence, of those axes that the network has, and x variant of the first scan.
+
+    Slow, and to be run after a change that may join what `network_cases` keeps apart.
+    """
     for model in MODELS:
         takes = parameters_of(model)
         scans = list(SCANS) if "scan" in takes else [None]
         readouts = readouts_of(model) if "readout" in takes else [None]
         recurrences = list(RECURRENCES) if "recurrence" in takes else [None]
-        variants = [variant for variant in VARIANTS.values() if set(variant) <= set(takes)]
-        reads: list[tuple[str | None, dict[str, Any]]] = [(scan, {}) for scan in scans]
+        variants = {name: variant for name, variant in VARIANTS.items() if set(variant) <= set(takes)}
+        reads: list[tuple[str | None, str]] = [(scan, "") for scan in scans]
         reads += [(scans[0], variant) for variant in variants]
         for (scan, variant), readout, recurrence in itertools.product(reads, readouts, recurrences):
+            chosen = {"readout": readout, "recurrence": recurrence, **variants.get(variant, {})}
             read = {} if scan is None else scan_arguments(scan)
-            yield {"name": model} | tiny(model, **read, readout=readout, recurrence=recurrence, **variant)
+            words = [word for word in (model, scan, readout, recurrence, variant) if word]
+            yield "-".join(words), {"name": model} | tiny(model, **(read | chosen))
 
 
-def label(case: dict[str, Any]) -> str:
-    words = [str(case[axis]) for axis in ("name", "scan", "readout", "recurrence") if axis in case]
-    return "-".join(words + [name for name, variant in VARIANTS.items() if variant.items() <= case.items()][-1:])
-
-
-def images(case: dict[str, Any], batch_size: int = 4, dtype: torch.dtype = torch.float64) -> Tensor:
+def images(case: Case, batch_size: int = 4, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(batch_size, *case["input_shape"], dtype=dtype)
 
 

@@ -129,8 +129,8 @@ def test_a_scan_keeps_every_pixel_and_goes_back(scan: str, shape: tuple[int, int
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("scan", SCANS)
-def test_an_order_applies_to_the_tokens_of_any_scan(scan: str, order: str) -> None:
+@pytest.mark.parametrize("scan", {preset.token: name for name, preset in SCANS.items()}.values())
+def test_an_order_applies_to_tokens_of_any_shape(scan: str, order: str) -> None:
     arguments = scan_arguments(scan, channels=2, rows=4, columns=3)
     raster, reader = Scan(**arguments, order="raster"), Scan(**arguments, order=order, order_seed=5)
     image = image_of(reader)
@@ -258,9 +258,9 @@ MISTAKES = [  # arguments; how the message begins; what it names
     ({"scan": "patches", "patch_size": (2, 2, 2)}, "patch_size=(2, 2, 2): ", ["[height, width]"]),
     ({"scan": "patches", "patch_size": 0}, "patch_size=0: ", ["at least 1"]),
     ({"scan": "patches", "patch_size": (2, -2)}, "patch_size=", ["-2", "at least 1"]),
-    ({"scan": "patches", "patch_size": True}, "patch_size=True: ", ["at least 1"]),
     ({"scan": "patches", "patch_size": "big"}, "patch_size=", ["big"]),
-    ({"scan": "patches", "patch_size": 2.5}, "patch_size=", ["2.5"]),
+    ({"margin": 3}, "margin=3: ", ["8, 6", "at most 2"]),
+    ({"margin": -1}, "margin=-1: ", ["at least 0"]),
     ({"scan": "hilbrt"}, "scan=hilbrt: ", [*SCANS, "did you mean hilbert?"]),
     ({"scan": "row"}, "scan=row: ", [*SCANS, "did you mean rows?"]),
     ({"scan": None}, "scan=None: ", [*SCANS]),
@@ -268,12 +268,6 @@ MISTAKES = [  # arguments; how the message begins; what it names
     ({"order": "zzz"}, "order=zzz: ", [*ORDERS]),
     ({"scan": "permuted_pixels", "order_seed": "first"}, "order_seed=", ["first"]),
     ({"input_shape": (8, 6)}, "input_shape=", ["8"]),
-    ({"input_shape": 8}, "input_shape=", ["8"]),
-    ({"input_shape": (0, 8, 6)}, "input_shape=", ["0"]),
-    ({"input_shape": (1, 0, 6)}, "input_shape=", ["0"]),
-    ({"input_shape": (1, 8, 0)}, "input_shape=", ["0"]),
-    ({"input_shape": (1, -8, 6)}, "input_shape=", ["-8"]),
-    ({"input_shape": (1, 8.0, 6.0)}, "input_shape=", ["8.0"]),
 ]
 
 

@@ -1,6 +1,6 @@
-"""Recurrences that are linear in their state: the prefix scan, long sequences in blocks, initialisations, precision.
+"""Recurrences that are linear in their state: long sequences in chunks, precision, initialisations.
 
-Their equations are tested with all others.
+Their equations are tested with all others, in `test_equations.py`.
 """
 
 import math
@@ -10,58 +10,23 @@ import torch
 from torch import Tensor
 
 from rnnvision.nn import RECURRENCES
-from rnnvision.nn.kernels.prefix_scan import _one_by_one, _two_levels, prefix_scan
-from rnnvision.nn.layers import chunked as blocks
-from rnnvision.nn.layers.chunked import BlockLayer
-from rnnvision.nn.layers.minimal import LINEAR, RGLRU, MinGRU, MinLSTM, MixingLayer
+from rnnvision.nn.layers import chunked
+from rnnvision.nn.layers.chunked import ChunkedLayer
+from rnnvision.nn.layers.minimal import MinGRU, MinLSTM, MixingLayer
+from rnnvision.nn.layers.rglru import RGLRU
 from rnnvision.nn.layers.state_space import LRU, hippo
 from tests.linear_oracles import LINEAR_ORACLES, mingru_in_logarithms, minlstm_in_logarithms
 from tests.nn.cases import randomise
 
 BATCH, FEATURES, HIDDEN = 3, 4, 6
-NAMES = pytest.mark.parametrize("name", LINEAR)
+CHUNKED = {name: layer for name, layer in RECURRENCES.items() if issubclass(layer, ChunkedLayer)}
+NAMES = pytest.mark.parametrize("name", CHUNKED)
 
 
-# The prefix scan ------------------------------------------------------------------------------------------------------
+# Long sequences, chunk by chunk ---------------------------------------------------------------------------------------
 
 
-def factors(length: int, dtype: torch.dtype, constant: bool) -> Tensor:
-    shape = (5,) if constant else (length, BATCH, 5)
-    if dtype.is_complex:
-        return torch.polar(torch.rand(shape, dtype=torch.float64), 6 * torch.rand(shape, dtype=torch.float64))
-    return torch.rand(shape, dtype=dtype)
-
-
-def loop(a: Tensor, b: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    states = []
-    for t, b_t in enumerate(b):
-        h = (a if a.ndim == 1 else a[t]) * h + b_t
-        states.append(h)
-    return torch.stack(states), h
-
-
-@pytest.mark.parametrize("steps", [_one_by_one, _two_levels])
-@pytest.mark.parametrize("constant", [False, True])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
-@pytest.mark.parametrize("length", [1, 2, 3, 7, 16, 50])
-def test_the_scan_is_a_loop_over_time(
-    length: int, dtype: torch.dtype, constant: bool, steps: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both ways of computing it, here on a processor, and their gradients."""
-    monkeypatch.setattr(f"{prefix_scan.__module__}._steps", lambda device: steps)
-    a = factors(length, dtype, constant).requires_grad_()
-    b, h_0 = (torch.randn(*s, BATCH, 5, dtype=dtype, requires_grad=True) for s in ((length,), ()))
-    made, expected = prefix_scan(a, b, h_0), loop(a, b, h_0)
-    torch.testing.assert_close(made, expected, rtol=1e-12, atol=1e-12)
-    cotangents = [torch.randn_like(v) for v in made]
-    found, wanted = (torch.autograd.grad(v, (a, b, h_0), cotangents) for v in (made, expected))
-    torch.testing.assert_close(found, wanted, rtol=1e-11, atol=1e-11)
-
-
-# Long sequences, block by block ---------------------------------------------------------------------------------------
-
-
-def long_input(layer: BlockLayer, length: int) -> tuple[Tensor, Tensor]:
+def long_input(layer: ChunkedLayer, length: int) -> tuple[Tensor, Tensor]:
     x = torch.randn(2, length, layer.input_size, dtype=torch.float64)
     return x, torch.randn(2, length, layer.hidden_size, dtype=torch.float64)
 
@@ -69,15 +34,15 @@ def long_input(layer: BlockLayer, length: int) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("tokens", [1, 5, 100])
 @pytest.mark.parametrize("input_size", [FEATURES, HIDDEN])
 @NAMES
-def test_blocks_change_nothing(name: str, input_size: int, tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sequence of 12 tokens in blocks of so many, against the layer's own equations in one piece."""
-    layer = LINEAR[name](input_size, HIDDEN).double()
+def test_chunks_change_nothing(name: str, input_size: int, tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sequence of 12 tokens in chunks of so many, against the layer's own equations in one piece."""
+    layer = CHUNKED[name](input_size, HIDDEN).double()
     randomise(layer)
     x = torch.randn(BATCH, 12, input_size).double().requires_grad_()
     state = torch.randn_like(layer.initial_state(BATCH)[0]).requires_grad_()
     y, after = layer.cell(x.transpose(0, 1), state, *layer.weights())
     expected = (y.transpose(0, 1), after)
-    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", tokens * BATCH * HIDDEN)
+    monkeypatch.setattr(chunked, "CHUNK_ELEMENTS", tokens * BATCH * HIDDEN)
     y, (after,) = layer(x, (state,))
     torch.testing.assert_close((y, after), expected, rtol=1e-12, atol=1e-12)
     leaves = [x, state, *layer.parameters()]
@@ -86,13 +51,13 @@ def test_blocks_change_nothing(name: str, input_size: int, tokens: int, monkeypa
     torch.testing.assert_close(found, torch.autograd.grad(expected, leaves, cotangents), rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("length", [1000, pytest.param(4096, marks=pytest.mark.slow)])
 @NAMES
-def test_four_thousand_tokens_follow_the_equations(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the layer's own initialisation, where states live long; states and gradients, in blocks of 1,000 tokens."""
-    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 2000 * HIDDEN)
-    options = {"sequence_length": 4096} if issubclass(LINEAR[name], MixingLayer) else {}
-    layer = LINEAR[name](FEATURES, HIDDEN, **options).double()
-    x, cotangent = long_input(layer, 4096)
+def test_long_sequences_follow_the_equations(name: str, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the layer's own initialisation, where states live long; states and gradients, in four chunks and a rest."""
+    monkeypatch.setattr(chunked, "CHUNK_ELEMENTS", 2 * (length // 4 - 1) * HIDDEN)
+    layer = CHUNKED[name](FEATURES, HIDDEN, length).double()
+    x, cotangent = long_input(layer, length)
     weights = {key: p.detach().clone().requires_grad_() for key, p in layer.named_parameters()}
     expected, _ = LINEAR_ORACLES[name](x, layer.initial_state(2), weights)
     made, _ = layer(x)
@@ -105,7 +70,7 @@ def test_four_thousand_tokens_follow_the_equations(name: str, monkeypatch: pytes
 
 @NAMES
 def test_no_gradient_is_made_for_what_needs_none(name: str) -> None:
-    layer = LINEAR[name](FEATURES, HIDDEN)
+    layer = CHUNKED[name](FEATURES, HIDDEN)
     y, _ = layer(torch.randn(BATCH, 5, FEATURES))
     y.sum().backward()
     assert all(p.grad is not None for p in layer.parameters())
@@ -114,7 +79,7 @@ def test_no_gradient_is_made_for_what_needs_none(name: str) -> None:
 @NAMES
 def test_a_gradient_of_the_last_state_alone_may_be_expanded(name: str) -> None:
     """What `sum` sends back has strides of 0; a state that comes in may have any."""
-    layer = LINEAR[name](FEATURES, HIDDEN)
+    layer = CHUNKED[name](FEATURES, HIDDEN)
     state = torch.randn_like(layer.initial_state(BATCH)[0]).transpose(0, 1).contiguous().transpose(0, 1)
     _, (after,) = layer(torch.randn(BATCH, 5, FEATURES), (state.requires_grad_(),))
     after.sum().backward()
@@ -126,12 +91,12 @@ def test_a_gradient_of_the_last_state_alone_may_be_expanded(name: str) -> None:
 @pytest.mark.parametrize("shape", [(0, 5, FEATURES), (BATCH, 0, FEATURES)])
 def test_nothing_to_read_is_told(name: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"^x of shape .*: must hold at least one sequence of at least one token"):
-        LINEAR[name](FEATURES, HIDDEN)(torch.zeros(shape))
+        CHUNKED[name](FEATURES, HIDDEN)(torch.zeros(shape))
 
 
 @NAMES
 def test_what_is_kept_for_the_gradient_is_freed_with_it(name: str) -> None:
-    y, _ = LINEAR[name](FEATURES, HIDDEN)(torch.randn(BATCH, 5, FEATURES))
+    y, _ = CHUNKED[name](FEATURES, HIDDEN)(torch.randn(BATCH, 5, FEATURES))
     y.sum().backward()
     with pytest.raises(RuntimeError, match="backward through the graph a second time"):
         y.sum().backward()
@@ -206,7 +171,7 @@ def test_a_real_gated_unit_keeps_what_its_ring_says() -> None:
 
 @NAMES
 def test_under_autocast_only_products_are_rounded(name: str) -> None:
-    layer = LINEAR[name](HIDDEN, HIDDEN)
+    layer = CHUNKED[name](HIDDEN, HIDDEN)
     x = torch.randn(BATCH, 200, HIDDEN, requires_grad=True)
     expected = layer(x)[0]
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -221,7 +186,7 @@ def test_under_autocast_only_products_are_rounded(name: str) -> None:
 @NAMES
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_weights_read_in_single(name: str, dtype: torch.dtype) -> None:
-    layer = LINEAR[name](HIDDEN, HIDDEN)
+    layer = CHUNKED[name](HIDDEN, HIDDEN)
     x = torch.randn(BATCH, 200, HIDDEN)
     expected = layer(x)[0]
     made, (after,) = layer.to(dtype)(x.to(dtype))
@@ -247,10 +212,6 @@ def test_half_precision_weights_read_in_single(name: str, dtype: torch.dtype) ->
         (MinGRU, {"gate_bias": "crono"}, r"^gate_bias=crono: .*did you mean chrono"),
     ],
 )
-def test_a_mistake_is_told_with_what_is_legal(kind: type[BlockLayer], options: dict, message: str) -> None:
+def test_a_mistake_is_told_with_what_is_legal(kind: type[ChunkedLayer], options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         kind(FEATURES, HIDDEN, **options)
-
-
-def test_every_linear_recurrence_can_be_asked_for() -> None:
-    assert set(LINEAR) <= set(RECURRENCES)

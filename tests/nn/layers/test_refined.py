@@ -8,8 +8,9 @@ from torch import nn
 
 from rnnvision.nn import RECURRENCES
 from rnnvision.nn.layers.fused import LSTM
+from rnnvision.nn.layers.indrnn import IndRNN
 from rnnvision.nn.layers.position_wise import PositionWise
-from rnnvision.nn.layers.refined import URGRU, URLSTM, IndRNN, RefinedLayer
+from rnnvision.nn.layers.refined import URGRU, URLSTM, RefinedLayer
 
 BATCH, FEATURES, HIDDEN = 3, 4, 32
 REFINED = pytest.mark.parametrize("kind", [URLSTM, URGRU])

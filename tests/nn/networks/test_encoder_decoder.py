@@ -6,18 +6,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnnvision.nn import ATTENTIONS, MODELS, EncoderDecoder, build
-from rnnvision.nn.layers.fused import FUSED
-from rnnvision.nn.networks import encoder_decoder
+from rnnvision.nn import ATTENTIONS, MODELS, RECURRENCES, EncoderDecoder, build
+from rnnvision.nn.layers.fused import FusedLayer
+from rnnvision.nn.networks import encoder_decoder, sequence_classifier
 from rnnvision.nn.reconstruction import ReconstructionHead
 from rnnvision.nn.recurrence import Recurrence
 from rnnvision.nn.scan import Scan
-from tests.nn.cases import images, label, network_cases, randomise
+from tests.nn.cases import Case, images, network_cases, randomise
 from tests.nn.networks.test_sequence_classifier import SCAN, STACK
 from tests.oracles import ORACLES, gru, look_back
 
 SIZES: dict[str, Any] = {"input_shape": (2, 4, 6), "num_classes": 3, "hidden_size": 5}
-GLIMPSES = [case for case in network_cases() if case["name"] == "encoder_decoder"]
+GLIMPSES = {label: case for label, case in network_cases() if case["name"] == "encoder_decoder"}
+FUSED = [name for name, layer in RECURRENCES.items() if issubclass(layer, FusedLayer)]
 DRAWING = [name for name, model in MODELS.items() if hasattr(model, "use_reconstruction_head")]
 
 
@@ -36,9 +37,9 @@ def assert_same(actual: object, expected: object) -> None:
 
 def oracle_answers(network: EncoderDecoder, image: Tensor, decoder: str) -> tuple[Tensor, Tensor]:
     """Logits after each glimpse and the weights of each, by the plain loops of `look_back`."""
-    states, _ = network.encoder(network.embed(network.scan(image)))
-    half = network.encoder.output_size // 2
-    two = network.encoder.bidirectional
+    states, _ = network.recurrence(network.embed(network.scan(image)))
+    half = network.recurrence.output_size // 2
+    two = network.recurrence.bidirectional
     summary = torch.cat((states[:, -1, :half], states[:, 0, half:]), dim=1) if two else states[:, -1]
     layer = network.decoder.layers[0]
     zeros = tuple(torch.zeros(len(image), layer.hidden_size).double() for _ in range(layer.num_states))
@@ -71,7 +72,7 @@ def test_answers_glimpses_and_gradients_are_those_of_the_equations(
 def test_the_defaults_are_those_that_are_documented() -> None:
     network = EncoderDecoder(**SIZES, recurrence="gru")
     assert (network.num_glimpses, type(network.glimpse)) == (4, ATTENTIONS["additive"])
-    assert type(network.decoder.layers[0]) is type(network.encoder.layers[0])
+    assert type(network.decoder.layers[0]) is type(network.recurrence.layers[0])
     assert network.head.in_features == network.glimpse.key.out_features == SIZES["hidden_size"]
 
 
@@ -86,7 +87,8 @@ def spy_on(part: type[nn.Module], monkeypatch: pytest.MonkeyPatch) -> list[dict[
         seen.append(arguments)
         return part(**arguments)
 
-    monkeypatch.setattr(encoder_decoder, part.__name__, make)
+    for module in (sequence_classifier, encoder_decoder):
+        monkeypatch.setattr(module, part.__name__, make, raising=False)
     return seen
 
 
@@ -110,8 +112,8 @@ def test_encoder_and_decoder_get_their_arguments(
 # Where it looks -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", GLIMPSES, ids=label)
-def test_each_glimpse_is_shared_out_over_the_picture(case: dict[str, Any]) -> None:
+@pytest.mark.parametrize("case", GLIMPSES.values(), ids=GLIMPSES)
+def test_each_glimpse_is_shared_out_over_the_picture(case: Case) -> None:
     network, batch = build(**case).double().eval(), images(case)
     looks, maps = network.attention(batch), network.attention_maps(batch)
     assert looks.shape == (4, network.num_glimpses, network.scan.num_tokens)
@@ -127,7 +129,7 @@ def test_a_glimpse_goes_where_the_keys_fit_the_query() -> None:
     image = torch.randn(1, 1, 4, 4).double()
     with torch.no_grad():
         network.glimpse.query.weight.zero_()
-        states, _ = network.encoder(network.scan(image))
+        states, _ = network.recurrence(network.scan(image))
         network.glimpse.query.bias.copy_(1e4 * network.glimpse.key(states)[0, 11])
     best = (network.glimpse.key(states)[0] @ network.glimpse.query.bias).argmax()
     expected = torch.zeros(16).double()

@@ -21,8 +21,7 @@ STACK = {
     "residual": True,
     "dropout": 0.3,
     "tied_dropout": True,
-    "weight_init": "torch",
-    "gate_bias": "chrono",
+    "layer": {"weight_init": "torch", "gate_bias": "chrono"},
 }
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rnnvision.nn import VisionLSTM, build
-from rnnvision.nn.networks.vision_lstm import Block, DropPath
+from rnnvision.nn.networks.vision_lstm import Block
 from tests.nn.cases import SIZES, randomise
 from tests.oracles import matrix_memory
 
@@ -141,16 +141,6 @@ def test_autocast_runs_forward_and_backward() -> None:
 
 
 # Drop-path ------------------------------------------------------------------------------------------------------------
-
-
-def test_drop_path_leaves_a_whole_branch_out_for_some_images_in_training_only() -> None:
-    layer, x = DropPath(0.3), torch.rand(2000, 2, 3) + 1
-    assert torch.equal(layer.eval()(x), x)
-    y = layer.train()(x)
-    dropped = (y == 0).flatten(1)
-    assert torch.equal(dropped.all(dim=1), dropped.any(dim=1))
-    assert dropped[:, 0].float().mean().item() == pytest.approx(0.3, abs=0.04)
-    torch.testing.assert_close(y[~dropped[:, 0]], x[~dropped[:, 0]] / 0.7)
 
 
 def test_drop_path_reaches_every_block_and_leaves_the_shortcut() -> None:
