@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,7 +45,7 @@ def main() -> None:
     with figure(arguments.picture, 1.7 * columns, 1.95 * rows) as made:
         axes = made.subplots(rows, columns, squeeze=False)
         for i, index in enumerate(arguments.images):
-            image = data.splits.test.images[index].permute(1, 2, 0)  # (H, W, C)
+            image = data.splits.test.images[index].permute(1, 2, 0).numpy()  # (H, W, C)
             axes[i, 0].imshow(image, cmap="gray_r")
             axes[i, 0].set_title(f"label {names[int(data.splits.test.labels[index])]}", fontsize=9)
             for k in range(network.num_glimpses):
@@ -58,7 +59,7 @@ def main() -> None:
             axis.grid(False)
 
 
-def _draw_glimpse(axis: "Axes", image: Tensor, weights: Tensor) -> None:
+def _draw_glimpse(axis: "Axes", image: np.ndarray, weights: Tensor) -> None:
     """The image, and over it the weight of each token, most opaque where this glimpse looks most."""
     from matplotlib.colors import to_rgb
 

@@ -30,15 +30,15 @@ def main() -> None:
     data, names = ImageData(**classifier.description["data"]), classifier.class_names
     batch = next(iter(data.test_dataloader()))[0][arguments.images]
     with torch.no_grad():
-        probabilities = classifier.network.forward_anytime(batch).softmax(dim=-1)  # (B, T, num_classes)
+        probabilities = classifier.network.forward_anytime(batch).softmax(dim=-1).numpy()  # (B, T, num_classes)
 
     with figure(arguments.picture, 4.6 * len(batch), 3.6) as made:
         axes = made.subplots(1, 2 * len(batch), width_ratios=[1, RELATIVE_WIDTH] * len(batch))
         for i, index in enumerate(arguments.images):
             left, right = axes[2 * i], axes[2 * i + 1]
-            left.imshow(data.splits.test.images[index].permute(1, 2, 0), cmap="gray_r")
-            path = classifier.network.scan.path()
-            if len(path[:, 1].unique()) > 1:  # whole rows are read from top to bottom, as the panel beside shows
+            left.imshow(data.splits.test.images[index].permute(1, 2, 0).numpy(), cmap="gray_r")
+            path = classifier.network.scan.path().numpy()
+            if len(set(path[:, 1])) > 1:  # whole rows are read from top to bottom, as the panel beside shows
                 left.plot(path[:, 1], path[:, 0], "-", color=colour(1), linewidth=0.8, alpha=0.7)
             left.set_title(f"label {names[int(data.splits.test.labels[index])]}")
             left.set_xticks([])

@@ -1,42 +1,104 @@
-"""The README's commands: each composes and binds, and its Python runs."""
+"""README and docs/: each command composes and binds, the Python runs, what they link to is there."""
 
 import re
 import shlex
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
 
-from rnnvision.cli.frame import app
-from tests.cli.frame.test_config import bind, composed
+from rnnvision.cli.compare.comparison import OWN, Comparison, configurations
+from rnnvision.cli.dispatch import VERBS
+from rnnvision.cli.frame.app import register_resolvers
+from rnnvision.cli.frame.arguments import named_arguments
+from tests.cli.frame.test_config import CONF, TABLES, bind
+from tests.cli.running import TINY, exit_code_of, in_folder
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
-LINES = [line.partition("#")[0].strip() for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
-TRAIN = [line for line in LINES if line.startswith("python train.py")]
-
-
-def test_it_opens_with_the_two_commands() -> None:
-    assert LINES[:2] == ["make train", "make test"]
-    makefile = (Path(__file__).parents[1] / "Makefile").read_text()
-    assert all(f"\n{line.removeprefix('make ')}:" in makefile for line in LINES if line.startswith("make"))
-
-
-@pytest.mark.parametrize("line", [line for line in TRAIN if "resume" not in line and "--help" not in line])
-def test_every_training_command_composes_and_binds(line: str) -> None:
-    OmegaConf.register_new_resolver("run_dir", app._run_dir, replace=True)
-    OmegaConf.register_new_resolver("config_subdir", app._config_subdir, replace=True)
-    words = [word for word in shlex.split(line)[2:] if word != "-m"]
-    bind(composed(*(re.sub(r",.*", "", word) if "[" not in word else word for word in words)))
+ROOT = Path(__file__).parents[1]
+PAGES = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+README_LINES = [
+    line for kind, block in BLOCK.findall(PAGES["README.md"]) if kind == "bash" for line in block.splitlines()
+]
+NO_COMMAND = re.compile(r"<|\.\.\.|\bNAME\b|MODULE|--help|resume=|--config-dir|plugins=|\bcheck [^=]")
 
 
-def test_its_python_runs() -> None:
-    (code,) = [block for kind, block in BLOCKS if kind == "python"]
+def commands(page: str) -> list[list[str]]:
+    """The words of every command of a page that names no run folder, in blocks and within the text: [verb, ...]."""
+    lines = [line for kind, block in BLOCK.findall(page) if kind == "bash" for line in block.splitlines()]
+    lines += re.findall(r"`((?:python train\.py|rnnvision) [^`]+)`", BLOCK.sub("", page).replace("\n", " "))
+    found = []
+    for line in lines:
+        typed = line.partition(" #")[0].strip().replace("python train.py", "rnnvision train")
+        if typed.startswith("rnnvision ") and not NO_COMMAND.search(typed):
+            found.append([word for word in shlex.split(typed)[1:] if word != "-m"])
+    return found
+
+
+COMMANDS = [(name, words) for name, page in PAGES.items() for words in commands(page)]
+
+
+def one_of_each(word: str) -> str:
+    """The first job of a sweep."""
+    return word if "[" in word else re.sub(r",.*", "", word)
+
+
+def check_comparison(cfg: DictConfig, words: list[str]) -> None:
+    overrides = tuple(word for word in words if word.partition("=")[0] not in OWN)
+    wanted = Comparison(tuple(cfg.models), str(cfg.budget), cfg.seeds, 1, 1, None, overrides)
+    for made in configurations(wanted).values():
+        bind(made)
+
+
+@pytest.mark.parametrize(("page", "words"), COMMANDS, ids=[f"{page}: {' '.join(words)}" for page, words in COMMANDS])
+def test_every_command_composes_and_binds(page: str, words: list[str]) -> None:
+    verb, *overrides = map(one_of_each, words)
+    if verb not in VERBS:
+        pytest.fail(f"{page}: there is no verb {verb}")
+    register_resolvers()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        cfg = compose(verb, overrides=overrides)
+        if verb == "compare":
+            check_comparison(cfg, overrides)
+    if verb == "train":
+        bind(cfg)
+    for group in {"benchmark": ("model", "optimizer"), "shards": ("data",)}.get(verb, ()):
+        named_arguments(group, cfg[group], TABLES[group])
+
+
+def test_no_page_lost_its_commands() -> None:
+    """What the test above is made of: it would pass without any."""
+    verbs = {words[0] for _, words in COMMANDS}
+    assert verbs >= {"train", "compare", "evaluate", "benchmark", "shards"}
+    assert {page for page, _ in COMMANDS} >= {"README.md", "docs/comparison.md", "docs/shards.md"}
+
+
+def test_the_readme_opens_with_the_two_commands() -> None:
+    lines = [line.partition("#")[0].strip() for line in README_LINES]
+    assert lines[:2] == ["make train", "make test"]
+    makefile = (ROOT / "Makefile").read_text()
+    assert all(re.search(rf"^{line.split()[1]}:", makefile, re.MULTILINE) for line in lines if line.startswith("make "))
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
+    blocks = [block for kind, block in BLOCK.findall(PAGES["README.md"]) if kind == "python"]
     names: dict[str, object] = {}
-    exec(code, names)
-    assert names["anytime"].shape == (8, 28, 10)  # type: ignore[attr-defined]
+    with in_folder(tmp_path / "here"):
+        if any("logs/train/latest" in block for block in blocks):  # as it is after the first commands
+            assert exit_code_of("train", *TINY) == 0
+        for block in blocks:
+            exec(block, names)
+    anytime, answers = names["anytime"], names.get("answers")
+    assert isinstance(anytime, torch.Tensor)
+    assert anytime.shape == (8, 28, 10)
+    if answers is not None:
+        assert isinstance(answers, list)
+        assert all(answer.keys() == {"label", "score"} for ranked in answers for answer in ranked)
 
 
-def test_its_pictures_and_pages_are_there() -> None:
-    for target in re.findall(r"\]\(([\w./-]+)\)", README):
-        assert (Path(__file__).parents[1] / target).is_file(), target
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_links_to_is_there(page: str) -> None:
+    for target in re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", PAGES[page]):
+        assert ((ROOT / page).parent / target).exists(), target

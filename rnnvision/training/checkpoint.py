@@ -89,11 +89,11 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
     description = checkpoint["rnnvision"]
     if description.get("format") not in READABLE:
         raise CheckpointError(f"{path}: has format {description.get('format')}; this version reads 1 and {FORMAT}")
-    description["network"] = current_arguments(description["network"])
-    name = description["network"].get("name")
-    for entry in WEIGHTS:
-        if entry in checkpoint:
-            checkpoint[entry] = current_weights(name, checkpoint[entry], NETWORK)
+    if "network" in description:  # of a Learner that was given no description there is none
+        description["network"] = current_arguments(description["network"])
+        for entry in WEIGHTS:
+            if entry in checkpoint:
+                checkpoint[entry] = current_weights(description["network"].get("name"), checkpoint[entry], NETWORK)
     return checkpoint
 
 
@@ -137,6 +137,8 @@ def load_network(
         ValueError, RuntimeError: for changes that the network or its weights do not allow.
     """
     description = checkpoint["rnnvision"]
+    if "network" not in description:
+        raise CheckpointError(f"{path}: says nothing of its network, so it cannot be made again")
     if missing := [module for module in description.get("plugins", []) if module not in sys.modules]:
         needed = ",".join(description["plugins"])
         raise CheckpointError(

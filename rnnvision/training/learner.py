@@ -178,7 +178,7 @@ class Learner(L.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to resume from the checkpoint of another network."""
-        mine, saved = self.description.get("network", {}), checkpoint["rnnvision"]["network"]
+        mine, saved = self.description.get("network", {}), checkpoint["rnnvision"].get("network", {})
         for key in mine:
             if key in saved and saved[key] != mine[key]:
                 raise CheckpointError(

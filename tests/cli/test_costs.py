@@ -1,6 +1,7 @@
 """What the network of a run costs, from its folder alone."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ import torch
 
 from rnnvision.cli.compare import costs
 from rnnvision.data import ImageData
-from tests.cli.conftest import Verb
+from tests.cli.running import Copy, Verb
+
+pytestmark = pytest.mark.xdist_group("measures")
 
 
 def _measure(**changes: int | None) -> dict:
@@ -32,11 +35,11 @@ def test_a_run_is_measured_as_it_was_trained(train: Verb) -> None:
     assert Path("run/checkpoints/best.ckpt").read_bytes() == before
 
 
-def test_a_layer_without_a_formula_costs_one_figure(train: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layer_without_a_formula_costs_one_figure(trained: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object) -> None:
         raise ValueError("cell: no formula for the multiply-adds of Cell; add it to FORMULAS")
 
-    assert train("hydra.run.dir=run").code == 0
+    trained("run")
     monkeypatch.setattr(costs, "multiply_adds", refuse)
     found = _measure()
     assert "multiply_adds" not in found
@@ -45,12 +48,12 @@ def test_a_layer_without_a_formula_costs_one_figure(train: Verb, monkeypatch: py
 
 
 def test_a_network_that_answers_only_at_the_end_has_no_anytime_area(
-    train: Verb, monkeypatch: pytest.MonkeyPatch
+    trained: Copy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object) -> None:
         raise ValueError("readout=max: knows no prefixes")
 
-    assert train("hydra.run.dir=run").code == 0
+    trained("run")
     monkeypatch.setattr("rnnvision.nn.SequenceClassifier.forward_anytime", refuse)
     found = _measure()
     assert "anytime/area" not in found
@@ -60,14 +63,14 @@ def test_a_network_that_answers_only_at_the_end_has_no_anytime_area(
     assert _measure()["missing"] == []
 
 
-def test_a_run_without_a_checkpoint_has_no_costs(train: Verb) -> None:
-    assert train("hydra.run.dir=run", "callbacks.best=null", "callbacks.last=null").code == 0
+def test_a_run_without_a_checkpoint_has_no_costs(trained: Copy) -> None:
+    shutil.rmtree(trained("run") / "checkpoints")
     (reason,) = _measure()["missing"]
     assert "holds no checkpoints/best.ckpt" in reason
 
 
 @pytest.mark.parametrize(("samples", "stride"), [(None, 1), (360, 1), (359, 2), (100, 4), (1, 360)])
-def test_pictures_are_picked_evenly_over_the_batches(samples: int | None, stride: int) -> None:
+def test_images_are_picked_evenly_over_the_batches(samples: int | None, stride: int) -> None:
     data = ImageData("digits", eval_batch_size=7)
     expected = [label for batch in data.test_dataloader() for label in batch[1].tolist()][::stride]
     assert torch.cat([labels for _, labels in costs.evenly(data, samples)]).tolist() == expected

@@ -8,7 +8,7 @@ import pytest
 
 from rnnvision.cli.frame import app
 from rnnvision.cli.frame.arguments import config_dir
-from tests.cli.conftest import Verb
+from tests.cli.running import Copy, Verb
 
 
 def _metrics(folder: str) -> dict[str, float]:
@@ -16,10 +16,10 @@ def _metrics(folder: str) -> dict[str, float]:
 
 
 def test_it_gives_the_number_that_training_ended_with(
-    train: Verb, verb: Verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Copy, verb: Verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert train("hydra.run.dir=run").code == 0
-    trained, run = _metrics("run"), Path("run").resolve()
+    run = trained("run").resolve()
+    found = _metrics("run")
 
     edited = tmp_path / "conf"  # another model, other data by default: none of it may matter
     shutil.copytree(config_dir(), edited)
@@ -33,8 +33,8 @@ def test_it_gives_the_number_that_training_ended_with(
     result = verb("evaluate", f"ckpt={run}", "device=cpu", "hydra.run.dir=out")
     assert result.code == 0, result.err
     evaluated = _metrics("out")
-    assert evaluated == {name: value for name, value in trained.items() if name.startswith("test/")}
-    assert f"test accuracy {trained['test/accuracy']:.4f}" in result.out
+    assert evaluated == {name: value for name, value in found.items() if name.startswith("test/")}
+    assert f"test accuracy {found['test/accuracy']:.4f}" in result.out
 
 
 def test_a_file_a_folder_and_the_newest_are_the_same(train: Verb, verb: Verb) -> None:
@@ -52,7 +52,7 @@ def test_on_validation_it_gives_the_accuracy_the_checkpoint_was_chosen_for(train
     assert _metrics("out")["val/accuracy"] == pytest.approx(_metrics("run")["val/accuracy"])
 
 
-def test_the_training_split_can_be_measured(train: Verb, verb: Verb) -> None:
-    train("hydra.run.dir=run")
+def test_the_training_split_can_be_measured(trained: Copy, verb: Verb) -> None:
+    trained("run")
     assert verb("evaluate", "ckpt=run", "split=train", "device=cpu", "hydra.run.dir=out").code == 0
     assert 0.0 < _metrics("out")["train/accuracy"] <= 1.0

@@ -12,7 +12,7 @@ import pytest
 from rnnvision.nn.controls.svm import SVMS, LinearSVM
 from rnnvision.training import TrainingError
 from rnnvision.training.svm_fit import FITS
-from tests.cli.conftest import Verb
+from tests.cli.running import Verb
 
 LATEST = Path("logs/train/latest")
 
@@ -21,7 +21,7 @@ LATEST = Path("logs/train/latest")
 def test_a_fit_leaves_the_folder_of_a_training_that_evaluate_can_measure(verb: Verb, model: str) -> None:
     result = verb("train", f"model={model}", "device=cpu")
     assert result.code == 0, result.err
-    assert f"network   {model} (cost 1.0), 1 x 8 x 8 -> 10" in result.out
+    assert f"network   {model}, 1 x 8 x 8 -> 10" in result.out
     metrics = json.loads((LATEST / "metrics.json").read_text())
     keys = {"val/accuracy", "train/seconds", *(f"test/{name}" for name in ("accuracy", "f1", "nll", "ece", "top5"))}
     assert keys <= metrics.keys()

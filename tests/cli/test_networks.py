@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Verb
+from tests.cli.running import Verb
 
 QUICK = ("trainer=smoke", "device=cpu")
 SIZES = ("layers=[1,1]", "patch_sizes=[2,1]", "embed_dims=[8,8]", "hidden_sizes=[4,4]", "mlp_ratios=[2,2]")
@@ -19,13 +19,16 @@ def metrics(verb: str) -> dict[str, float]:
     return json.loads(Path(f"logs/{verb}/latest/metrics.json").read_text())
 
 
+@pytest.mark.usefixtures("_quick_benchmark")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_it_trains_is_evaluated_and_is_measured(verb: Verb, name: str) -> None:
     result = verb("train", *NETWORKS[name], *QUICK)
     assert result.code == 0, result.err
-    assert result.out.startswith(f"network   {name} (")
-    assert "patch_sizes [2, 1]" in result.out.splitlines()[0]
-    assert "None" not in result.out.splitlines()[0]
+    first = result.out.splitlines()[0]
+    assert first.startswith("network   ")
+    assert f" {name}, " in first
+    assert all(word.partition(".")[2].replace("=", " ").replace(",", ", ") in first for word in NETWORKS[name][1:])
+    assert "None" not in first
 
     assert verb("evaluate", "ckpt=logs/train/latest", "device=cpu").code == 0
     assert metrics("evaluate")["test/accuracy"] == metrics("train")["test/accuracy"]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rnnvision.nn import MODELS, EncoderDecoder
 from rnnvision.training import Learner, load_network, read_checkpoint
-from tests.cli.conftest import Result, Verb
+from tests.cli.running import TINY, Result, Verb, exit_code_of, in_folder
 from tests.training.cases import same
 
 MODEL = {"encoder_decoder": ("model=encoder_decoder",), "sequence_classifier": ("model=lstm", "model.dropout=0.3")}
@@ -105,7 +105,7 @@ def test_its_checkpoint_draws_and_is_not_evaluated(train: Verb, verb: Verb) -> N
     network = load_network(read_checkpoint("run/pretrain/last.ckpt"))
     assert network(torch.zeros(2, 1, 8, 8)).shape == (2, 1, 8, 8)
     result = verb("evaluate", "ckpt=run/pretrain/last.ckpt", "device=cpu")
-    check(result, 2, "ckpt=", "run/pretrain/last.ckpt", "knows no classes; give the run folder")
+    check(result, 2, "run/pretrain/last.ckpt: is of a pre-training and knows no classes; give the run folder")
 
 
 # Resume ---------------------------------------------------------------------------------------------------------------
@@ -126,6 +126,18 @@ def dying(monkeypatch: pytest.MonkeyPatch, hook: str, classifies: bool, epoch: i
         yield
 
 
+DEEP = (*MODEL["encoder_decoder"], "model.num_layers=2", "model.dropout=0.4", *PRETRAIN)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that nothing has stopped."""
+    folder = tmp_path_factory.mktemp("whole") / "here"
+    with in_folder(folder):
+        assert exit_code_of("train", *DEEP, *TINY, "hydra.run.dir=run") == 0
+    return folder / "run"
+
+
 STOPS = {
     "while drawing": [("on_train_epoch_start", False, 1)],
     "twice while drawing": [("on_train_epoch_start", False, 1), ("on_train_epoch_end", False, 2)],
@@ -136,19 +148,17 @@ STOPS = {
 
 @pytest.mark.parametrize("stops", STOPS.values(), ids=STOPS)
 def test_a_run_that_is_stopped_anywhere_ends_with_the_very_same_weights(
-    train: Verb, verb: Verb, monkeypatch: pytest.MonkeyPatch, stops: list[tuple[str, bool, int]]
+    train: Verb, verb: Verb, monkeypatch: pytest.MonkeyPatch, stops: list[tuple[str, bool, int]], whole: Path
 ) -> None:
-    words = (*MODEL["encoder_decoder"], "model.num_layers=2", "model.dropout=0.4", *PRETRAIN)
-    assert train(*words, "hydra.run.dir=whole").code == 0
     for i, stop in enumerate(stops):
         with dying(monkeypatch, *stop):
-            result = verb("train", "resume=parts") if i else train(*words, "hydra.run.dir=parts")
+            result = verb("train", "resume=parts") if i else train(*DEEP, "hydra.run.dir=parts")
         assert result.code == 130, result.err
     assert verb("train", "resume=parts").code == 0
     for stage in ("pretrain/last", "checkpoints/last"):
-        assert same(*(weights_of(f"{run}/{stage}.ckpt") for run in ("whole", "parts"))), stage
+        assert same(*(weights_of(f"{run}/{stage}.ckpt") for run in (whole, "parts"))), stage
     for table in ("pretrain/metrics.csv", "metrics.csv"):
-        epochs = [[row["epoch"] for row in rows(f"{run}/{table}")] for run in ("whole", "parts")]
+        epochs = [[row["epoch"] for row in rows(f"{run}/{table}")] for run in (whole, "parts")]
         assert epochs[0] == epochs[1]
     assert json.loads(Path("parts/metrics.json").read_text()).keys() >= {"pretrain/loss", "test/accuracy"}
 

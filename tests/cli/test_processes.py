@@ -12,8 +12,15 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("measures")  # several at a time would disturb each other, and what is timed
 ROOT = Path(__file__).parents[2]
-SMOKE = ("data=fake", "trainer=smoke", "device=cpu", "model.hidden_size=8")
+SMOKE = ("data=fake", "data.num_train=200", "data.num_test=20", "trainer=smoke", "device=cpu", "model.hidden_size=8")
+ENDLESS = (*SMOKE, "trainer.max_steps=-1")  # trainer=smoke ends after 20 steps
+PLUGIN = """
+from rnnvision.nn import ORDERS
+print("imported")
+ORDERS.register("mine")(lambda rows, columns, seed: ((r, c) for r in range(rows) for c in range(columns)))
+"""
 
 
 def run(*command: str, **options: Any) -> "subprocess.CompletedProcess[str]":
@@ -43,20 +50,38 @@ def test_the_dispatcher_runs_a_verb_and_lists_them() -> None:
     assert "Try: rnnvision train data=mnist" in wrong.stderr
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_a_run_with_its_code(tmp_path: Path, signum: int, code: int) -> None:
-    command = [sys.executable, str(ROOT / "train.py"), *SMOKE, "trainer.max_epochs=100000", "hydra.run.dir=run"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def begun(words: list[str], cwd: Path, run_folder: Path) -> "subprocess.Popen[str]":
+    """A process that has written its first checkpoint and goes on."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, *words], cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 240
+    while not (run_folder / "checkpoints" / "last.ckpt").is_file():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(f"it ended before it was told to: {process.communicate()}")
+        time.sleep(0.05)
+    return process
+
+
+def ended(process: "subprocess.Popen[str]", signum: int) -> tuple[str, str]:
+    """What it has printed, after the signal; of this process alone, as `kill` sends it."""
+    process.send_signal(signum)
     try:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file():
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.1)
-        process.send_signal(signum)
-        _, err = process.communicate(timeout=60)
+        return process.communicate(timeout=120)
     finally:
         process.kill()
+
+
+CTRL_C = pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)  # the comparison below sends it to its training
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), CTRL_C])
+def test_a_signal_ends_a_run_with_its_code(tmp_path: Path, signum: int, code: int) -> None:
+    words = [str(ROOT / "train.py"), *ENDLESS, "trainer.max_epochs=100000", "hydra.run.dir=run"]
+    process = begun(words, tmp_path, tmp_path / "run")
+    _, err = ended(process, signum)
     assert process.returncode == code
     assert "interrupted" in err
     assert "Traceback" not in err
@@ -64,35 +89,25 @@ def test_a_signal_ends_a_run_with_its_code(tmp_path: Path, signum: int, code: in
 
 
 def test_ctrl_c_ends_a_comparison_and_its_training(tmp_path: Path) -> None:
-    words = ("models=[rnn]", "budget=epochs:100000", "seeds=1", *SMOKE, "hydra.run.dir=all")
-    command = [sys.executable, "-m", "rnnvision.cli.compare", *words]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    run_folder = tmp_path / "all" / "rnn_0"
-    try:
-        deadline = time.monotonic() + 120
-        while not (run_folder / "checkpoints" / "last.ckpt").is_file():
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)  # this process alone, as `kill -INT` does
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    words = ["models=[rnn]", "budget=epochs:100000", "seeds=1", *SMOKE, "hydra.run.dir=all"]
+    process = begun(["-m", "rnnvision.cli.compare", *words], tmp_path, tmp_path / "all" / "rnn_0")
+    out, err = ended(process, signal.SIGINT)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "next      rnnvision compare resume=all" in out
-    for folder in (run_folder, tmp_path / "all"):
+    for folder in (tmp_path / "all" / "rnn_0", tmp_path / "all"):
         assert json.loads((folder / "status.json").read_text())["status"] == "interrupted"
 
 
 def test_two_processes_train_and_one_tests(tmp_path: Path) -> None:
-    words = (*SMOKE[:2], "device=cpu_ddp,cpu", "model.hidden_size=8", "hydra.sweep.dir=sweep")
+    """A sweep of a job of two processes and of one of one; with a plugin, which each process imports."""
+    (tmp_path / "my_order.py").write_text(PLUGIN)
+    words = [word for word in SMOKE if word != "device=cpu"]
+    words += ["device=cpu_ddp,cpu", "plugins=[my_order]", "model.order=mine", "hydra.sweep.dir=sweep"]
     result = run(str(ROOT / "train.py"), "-m", *words, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "2 processes" in result.stdout
+    assert result.stdout.count("imported") == 3
     assert sorted(p.name for p in (tmp_path / "sweep").iterdir() if p.is_dir()) == ["0", "1"]
     for job in "01":
         assert "test/accuracy" in json.loads((tmp_path / "sweep" / job / "metrics.json").read_text())
@@ -108,8 +123,11 @@ def test_the_wheel_holds_the_package_and_its_configuration_and_runs(tmp_path: Pa
     assert {name.split("/")[0].split("-")[0] for name in names} == {"rnnvision"}
     assert "rnnvision/conf/train.yaml" in names
     assert "rnnvision/conf/data/mnist.yaml" in names
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    command = [sys.executable, "-m", "rnnvision.cli.train", *SMOKE]
+    (tmp_path / "my_order.py").write_text(PLUGIN)
+    # As an installed command, which has not the current folder on its path.
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "PYTHONSAFEPATH": "1"}
+    command = [sys.executable, "-m", "rnnvision.cli.train", *SMOKE, "plugins=[my_order]", "model.order=mine"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("imported\nnetwork   ")
     assert (tmp_path / "logs" / "train" / "latest" / "metrics.json").is_file()

@@ -1,12 +1,15 @@
 """resume=RUN: go on where a run stopped, exactly."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
-from tests.cli.conftest import Verb
+from tests.cli.running import Copy, Verb
+from tests.training.legacy import flat, to_format_1
 
 BY_EPOCHS = "trainer.max_steps=-1"  # trainer=smoke counts steps
 RUN = (BY_EPOCHS, "scheduler=constant", "model.num_layers=2", "model.dropout=0.5")
@@ -62,8 +65,8 @@ def test_a_run_that_was_killed_goes_on_with_its_own_configuration(
 
 
 @pytest.mark.parametrize("word", ["optimizer.lr=0.1", "model=gru", "seed=3", "data.batch_size=2"])
-def test_what_would_make_it_another_run_is_refused(train: Verb, verb: Verb, word: str) -> None:
-    train("hydra.run.dir=run")
+def test_what_would_make_it_another_run_is_refused(trained: Copy, verb: Verb, word: str) -> None:
+    trained("run")
     before = _state("run")
     result = verb("train", "resume=run", word)
     assert result.code == 2
@@ -85,15 +88,15 @@ def test_a_refused_resume_changes_nothing(train: Verb, verb: Verb, word: str) ->
     assert "max_epochs: 5" in kept[0].read_text()
 
 
-def test_a_sweep_cannot_resume(train: Verb, verb: Verb) -> None:
-    train("hydra.run.dir=run")
+def test_a_sweep_cannot_resume(trained: Copy, verb: Verb) -> None:
+    trained("run")
     result = verb("train", "-m", "resume=run", "seed=0,1")
     assert result.code == 1
     assert "leave out -m" in result.out
 
 
-def test_a_damaged_last_checkpoint_is_told(train: Verb, verb: Verb) -> None:
-    train("hydra.run.dir=run")
+def test_a_damaged_last_checkpoint_is_told(trained: Copy, verb: Verb) -> None:
+    trained("run")
     last = Path("run/checkpoints/last.ckpt")
     last.write_bytes(last.read_bytes()[:1000])
     result = verb("train", "resume=run", "trainer.max_epochs=3")
@@ -102,22 +105,43 @@ def test_a_damaged_last_checkpoint_is_told(train: Verb, verb: Verb) -> None:
     assert "Traceback" not in result.err
 
 
-def test_a_run_without_a_last_checkpoint_is_told(train: Verb, verb: Verb) -> None:
-    train("hydra.run.dir=run")
+def test_a_run_without_a_last_checkpoint_is_told(trained: Copy, verb: Verb) -> None:
+    trained("run")
     Path("run/checkpoints/last.ckpt").unlink()
     result = verb("train", "resume=run")
     assert result.code == 2
     assert "last.ckpt" in result.message
 
 
-def test_the_checkpoint_of_another_network_is_refused(train: Verb, verb: Verb) -> None:
-    for name, layers in (("mine", 1), ("other", 2)):
-        words = (f"hydra.run.dir={name}", f"model.num_layers={layers}", "trainer.max_epochs=1")
-        assert train(BY_EPOCHS, *words).code == 0
+def test_the_checkpoint_of_another_network_is_refused(train: Verb, verb: Verb, trained: Copy) -> None:
+    trained("mine")
+    assert train(BY_EPOCHS, "hydra.run.dir=other", "model.num_layers=2", "trainer.max_epochs=1").code == 0
     Path("mine/checkpoints/last.ckpt").write_bytes(Path("other/checkpoints/last.ckpt").read_bytes())
-    result = verb("train", "resume=mine", "trainer.max_epochs=2")
+    result = verb("train", "resume=mine", BY_EPOCHS, "trainer.max_epochs=3")
     assert result.code == 2
-    assert (
-        "resume=mine: checkpoints/last.ckpt is of another network, num_layers=2; its run has num_layers=1" in result.err
-    )
+    assert "checkpoint is of another network, num_layers=2; this run has num_layers=1" in result.err
     assert len(result.message.splitlines()) == 1
+
+
+def test_a_run_of_an_earlier_version_goes_on(train: Verb, verb: Verb) -> None:
+    """Its checkpoints and its configuration have the options of the layer among those of the network."""
+    words = ("model=encoder_decoder", "model.layer.gate_bias=chrono", *RUN)
+    assert train(*words, "hydra.run.dir=whole", "trainer.max_epochs=2").code == 0
+    assert train(*words, "hydra.run.dir=parts", "trainer.max_epochs=1").code == 0
+    for name in ("best", "last"):
+        to_format_1(Path(f"parts/checkpoints/{name}.ckpt"))
+    kept = Path("parts/.hydra/config.yaml")
+    config = OmegaConf.load(kept)
+    config.model = flat(OmegaConf.to_container(config.model))
+    del config["plugins"]
+    OmegaConf.save(config, kept)
+    result = verb("evaluate", "ckpt=parts", "device=cpu")
+    assert result.code == 0, result.err
+    assert json.loads(Path("parts/metrics.json").read_text()).items() >= latest("evaluate").items()
+    result = verb("train", "resume=parts", "trainer.max_epochs=2")
+    assert result.code == 0, result.err
+    _assert_same("whole", "parts")
+
+
+def latest(verb: str) -> dict[str, float]:
+    return json.loads(Path(f"logs/{verb}/latest/metrics.json").read_text())

@@ -1,21 +1,27 @@
 """rnnvision train: what it prints, what it leaves behind, and how it ends."""
 
-import csv
 import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from tests.cli.conftest import Verb
+from rnnvision import training
+from rnnvision.data import CATALOG
+from rnnvision.runs import Run
+from rnnvision.training import Learner, checkpoint, read_checkpoint
+from tests.cli.running import TINY, Copy, Verb
 
 LATEST = Path("logs/train/latest")
 
 
-def test_a_run_leaves_a_complete_folder(train: Verb) -> None:
-    result = train()
-    assert result.code == 0, result.err
-    folder = LATEST.resolve()
+def test_a_run_leaves_a_complete_folder(trained: Copy) -> None:
+    folder = trained("run")
     names = {str(p.relative_to(folder)) for p in folder.rglob("*")}
     assert names >= {
         ".hydra/config.yaml",
@@ -26,27 +32,44 @@ def test_a_run_leaves_a_complete_folder(train: Verb) -> None:
         "status.json",
         "environment.json",
     }
-    status = json.loads((LATEST / "status.json").read_text())
-    assert status["status"] == "completed"
-    assert status["error"] is None
-    assert (
-        json.loads((LATEST / "environment.json").read_text())["versions"]["torch"]
-        == torch.__version__.partition("+")[0]
-    )
+    run = Run(folder)
+    assert (run.status, run.error) == ("completed", None)
+    assert run.environment["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert run.overrides == list(TINY)
+    assert {"threads", "gpus", "git", "cpu", "command"} <= run.environment.keys()
 
 
-def test_it_says_what_it_does_and_what_to_do_next(train: Verb) -> None:
-    lines = [line for line in train().out.splitlines() if line]
+def test_it_says_what_it_does_and_what_to_do_next(said: str) -> None:
+    lines = [line for line in said.splitlines() if line]
     assert [line.split()[0] for line in lines[:4]] == ["network", "data", "device", "folder"]
+    assert lines[0] == "network   lstm: sequence_classifier, hidden_size 8, 1 x 8 x 8 -> 10, 666 parameters"
+    assert "1,293 / 144 / 360 images (train / val / test) of 1 x 8 x 8, 10 classes" in lines[1]
+    assert lines[3].split() == ["folder", "run"]
     assert lines[4].startswith("epoch   1")
     assert lines[-3].startswith("test accuracy 0.")
-    folder = lines[-2].split()[1]
-    assert lines[-1].split(maxsplit=1)[1] == f"rnnvision evaluate ckpt={folder}"
+    assert lines[-2:] == ["results   run", "next      rnnvision evaluate ckpt=run"]
 
 
-def test_metrics_are_flat_and_agree_with_what_was_printed(train: Verb) -> None:
-    out = train().out
-    metrics = json.loads((LATEST / "metrics.json").read_text())
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ([], "lstm: sequence_classifier, 1 x 8 x 8"),
+        (
+            ["model=gru", "model.scan=columns", "model.layer.gate_bias=chrono", "model.num_layers=2"],
+            "gru: sequence_classifier, scan columns, recurrence gru, num_layers 2, layer.gate_bias chrono, 1 x 8 x 8",
+        ),
+        (["model=logistic"], "logistic, 1 x 8 x 8"),
+    ],
+    ids=["defaults", "several", "the option's own name"],
+)
+def test_the_first_line_says_what_differs_from_the_defaults(verb: Verb, words: list[str], shown: str) -> None:
+    result = verb("train", *words, *TINY[:2], "trainer.max_epochs=1", "trainer.limit_train_batches=1")
+    assert result.code == 0, result.err
+    assert result.out.startswith(f"network   {shown} -> 10, ")
+
+
+def test_metrics_are_flat_and_agree_with_what_was_printed(trained: Copy, said: str) -> None:
+    run = Run(trained("run"))
     assert {
         "val/accuracy",
         "train/seconds",
@@ -55,11 +78,57 @@ def test_metrics_are_flat_and_agree_with_what_was_printed(train: Verb) -> None:
         "test/nll",
         "test/ece",
         "test/top5",
-    } <= metrics.keys()
-    assert f"test accuracy {metrics['test/accuracy']:.4f}" in out
-    rows = list(csv.DictReader((LATEST / "metrics.csv").read_text().splitlines()))
-    assert [row["epoch"] for row in rows] == ["0", "1"]
-    assert metrics["val/accuracy"] == pytest.approx(max(float(row["val/accuracy"]) for row in rows))
+    } <= run.metrics.keys()
+    assert f"test accuracy {run.metrics['test/accuracy']:.4f}" in said
+    assert [row["epoch"] for row in run.epochs] == ["0", "1"]
+    assert run.metrics["val/accuracy"] == pytest.approx(max(float(row["val/accuracy"]) for row in run.epochs))
+
+
+def test_data_and_the_best_checkpoint_are_read_once(train: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The score at the end needs neither the data nor a checkpoint again."""
+    read: list[str] = []
+
+    def counted(name: str, function: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            read.append(name if name == "data" else Path(arguments[0]).name)
+            return function(*arguments, **options)
+
+        return call
+
+    digits = CATALOG["digits"]
+    monkeypatch.setitem(CATALOG, "digits", replace(digits, read=counted("data", digits.read)))
+    for module in (training, checkpoint):
+        monkeypatch.setattr(module, "read_checkpoint", counted("checkpoint", read_checkpoint))
+    assert train().code == 0
+    assert read == ["data", "best.ckpt"]
+
+
+def test_the_wish_for_a_traceback_is_the_users_own_and_reaches_children(
+    train: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hydra is told to raise what it would print; neither children nor what runs afterwards may see that."""
+    seen: list[str | None] = []
+    start = Learner.on_train_start
+
+    def note(self: Learner) -> None:
+        code = "import os; print(os.environ.get('HYDRA_FULL_ERROR'))"
+        seen.append(subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True).stdout.strip())
+        start(self)
+
+    monkeypatch.setattr(Learner, "on_train_start", note)
+    for words, code in (((), 0), (("model.num_layers=0",), 2), (("model=grru",), 2)):
+        result = train(*words)
+        assert result.code == code
+        assert "HYDRA_FULL_ERROR" not in os.environ
+        assert "Traceback" not in result.err
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert train().code == 0
+    assert os.environ["HYDRA_FULL_ERROR"] == "1"
+    assert seen == ["None", "1"]
+    result = train("model.num_layers=0")
+    assert result.code == 2
+    assert "Traceback" in result.err
+    assert result.message.splitlines()[-1].startswith("rnnvision train: model.num_layers=0: must be")
 
 
 def test_the_speed_of_the_training_is_that_of_all_its_samples(train: Verb) -> None:
@@ -68,20 +137,13 @@ def test_the_speed_of_the_training_is_that_of_all_its_samples(train: Verb) -> No
     assert metrics["train/samples_per_second"] * metrics["train/seconds"] == pytest.approx(2 * 1293, rel=0.01)
 
 
-def test_the_same_seed_gives_the_same_weights(train: Verb) -> None:
+def test_the_same_seed_gives_the_same_weights_and_another_one_others(train: Verb) -> None:
     weights = []
-    for name in "ab":
-        assert train(f"hydra.run.dir={name}", "model.head_dropout=0.5").code == 0
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        assert train(f"hydra.run.dir={name}", "model.head_dropout=0.5", f"seed={seed}").code == 0
         weights.append(torch.load(f"{name}/checkpoints/last.ckpt", weights_only=True)["state_dict"])
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
-
-
-def test_another_seed_gives_other_weights(train: Verb) -> None:
-    weights = []
-    for seed in (0, 1):
-        assert train(f"hydra.run.dir={seed}", f"seed={seed}").code == 0
-        weights.append(torch.load(f"{seed}/checkpoints/last.ckpt", weights_only=True)["state_dict"])
-    assert any(not torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+    assert any(not torch.equal(weights[0][key], weights[2][key]) for key in weights[0])
 
 
 @pytest.mark.parametrize(
@@ -110,8 +172,8 @@ def test_overfitting_one_batch_reaches_it(verb: Verb) -> None:
     assert json.loads((LATEST / "metrics.json").read_text())["train/accuracy"] == 1.0
 
 
-def test_a_folder_that_holds_a_run_is_not_overwritten(train: Verb) -> None:
-    assert train("hydra.run.dir=run").code == 0
+def test_a_folder_that_holds_a_run_is_not_overwritten(train: Verb, trained: Copy) -> None:
+    trained("run")
     before = Path("run/status.json").read_text()
     result = train("hydra.run.dir=run")
     assert result.code == 2

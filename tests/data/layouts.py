@@ -1,4 +1,4 @@
-"""torchvision's data sets with a few made-up pictures each, laid out as the real ones are.
+"""torchvision's data sets with a few made-up images each, laid out as the real ones are.
 
 A writer puts one into a root, and tells torchvision's class the MD5 of what it wrote and our reader how many pictures
 there are. Small pictures in files are of one grey, twice their label.

@@ -33,7 +33,7 @@ def draws(changes: dict[int, float]) -> Tensor:
 
 @pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
 @pytest.mark.parametrize("flip", [False, True])
-def test_a_shift_is_a_slice_of_the_padded_picture(padding: str, flip: bool) -> None:
+def test_a_shift_is_a_slice_of_the_padded_image(padding: str, flip: bool) -> None:
     most = 2
     options = Augmentation(shift=most, flip=1.0 if flip else 0.0, padding=padding)
     mode: Any = {"zeros": "constant", "border": "edge", "reflection": "symmetric"}[padding]
@@ -132,7 +132,7 @@ def test_a_quarter_turn_is_counter_clockwise() -> None:
     torch.testing.assert_close(moved, image.rot90(1, (-2, -1)), atol=0.02, rtol=0)
 
 
-def test_each_picture_of_a_batch_moves_by_its_own_draws() -> None:
+def test_each_image_of_a_batch_moves_by_its_own_draws() -> None:
     images, options = picture(batch=5), Augmentation(shift=2, rotate=15.0, flip=0.5)
     uniform = torch.rand(5, 6, generator=torch.Generator().manual_seed(1))
     together = move(images, uniform, options)
@@ -187,7 +187,7 @@ def test_what_is_erased_is_the_mean_and_the_rest_stays() -> None:
 def loader(
     augmentation: Augmentation, size: int = 13, batch_size: int = 4, seed: int = 3, **options: Any
 ) -> ResidentLoader:
-    """The label of a sample is its index, its picture one grey level that tells it."""
+    """The label of a sample is its index, its image one grey level that tells it."""
     images = torch.arange(size, dtype=torch.uint8)[:, None, None, None].mul(15).add(10).expand(-1, 1, 12, 10)
     transform = BatchTransform(
         (0.0,), (1.0,), augmentation=augmentation, size=size, seed=seed, num_classes=size, rank=options.get("rank", 0)
@@ -260,7 +260,7 @@ def batches(made: ResidentLoader, epoch: int = 0) -> list[tuple[Tensor, Tensor]]
 
 
 @pytest.mark.parametrize("name", MIXES)
-def test_mixed_labels_say_how_much_of_each_picture_there_is(name: str) -> None:
+def test_mixed_labels_say_how_much_of_each_image_there_is(name: str) -> None:
     made = batches(loader(Augmentation(**MIXES[name]), size=16, batch_size=8))
     made += batches(loader(Augmentation(**MIXES[name]), size=16, batch_size=8), 1)
     grey = (torch.arange(16) * 15 + 10) / 255

@@ -160,7 +160,7 @@ def test_bad_files_are_left_out_and_listed(root: Path, damage: Damage, format: s
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("part", ["train", "val", "test"])
-def test_a_class_that_loses_all_its_pictures_is_refused(root: Path, part: str, format: str) -> None:
+def test_a_class_that_loses_all_its_images_is_refused(root: Path, part: str, format: str) -> None:
     for path in (root / part / "bee").iterdir():
         text(path)
     data = folder(root, format=format, on_bad_file="skip")
@@ -242,7 +242,7 @@ def test_a_folder_that_cannot_be_listed_is_named(root: Path, place: str, monkeyp
     assert str(error.value) == f"{locked}: cannot be read (Permission denied)"
 
 
-def test_a_link_to_a_folder_above_gives_no_picture_twice(root: Path) -> None:
+def test_a_link_to_a_folder_above_gives_no_image_twice(root: Path) -> None:
     (root / "train" / "ant" / "again").symlink_to(root / "train" / "ant")
     assert sizes(folder(root)) == (12, 6, 6)
 
@@ -261,7 +261,7 @@ class Numbered(FileSplit):
 
 @pytest.mark.parametrize("size", [1, 31, 32, 33, 500])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_threads_visit_each_picture_once_and_list_the_bad_in_order(size: int, threads: int) -> None:
+def test_threads_visit_each_image_once_and_list_the_bad_in_order(size: int, threads: int) -> None:
     split = Numbered(encode([Path(str(i)) for i in range(size)]), torch.arange(size), channels=1, image_size=1)
     good = [i for i in range(size) if i % 7]
     kept, bad = read_all(split, threads)

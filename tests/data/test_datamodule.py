@@ -1,5 +1,6 @@
 """ImageData: how the official splits become train, val and test, and the facts of every data set."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -198,3 +199,15 @@ def test_normalised_training_images_have_mean_0_and_deviation_1() -> None:
 def test_grey_facts_serve_coloured_images() -> None:
     norm = fake(image_shape=(3, 4, 4)).normalisation
     assert norm == {"mean": pytest.approx([0.5] * 3), "std": pytest.approx([0.33] * 3)}
+
+
+def test_each_channel_has_its_own_mean_and_deviation(monkeypatch: pytest.MonkeyPatch) -> None:
+    mean, std = (0.1, 0.4, 0.8), (0.2, 0.3, 0.5)
+    monkeypatch.setitem(CATALOG, "fake", replace(CATALOG["fake"], mean=mean, std=std))
+    data = fake(image_shape=(3, 4, 4))
+    images, _ = next(iter(data.test_dataloader()))
+    split = data.splits.test
+    assert isinstance(split, Split)
+    for channel in range(3):
+        expected = (split.images[:, channel] / 255 - mean[channel]) / std[channel]
+        torch.testing.assert_close(images[:, channel], expected, rtol=1e-5, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The pictures that other people make: what is read, and how; what is refused."""
+"""The images that other people make: what is read, and how; what is refused."""
 
 import io
 import os
@@ -44,7 +44,7 @@ def refusal(path: Path, channels: int = 3) -> str:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "PPM", "TIFF", "WEBP"])
-def test_an_rgb_picture_comes_channels_first(tmp_path: Path, kind: str) -> None:
+def test_an_rgb_image_comes_channels_first(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"picture.{kind.lower()}"
     PICTURE.save(path, **({"lossless": True} if kind == "WEBP" else {}))
     image = open_image(path)
@@ -56,7 +56,7 @@ def test_an_rgb_picture_comes_channels_first(tmp_path: Path, kind: str) -> None:
 
 
 def smooth(width: int = 40, height: int = 30) -> Image.Image:
-    """A picture that JPEG changes little: red from left to right, green from top to bottom."""
+    """An image that JPEG changes little: red from left to right, green from top to bottom."""
     y, x = np.mgrid[:height, :width]
     return Image.fromarray(np.stack([x * 255 // width, y * 255 // height, 0 * x], axis=2).astype(np.uint8))
 
@@ -85,7 +85,7 @@ def test_a_jpeg_is_turned_upright(tmp_path: Path, orientation: int) -> None:
 
 
 def with_filling(data: bytes) -> bytes:
-    """Each marker before the picture itself may be preceded by any number of bytes FF."""
+    """Each marker before the image itself may be preceded by any number of bytes FF."""
     place, parts = 2, [data[:2]]
     while data[place + 1] != 0xDA:
         length = 2 + int.from_bytes(data[place + 2 : place + 4], "big")
@@ -142,7 +142,7 @@ def test_reading_in_threads_leaves_the_filters_of_warnings_alone(tmp_path: Path)
     assert warnings.filters == before
 
 
-def test_a_grey_picture_comes_in_one_or_three_equal_channels(tmp_path: Path) -> None:
+def test_a_grey_image_comes_in_one_or_three_equal_channels(tmp_path: Path) -> None:
     grey = PIXELS[..., 0]
     Image.fromarray(grey).save(tmp_path / "grey.png")
     assert np.array_equal(open_image(tmp_path / "grey.png", 1).numpy(), grey[None])
@@ -173,7 +173,7 @@ TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF 2.3, tag 0x0112
 
 
 @pytest.mark.parametrize("orientation", TURNS)
-def test_a_picture_is_turned_upright(tmp_path: Path, orientation: int) -> None:
+def test_a_image_is_turned_upright(tmp_path: Path, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     PICTURE.save(tmp_path / "turned.png", exif=exif)
@@ -270,14 +270,14 @@ def test_a_huge_size_in_a_header_is_refused(tmp_path: Path, side: int) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"BM"])
-def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "text.jpg"
     path.write_bytes(content)
     assert "cannot be read as a picture" in refusal(path)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "PPM", "TIFF", "GIF", "WEBP"])
-def test_a_cut_picture_is_refused(tmp_path: Path, kind: str) -> None:
+def test_a_cut_image_is_refused(tmp_path: Path, kind: str) -> None:
     content = encoded(PICTURE.resize((40, 40)), kind)
     path = tmp_path / f"cut.{kind.lower()}"
     for length in (len(content) // 4, len(content) // 2, len(content) * 3 // 4):

@@ -1,12 +1,11 @@
-"""Pictures in shards: the same samples and batches as from files, each once an epoch, in stretches; damage is named."""
+"""Images in shards: the same samples and batches as from files, each once an epoch, in stretches; damage is named."""
 
 import builtins
-import importlib.util
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,8 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from rnnvision.data import Augmentation, DataError, ImageData, loader
+from rnnvision.data import CATALOG, Augmentation, DataError, ImageData, loader
 from rnnvision.data.loader import EpochOrder, Loader
+from rnnvision.data.shard_writer import check_shards, make_shards
 from rnnvision.data.shards import ShardSplit
 
 CLASSES = ("ant", "bee", "cat")
@@ -23,16 +23,9 @@ KINDS = ("png", "jpg", "bmp")
 OPENED: list[ImageData] = []
 
 
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_shards", Path(__file__).parents[2] / "scripts/make_shards.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MAKE_SHARDS = script()
+def pack(name: str, root: Path, shards: Path, shard_mb: float = 64.0) -> None:
+    facts = CATALOG[name]
+    make_shards(name, facts.read(facts.class_names, str(root)), root, shards, shard_mb)
 
 
 def draw(folder: Path, count: int, seed: int) -> None:
@@ -54,9 +47,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Shards of some three pictures to a chunk."""
+    """Shards of some three images to a chunk."""
     folder = tmp_path_factory.mktemp("made") / "shards"
-    assert MAKE_SHARDS.main(["make", "image_folder", str(pictures), str(folder), "--chunk-mb", "0.003"]) == 0
+    pack("image_folder", pictures, folder, 0.003)
     return folder
 
 
@@ -69,7 +62,7 @@ def shards(made: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def one_group(monkeypatch: pytest.MonkeyPatch) -> None:
     """All chunks are shuffled among each other, as if there were few."""
-    monkeypatch.setattr(loader, "BLOCKS_AT_ONCE", 1000)
+    monkeypatch.setattr(loader, "SHARDS_AT_ONCE", 1000)
 
 
 def data(root: Path | str, format: str = "shards", **options: Any) -> ImageData:
@@ -104,7 +97,7 @@ def test_every_file_comes_back_byte_for_byte(pictures: Path, made: Path) -> None
         one, other = getattr(files, part), getattr(found, part)
         assert torch.equal(one.labels, other.labels)
         for index in range(len(one)):
-            name, content = other.chunks.read(int(other.places[index]))
+            name, content = other.files.read(int(other.places[index]))
             assert content == one.path(index).read_bytes()
             assert name.endswith(f": {one.path(index).relative_to(pictures)}")
             assert torch.equal(one.load(index), other.load(index))
@@ -130,7 +123,7 @@ def test_litdata_reads_them_by_itself(made: Path) -> None:
     split = data(made).splits.train
     assert isinstance(split, ShardSplit)
     for index in range(len(split)):
-        name, content = split.chunks.read(int(split.places[index]))
+        name, content = split.files.read(int(split.places[index]))
         assert found[name.partition(": ")[2].encode(), int(split.labels[index])] == content
 
 
@@ -144,7 +137,7 @@ def test_an_order_by_blocks_holds_each_sample_once_and_each_block_in_one_stretch
     order = EpochOrder(size, seed, blocks)
     indices = order.indices()
     assert torch.equal(indices.sort().values, torch.arange(size))
-    stretch = 3 * loader.BLOCKS_AT_ONCE
+    stretch = 3 * loader.SHARDS_AT_ONCE
     ends = [
         int((blocks[indices] == block).nonzero().max() - (blocks[indices] == block).nonzero().min()) for block in blocks
     ]
@@ -160,9 +153,9 @@ def test_an_order_by_blocks_holds_each_sample_once_and_each_block_in_one_stretch
 
 
 def test_an_epoch_goes_through_the_chunks_in_stretches(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader, "BLOCKS_AT_ONCE", 2)
+    monkeypatch.setattr(loader, "SHARDS_AT_ONCE", 2)
     train = data(made).splits.train
-    blocks = train.blocks
+    blocks = train.shard_of
     assert blocks is not None
     assert blocks.max() >= 5
     order = data(made).train_dataloader().sampler
@@ -279,14 +272,14 @@ def test_every_file_that_is_cut_or_missing_is_named_before_anything_is_read(shar
     ]
 
 
-def test_the_script_finds_a_changed_byte(shards: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert MAKE_SHARDS.main(["check", str(shards)]) == 0
-    assert "are as they were made" in capsys.readouterr().out
+def test_a_check_of_the_digests_finds_a_changed_byte(shards: Path) -> None:
+    assert check_shards(str(shards)) == len([path for path in shards.glob("*/*") if path.suffix in (".bin", ".npy")])
     path = shards / "train/chunk-0-2.bin"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    data(shards).setup()
-    assert MAKE_SHARDS.main(["check", str(shards)]) == 1
-    assert capsys.readouterr().err.endswith("\n  train/chunk-0-2.bin: changed since it was made\n")
+    data(shards).setup()  # reads no digest
+    with pytest.raises(DataError) as error:
+        check_shards(str(shards))
+    assert str(error.value).endswith("\n  train/chunk-0-2.bin: changed since it was made")
 
 
 def test_a_chunk_damaged_within_is_named_by_sample(shards: Path) -> None:
@@ -307,7 +300,7 @@ def test_a_folder_without_meta_is_told(shards: Path, pictures: Path) -> None:
     (shards / "meta.json").unlink()
     for root in (shards, pictures):
         assert refusal(root).startswith(f"{root}: holds no meta.json, so it is no folder of shards")
-        assert "scripts/make_shards.py" in refusal(root)
+        assert "rnnvision shards" in refusal(root)
     assert refusal(shards / "nowhere") == f"data.root={shards / 'nowhere'}: there is no such folder"
 
 
@@ -355,21 +348,32 @@ def test_a_missing_package_is_told(made: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_data_that_is_not_in_files_has_no_shards(made: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^format=shards: digits is not kept as picture files"):
+    with pytest.raises(ValueError, match=r"^format=shards: digits is not kept as image files"):
         ImageData("digits", root=str(made), format="shards").setup()
-    assert MAKE_SHARDS.main(["make", "digits", str(tmp_path), str(tmp_path / "new")]) == 1
+    with pytest.raises(DataError, match=r"^digits: is not kept as image files"):
+        pack("digits", tmp_path, tmp_path / "new")
+    assert not (tmp_path / "new" / "meta.json").exists()
 
 
-def test_an_existing_folder_is_not_written_to(pictures: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert MAKE_SHARDS.main(["make", "image_folder", str(pictures), str(made)]) == 1
-    assert "is there already" in capsys.readouterr().err
+def test_an_existing_folder_is_not_written_to(pictures: Path, made: Path) -> None:
+    with pytest.raises(DataError, match=rf"^{made}: is there already; delete it or give another folder"):
+        pack("image_folder", pictures, made)
 
 
-def test_a_picture_that_cannot_be_read_is_named_or_skipped(tmp_path: Path) -> None:
+def test_a_cluster_that_litdata_would_wait_for_is_put_back(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    pack("image_folder", pictures, tmp_path / "new")
+    assert os.environ["WORLD_SIZE"] == "2"
+    assert check_shards(str(tmp_path / "new")) > 0
+
+
+def test_a_image_that_cannot_be_read_is_named_or_skipped(tmp_path: Path) -> None:
     for part in ("train", "test"):
         draw(tmp_path / "files" / part, 3, 0)
     (tmp_path / "files/train/bee/1.jpg").write_bytes(b"no picture")
-    assert MAKE_SHARDS.main(["make", "image_folder", str(tmp_path / "files"), str(tmp_path / "shards")]) == 0
+    pack("image_folder", tmp_path / "files", tmp_path / "shards")
     with pytest.raises(DataError, match=r"train/chunk-0-0\.bin: train/bee/1\.jpg: cannot be read as a picture"):
         list(data(tmp_path / "shards").train_dataloader())
     skipping = data(tmp_path / "shards", on_bad_file="skip")

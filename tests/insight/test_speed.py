@@ -123,3 +123,7 @@ def test_a_peak_that_is_forgotten_leaves_what_is_in_use() -> None:
     below, above = map(int, done.stdout.split())
     assert below == 0
     assert 90 * 2**20 < above < 110 * 2**20
+
+
+def test_the_rate_is_that_of_the_median_round() -> None:
+    assert Speed(10, (1.0, 1.0, 4.0)).samples_per_second == 10.0

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from rnnvision.nn import RECURRENCES, ReNet, Sequencer2D
 from rnnvision.nn.grid import Sweep, tiled
+from rnnvision.nn.layers.fused import LSTM
 from rnnvision.nn.networks.sequencer import Variant
 from tests.nn.cases import tiny
 
@@ -162,3 +163,20 @@ def test_an_image_of_another_size_is_told(network: type[nn.Module]) -> None:
     made = network(**tiny("renet" if network is ReNet else "sequencer2d"))
     with pytest.raises(ValueError, match=r"^image of shape \(2, 1, 4, 8\): this network reads \(B, 1, 4, 6\)"):
         made(torch.randn(2, 1, 4, 8))
+
+
+@pytest.mark.parametrize(("vertical", "length"), [(True, 3), (False, 7)])
+def test_renet_says_how_long_its_lines_are(vertical: bool, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    made = LSTM.__init__
+
+    def make(self: LSTM, input_size: int, hidden_size: int, sequence_length: int = 2, **options: Any) -> None:
+        seen.append(sequence_length)
+        made(self, input_size, hidden_size, sequence_length, **options)
+
+    monkeypatch.setattr(LSTM, "__init__", make)
+    Sweep(4, vertical=vertical, hidden_size=2, recurrence="lstm", sequence_length=length)
+    assert seen == [length, length]  # of both directions
+    seen.clear()
+    ReNet(input_shape=(1, 6, 14), num_classes=2, patch_sizes=(2,), recurrence="lstm", hidden_size=2)
+    assert seen == [3, 3, 7, 7]  # columns of 3 cells, then rows of 7

@@ -18,7 +18,7 @@ from rnnvision.nn import build
 SHAPE = (1, 6, 4)
 
 
-def test_gradients_are_those_of_each_picture_token_by_token() -> None:
+def test_gradients_are_those_of_each_image_token_by_token() -> None:
     """Against finite differences of the loss along the pixels of a row, which are the token."""
     torch.manual_seed(0)
     network = build("sequence_classifier", input_shape=SHAPE, num_classes=3, recurrence="gru", hidden_size=5)
@@ -81,7 +81,7 @@ def _checkpoint(**options: object) -> dict:
     return {"rnnvision": {"network": arguments}, "state_dict": {f"network.{k}": w for k, w in weights.items()}}
 
 
-def test_the_same_weights_read_pictures_of_another_height() -> None:
+def test_the_same_weights_read_images_of_another_height() -> None:
     data, checkpoint = ImageData("digits"), _checkpoint()
     found = sizes.measure(checkpoint, [4, 8, 12], "height", data)
     images, labels = next(iter(data.test_dataloader()))

@@ -70,7 +70,8 @@ def test_torchvision_reads_the_images_that_were_written(tmp_path: Path) -> None:
 def test_the_loop_and_the_project_do_the_same_work(task: work.Work, tmp_path: Path) -> None:
     """Five steps from the same weights in the same order: the same loss, accuracy and weights."""
     sizes = ("data.num_classes=4", "data.num_train=60", "data.num_test=4", "data.max_train_samples=40")
-    data, learner, trainer = make(task, tmp_path, "data=fake", *sizes, "data.batch_size=8", "trainer.max_epochs=1")
+    made = make(task, tmp_path, "data=fake", *sizes, "data.batch_size=8", "trainer.max_epochs=1")
+    data, learner, trainer = made.data, made.learner, made.trainer
     with torch.no_grad():
         learner.network.head.weight.mul_(20)  # so that the gradient is long enough to be clipped
     network = copy_of(learner.network, task)

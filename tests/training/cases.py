@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import pytest
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor, nn
@@ -131,3 +132,8 @@ SMALLEST: dict[str, Any] = {"rnnvision": {"format": FORMAT}, "state_dict": {"net
 def save(path: Path, **entries: Any) -> Path:
     VerifiedCheckpointIO().save_checkpoint({**SMALLEST, **entries}, path)
     return path
+
+
+def sampled(every: list[Any], chosen: list[Any]) -> list[Any]:
+    """Parameters of a test: those that were chosen, and all others where slow tests run."""
+    return [case if case in chosen else pytest.param(case, marks=pytest.mark.slow) for case in every]

@@ -27,6 +27,7 @@ from tests.training.cases import (
     make_network,
     make_trainer,
     same,
+    sampled,
 )
 
 pytestmark = [
@@ -101,7 +102,7 @@ def test_the_figures_of_an_epoch_of_drawing_that_changes_nothing(
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-def test_the_figures_of_an_epoch_of_mixed_pictures(
+def test_the_figures_of_an_epoch_of_mixed_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smoothing: float
 ) -> None:
     monkeypatch.setitem(OPTIMIZERS, "still", {"name": "sgd", "lr": 0.0})
@@ -185,7 +186,7 @@ def test_drawing_learns_what_can_be_learned(tmp_path: Path) -> None:
     assert found["val/loss"] < 0.3 * before
 
 
-def test_drawing_looks_at_no_label_and_learns_from_the_training_pictures_alone(tmp_path: Path) -> None:
+def test_drawing_looks_at_no_label_and_learns_from_the_training_images_alone(tmp_path: Path) -> None:
     def drawn(name: str, change: Callable[[ImageData], None]) -> dict[str, Tensor]:
         data = make_data()
         change(data)
@@ -327,11 +328,16 @@ KINDS: dict[str, dict[str, Any]] = {
 COMPARED = ["epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("stops", [(2, 4), (1, 3, 4), (1, 2, 3, 4)], ids=str)
+STOPS = {"2, 4": (2, 4), "1, 3, 4": (1, 3, 4), "1, 2, 3, 4": (1, 2, 3, 4)}
+STOPPED = [*product(KINDS, STOPS)]
+CHOSEN = [*((kind, "1, 3, 4") for kind in KINDS), ("cosine", "2, 4"), ("ema", "1, 2, 3, 4")]
+
+
+@pytest.mark.parametrize("case", sampled(STOPPED, CHOSEN), ids=": ".join)
 def test_a_resumed_run_repeats_the_uninterrupted_one_to_the_last_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, stops: tuple[int, ...]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: tuple[str, str]
 ) -> None:
+    kind, stops = case[0], STOPS[case[1]]
     monkeypatch.setitem(OPTIMIZERS, "wild", {"name": "adamw", "lr": 0.3})  # the loss rises, so that plateau acts
     whole, seen = run(tmp_path / "whole", 4, **KINDS[kind])
     parts: dict[int, list[float]] = {}

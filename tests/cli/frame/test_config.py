@@ -86,9 +86,18 @@ def test_there_is_an_option_for_every_entry_of_the_tables() -> None:
     assert set(options("data")) == set(CATALOG)
     assert set(options("optimizer")) == set(OPTIMIZERS)
     assert set(options("scheduler")) == set(TABLES["scheduler"])
-    assert {composed(f"model={m}").model.name for m in options("model")} == set(MODELS)
-    assert {composed(f"model={m}").model.get("variant") for m in options("model")} >= set(VARIANTS)
-    assert {composed(f"model={m}").model.get("recurrence") for m in options("model")} >= set(RECURRENCES)
+    found = [composed(f"model={m}").model for m in options("model")]
+    assert {model.name for model in found} == set(MODELS)
+    assert {model.get("variant") for model in found} >= set(VARIANTS)
+    assert {model.get("recurrence") for model in found} >= set(RECURRENCES)
+
+
+@pytest.mark.parametrize("recurrence", RECURRENCES)
+def test_the_options_of_a_layer_are_in_its_file_at_its_own_defaults(recurrence: str) -> None:
+    """null is the default, which stands in the constructor alone."""
+    name = {"none": "no_recurrence"}.get(recurrence, recurrence)
+    layer = config.plain(composed(f"model={name}").model.layer)
+    assert layer == dict.fromkeys(RECURRENCES[recurrence].options())
 
 
 def test_no_augmentation_lists_every_key_at_its_default() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.cli.conftest import Result, Verb
+from tests.cli.running import Copy, Result, Verb
 
 
 def _check(result: Result, code: int, *parts: str) -> None:
@@ -36,7 +36,10 @@ def _check(result: Result, code: int, *parts: str) -> None:
         (["model.dropout=1.5"], ["model.dropout=1.5", "[0, 1)"]),
         (["model.scan=rosw"], ["model.scan=rosw", "did you mean rows?"]),
         (["model.recurrence=lsmt"], ["model.recurrence=lsmt", "did you mean lstm?"]),
-        (["model=rnn", "model.gate_bias=forget"], ["model.gate_bias=forget", "no such option"]),
+        (
+            ["model.gate_bias=forget"],
+            ["model.gate_bias: there is no such key", "Try: rnnvision train model.layer.gate_bias=forget"],
+        ),
         (["model.scan=patches", "model.patch_size=3"], ["model.patch_size=3", "8 x 8", "1, 2, 4, 8"]),
         (["model.scan=patches"], ["model.patch_size=null", "patch_size=2"]),
         (["model.patch_size=[1,2,3]"], ["model.patch_size=[1, 2, 3]"]),
@@ -46,7 +49,7 @@ def _check(result: Result, code: int, *parts: str) -> None:
         (["label_smoothing=2"], ["train: label_smoothing=2"]),
         (["label_smoothing=much"], ["label_smoothing=much: must be a number"]),
         (["+sabotage=1"], ["sabotage: there is no such key", "label_smoothing"]),
-        (["+model.num_classes=3"], ["model.num_classes", "the data says it"]),
+        (["+model.num_classes=3"], ["model.num_classes: cannot be chosen, the data decides it"]),
         (["model=lstm,gru"], ["model=lstm,gru: several values; add -m for a run each"]),
         (["data.batch_size=4,8"], ["several values; add -m", "'data.batch_size=[4,8]'"]),
         (["model=cnn", "model.scan=rows"], ["model.scan: this model has no such key", "model=encoder_decoder, gru, "]),
@@ -135,8 +138,8 @@ def test_a_checkpoint_that_holds_code_is_refused(verb: Verb) -> None:
     assert not Path("attacked").exists()
 
 
-def test_a_truncated_and_a_changed_checkpoint_are_refused(train: Verb, verb: Verb) -> None:
-    train("hydra.run.dir=run")
+def test_a_truncated_and_a_changed_checkpoint_are_refused(trained: Copy, verb: Verb) -> None:
+    trained("run")
     content = Path("run/checkpoints/best.ckpt").read_bytes()
     Path("cut.ckpt").write_bytes(content[: len(content) // 2])
     _check(verb("evaluate", "ckpt=cut.ckpt", "device=cpu"), 2, "cut.ckpt", "cut short")
@@ -181,5 +184,5 @@ def test_wrong_use_of_evaluate_is_told(verb: Verb, words: list[str], parts: list
     ],
     ids=lambda value: value[0],
 )
-def test_wrong_use_of_what_happens_to_pictures_is_told(verb: Verb, words: list[str], parts: list[str]) -> None:
+def test_wrong_use_of_what_happens_to_images_is_told(verb: Verb, words: list[str], parts: list[str]) -> None:
     _check(verb("train", *words), 2, *parts)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rnnvision.nn.layers import fused as gated
-from tests.cli.conftest import Verb
+from tests.cli.running import Verb
 
 
 def _jobs() -> list[Path]:

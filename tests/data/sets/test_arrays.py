@@ -1,4 +1,4 @@
-"""Pictures of one size in a few files: damage is named, and what is peculiar to SVHN, STL-10 and Semeion."""
+"""Images of one size in a few files: damage is named, and what is peculiar to SVHN, STL-10 and Semeion."""
 
 from pathlib import Path
 

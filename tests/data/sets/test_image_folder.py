@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -28,7 +29,7 @@ def read(root: Path, **options: int) -> Splits:
 
 
 def pictures(split: Samples | None) -> Split:
-    """The pictures of a split of files, in memory."""
+    """The images of a split of files, in memory."""
     assert isinstance(split, FileSplit)
     kept, bad = read_all(split)
     assert bad == []
@@ -175,7 +176,7 @@ def test_max_train_samples_keeps_some_of_every_class(tmp_path: Path) -> None:
     assert sorted(set(data.splits.train.labels.tolist())) == [0, 1, 2]
 
 
-def test_what_other_programs_leave_behind_is_no_picture(tmp_path: Path) -> None:
+def test_what_other_programs_leave_behind_is_no_image(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name / ".cache").mkdir(parents=True)
         for place in (f"{name}/0.png", f"{name}/._0.png", f"{name}/.cache/1.png"):
@@ -193,3 +194,17 @@ def test_a_split_by_another_name_is_no_class(tmp_path: Path, name: str) -> None:
         Image.new("RGB", (4, 4)).save(tmp_path / folder / "0.png")
     with pytest.raises(DataError, match=f"{name} is no class"):
         read_image_folder((), str(tmp_path), image_size=4)
+
+
+@pytest.mark.parametrize(("ratio", "side"), [(1.0, 16), (0.5, 8), (0.25, 4)])
+def test_crop_ratio_is_the_share_of_the_shorter_side_that_is_kept(tmp_path: Path, ratio: float, side: int) -> None:
+    """An image that is black but for a white square in its middle: a smaller crop has more of the square in it."""
+    pixels = np.zeros((16, 24, 3), np.uint8)
+    pixels[4:12, 8:16] = 255  # 8 x 8
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for i in range(5):
+            Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
+    splits = read_image_folder((), str(tmp_path), image_size=16, crop_ratio=ratio)
+    image = splits.train.square(splits.train.load(0)).float() / 255
+    assert image.mean().item() == pytest.approx(min(1.0, (8 / side) ** 2), abs=0.02)

@@ -52,7 +52,7 @@ def test_val_is_the_test_split_and_ours_is_cut_from_train(tmp_path: Path) -> Non
     assert data.input_shape == (3, 8, 8)
 
 
-def test_the_pictures_without_labels_of_a_test_folder_are_no_split(tmp_path: Path) -> None:
+def test_the_images_without_labels_of_a_test_folder_are_no_split(tmp_path: Path) -> None:
     """As the archive of the challenge unpacks."""
     draw(tmp_path, ["n01440764", "n02099601"])
     (tmp_path / "test").mkdir()

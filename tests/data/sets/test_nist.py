@@ -29,7 +29,7 @@ def emnist(root: Path, **options: object) -> Splits:
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("split", CLASSES)
-def test_a_split_of_emnist_has_its_classes_and_upright_pictures(
+def test_a_split_of_emnist_has_its_classes_and_upright_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: str, packed: bool
 ) -> None:
     made = write_emnist(tmp_path, monkeypatch, split, packed)
@@ -112,7 +112,7 @@ def test_qmnist_is_read_unpacked_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
         qmnist(tmp_path)
 
 
-def test_qmnist_with_other_pictures_is_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_qmnist_with_other_images_is_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = write_qmnist(tmp_path, monkeypatch)
     path = tmp_path / made.folder / "qmnist-train-images-idx3-ubyte.gz"
     path.write_bytes(gzip.compress(idx_bytes(torch.zeros(12, 28, 28))))

@@ -1,4 +1,4 @@
-"""Sets of pictures in files: lists and pictures that are missing or wrong are named, with what to delete."""
+"""Sets of images in files: lists and images that are missing or wrong are named, with what to delete."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ LISTED = {  # a picture that a list names, and its folder has
 
 
 @pytest.mark.parametrize("name", LISTED)
-def test_a_listed_picture_that_is_missing_is_named(root: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_listed_image_that_is_missing_is_named(root: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     made = WRITERS[name](root, monkeypatch)
     path = root / LISTED[name]
     path.unlink()

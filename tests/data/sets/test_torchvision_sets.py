@@ -56,7 +56,7 @@ def test_a_data_set_is_served(root: Path, monkeypatch: pytest.MonkeyPatch, name:
 
 
 @pytest.mark.parametrize("name", [name for name in IN_MEMORY if name != "semeion"])
-def test_pictures_in_memory_are_those_of_the_files(root: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_images_in_memory_are_those_of_the_files(root: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     made = WRITERS[name](root, monkeypatch)
     splits = read(name, root)
     assert made.arrays is not None
@@ -69,7 +69,7 @@ def test_pictures_in_memory_are_those_of_the_files(root: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", IN_FILES)
-def test_pictures_in_files_have_their_labels(root: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_images_in_files_have_their_labels(root: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     WRITERS[name](root, monkeypatch)
     splits = read(name, root, image_size=6)
     for part in (splits.train, splits.val, splits.test):

@@ -9,7 +9,7 @@ import torch
 from torchvision.models import VisionTransformer, resnet18
 
 from rnnvision.nn import build
-from rnnvision.nn.controls.feedforward import CONTROLS
+from rnnvision.nn.controls.feedforward import CONTROLS, MLP
 from rnnvision.nn.controls.torchvision_networks import TORCHVISION_CONTROLS
 
 ALL = {**CONTROLS, **TORCHVISION_CONTROLS}
@@ -83,3 +83,15 @@ def test_rnnvision_nn_does_not_import_torchvision_until_it_is_needed() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "rnnvision.nn.controls.torchvision_networks" in loaded
     assert not {"torchvision", "sklearn", "lightning"} & set(loaded)
+
+
+def test_a_perceptron_drops_after_each_hidden_layer_in_training_only() -> None:
+    network = MLP(input_shape=(1, 2, 2), num_classes=3, hidden_size=500, num_layers=2, dropout=0.5).eval()
+    x = torch.rand(1, 1, 2, 2)
+    assert torch.equal(network(x), network(x))
+    for layer in network.layers:
+        whole = layer.eval()(torch.ones(1, layer[0].in_features))
+        dropped = layer.train()(torch.ones(1, layer[0].in_features))
+        kept = dropped != 0
+        assert 0.35 < kept[whole > 0].float().mean() < 0.65
+        torch.testing.assert_close(dropped[kept], 2 * whole[kept])

@@ -1,4 +1,4 @@
-"""Files of pictures through the verbs: augmented, streamed, and bad."""
+"""Files of images through the verbs: augmented, streamed, and bad."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import Verb
+from tests.cli.running import Verb
 
 COLOURS = {"ant": (255, 0, 0), "bee": (0, 255, 0), "cat": (0, 0, 255)}
 OPTIONS = ("data=image_folder", "data.image_size=8", "data.num_workers=0", "data.batch_size=8")
@@ -54,7 +54,7 @@ def test_what_was_trained_without_the_bad_files_is_evaluated_so(train: Verb, ver
     assert verb("evaluate", "ckpt=run", "device=cpu", "data.on_bad_file=stop").code == 1
 
 
-def test_streamed_and_resident_pictures_give_the_same_figures(train: Verb, root: Path) -> None:
+def test_streamed_and_resident_images_give_the_same_figures(train: Verb, root: Path) -> None:
     augmented = ("augmentation=flip_shift", "model.head_dropout=0.5", "model.num_layers=2", "model.dropout=0.3")
     for format in ("resident", "streaming"):
         words = (*OPTIONS, *augmented, f"data.root={root}", f"data.format={format}", f"hydra.run.dir={format}")

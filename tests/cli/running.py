@@ -1,0 +1,98 @@
+"""A verb in this process, as a person would type it."""
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+
+from rnnvision.registry import Registry
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def message(self) -> str:
+        return self.err.strip()
+
+
+Verb = Callable[..., Result]
+Copy = Callable[[str], Path]  # puts a run folder of this name into the current folder
+TINY = ("trainer=smoke", "device=cpu", "model.hidden_size=8")  # a few steps of a few hundred weights
+
+
+@contextmanager
+def in_folder(folder: Path) -> Iterator[None]:
+    """Work in a new folder; what a verb sets for its process is put back at the end."""
+    folder.mkdir(parents=True)
+    before, handler = Path.cwd(), signal.getsignal(signal.SIGTERM)
+    os.chdir(folder)
+    try:
+        with warnings.catch_warnings():  # a verb sets filters of its own
+            yield
+    finally:
+        os.chdir(before)
+        signal.signal(signal.SIGTERM, handler)
+        GlobalHydra.instance().clear()
+        HydraConfig.instance().cfg = None
+
+
+def exit_code_of(name: str, *words: str) -> int:
+    """Run the verb `name` in this process."""
+    module = importlib.import_module(f"rnnvision.cli.{name}")
+    GlobalHydra.instance().clear()
+    before, sys.argv = sys.argv, [f"{name}.py", *words]
+    try:
+        module.main()
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
+    finally:
+        sys.argv = before
+    return 0
+
+
+def in_this_process(command: list[str], log: Path) -> int:
+    """`run_child` without a process: within the verb that starts it, whose Hydra is put back."""
+    module, words = command[2].removeprefix("rnnvision.cli."), command[3:]
+    log.parent.mkdir(exist_ok=True)
+    hydra, config = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
+    with log.open("a") as file, redirect_stdout(file), redirect_stderr(file), warnings.catch_warnings():
+        try:
+            return exit_code_of(module, *words)
+        except Exception:
+            traceback.print_exc()
+            return 1
+        finally:
+            GlobalHydra.instance().clear()
+            GlobalHydra.instance().hydra = hydra
+            HydraConfig.instance().cfg = config
+
+
+@contextmanager
+def forgotten(registries: list[Registry[Any]]) -> Iterator[None]:
+    """What is registered and imported within is taken out again at the end, as if it had been another process."""
+    before = [(registry, dict(registry)) for registry in registries]
+    path, modules = list(sys.path), set(sys.modules)
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for name in set(sys.modules) - modules:
+            if name.startswith("my_"):
+                del sys.modules[name]
+        for registry, entries in before:
+            registry.clear()
+            registry.update(entries)

@@ -1,0 +1,164 @@
+"""Run folders as they are read and written: what is missing or damaged is empty, and nothing is half written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rnnvision.runs import Run, RunFolder, environment, find_runs, read_epochs, read_json
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_room_needs_the_standard_library_alone() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import rnnvision.runs\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(new - {'rnnvision'} - set(sys.stdlib_module_names)))"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# Read -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_says_what_its_files_say(tmp_path: Path) -> None:
+    files = {
+        "status": {"status": "failed", "error": "it broke", "started": "2020-01-02T00:00:00+00:00", "seconds": 1.5},
+        "metrics": {"test/accuracy": 0.5, "train/seconds": 4.0},
+        "costs": {"parameters": 7},
+        "environment": {"overrides": ["model=gru", "seed=1"], "cores": 2},
+    }
+    for name, content in files.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    run = Run(tmp_path)
+    assert (run.status, run.completed, run.error, run.started) == ("failed", False, "it broke", 1577923200.0)
+    assert run.metrics == files["metrics"]
+    assert run.costs == files["costs"]
+    assert run.environment == files["environment"]
+    assert run.overrides == ["model=gru", "seed=1"]
+    assert run.training_seconds == 4.0  # of metrics.json, where there is no table of epochs
+    (tmp_path / "metrics.csv").write_text("epoch,step,seconds\n0,9,1.5\n1,19,2.25\n2,29,\n")
+    again = Run(tmp_path)
+    assert [row["epoch"] for row in again.epochs] == ["0", "1", "2"]
+    assert again.training_seconds == 3.75
+
+
+def test_a_folder_without_files_is_a_run_of_which_nothing_is_known(tmp_path: Path) -> None:
+    run = Run(tmp_path / "nowhere")
+    assert (run.status, run.completed, run.error, run.started) == ("", False, None, 0.0)
+    assert (run.metrics, run.costs, run.environment, run.overrides, run.epochs) == ({}, {}, {}, [], [])
+    assert run.training_seconds is None
+
+
+@pytest.mark.parametrize("content", [b"", b'{"status": "compl', b"\xff\xfe", b"no JSON"], ids=repr)
+def test_a_damaged_file_reads_as_empty(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "status.json").write_bytes(content)
+    assert read_json(tmp_path / "status.json") == {}
+    assert Run(tmp_path).status == ""
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "3"])
+def test_a_file_that_holds_no_object_reads_as_empty(tmp_path: Path, content: str) -> None:
+    (tmp_path / "status.json").write_text(content)
+    assert read_json(tmp_path / "status.json") == {}
+    assert Run(tmp_path).status == ""
+
+
+def test_runs_are_found_at_any_depth_numbers_in_their_order(tmp_path: Path) -> None:
+    for name in ("10", "9", "2", "deep/er"):
+        RunFolder(tmp_path / name, tmp_path / "logs", "train")
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "status.json").write_text('{"status": "completed"}')
+    (tmp_path / "no run").mkdir()
+    assert [str(run.path.relative_to(tmp_path)) for run in find_runs(tmp_path)] == ["2", "9", "10", "deep/er"]
+    assert [run.path for run in find_runs(tmp_path / "2")] == [tmp_path / "2"]
+    assert list(find_runs(tmp_path / "nowhere")) == []
+
+
+def test_a_table_of_epochs_that_is_not_there_has_no_rows(tmp_path: Path) -> None:
+    assert read_epochs(tmp_path / "metrics.csv") == []
+    (tmp_path / "metrics.csv").write_text('epoch,note\n0,"a, b"\n')
+    assert read_epochs(tmp_path / "metrics.csv") == [{"epoch": "0", "note": "a, b"}]
+
+
+# Written --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    (tmp_path / "run").mkdir()
+    return RunFolder(tmp_path / "run", tmp_path / "logs", "train")
+
+
+def test_what_is_written_is_what_is_read(folder: RunFolder, tmp_path: Path) -> None:
+    folder.open({"overrides": ["seed=1"]})
+    assert Run(folder.path).status == "running"
+    assert (tmp_path / "logs/train/latest").resolve() == folder.path
+    folder.write("metrics.json", {"test/accuracy": 0.5})
+    folder.write_status("failed", "it broke")
+    run = Run(folder.path)
+    assert (run.status, run.error, run.metrics, run.overrides) == (
+        "failed",
+        "it broke",
+        {"test/accuracy": 0.5},
+        ["seed=1"],
+    )
+    assert run.started > 1577923200
+    assert sorted(path.name for path in folder.path.iterdir()) == ["environment.json", "metrics.json", "status.json"]
+
+
+def test_a_write_that_fails_leaves_the_file_before_it(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.write("metrics.json", {"test/accuracy": 0.5})
+
+    def fail(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="No space"):
+        folder.write("metrics.json", {"test/accuracy": 0.75})
+    assert read_json(folder.path / "metrics.json") == {"test/accuracy": 0.5}
+
+
+@pytest.mark.parametrize("variable", ["LOCAL_RANK", "SLURM_PROCID"])
+def test_the_other_processes_of_a_run_write_nothing(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    folder.open({})
+    assert list(folder.path.iterdir()) == []
+
+
+def test_a_refused_run_gives_latest_back(folder: RunFolder, tmp_path: Path) -> None:
+    latest = tmp_path / "logs" / "train" / "latest"
+    folder.open({})
+    folder.refuse()
+    assert not latest.is_symlink()  # there was none before
+    folder.open({})
+    (tmp_path / "other").mkdir()
+    other = RunFolder(tmp_path / "other", tmp_path / "logs", "train")
+    other.open({})
+    assert latest.resolve() == tmp_path / "other"
+    folder.refuse()  # the newest is of another run by now
+    assert latest.resolve() == tmp_path / "other"
+    other.refuse()
+    assert latest.resolve() == folder.path
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "pretrain", "metrics.csv", "metrics.json", "comparison.json"])
+def test_a_folder_with_results_is_used(folder: RunFolder, name: str) -> None:
+    folder.open({})  # status.json and environment.json alone are none
+    assert not folder.is_used()
+    (folder.path / name).touch()
+    assert folder.is_used()
+
+
+def test_the_environment_is_plain_and_says_what_a_result_depends_on() -> None:
+    found = environment()
+    assert json.loads(json.dumps(found)) == found
+    assert found["versions"].keys() >= {"python", "torch", "lightning", "numpy"}
+    assert found["command"][0] == sys.executable
+    assert found["cores"] >= 1
