@@ -6,6 +6,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+class RegistrationError(ValueError):
+    """A name or an entry that a registry refuses. The message is one line that says what and why."""
+
+
 class Registry(dict[str, T]):
     """A dictionary in which each name is registered once.
 
@@ -17,7 +21,7 @@ class Registry(dict[str, T]):
     >>> orders = Registry("order", {"raster": sorted})
     >>> orders.register("raster")(reversed)
     Traceback (most recent call last):
-    ValueError: order raster: is registered already, as builtins.sorted; choose another name
+    rnnvision.registry.RegistrationError: order raster: is registered already, as builtins.sorted; choose another name
     """
 
     def __init__(
@@ -31,17 +35,17 @@ class Registry(dict[str, T]):
         """A decorator that registers its class, function or value as `name`.
 
         Raises:
-            ValueError: for a name that is taken, or not an identifier, or an entry that breaks the rule.
+            RegistrationError: for a name that is taken, or not an identifier, or an entry that breaks the rule.
         """
 
         def enter(entry: T) -> T:
             if not (isinstance(name, str) and name.isidentifier()):
-                raise ValueError(f"{self.kind} {name!r}: a name is a word of letters, digits and _")
+                raise RegistrationError(f"{self.kind} {name!r}: a name is a word of letters, digits and _")
             if name in self:
                 taken = f"is registered already, as {_place(self[name])}"
-                raise ValueError(f"{self.kind} {name}: {taken}; choose another name")
+                raise RegistrationError(f"{self.kind} {name}: {taken}; choose another name")
             if self.rule is not None and (wrong := self.rule(entry)):
-                raise ValueError(f"{self.kind} {name}: {wrong}")
+                raise RegistrationError(f"{self.kind} {name}: {wrong}")
             self[name] = entry
             return entry
 

@@ -1,1 +1,1 @@
-"""The verbs: one file each, the only place that knows Hydra."""
+"""The verbs, a file or a folder each, and frame/, which they share; the only place that knows Hydra."""

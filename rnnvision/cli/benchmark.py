@@ -63,7 +63,10 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
 def _cost(network: "nn.Module", input_shape: list[int]) -> dict[str, Any]:
     from rnnvision.insight import multiply_adds
 
-    counts = multiply_adds(network, input_shape)
+    try:
+        counts = multiply_adds(network, input_shape)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     parameters, total = sum(p.numel() for p in network.parameters()), sum(counts.values())
     print(f"cost      {parameters:,} parameters, {total:,} multiply-adds an image")
     width = max(30, *map(len, counts))
@@ -138,7 +141,7 @@ def _check(cfg: DictConfig) -> None:
 def _network_arguments(cfg: DictConfig) -> dict[str, Any]:
     """The network of the checkpoint, else that of the configuration."""
     from rnnvision.nn import MODELS
-    from rnnvision.training import find_checkpoint, read_checkpoint
+    from rnnvision.training import find_checkpoint, read_checkpoint, require_network
 
     if cfg.ckpt is None:
         arguments = named_arguments("model", cfg.model, MODELS)
@@ -146,7 +149,10 @@ def _network_arguments(cfg: DictConfig) -> dict[str, Any]:
     of_network = re.compile(r"\+*(model[=.]|input_shape=|num_classes=)")
     if typed := [word for word in HydraConfig.get().overrides.task if of_network.match(word)]:
         raise UsageError(f"{typed[0]}: the network is that of ckpt={cfg.ckpt}; leave out one of the two")
-    return read_checkpoint(find_checkpoint(cfg.ckpt))["rnnvision"]["network"]
+    path = find_checkpoint(cfg.ckpt)
+    checkpoint = read_checkpoint(path)
+    require_network(checkpoint, path)
+    return checkpoint["rnnvision"]["network"]
 
 
 if __name__ == "__main__":

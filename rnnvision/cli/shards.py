@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from rnnvision.checks import positive
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import arguments_of, named_arguments
-from rnnvision.errors import UsageError
+from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder
 
 
@@ -49,9 +49,14 @@ def _make(cfg: DictConfig) -> None:
 
 
 def _check(folder: str) -> None:
+    from rnnvision.data import DataError
     from rnnvision.data.shard_writer import check_shards
 
-    print(f"{check_shards(folder)} files are as they were made")
+    try:
+        count = check_shards(folder)
+    except DataError as error:
+        raise FailureError(str(error).replace("data.root=", "check=")) from error
+    print(f"{count} files are as they were made")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ class Augmentation:
         return bool(self.shift or self.rotate or self.scale or self.shear or self.flip)
 
     @property
-    def needs_whole_pictures(self) -> bool:
+    def needs_whole_images(self) -> bool:
         """Whether it works on single images, at the size that they have in their files."""
         return bool(self.crop or self.policy)
 

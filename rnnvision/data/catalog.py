@@ -111,7 +111,7 @@ CATALOG: Registry[Dataset] = Registry(
             read_eurosat,
             (0.344, 0.380, 0.408),
             (0.204, 0.137, 0.115),
-            "the figures in common use for EuroSAT, all of its pictures, as far as they agree",
+            "the figures in common use for EuroSAT, all of its images, as far as they agree",
             names.EUROSAT,
         ),
         "imagenette": Dataset(read_imagenette, *IMAGENET, names.IMAGENETTE),

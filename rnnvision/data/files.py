@@ -139,7 +139,7 @@ def _without(size: int, bad: Iterable[BadFile]) -> Tensor:
     return keep.nonzero().squeeze(1)
 
 
-def find_pictures(folder: Path) -> tuple[list[Path], list[Path]]:
+def find_images(folder: Path) -> tuple[list[Path], list[Path]]:
     """The images below a folder, sorted by path, and the files of other kinds; hidden ones are in neither.
 
     Raises:

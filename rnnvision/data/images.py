@@ -56,7 +56,7 @@ def decode(file: BinaryIO, name: str, channels: int = 3, convert: bool = False) 
         raise
     except Exception as error:  # for damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
         reason = " ".join(str(error).split()).rpartition(".cpp:")[2]  # torchvision begins with a line of its source
-        raise DataError(f"{name}: cannot be read as a picture ({reason})") from error
+        raise DataError(f"{name}: cannot be read as an image ({reason})") from error
     return torch.from_numpy(pixels.copy()).reshape(*pixels.shape[:2], channels).permute(2, 0, 1).contiguous()
 
 
@@ -104,7 +104,7 @@ def _check(name: str, image: Image.Image, convert: bool) -> None:
         raise DataError(f"{name}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # a camera's JPEG with a preview behind the image
-        raise DataError(f"{name}: {frames} frames; a picture has one")
+        raise DataError(f"{name}: {frames} frames; an image has one")
     if image.mode in ("I", "F"):
         raise DataError(f"{name}: values of mode {image.mode} have no known range; save it with 8 bits")
     lossy = "16 bits" if image.mode.startswith("I;16") else "CMYK" if image.mode == "CMYK" else None

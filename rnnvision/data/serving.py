@@ -27,14 +27,14 @@ def choose(splits: Splits, format: str, augmentation: Augmentation, num_workers:
     Raises:
         ValueError: if resident images are requested with an augmentation that works on whole images.
     """
-    whole = augmentation.needs_whole_pictures
+    whole = augmentation.needs_whole_images
     parts = _parts(splits).values()
     megabytes = sum(len(part) * torch.Size(part.image_shape).numel() for part in parts) / 2**20
     workers = f"streaming with {num_workers} workers"
     if format == "resident":
         if whole:
             raise ValueError(
-                "format=resident: augmentation.crop and augmentation.policy work on whole pictures; "
+                "format=resident: augmentation.crop and augmentation.policy work on whole images; "
                 "choose format=streaming, or another augmentation"
             )
         return Serving(False, f"resident: {megabytes:.1f} MB in memory, as asked")
@@ -43,7 +43,7 @@ def choose(splits: Splits, format: str, augmentation: Augmentation, num_workers:
     if format == "streaming":
         return Serving(True, f"{workers}, as asked")
     if whole:
-        return Serving(True, f"{workers}, since the augmentation works on whole pictures")
+        return Serving(True, f"{workers}, since the augmentation works on whole images")
     if megabytes > RESIDENT_MEGABYTES and any(isinstance(part, EncodedSplit) for part in parts):
         return Serving(True, f"{workers}, since {megabytes:,.0f} MB are more than {RESIDENT_MEGABYTES:,}")
     return Serving(False, f"resident: {megabytes:.1f} MB in memory")
@@ -91,4 +91,4 @@ def _parts(splits: Splits) -> dict[str, Samples]:
 
 def _check_classes(name: str, before: Samples, after: Samples, class_names: tuple[str, ...]) -> None:
     for label in sorted(set(before.labels.tolist()) - set(after.labels.tolist())):
-        raise DataError(f"{name}: none of the pictures of {class_names[label]} can be read")
+        raise DataError(f"{name}: none of the images of {class_names[label]} can be read")

@@ -25,7 +25,7 @@ Filled = tuple[int, list[int], list[str]]  # slot, indices, and what is wrong wi
 NOTHING = -1
 
 
-class Pictures(Dataset[Filled]):
+class StreamedImages(Dataset[Filled]):
     """The data set of the workers, which fill batches with images of the size that the network sees.
 
     Batches are in shared memory that is reused: no image is sent from a worker, and no memory is mapped anew for each
@@ -48,8 +48,8 @@ class Pictures(Dataset[Filled]):
             self.slots.share_memory_()
             self.reading.share_memory_()
         self._seed = seed
-        self._draws = augmentation.needs_whole_pictures
-        self._change = whole_picture_transform(samples, augmentation)
+        self._draws = augmentation.needs_whole_images
+        self._change = whole_image_transform(samples, augmentation)
 
     def __getitem__(self, request: Request) -> Filled:
         slot, epoch, indices = request
@@ -58,12 +58,12 @@ class Pictures(Dataset[Filled]):
             if worker is not None:
                 self.reading[worker.id] = index
             try:
-                self.slots[slot, place] = self.picture(epoch, index).permute(1, 2, 0)
+                self.slots[slot, place] = self.image(epoch, index).permute(1, 2, 0)
             except DataError as error:
                 wrong.append(str(error))
         return slot, indices, wrong
 
-    def picture(self, epoch: int, index: int) -> Tensor:
+    def image(self, epoch: int, index: int) -> Tensor:
         """uint8 (C, H, W); DataError where it cannot be read."""
         picture = self.samples.load(index)
         if not self._draws:
@@ -100,7 +100,7 @@ class RandomResizedCrop:
         return cut(picture, box, self.size)
 
 
-def whole_picture_transform(samples: Samples, augmentation: Augmentation) -> Callable[[Tensor], Tensor]:
+def whole_image_transform(samples: Samples, augmentation: Augmentation) -> Callable[[Tensor], Tensor]:
     """The part of an augmentation that works on whole images, one at a time: (C, any, any) -> (C, H, W), uint8."""
     from torchvision.transforms import v2
 
@@ -146,7 +146,7 @@ class StreamingLoader(Loader):
         self._labels = samples.labels
         self._stop = stop
         self._timeout = timeout
-        self._pictures = Pictures(
+        self._streamed = StreamedImages(
             samples,
             augmentation,
             self.sampler.seed or 0,
@@ -155,9 +155,9 @@ class StreamingLoader(Loader):
             workers=num_workers,
         )
         self._loader = DataLoader(
-            self._pictures,
+            self._streamed,
             batch_size=None,  # a request is for a batch
-            sampler=_Requests(self, len(self._pictures.slots)),
+            sampler=_Requests(self, len(self._streamed.slots)),
             collate_fn=_as_it_is,
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
@@ -172,7 +172,7 @@ class StreamingLoader(Loader):
             if wrong:
                 self._stop(wrong[0])
             index = torch.tensor(indices)
-            images = self._pictures.slots[slot, : len(index)]  # (B, H, W, C), free again when the next one is asked for
+            images = self._streamed.slots[slot, : len(index)]  # (B, H, W, C), free again when the next one is asked for
             labels = self._labels[index]
             if self._device.type == "cuda":
                 images, labels, index = images.pin_memory(), labels.pin_memory(), index.pin_memory()
@@ -192,7 +192,7 @@ class StreamingLoader(Loader):
             message = str(error)
             if "timed out" not in message and "exited unexpectedly" not in message and "is killed" not in message:
                 raise
-            files = [self._name(index) for index in self._pictures.reading.tolist() if index != NOTHING]
+            files = [self._name(index) for index in self._streamed.reading.tolist() if index != NOTHING]
             what = f"gave nothing for {self._timeout:g} s" if "timed out" in message else "died"
             raise DataError(
                 f"a worker {what} while it read one of {', '.join(files) or 'the first files'}; "
@@ -200,7 +200,7 @@ class StreamingLoader(Loader):
             ) from error
 
     def _name(self, index: int) -> str:
-        samples = self._pictures.samples
+        samples = self._streamed.samples
         return samples.name(index) if isinstance(samples, EncodedSplit) else f"sample {index}"
 
 

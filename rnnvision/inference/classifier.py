@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnnvision.checks import at_least
 from rnnvision.training import find_checkpoint, load_network, read_checkpoint
 
 
@@ -43,18 +44,18 @@ class Classifier:
         """Pixels as the network reads them: uint8 or float in [0, 1], (B, C, H, W) or (C, H, W) -> float (B, C, H, W).
 
         Raises:
-            ValueError: for images of another shape.
+            ValueError: for images of another shape or range.
         """
         batch = images.unsqueeze(0) if images.ndim == 3 else images
         if tuple(batch.shape[1:]) != self.input_shape:
-            raise ValueError(
-                f"images of shape {tuple(images.shape)}: this network reads (B, C, H, W) = (B, *{self.input_shape})"
-            )
+            wanted = ", ".join(map(str, self.input_shape))
+            raise ValueError(f"images of shape {tuple(images.shape)}: this network reads ({wanted}) or (B, {wanted})")
+        if images.dtype != torch.uint8 and not (images.is_floating_point() and 0 <= images.min() <= images.max() <= 1):
+            raise ValueError(f"images of {images.dtype}: give pixels as uint8, or as floating point from 0 to 1")
         like = next(self.network.parameters())
         pixels = batch.to(like.device).float() / (255 if images.dtype == torch.uint8 else 1)
-        mean, std = (
-            torch.tensor(v, device=like.device)[:, None, None] for v in self.description["normalisation"].values()
-        )
+        facts = self.description["normalisation"]
+        mean, std = (torch.tensor(facts[key], device=like.device)[:, None, None] for key in ("mean", "std"))
         return ((pixels - mean) / std).to(like.dtype)
 
     @torch.inference_mode()
@@ -64,6 +65,7 @@ class Classifier:
 
     def __call__(self, images: Tensor, top_k: int = 5) -> list[list[dict[str, Any]]]:
         """For each image its likeliest classes, best first: {"label": name, "score": probability}."""
+        at_least("top_k", top_k, 1)
         scores, classes = self.probabilities(images).topk(min(top_k, len(self.class_names)))
         return [
             [{"label": self.class_names[c], "score": s} for c, s in zip(cs, ss, strict=True)]

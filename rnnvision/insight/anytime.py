@@ -27,5 +27,5 @@ def anytime_accuracy(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]
             correct = correct + (said == truth.cpu().unsqueeze(1)).sum(dim=0)
             count += len(truth)
     if not count:
-        raise ValueError("batches=[]: there is no picture to look at")
+        raise ValueError("batches=[]: there is no image to look at")
     return correct / count

@@ -109,7 +109,11 @@ def multiply_adds(network: nn.Module, input_shape: Sequence[int]) -> dict[str, i
             covered |= set(module.modules())
             whole |= set(module.modules()) if isinstance(module, RecurrentLayer) else set()
         elif module not in covered and not isinstance(module, FREE) and _own_parameters(module) - JOINED:
-            raise ValueError(f"{name}: no formula for the multiply-adds of {type(module).__name__}; add it to FORMULAS")
+            kind = type(module).__name__
+            raise ValueError(
+                f"{name or kind}: no formula for the multiply-adds of {kind}; add one: "
+                f"rnnvision.insight.cost.FORMULAS[{kind}] = lambda module, x, y: ..."
+            )
     was_training = network.training
     parameter = next(network.parameters())
     try:

@@ -18,8 +18,10 @@ from rnnvision.nn import MODELS, ORDERS, READOUTS, RECURRENCES, SCANS
 from rnnvision.nn.layers import RecurrentLayer, State
 from rnnvision.nn.readout import Readout
 from rnnvision.nn.scan import Preset, Scan
+from rnnvision.signature import parameters
 
 BATCH, TOKENS, FEATURES, HIDDEN = 2, 5, 3, 4
+SHAPES = ((1, 28, 28), (3, 32, 32), (3, 224, 224))  # (C, H, W) of images for a network
 TOLERANCE = 1e-8  # of float64
 
 
@@ -73,6 +75,10 @@ def _named(check: Callable[..., None], name: str, **arguments: Any) -> None:
 
 def layer_shapes(name: str) -> None:
     """states are (B, T, D) and a state is a tuple of tensors (B, ...): the same before and after a sequence."""
+    given = [key for key, p in parameters(RECURRENCES[name]).items() if p.kind is not p.KEYWORD_ONLY]
+    first = ["input_size", "hidden_size", "sequence_length"]
+    wrong = f"its constructor takes {', '.join(given)}; it takes {', '.join(first)}, and its own options keyword-only"
+    _require(given == first, name, wrong)
     layer = _layer(name)
     before = layer.initial_state(BATCH)
     _require(isinstance(before, tuple), name, f"initial_state gives a {type(before).__name__}, not a tuple of tensors")
@@ -92,7 +98,7 @@ def _same_shapes(name: str, when: str, before: State, after: Any) -> None:
 
 
 def layer_reads_in_parts(name: str) -> None:
-    """a sequence read whole equals its two halves with the state handed over, and equals step after step."""
+    """a sequence read whole equals its two halves with the state handed over: and equals step after step."""
     layer = _layer(name)
     x = torch.randn(BATCH, TOKENS, FEATURES, dtype=torch.float64)
     whole, last = layer(x)
@@ -219,10 +225,16 @@ def network_learns(name: str, **arguments: Any) -> None:
 
 
 def _network(name: str, arguments: Mapping[str, Any]) -> tuple[Any, Tensor, int]:
-    """The network, a batch of images for it, and its number of classes."""
+    """The network, for the first of `SHAPES` that it takes if none is given, a batch of images, and its classes."""
     torch.manual_seed(0)
-    given = {"input_shape": (1, 28, 28), "num_classes": 3, **arguments}
-    return MODELS[name](**given).eval(), torch.randn(BATCH, *given["input_shape"]), given["num_classes"]
+    refusals = []
+    for shape in [arguments["input_shape"]] if "input_shape" in arguments else SHAPES:
+        given = {"num_classes": 3, **arguments, "input_shape": shape}
+        try:
+            return MODELS[name](**given).eval(), torch.randn(BATCH, *shape), given["num_classes"]
+        except (ValueError, TypeError) as error:
+            refusals.append(f"{shape}: {' '.join(str(error).split())}")
+    raise ValueError(f"{name}: cannot be made from input_shape and num_classes alone; {'; '.join(refusals)}")
 
 
 def _require(holds: bool, name: str, wrong: str) -> None:

@@ -103,6 +103,10 @@ class Recurrence(nn.Module):
         self.bidirectional = bidirectional
         self.residual = residual or gated
         self.num_dropped = num_layers if gated else num_layers - 1
+        if layer is not None and not isinstance(layer, Mapping):
+            raise ValueError(
+                f"layer={layer}: must map the layer's options to values, such as {{'gate_bias': 'forget'}}"
+            )
         options = {name: value for name, value in (layer or {}).items() if value is not None}
         first = hidden_size if gated else input_size
         sizes = [first] + [self.output_size] * num_layers

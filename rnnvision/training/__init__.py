@@ -7,6 +7,7 @@ from rnnvision.training.checkpoint import (
     load_body,
     load_network,
     read_checkpoint,
+    require_network,
 )
 from rnnvision.training.learner import Learner, TrainingError
 from rnnvision.training.optim import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
@@ -27,4 +28,5 @@ __all__ = [
     "make_optimizer",
     "make_scheduler",
     "read_checkpoint",
+    "require_network",
 ]

@@ -136,15 +136,8 @@ def load_network(
             not those of the network.
         ValueError, RuntimeError: for changes that the network or its weights do not allow.
     """
+    require_network(checkpoint, path)
     description = checkpoint["rnnvision"]
-    if "network" not in description:
-        raise CheckpointError(f"{path}: says nothing of its network, so it cannot be made again")
-    if missing := [module for module in description.get("plugins", []) if module not in sys.modules]:
-        needed = ",".join(description["plugins"])
-        raise CheckpointError(
-            f"{path}: needs the plugin {missing[0]}, which is not imported by itself; add plugins=[{needed}] to the "
-            f"command, or in Python: import {missing[0]}"
-        )
     reconstructs = description.get("objective", "classify") != "classify"
     if classifies and reconstructs:
         raise CheckpointError(f"{path}: is of a pre-training and knows no classes; give the run folder")
@@ -159,6 +152,23 @@ def load_network(
             raise
         raise CheckpointError(f"{path}: its network cannot be made again: {' '.join(str(error).split())}") from error
     return network.eval()
+
+
+def require_network(checkpoint: dict[str, Any], path: str | Path) -> None:
+    """Check that a checkpoint describes a network, and that the plugins it needs are imported.
+
+    Raises:
+        CheckpointError: that says what to add.
+    """
+    description = checkpoint["rnnvision"]
+    if "network" not in description:
+        raise CheckpointError(f"{path}: says nothing of its network, so it cannot be made again")
+    if missing := [module for module in description.get("plugins", []) if module not in sys.modules]:
+        needed = ",".join(description["plugins"])
+        raise CheckpointError(
+            f"{path}: needs the plugin {missing[0]}, which is not imported by itself; add plugins=[{needed}] to the "
+            f"command, or in Python: import {missing[0]}"
+        )
 
 
 def load_body(network: nn.Module, weights: Mapping[str, Tensor]) -> None:

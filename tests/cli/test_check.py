@@ -82,6 +82,16 @@ BROKEN = {
     "options": ("*, count=4", "count=4", "data set two: read takes ['class_names', 'root', 'count']"),
     "empty": ("Split(torch.zeros(count", "Split(torch.zeros(0 * count", "data set two: IndexError: index 0"),
     "reader": ("split = Split(", "split = Splitt(", "data set two: NameError: name 'Splitt' is not defined"),
+    "order": (
+        "for r in reversed(range(rows))",
+        "for r in range(rows - 1)",
+        "order backwards: does not visit each cell",
+    ),
+    "positional": (
+        "*, keep=0.5",
+        "keep=0.5",
+        "recurrence leaky: its constructor takes input_size, hidden_size, sequence_",
+    ),
     "nothing": ("*, count=4", "*, count=0", "data set two: train is empty"),
 }
 
@@ -134,15 +144,13 @@ def test_a_rule_that_is_broken_is_named_with_its_part(verb: Verb, broken: str) -
     ("content", "words", "parts"),
     [
         (None, ["my_bad"], ["plugins=[my_bad]: there is no module my_bad in this folder"]),
-        ("", ["my_bad"], ["my_bad: registers nothing; a part needs @RECURRENCES.register(NAME)"]),
+        ("", ["my_bad"], ["plugins=[my_bad]: registers nothing (", "a part needs @RECURRENCES.register(NAME)"]),
         ("1 / 0\n", ["my_bad"], ["cannot be imported: ZeroDivisionError: division by zero (my_bad.py, line 1)"]),
-        (
-            "from rnnvision.nn import ORDERS\nORDERS.register('bad')(lambda rows, columns, seed: [])\n",
-            ["my_bad.py"],
-            ["bad: does not visit each cell of a 1 x 1 grid once"],
-        ),
+        (None, ["--config-dir"], ["--config-dir: is no module"]),
+        (None, ["json"], ["plugins=[json]: registers nothing"]),
+        ("raise SystemExit(0)\n", ["my_bad"], ["cannot be imported: SystemExit: 0"]),
     ],
-    ids=["missing", "empty", "raises", "no order"],
+    ids=["missing", "empty", "raises", "no module", "not a plugin", "exits"],
 )
 def test_a_module_that_is_no_plugin_is_wrong_use(
     verb: Verb, content: str | None, words: list[str], parts: list[str]
@@ -168,4 +176,4 @@ def test_data_that_is_not_here_is_not_read(verb: Verb) -> None:
     Path("my_absent.py").write_text(content)
     result = verb("check", "my_absent")
     assert result.code == 0, result.err
-    assert "holds: not read, since its files are not here: two: download it first" in result.out
+    assert "  not checked, since it cannot be read here: two: download it first" in result.out

@@ -277,12 +277,61 @@ def test_every_verb_refuses_a_plugin_that_is_not_there(verb: Verb, name: str) ->
     one_line(verb(name, "plugins=[nowhere]"), 2, f"rnnvision {name}: plugins=[nowhere]: there is no module nowhere")
 
 
-def test_a_module_is_imported_once_and_its_parts_are_given_once() -> None:
-    first = load_plugins(["my_cell"], Path.cwd())
-    assert [(part.registry.kind, part.name) for part in first] == [("recurrence", "mgu")]
-    assert load_plugins(["my_cell"], Path.cwd()) == []
+def test_a_module_is_imported_once_and_its_parts_are_known_while_it_is_asked_for() -> None:
+    load_plugins(["my_cell"], Path.cwd())
+    first = RECURRENCES["mgu"]
+    load_plugins([], Path.cwd())
+    assert "mgu" not in RECURRENCES
+    load_plugins(["my_cell"], Path.cwd())
+    assert RECURRENCES["mgu"] is first
     with pytest.raises(UsageError, match="must be a list"):
         load_plugins("my_cell", Path.cwd())
+
+
+def test_a_job_of_a_sweep_does_not_know_the_plugins_of_another(verb: Verb) -> None:
+    result = verb("train", "-m", "plugins=[my_cell],[]", "model.recurrence=mgu", *QUICK)
+    assert result.code == 1
+    assert "1 of 2 jobs failed" in result.err
+    assert "model.recurrence=mgu: choose one of" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["+model.layer.forget_bias=hello"], ["model.layer.forget_bias=hello: must be a number"]),
+        (
+            ["+model.layer.forget_bia=1"],
+            ["model.layer.forget_bia=1: the layer mgu has no such option; it has forget_bias"],
+        ),
+    ],
+    ids=["type", "name"],
+)
+def test_an_option_of_the_layer_is_bound_to_its_constructor(verb: Verb, words: list[str], parts: list[str]) -> None:
+    one_line(verb("train", "plugins=[my_cell]", "model.recurrence=mgu", *words, *QUICK), 2, *parts)
+
+
+def test_a_key_is_compared_with_those_of_the_model_in_a_folder_of_ones_own(verb: Verb) -> None:
+    words = ["--config-dir", "my_conf", "plugins=[my_cell]", "model=mgu", "model.layer.forget_bais=1"]
+    one_line(
+        verb("train", *words), 2, "model.layer.forget_bais: ", "recurrence mgu", "did you mean model.layer.forget_bias?"
+    )
+
+
+def test_a_model_file_without_a_name_is_told(verb: Verb) -> None:
+    Path("my_conf/model/nameless.yaml").write_text("hidden_size: 3\n")
+    one_line(verb("train", "--config-dir", "my_conf", "model=nameless"), 2, "model.name=None: choose one of")
+
+
+def test_a_network_without_anything_to_train_is_told(verb: Verb) -> None:
+    Path("my_frozen.py").write_text(
+        "from rnnvision.nn import MODELS, SequenceClassifier\n"
+        "@MODELS.register('frozen')\n"
+        "class Frozen(SequenceClassifier):\n"
+        "    def __init__(self, **options):\n"
+        "        super().__init__(**options)\n"
+        "        self.requires_grad_(False)\n"
+    )
+    one_line(verb("train", "plugins=[my_frozen]", "model.name=frozen", *QUICK), 2, "has no parameter that is trained")
 
 
 # A folder of configurations that is wrong -----------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def test_one_bad_file_is_told_in_one_line(root: Path, part: str, format: str) ->
     data = folder(root, format=format)
     with pytest.raises(DataError) as error:
         read(data, part)
-    assert str(error.value).startswith(f"{bad}: cannot be read as a picture")
+    assert str(error.value).startswith(f"{bad}: cannot be read as an image")
     assert str(error.value).endswith("; mend or delete it, or leave it out with data.on_bad_file=skip")
     assert "\n" not in str(error.value)
 
@@ -164,7 +164,7 @@ def test_a_class_that_loses_all_its_images_is_refused(root: Path, part: str, for
     for path in (root / part / "bee").iterdir():
         text(path)
     data = folder(root, format=format, on_bad_file="skip")
-    with pytest.raises(DataError, match=f"^{part}: none of the pictures of bee can be read"):
+    with pytest.raises(DataError, match=f"^{part}: none of the images of bee can be read"):
         data.setup()
 
 
@@ -219,7 +219,7 @@ def test_an_empty_class_and_a_class_that_train_lacks_are_refused(root: Path, for
     (root / "val" / "dog").rmdir()
     for path in (root / "test" / "ant").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match=f"^{root / 'test' / 'ant'}: holds no picture"):
+    with pytest.raises(DataError, match=f"^{root / 'test' / 'ant'}: holds no image"):
         folder(root, format=format, on_bad_file=on_bad_file).setup()
 
 

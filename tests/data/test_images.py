@@ -273,7 +273,7 @@ def test_a_huge_size_in_a_header_is_refused(tmp_path: Path, side: int) -> None:
 def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "text.jpg"
     path.write_bytes(content)
-    assert "cannot be read as a picture" in refusal(path)
+    assert "cannot be read as an image" in refusal(path)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "PPM", "TIFF", "GIF", "WEBP"])
@@ -282,7 +282,7 @@ def test_a_cut_image_is_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"cut.{kind.lower()}"
     for length in (len(content) // 4, len(content) // 2, len(content) * 3 // 4):
         path.write_bytes(content[:length])
-        assert "cannot be read as a picture" in refusal(path)
+        assert "cannot be read as an image" in refusal(path)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # what PIL says of damage beside the exception

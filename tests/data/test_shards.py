@@ -374,7 +374,7 @@ def test_a_image_that_cannot_be_read_is_named_or_skipped(tmp_path: Path) -> None
         draw(tmp_path / "files" / part, 3, 0)
     (tmp_path / "files/train/bee/1.jpg").write_bytes(b"no picture")
     pack("image_folder", tmp_path / "files", tmp_path / "shards")
-    with pytest.raises(DataError, match=r"train/chunk-0-0\.bin: train/bee/1\.jpg: cannot be read as a picture"):
+    with pytest.raises(DataError, match=r"train/chunk-0-0\.bin: train/bee/1\.jpg: cannot be read as an image"):
         list(data(tmp_path / "shards").train_dataloader())
     skipping = data(tmp_path / "shards", on_bad_file="skip")
     assert sum(len(labels) for _, labels in skipping.train_dataloader()) + len(skipping.val_split) == 8

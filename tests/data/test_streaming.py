@@ -21,7 +21,7 @@ from rnnvision.data.files import FileSplit, encode, read_all
 from rnnvision.data.loader import Loader
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.splits import Samples
-from rnnvision.data.streaming import Pictures, StreamingLoader
+from rnnvision.data.streaming import StreamedImages, StreamingLoader
 
 SIZE, CLASSES = 11, 3
 HANGS = 2.0  # seconds, with a timeout of 1: long enough, and the process ends by itself
@@ -126,7 +126,7 @@ def test_streamed_batches_are_those_of_images_in_memory(files: FileSplit, name: 
         assert_same(read(streaming(files, augmentation, seed=seed), epoch), read(resident, epoch))
 
 
-@pytest.mark.parametrize("name", [name for name, a in AUGMENTATIONS.items() if a.needs_whole_pictures])
+@pytest.mark.parametrize("name", [name for name, a in AUGMENTATIONS.items() if a.needs_whole_images])
 def test_what_a_worker_draws_depends_on_seed_epoch_and_index_alone(files: FileSplit, name: str) -> None:
     def pictures(batch_size: int = 4, epoch: int = 1, seed: int = 5, **options: Any) -> dict[int, Tensor]:
         numbered = replace(files, labels=torch.arange(SIZE))
@@ -210,9 +210,9 @@ def test_two_ranks_read_halves_that_make_the_whole(files: FileSplit, seed: int |
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_what_workers_are_given_can_be_sent_to_a_new_process(files: FileSplit, name: str) -> None:
     """Where processes are spawned, as on macOS, it is pickled."""
-    pictures = Pictures(files, AUGMENTATIONS[name], 5, batch_size=2, num_slots=1, workers=0)
+    pictures = StreamedImages(files, AUGMENTATIONS[name], 5, batch_size=2, num_slots=1, workers=0)
     again = pickle.loads(pickle.dumps(pictures))
-    assert torch.equal(again.picture(1, 3), pictures.picture(1, 3))
+    assert torch.equal(again.image(1, 3), pictures.image(1, 3))
 
 
 @dataclass(frozen=True)
@@ -341,6 +341,6 @@ def test_a_file_that_cannot_be_read_stops_and_is_not_replaced(files: FileSplit, 
     paths[5] = broken
     loader = streaming(replace(files, files=encode(paths)), seed=None, num_workers=workers)
     batches = []
-    with pytest.raises(DataError, match=f"^{broken}: cannot be read as a picture"):
+    with pytest.raises(DataError, match=f"^{broken}: cannot be read as an image"):
         batches.extend(loader)
     assert [labels.tolist() for _, labels in batches] == [[0, 1, 2, 0]]  # the one before it

@@ -113,10 +113,21 @@ def test_another_precision_of_the_weights_is_followed(run: Path, classifier: Cla
 @pytest.mark.parametrize("shape", [(1, 4, 4), (5, 3, 4, 5), (4, 4), (2, 5, 3, 4, 4)])
 def test_images_of_another_shape_are_refused(classifier: Classifier, shape: tuple[int, ...]) -> None:
     with pytest.raises(
-        ValueError, match=r"^images of shape .*: this network reads \(B, C, H, W\) = .*3, 4, 4"
+        ValueError, match=r"^images of shape .*: this network reads \(3, 4, 4\) or \(B, 3, 4, 4\)$"
     ) as error:
         classifier.probabilities(torch.zeros(shape))
     assert str(shape) in str(error.value)
+
+
+@pytest.mark.parametrize("images", [torch.full((3, 4, 4), 200), torch.full((3, 4, 4), 200.0), -torch.ones(3, 4, 4)])
+def test_pixels_in_another_range_are_refused(classifier: Classifier, images: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"give pixels as uint8, or as floating point from 0 to 1$"):
+        classifier.probabilities(images)
+
+
+def test_at_least_one_class_is_asked_for(classifier: Classifier) -> None:
+    with pytest.raises(ValueError, match=r"^top_k=0: "):
+        classifier(torch.zeros(3, 4, 4), top_k=0)
 
 
 def test_a_network_that_was_only_pre_trained_knows_no_labels(tmp_path: Path) -> None:

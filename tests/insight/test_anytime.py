@@ -51,5 +51,5 @@ def test_the_last_token_gives_the_accuracy_of_the_network(bidirectional: bool) -
 
 
 def test_no_picture_is_refused() -> None:
-    with pytest.raises(ValueError, match="there is no picture"):
+    with pytest.raises(ValueError, match="there is no image"):
         anytime_accuracy(Late(), [])

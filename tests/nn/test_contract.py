@@ -202,7 +202,7 @@ def test_the_layer_that_the_others_break_is_sound(monkeypatch: pytest.MonkeyPatc
         (FailsInTorch, r"breaks the rule «states are \(B, T, D\) .*»: RuntimeError: mat1 and mat2 "),
         (
             WithoutTheSequenceLength,
-            r"breaks the rule «states are \(B, T, D\) .*»: TypeError: .* positional arguments",
+            r"its constructor takes input_size, hidden_size; it takes input_size, hidden_size, sequence_length, ",
         ),
     ],
     ids=label,

@@ -334,3 +334,8 @@ def test_a_flag_is_true_or_false(option: str) -> None:
 def test_what_a_layer_refuses_of_its_size_is_told_by_its_own_name() -> None:
     with pytest.raises(ValueError, match=r"^hidden_size=1: "):
         Recurrence(input_size=FEATURES, recurrence="mlstm", hidden_size=1)
+
+
+def test_the_options_of_a_layer_are_a_mapping() -> None:
+    with pytest.raises(ValueError, match=r"^layer=5: must map the layer's options to values"):
+        Recurrence(input_size=FEATURES, layer=5)  # type: ignore[arg-type]  # as it may come from a checkpoint

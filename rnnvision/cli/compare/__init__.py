@@ -4,6 +4,7 @@ Each training is a process and an ordinary run folder, FOLDER/MODEL_SEED; the ta
 """
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
@@ -13,6 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from rnnvision.cli.compare.comparison import FILE, Comparison, configurations, settings_from
 from rnnvision.cli.compare.run import Task, folder_of
 from rnnvision.cli.frame.app import run_verb
+from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.plugins import load_plugins
 from rnnvision.cli.frame.setup import make_data, make_network, one_go_refusal, optimizer_arguments
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.report.comparison import METHODS, Row, make_row, markdown, table, write_csv
@@ -34,6 +37,8 @@ def compare(cfg: DictConfig, run: RunFolder) -> float:
         raise UsageError("compare trains one model after another by itself; leave out -m")
     comparison = settings_from(cfg, run)
     configs = configurations(comparison)
+    plugins = dict.fromkeys(module for config in configs.values() for module in plain(config.get("plugins")) or [])
+    load_plugins(list(plugins), Path(HydraConfig.get().runtime.cwd))
     if cfg.resume is None:
         _check(configs)
         run.write(FILE, comparison.kept())
@@ -57,22 +62,20 @@ def compare(cfg: DictConfig, run: RunFolder) -> float:
 
 def _check(configs: dict[str, DictConfig]) -> None:
     """What can be wrong in a configuration is found here, before anything is trained."""
-    from rnnvision.nn import MODELS, fits_in_one_go
+    from rnnvision.nn import fits_in_one_go
 
     read: dict[str, ImageData] = {}  # usually all have the same
     for label, cfg in configs.items():
         key = json.dumps([OmegaConf.to_container(cfg[group], resolve=True) for group in ("data", "augmentation")])
         data = read[key] = read.get(key) or make_data(cfg)
         optimizer_arguments(cfg)
-        if cfg.model.get("name") not in MODELS:
-            continue  # for the run to say
-        if fits_in_one_go(cfg.model.name) and (refused := one_go_refusal(cfg, data)):
-            what, remedy = refused
-            raise UsageError(f'models={label}: {what}; choose {remedy}, for it alone: models=["{label} {remedy}"]')
         try:
             make_network(cfg, data)
         except UsageError as error:
             raise UsageError(f"models={label}: {error}") from error
+        if fits_in_one_go(cfg.model.name) and (refused := one_go_refusal(cfg, data)):
+            what, remedy = refused
+            raise UsageError(f'models={label}: {what}; choose {remedy}, for it alone: models=["{label} {remedy}"]')
     for data in read.values():
         print(f"data      {data.summary()}", flush=True)
 

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hydra import compose
@@ -113,6 +113,7 @@ def settings_from(cfg: DictConfig, run: RunFolder) -> Comparison:
         raise UsageError(
             f"resume={cfg.resume}: began with configurations of your own; try: {kept.resumption(str(cfg.resume))}"
         )
+    kept = replace(kept, config_dir=tuple(own_config_dir()))  # the folder may have moved
     _check_unchanged(cfg, typed, kept)
     return kept
 

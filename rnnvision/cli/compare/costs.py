@@ -14,13 +14,13 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from rnnvision.cli.frame.app import EXIT_USAGE
+from rnnvision.cli.frame.app import EXIT_FAILURE, EXIT_USAGE
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.device import make_trainer
-from rnnvision.cli.frame.plugins import load_plugins
+from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.setup import optimizer_arguments, takes_steps
 from rnnvision.data import ImageData
-from rnnvision.errors import UsageError
+from rnnvision.errors import FailureError, UsageError
 from rnnvision.insight import anytime_accuracy, forget_peak, latency, multiply_adds, peak_memory, throughput
 from rnnvision.runs import RunFolder
 from rnnvision.training import (
@@ -40,12 +40,12 @@ def costs(folder: Path, *, rounds: int, latency_rounds: int, anytime_samples: in
 
     parameters; multiply_adds (one image); train/samples_per_second and memory/peak (bytes, over the imports or of the
     GPU) of steps of the run's batch size; latency/p50 (seconds, one image); anytime/accuracy after each token, on test
-    pictures evenly picked, and its mean anytime/area. What does not apply is missing, and `missing` says why where that
+    images evenly picked, and its mean anytime/area. What does not apply is missing, and `missing` says why where that
     is no matter of course. Of a network that was `fitted` in one go no steps are timed: there are none.
     """
     cfg = OmegaConf.load(folder / ".hydra" / "config.yaml")
     assert isinstance(cfg, DictConfig)
-    load_plugins(plain(cfg.get("plugins")) or [], Path.cwd())
+    load_plugins_of(cfg)
     forget_peak(torch.device("cpu"))
     before = peak_memory(torch.device("cpu"))
     try:
@@ -93,7 +93,7 @@ def _anytime(network: nn.Module, checkpoint: dict[str, Any], samples: int | None
 
 
 def evenly(data: ImageData, samples: int | None) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of every k-th test picture, so that there are `samples` at most; of all where it is None."""
+    """Batches of every k-th test image, so that there are `samples` at most; of all where it is None."""
     total = len(data.splits.test)
     stride = 1 if samples is None else max(1, math.ceil(total / samples))
     start = 0
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rounds", type=int, default=10, help="training steps that are timed")
     parser.add_argument("--latency-rounds", type=int, default=200, help="forward passes of one image")
-    parser.add_argument("--anytime-samples", type=int, help="test pictures; all by default")
+    parser.add_argument("--anytime-samples", type=int, help="test images; all by default")
     told = parser.parse_args()
     try:
         found = costs(
@@ -117,9 +117,9 @@ def main() -> None:
             latency_rounds=told.latency_rounds,
             anytime_samples=told.anytime_samples,
         )
-    except UsageError as error:
+    except (UsageError, FailureError) as error:
         print(f"rnnvision costs: {error}", file=sys.stderr)
-        sys.exit(EXIT_USAGE)
+        sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE)
     RunFolder(told.folder, told.folder, "costs").write(FILE, found)
 
 

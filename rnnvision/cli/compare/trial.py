@@ -15,8 +15,7 @@ import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.frame.app import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_USAGE
-from rnnvision.cli.frame.arguments import plain
-from rnnvision.cli.frame.plugins import load_plugins
+from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.setup import make_training
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.insight import wait_for
@@ -71,7 +70,7 @@ def time_steps(cfg: DictConfig, seconds: float) -> dict[str, Any]:
     OmegaConf.set_struct(cfg, False)
     cfg.callbacks, cfg.logger = None, None
     cfg.trainer.update({"max_epochs": FOREVER, "max_steps": -1, "enable_checkpointing": False})
-    load_plugins(plain(cfg.get("plugins")) or [], Path.cwd())
+    load_plugins_of(cfg)
     with tempfile.TemporaryDirectory() as folder:
         training = make_training(cfg, RunFolder(folder, folder, "trial"))
         data, trainer = training.data, training.trainer

@@ -14,9 +14,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.frame.arguments import config_dir, plain
+from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain
-from rnnvision.cli.frame.plugins import load_plugins
+from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder, environment, read_json
 
@@ -64,7 +64,7 @@ def _run_job(verb: str, task: Task, config: DictConfig, wants_traceback: bool) -
     except OSError as error:
         _exit(verb, _unwritable(error), EXIT_USAGE)
     try:
-        load_plugins(plain(config.get("plugins")) or [], Path(hydra_config.runtime.cwd))
+        load_plugins_of(config, hydra_config.runtime.cwd)
         score = task(config, run)
     except (KeyboardInterrupt, SystemExit) as error:
         run.write_status("interrupted")

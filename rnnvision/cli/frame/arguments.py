@@ -73,7 +73,7 @@ def named_arguments(prefix: str, node: DictConfig, table: Mapping[str, Functions
         UsageError: for an unknown name or argument, or a value of the wrong type.
     """
     arguments = plain(node)
-    name = arguments["name"]
+    name = arguments.get("name")
     if name not in table:
         raise UsageError(f"{prefix}.name={name}: {choose_one(name, table, f'{prefix}.name=')}")
     entry = table[name]

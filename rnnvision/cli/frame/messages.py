@@ -12,7 +12,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnvision.checks import nearest
+from rnnvision.checks import choose_one, nearest
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 LAYER = "model.layer."
@@ -132,12 +132,24 @@ def _composed(config_dir: Path, config_name: str) -> DictConfig:
 
     groups = {p.name for p in config_dir.iterdir() if p.is_dir()}
     choices = [a for a in sys.argv[1:] if a.partition("=")[0] in {*groups, "model.recurrence"} and "," not in a]
+    own = _typed_config_dir()
+    found = [f"hydra.searchpath=['file://{own}']"] if own else []
     GlobalHydra.instance().clear()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir)):
         try:
-            return compose(config_name, overrides=choices)
+            return compose(config_name, overrides=[*found, *choices])
         except HydraException:
             return compose(config_name)
+
+
+def _typed_config_dir() -> Path | None:
+    """The folder that --config-dir names, absolute."""
+    for word, following in zip(sys.argv, [*sys.argv[1:], ""], strict=True):
+        if word in ("--config-dir", "-cd"):
+            return Path(following).absolute()
+        if word.startswith("--config-dir="):
+            return Path(word.partition("=")[2]).absolute()
+    return None
 
 
 def _keys(config: DictConfig, config_dir: Path, config_name: str) -> list[str]:
@@ -153,9 +165,13 @@ def _layer_option(key: str, config: DictConfig) -> str:
     from rnnvision.nn.layers import no_such_option
 
     recurrence, name = str(config.model.recurrence), key.removeprefix(LAYER)
-    if recurrence in RECURRENCES and name not in RECURRENCES[recurrence].options():
+    if recurrence in RECURRENCES:
+        if name in RECURRENCES[recurrence].options():
+            return f"{key}: is not in this model's file; write it as +{key}=VALUE"
         return f"{key}: {no_such_option(name, recurrence)}"
-    return f"{key}: is not in this model's file; write it as +{key}=VALUE"
+    has = [f"{LAYER}{own}" for own in config.model.get("layer") or {}]  # of a plugin that is not imported yet
+    known = f"; {choose_one(key, has)}" if has else ""
+    return f"{key}: the file of this model (recurrence {recurrence}) has no such key{known}; +{key}=VALUE adds it"
 
 
 def _walk(node: Any, prefix: str = "") -> Iterator[str]:

@@ -47,6 +47,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     import lightning as L
 
     from rnnvision.cli.frame.device import make_trainer, share_cores
+    from rnnvision.nn import fits_in_one_go
     from rnnvision.training import Learner
 
     _check_keys(cfg)
@@ -55,6 +56,8 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
         L.seed_everything(cfg.seed, verbose=False)
     data = make_data(cfg)
     arguments, network = make_network(cfg, data)
+    if not takes_steps(network) and not fits_in_one_go(cfg.model.name):
+        raise UsageError(f"model.name={cfg.model.name}: has no parameter that is trained")
     callbacks = instantiate_all("callbacks", cfg.callbacks)
     loggers = instantiate_all("logger", cfg.logger)
     trainer = make_trainer(plain(cfg.trainer), run, callbacks=callbacks, logger=loggers)
@@ -105,8 +108,19 @@ def make_network(cfg: DictConfig, data: "ImageData") -> "tuple[dict[str, Any], n
     if chosen := [key for key in of_data if key in cfg.model]:
         raise UsageError(f"model.{chosen[0]}: cannot be chosen, the data decides it")
     arguments = {**named_arguments("model", cfg.model, MODELS), **of_data}
+    _check_layer_types(arguments)
     with arguments_of("model"):
         return arguments, MODELS[arguments["name"]](**{k: v for k, v in arguments.items() if k != "name"})
+
+
+def _check_layer_types(arguments: dict[str, Any]) -> None:
+    """Hold the options of a layer to the annotations of its constructor; what it does not have the network refuses."""
+    from rnnvision.nn import RECURRENCES
+
+    kind, layer = RECURRENCES.get(str(arguments.get("recurrence"))), arguments.get("layer")
+    if kind is not None and layer:
+        own = {key: value for key, value in layer.items() if value is not None and key in kind.options()}
+        check_arguments("model.layer", own, kind)
 
 
 def make_optimisation(cfg: DictConfig, network: "nn.Module", data: "ImageData", trainer: "L.Trainer") -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.frame.arguments import plain
-from rnnvision.cli.frame.plugins import load_plugins
+from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
 
@@ -27,13 +26,13 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     assert isinstance(saved, DictConfig)
     for override in HydraConfig.get().overrides.task:
         key = override.lstrip("+~").partition("=")[0]
-        if key == "resume":
+        if key == "resume" or (key == "plugins" and cfg.plugins == saved.get("plugins")):
             continue
         if not key.startswith(MAY_CHANGE):
             allowed = ", ".join(f"{k}*" if k.endswith(".") else k for k in MAY_CHANGE)
             raise UsageError(f"{key}: cannot change on resume, it would be another run; what can: {allowed}")
         OmegaConf.update(saved, key, OmegaConf.select(cfg, key), force_add=True)
-    load_plugins(plain(saved.get("plugins")) or [], Path(HydraConfig.get().runtime.cwd))
+    load_plugins_of(saved, HydraConfig.get().runtime.cwd)
     saved.model = current_arguments(plain(saved.model))
     saved.resume = cfg.resume
     return saved

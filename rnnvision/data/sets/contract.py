@@ -21,7 +21,7 @@ def check_data_set(name: str) -> list[str]:
     try:
         splits = facts.read(facts.class_names, None)
     except DataError as error:
-        return [*checked, f"not read, since its files are not here: {error}"]
+        return [*checked, f"not checked, since it cannot be read here: {error}"]
     if not isinstance(splits, Splits):
         raise ValueError(f"{name}: read gives a {type(splits).__name__}, not rnnvision.data.Splits")
     for part in ("train", "val", "test"):

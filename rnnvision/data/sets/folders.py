@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from rnnvision.checks import fraction
-from rnnvision.data.files import FileSplit, check_view, encode, find_pictures
+from rnnvision.data.files import FileSplit, check_view, encode, find_images
 from rnnvision.data.images import SUFFIXES
 from rnnvision.data.locate import search_roots
 from rnnvision.data.splits import DataError, Splits
@@ -57,7 +57,7 @@ def _read_splits(
     names = _class_folders(folders["train"])
     found = {part: _files(folder, names) for part, folder in folders.items()}
     others = sum(count for _, count in found.values())
-    notes = (f"{others} files that are no pictures by their names were passed over",) if others else ()
+    notes = (f"{others} files that are no images by their names were passed over",) if others else ()
     splits = {
         part: replace(split, channels=channels, image_size=image_size, crop_ratio=crop_ratio)
         for part, (split, _) in found.items()
@@ -99,14 +99,14 @@ def _files(folder: Path, names: tuple[str, ...]) -> tuple[FileSplit, int]:
     files, labels, passed_over = [], [], 0
     empty = []
     for label, name in enumerate(names):
-        pictures, others = find_pictures(folder / name) if (folder / name).is_dir() else ([], [])
+        pictures, others = find_images(folder / name) if (folder / name).is_dir() else ([], [])
         if not pictures:
             empty.append(str(folder / name))
         files += pictures
         labels += [label] * len(pictures)
         passed_over += len(others)
     if empty:
-        raise DataError(f"{', '.join(empty)}: holds no picture ({', '.join(SUFFIXES)})")
+        raise DataError(f"{', '.join(empty)}: holds no image ({', '.join(SUFFIXES)})")
     return FileSplit(encode(files), torch.tensor(labels)), passed_over
 
 

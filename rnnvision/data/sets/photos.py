@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 
 from rnnvision.checks import one_of
-from rnnvision.data.files import FileSplit, check_view, encode, find_pictures
+from rnnvision.data.files import FileSplit, check_view, encode, find_images
 from rnnvision.data.locate import obtain
 from rnnvision.data.splits import DataError, Splits
 
@@ -138,12 +138,12 @@ def by_class(folder: Path, again: Path, class_folders: Sequence[str], count: int
     files: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(class_folders):
-        pictures = find_pictures(folder / name)[0] if (folder / name).is_dir() else []
+        pictures = find_images(folder / name)[0] if (folder / name).is_dir() else []
         files += pictures
         labels += [label] * len(pictures)
     if len(files) != count:
         raise DataError(
-            f"{folder}: holds {len(files):,} pictures of its classes, not {count:,}; "
+            f"{folder}: holds {len(files):,} images of its classes, not {count:,}; "
             f"delete {again} to have it unpacked again"
         )
     return FileSplit(encode(files), torch.tensor(labels), **view._asdict())
@@ -167,7 +167,7 @@ def check_rows(rows: list[tuple[str, int]], count: int, num_classes: int) -> Non
         ValueError: that says what is wrong with it.
     """
     if len(rows) != count:
-        raise ValueError(f"it lists {len(rows):,} pictures, not {count:,}")
+        raise ValueError(f"it lists {len(rows):,} images, not {count:,}")
     if wrong := [label for _, label in rows if not 0 <= label < num_classes]:
         raise ValueError(f"label {wrong[0]} of {num_classes} classes")
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.registry import Registry, subclass_of
+from rnnvision.signature import parameters
 
 State = tuple[Tensor, ...]  # each (B, ...)
 
@@ -68,8 +69,7 @@ class RecurrentLayer(nn.Module, ABC):
     @classmethod
     def options(cls) -> dict[str, inspect.Parameter]:
         """The layer's own options: the keyword-only arguments of its constructor."""
-        parameters = inspect.signature(cls).parameters
-        return {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+        return {name: p for name, p in parameters(cls).items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
 RECURRENCES: Registry[type[RecurrentLayer]] = Registry("recurrence", rule=subclass_of(RecurrentLayer))

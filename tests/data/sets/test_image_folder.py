@@ -140,7 +140,7 @@ def test_an_empty_class_is_named(tmp_path: Path, part: str) -> None:
     draw(tmp_path / "val")
     for path in (tmp_path / part / "bee").iterdir():
         path.unlink()
-    assert refusal(tmp_path).startswith(f"{tmp_path / part / 'bee'}: holds no picture")
+    assert refusal(tmp_path).startswith(f"{tmp_path / part / 'bee'}: holds no image")
 
 
 @pytest.mark.parametrize("part", ["val", "test"])

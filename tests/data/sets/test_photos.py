@@ -38,7 +38,7 @@ def test_a_class_folder_that_is_incomplete_is_told(
     a_class = {"gtsrb": 2, "eurosat": 5, "imagenette": 1}[name]
     found = {"more": count + 1, "missing": count - 1, "class": count - a_class}
     assert refusal(name, root) == (
-        f"{path.parents[1]}: holds {found[change]:,} pictures of its classes, not {count:,}; "
+        f"{path.parents[1]}: holds {found[change]:,} images of its classes, not {count:,}; "
         f"delete {root / unpacked} to have it unpacked again"
     )
 
