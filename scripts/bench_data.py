@@ -1,4 +1,4 @@
-"""How fast pictures reach the network, and what memory that takes.
+"""The speed at which images reach the network, and the memory that takes.
 
     python scripts/bench_data.py MNIST_ROOT IMAGENET_ROOT
 

@@ -1,1 +1,1 @@
-"""What `measure_claims.py` measures: one file a claim, functions of networks and pictures, and the tables they make."""
+"""The parts of `measure_claims.py`: one file a claim, functions of networks and images, and the tables they make."""

@@ -1,4 +1,4 @@
-"""What is known of each fault, kept in a file as soon as it is known."""
+"""Records: the verdict on each fault, kept in a file as soon as it is known."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ Record = dict[str, Any]
 
 
 class Records:
-    """What is known of each fault, kept in a file as soon as it is known."""
+    """Records: the verdict on each fault, kept in a file as soon as it is known."""
 
     def __init__(self, tree: Tree, file: Path | None) -> None:
         self._file, self._lock = file, Lock()

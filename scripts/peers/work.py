@@ -1,4 +1,4 @@
-"""What every contender has to do, and how it obeys the parent. Imports nothing but NumPy: two environments share it."""
+"""The work of every contender, and the signals by which it obeys the parent. Imports nothing but NumPy: two environments share it."""
 
 import argparse
 import json

@@ -13,7 +13,7 @@ CONTROLS = {
     "logistic": (),
     "mlp": ("model.hidden_size=8",),
     "cnn": ("model.channels=4", "model.num_stages=2"),
-    "resnet18": (),
+    "resnet18": ("model.stem_stride=4",),
     "vit": ("model.hidden_size=8", "model.num_layers=1"),
     "linear_svm": (),
     "rbf_svm": (),

@@ -1,4 +1,4 @@
-"""What the network of a run costs: python -m rnnvision.cli.compare.costs RUN_FOLDER, which writes costs.json there.
+"""The costs of a run's network: python -m rnnvision.cli.compare.costs RUN_FOLDER, which writes costs.json there.
 
 `compare` runs it after each training, in a process of its own: the peak memory of a process never falls.
 """

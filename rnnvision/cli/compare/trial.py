@@ -1,4 +1,4 @@
-"""How long a step of a training takes here: python -m rnnvision.cli.compare.trial CONFIG.yaml SECONDS RESULT.json
+"""The time that a step of a training takes here: python -m rnnvision.cli.compare.trial CONFIG.yaml SECONDS RESULT.json
 
 `compare` runs it for a budget in minutes, before a network's first run. It trains as `train` would, keeps nothing, and
 stops after SECONDS of steps and one validation.

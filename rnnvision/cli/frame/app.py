@@ -1,4 +1,4 @@
-"""What every verb runs in: Hydra on conf/, messages for people, exit codes, the status of the run folder."""
+"""The frame of every verb: Hydra on conf/, messages for people, exit codes, the status of the run folder."""
 
 import os
 import signal

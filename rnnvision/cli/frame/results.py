@@ -1,4 +1,4 @@
-"""What a verb prints of a score."""
+"""Lines about a score: its figures, and the files it leaves out."""
 
 from rnnvision.runs import RunFolder
 

@@ -1,4 +1,4 @@
-"""Which configuration a resumed run goes on with."""
+"""The configuration of a resumed run: the one it began with, and what may change of it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
