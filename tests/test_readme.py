@@ -22,7 +22,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 README_LINES = [
     line for kind, block in BLOCK.findall(PAGES["README.md"]) if kind == "bash" for line in block.splitlines()
 ]
-NO_COMMAND = re.compile(r"<|\.\.\.|\bNAME\b|MODULE|--help|resume=|--config-dir|plugins=|\bcheck [^=]")
+NO_COMMAND = re.compile(r"<|\.\.\.|\bNAME\b|MODULE|--help|resume=|--config-dir|plugins=|\bcheck(?!=)")
 
 
 def commands(page: str) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""The work of every contender, and the signals by which it obeys the parent. Imports nothing but NumPy: two environments share it."""
+"""The work of every contender, and how it takes turns. Imports nothing but NumPy: two environments share it."""
 
 import argparse
 import json

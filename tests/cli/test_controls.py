@@ -25,7 +25,7 @@ def metrics(verb: str) -> dict[str, float]:
 
 
 @pytest.mark.usefixtures("_quick_benchmark")
-@pytest.mark.parametrize("model", CONTROLS)
+@pytest.mark.parametrize("model", [pytest.param(m, marks=pytest.mark.slow) if m == "resnet18" else m for m in CONTROLS])
 def test_it_trains_is_evaluated_and_is_measured(verb: Verb, model: str) -> None:
     result = verb("train", f"model={model}", *CONTROLS[model], *QUICK)
     assert result.code == 0, result.err

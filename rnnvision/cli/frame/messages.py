@@ -20,8 +20,7 @@ LAYER = "model.layer."
 
 def corrected(wrong: str, right: str) -> str:
     """The command that was typed, with `right` in place of `wrong`, ready to copy."""
-    program = "python train.py" if sys.argv[0].endswith("train.py") and _is_script() else _verb_command()
-    return " ".join([program, *(_quote(_replaced(word, wrong, right)) for word in sys.argv[1:])])
+    return " ".join([_program(), *(_quote(_replaced(word, wrong, right)) for word in sys.argv[1:])])
 
 
 def _replaced(word: str, wrong: str, right: str) -> str:
@@ -34,14 +33,12 @@ def _replaced(word: str, wrong: str, right: str) -> str:
     return f"{key}=" + re.sub(rf"(?<!\w){re.escape(wrong_option)}(?!\w)", right.partition("=")[2], value)
 
 
-def _is_script() -> bool:
-    main = sys.modules.get("__main__")
-    return getattr(main, "__spec__", None) is None
-
-
-def _verb_command() -> str:
-    program = Path(sys.argv[0])
-    return f"rnnvision {program.parent.name if program.stem == '__main__' else program.stem}"
+def _program() -> str:
+    """What was typed before the settings: the script of a checkout, or the verb."""
+    called = Path(sys.argv[0])
+    if called.name == "train.py" and called.is_file():
+        return "python train.py"
+    return f"rnnvision {called.parent.name if called.stem == '__main__' else called.stem}"
 
 
 def _quote(word: str) -> str:

@@ -67,7 +67,7 @@ LISTS = {  # a list, and what is unpacked with it
 }
 DAMAGE = {
     "missing": "there is no such file",
-    "shorter": "pictures, not",
+    "shorter": "images, not",
     "label": "label 9",
     "no number": "invalid literal",
 }
