@@ -10,10 +10,11 @@ def nearest(word: object, legal: Iterable[str]) -> str | None:
 
     A dotted key also counts as close if only its last part is.
 
-    >>> nearest("LSMT", ["lstm", "gru"])
-    'lstm'
-    >>> nearest("max_epoch", ["seed", "trainer.max_epochs"])
-    'trainer.max_epochs'
+    Examples:
+        >>> nearest("LSMT", ["lstm", "gru"])
+        'lstm'
+        >>> nearest("max_epoch", ["seed", "trainer.max_epochs"])
+        'trainer.max_epochs'
     """
     spelled = {name.lower(): name for name in legal}
     by_end = {name.rpartition(".")[2]: name for name in reversed(spelled)}

@@ -18,10 +18,11 @@ class Registry(dict[str, T]):
         entries: the initial ones.
         rule: returns what is wrong with an entry, in words, or None; called when one is registered.
 
-    >>> orders = Registry("order", {"raster": sorted})
-    >>> orders.register("raster")(reversed)
-    Traceback (most recent call last):
-    rnnvision.registry.RegistrationError: order raster: is registered already, as builtins.sorted; choose another name
+    Examples:
+        >>> orders = Registry("order", {"up": sorted})
+        >>> orders.register("up")(reversed)
+        Traceback (most recent call last):
+        rnnvision.registry.RegistrationError: order up: is registered already, as builtins.sorted; choose another name
     """
 
     def __init__(

@@ -24,12 +24,13 @@ def constructors(kind: Callable[..., Any]) -> list[Callable[..., Any]]:
 def parameters(kind: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The parameters that can be given by name, including those of bases that `**options` are passed to.
 
-    >>> class Base:
-    ...     def __init__(self, *, size: int = 1) -> None: ...
-    >>> class Below(Base):
-    ...     def __init__(self, *, depth: int, **options: int) -> None: ...
-    >>> list(parameters(Below))
-    ['depth', 'size']
+    Examples:
+        >>> class Base:
+        ...     def __init__(self, *, size: int = 1) -> None: ...
+        >>> class Below(Base):
+        ...     def __init__(self, *, depth: int, **options: int) -> None: ...
+        >>> list(parameters(Below))
+        ['depth', 'size']
     """
     named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     found: dict[str, inspect.Parameter] = {}

@@ -11,17 +11,28 @@ TOP = {"README": "index", "CONTRIBUTING": "contributing", "CHANGELOG": "changelo
 API = {
     "rnnvision": ["rnnvision.registry", "rnnvision.errors", "rnnvision.checks"],
     "nn": ["", "scan", "recurrence", "readout", "glimpse", "grid", "dropout", "reconstruction", "contract"],
-    "layers": ["layer", "fused", "minimal", "rglru", "state_space", "mlstm", "refined", "indrnn", "position_wise"],
+    "layers": [
+        *("layer", "fused", "minimal", "rglru", "state_space", "mlstm", "refined", "indrnn", "position_wise"),
+        *("chunked", "unrolled", "initialisation"),
+    ],
+    "kernels": ["prefix_scan", "triton_scan", "matrix_memory"],
     "networks": ["sequence_classifier", "encoder_decoder", "renet", "sequencer", "vision_lstm", "timm_weights"],
     "controls": ["feedforward", "svm", "torchvision_networks"],
     "data": ["datamodule", "augment", "catalog", "splits", "images", "shard_writer"],
+    "sets": ["builtin", "folders", "mnist_family", "nist", "arrays", "photos", "oxford", "contract"],
     "training": ["learner", "optim", "checkpoint", "svm_fit", "precision", "run_log"],
     "insight": ["cost", "speed", "anytime", "kernels"],
     "inference": ["classifier"],
     "runs": ["folder", "read", "environment", "process"],
     "report": ["style", "comparison", "comparison_plot", "benchmark_plot"],
 }
-ROOMS = {"layers": "nn.layers", "networks": "nn.networks", "controls": "nn.controls"}
+ROOMS = {
+    "layers": "nn.layers",
+    "kernels": "nn.kernels",
+    "networks": "nn.networks",
+    "controls": "nn.controls",
+    "sets": "data.sets",
+}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

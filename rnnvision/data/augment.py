@@ -46,8 +46,9 @@ class Augmentation:
     Raises:
         ValueError: for a value out of range.
 
-    >>> print(Augmentation(shift=2, rotate=10.0))
-    shift 2, rotate 10.0
+    Examples:
+        >>> print(Augmentation(shift=2, rotate=10.0))
+        shift 2, rotate 10.0
     """
 
     shift: int = 0

@@ -54,12 +54,13 @@ class ImageData(L.LightningDataModule):
         ValueError: for an unknown name or a value out of range.
         DataError: (on `setup`, or while files are streamed) if the data is missing or damaged.
 
-    >>> data = ImageData("digits", batch_size=32)
-    >>> data.input_shape, len(data.splits.train), len(data.splits.val), len(data.splits.test)
-    ((1, 8, 8), 1293, 144, 360)
-    >>> images, labels = next(iter(data.train_dataloader()))
-    >>> images.shape, images.dtype, labels.shape
-    (torch.Size([32, 1, 8, 8]), torch.float32, torch.Size([32]))
+    Examples:
+        >>> data = ImageData("digits", batch_size=32)
+        >>> data.input_shape, len(data.splits.train), len(data.splits.val), len(data.splits.test)
+        ((1, 8, 8), 1293, 144, 360)
+        >>> images, labels = next(iter(data.train_dataloader()))
+        >>> images.shape, images.dtype, labels.shape
+        (torch.Size([32, 1, 8, 8]), torch.float32, torch.Size([32]))
     """
 
     def __init__(

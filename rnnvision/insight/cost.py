@@ -85,8 +85,9 @@ def multiply_adds(network: nn.Module, input_shape: Sequence[int]) -> dict[str, i
     Raises:
         ValueError: for a layer with parameters and no formula, which would otherwise be left out.
 
-    >>> multiply_adds(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), (1, 8, 8))
-    {'1': 640}
+    Examples:
+        >>> multiply_adds(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), (1, 8, 8))
+        {'1': 640}
     """
     counts: dict[str, int] = {}
     handles = []

@@ -2,8 +2,9 @@
 
 Needs torch alone; `controls.torchvision_networks` imports torchvision when one of its networks is built.
 
->>> from rnnvision.nn import build
->>> network = build("sequence_classifier", input_shape=(1, 28, 28), num_classes=10, recurrence="gru")
+Examples:
+    >>> from rnnvision.nn import build
+    >>> network = build("sequence_classifier", input_shape=(1, 28, 28), num_classes=10, recurrence="gru")
 """
 
 import inspect
@@ -61,8 +62,9 @@ def build(name: str, **arguments: Any) -> nn.Module:
 def changed_arguments(name: str, **arguments: Any) -> dict[str, Any]:
     """The arguments of a network that differ from its constructor's defaults; the layer's options as `layer.KEY`.
 
-    >>> changed_arguments("sequence_classifier", hidden_size=64, scan="rows", layer={"gate_bias": "chrono"})
-    {'hidden_size': 64, 'layer.gate_bias': 'chrono'}
+    Examples:
+        >>> changed_arguments("sequence_classifier", hidden_size=64, scan="rows", layer={"gate_bias": "chrono"})
+        {'hidden_size': 64, 'layer.gate_bias': 'chrono'}
     """
     known = parameters(MODELS[name])
     given = {key: value for key, value in arguments.items() if known[key].default is not inspect.Parameter.empty}

@@ -5,9 +5,10 @@ Shapes: B images, T tokens, D features of a state (both directions concatenated,
 The backward direction of a bidirectional stack has read the whole image at t = 0, not at t = T - 1; only this module
 knows. Blocks that mix the directions (`block=gated`) learn which feature carries which; their D is halved all the same.
 
->>> states = torch.zeros(2, 28, 64)  # (B, T, D)
->>> READOUTS["mean"](64)(states).shape, READOUTS["first_last"](64)(states).shape
-(torch.Size([2, 64]), torch.Size([2, 128]))
+Examples:
+    >>> states = torch.zeros(2, 28, 64)  # (B, T, D)
+    >>> READOUTS["mean"](64)(states).shape, READOUTS["first_last"](64)(states).shape
+    (torch.Size([2, 64]), torch.Size([2, 128]))
 """
 
 from abc import ABC, abstractmethod

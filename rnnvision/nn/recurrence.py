@@ -60,12 +60,13 @@ class Recurrence(nn.Module):
     Raises:
         ValueError: for an unknown name, a value out of range, or an option that the layer does not have.
 
-    >>> stack = Recurrence(input_size=28, recurrence="gru", hidden_size=16, num_layers=2)
-    >>> states, state = stack(torch.zeros(4, 10, 28))
-    >>> states.shape, len(state)
-    (torch.Size([4, 10, 16]), 2)
-    >>> stack.step(torch.zeros(4, 28), state)[0].shape
-    torch.Size([4, 16])
+    Examples:
+        >>> stack = Recurrence(input_size=28, recurrence="gru", hidden_size=16, num_layers=2)
+        >>> states, state = stack(torch.zeros(4, 10, 28))
+        >>> states.shape, len(state)
+        (torch.Size([4, 10, 16]), 2)
+        >>> stack.step(torch.zeros(4, 28), state)[0].shape
+        torch.Size([4, 16])
     """
 
     def __init__(

@@ -169,12 +169,13 @@ class Scan(nn.Module):
     Raises:
         ValueError: for an unknown name, or a token that does not tile the image.
 
-    >>> scan = Scan(input_shape=(1, 28, 28), scan="hilbert", patch_size=4)
-    >>> scan
-    Scan(1, 28, 28 -> T=49, F=16)
-    >>> tokens = scan(torch.zeros(8, 1, 28, 28))
-    >>> tokens.shape, scan.inverse(tokens).shape
-    (torch.Size([8, 49, 16]), torch.Size([8, 1, 28, 28]))
+    Examples:
+        >>> scan = Scan(input_shape=(1, 28, 28), scan="hilbert", patch_size=4)
+        >>> scan
+        Scan(1, 28, 28 -> T=49, F=16)
+        >>> tokens = scan(torch.zeros(8, 1, 28, 28))
+        >>> tokens.shape, scan.inverse(tokens).shape
+        (torch.Size([8, 49, 16]), torch.Size([8, 1, 28, 28]))
     """
 
     order: Tensor  # (T,) raster index of the token read at each time step

@@ -21,12 +21,13 @@ def read_json(path: Path) -> dict[str, Any]:
 class Run:
     """One run folder; each file is read on first access, and a missing one is empty.
 
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     _ = (Path(folder) / "status.json").write_text('{"status": "completed"}')
-    ...     run = Run(Path(folder))
-    ...     print(run.status, run.metrics)
-    completed {}
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "status.json").write_text('{"status": "completed"}')
+        ...     run = Run(Path(folder))
+        ...     print(run.status, run.metrics)
+        completed {}
     """
 
     def __init__(self, path: Path) -> None:

@@ -52,9 +52,10 @@ def make_optimizer(
     Raises:
         ValueError: for a value that torch rejects.
 
-    >>> optimizer = make_optimizer(nn.Linear(4, 2), "adamw", lr=1e-3, weight_decay=0.05)
-    >>> [group["weight_decay"] for group in optimizer.param_groups]  # of the matrix and of the bias
-    [0.05, 0.0]
+    Examples:
+        >>> optimizer = make_optimizer(nn.Linear(4, 2), "adamw", lr=1e-3, weight_decay=0.05)
+        >>> [group["weight_decay"] for group in optimizer.param_groups]  # of the matrix and of the bias
+        [0.05, 0.0]
     """
     if not weight_decay >= 0:  # torch looks only at its default, which the groups override
         raise ValueError(f"weight_decay={weight_decay}: must be at least 0")

@@ -116,14 +116,15 @@ class LSTM(GatedLayer):
 
     State: (h, c), each (B, D).
 
-    >>> layer = LSTM(input_size=28, hidden_size=16)
-    >>> tokens = torch.randn(2, 5, 28)  # (B, T, F)
-    >>> states, (h, c) = layer(tokens)
-    >>> states.shape, h.shape, c.shape
-    (torch.Size([2, 5, 16]), torch.Size([2, 16]), torch.Size([2, 16]))
-    >>> y_1, state = layer.step(tokens[:, 0], layer.initial_state(2))
-    >>> torch.allclose(y_1, states[:, 0], atol=1e-6)
-    True
+    Examples:
+        >>> layer = LSTM(input_size=28, hidden_size=16)
+        >>> tokens = torch.randn(2, 5, 28)  # (B, T, F)
+        >>> states, (h, c) = layer(tokens)
+        >>> states.shape, h.shape, c.shape
+        (torch.Size([2, 5, 16]), torch.Size([2, 16]), torch.Size([2, 16]))
+        >>> y_1, state = layer.step(tokens[:, 0], layer.initial_state(2))
+        >>> torch.allclose(y_1, states[:, 0], atol=1e-6)
+        True
     """
 
     kernel_class = nn.LSTM

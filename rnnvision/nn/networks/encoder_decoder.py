@@ -42,12 +42,13 @@ class EncoderDecoder(SequenceNetwork):
     Raises:
         ValueError: for an invalid argument; the message begins with its name and states what is legal.
 
-    >>> network = EncoderDecoder(
-    ...     input_shape=(1, 28, 28), num_classes=10, scan="patches", patch_size=4, hidden_size=16, num_glimpses=3
-    ... )
-    >>> images = torch.zeros(2, 1, 28, 28)
-    >>> network.forward_anytime(images).shape, network.attention(images).shape
-    (torch.Size([2, 3, 10]), torch.Size([2, 3, 49]))
+    Examples:
+        >>> network = EncoderDecoder(
+        ...     input_shape=(1, 28, 28), num_classes=10, scan="patches", patch_size=4, hidden_size=16, num_glimpses=3
+        ... )
+        >>> images = torch.zeros(2, 1, 28, 28)
+        >>> network.forward_anytime(images).shape, network.attention(images).shape
+        (torch.Size([2, 3, 10]), torch.Size([2, 3, 49]))
     """
 
     def __init__(

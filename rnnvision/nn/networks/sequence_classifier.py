@@ -97,10 +97,11 @@ class SequenceClassifier(SequenceNetwork):
     Raises:
         ValueError: for an invalid argument; the message begins with its name and states what is legal.
 
-    >>> network = SequenceClassifier(input_shape=(1, 28, 28), num_classes=10, scan="rows", hidden_size=16)
-    >>> images = torch.zeros(2, 1, 28, 28)
-    >>> network(images).shape, network.forward_anytime(images).shape
-    (torch.Size([2, 10]), torch.Size([2, 28, 10]))
+    Examples:
+        >>> network = SequenceClassifier(input_shape=(1, 28, 28), num_classes=10, scan="rows", hidden_size=16)
+        >>> images = torch.zeros(2, 1, 28, 28)
+        >>> network(images).shape, network.forward_anytime(images).shape
+        (torch.Size([2, 10]), torch.Size([2, 28, 10]))
     """
 
     def __init__(self, *, num_classes: int, readout: str = "last", head_dropout: float = 0.0, **reading: Any) -> None:

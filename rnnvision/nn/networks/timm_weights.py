@@ -38,8 +38,9 @@ KEYS = {
 def from_timm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state dict of timm's `sequencer2d_*` under the names of `Sequencer2D`.
 
-    >>> from_timm({"stages.0.0.rnn_tokens.fc.bias": 1, "head.fc.weight": 2})
-    {'stages.0.0.mixer.merge.bias': 1, 'head.weight': 2}
+    Examples:
+        >>> from_timm({"stages.0.0.rnn_tokens.fc.bias": 1, "head.fc.weight": 2})
+        {'stages.0.0.mixer.merge.bias': 1, 'head.weight': 2}
     """
     return {_our_key(key): value for key, value in weights.items()}
 
