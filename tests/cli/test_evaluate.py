@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from rnnvision.cli.frame import app
 from rnnvision.cli.frame.arguments import config_dir
@@ -56,3 +57,18 @@ def test_the_training_split_can_be_measured(trained: Copy, verb: Verb) -> None:
     trained("run")
     assert verb("evaluate", "ckpt=run", "split=train", "device=cpu", "hydra.run.dir=out").code == 0
     assert 0.0 < _metrics("out")["train/accuracy"] <= 1.0
+
+
+def test_data_with_other_classes_is_refused_though_they_are_as_many(verb: Verb) -> None:
+    for folder, names in (("letters", "ab"), ("digits", "12")):
+        for name in names:
+            Path(folder, name).mkdir(parents=True)
+            for i in range(10):
+                Image.new("RGB", (4, 4), (i, 0, 0)).save(Path(folder, name, f"{i}.png"))
+    words = ("data=image_folder", "data.image_size=4", "trainer=smoke", "device=cpu", "model.hidden_size=4")
+    assert verb("train", *words, "data.root=letters").code == 0
+    assert verb("evaluate", "ckpt=logs/train/latest", "device=cpu").code == 0
+    result = verb("evaluate", "ckpt=logs/train/latest", "data.root=digits", "device=cpu")
+    assert result.code == 1
+    assert "digits: its classes are not those that " in result.message
+    assert len(result.message.splitlines()) == 1
