@@ -149,11 +149,11 @@ def test_a_run_with_a_plugin_is_resumed_without_naming_it(verb: Verb) -> None:
         ),
         (
             ["model=gru", "model.layer.colour=red"],
-            ["model.layer.colour", "the layer gru has no such option", "no layer has it"],
+            ["model.layer.colour", "the layer gru has no such option; it has weight_init, gate_bias"],
         ),
         (
             ["model=gru", "+model.layer.colour=red"],
-            ["model.layer.colour=red: the layer gru has no such option", "no layer has it"],
+            ["model.layer.colour=red: the layer gru has no such option; it has weight_init, gate_bias"],
         ),
         (["model=gru", "model.layer.gate_bias=chorno"], ["model.layer.gate_bias=chorno", "did you mean chrono?"]),
         (["model=lru", "model.layer.r_min=2"], ["model.layer.r_min=2", "from 0 to 1"]),

@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from rnnvision.checks import nearest
 from rnnvision.registry import Registry, subclass_of
 from rnnvision.signature import parameters
 
@@ -80,5 +81,7 @@ def no_such_option(name: str, recurrence: str) -> str:
     own = RECURRENCES[recurrence].options()
     having = [other for other, kind in RECURRENCES.items() if name in kind.options()]
     has = f"it has {', '.join(own)}" if own else "it has none"
-    others = f"layers that have it: {', '.join(having)}" if having else "no layer has it"
-    return f"the layer {recurrence} has no such option; {has}; {others}"
+    near = nearest(name, own)
+    hint = f"; did you mean model.layer.{near}?" if near else ""
+    others = f"; layers that have it: {', '.join(having)}" if having else ""
+    return f"the layer {recurrence} has no such option; {has}{others}{hint}"
