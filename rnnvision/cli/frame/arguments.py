@@ -110,8 +110,8 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
         except NameError:  # annotations that exist only for type checkers
             continue
     is_class = inspect.isclass(function)
-    given = {name for name, p in parameters(function).items() if is_class or p.kind is p.KEYWORD_ONLY}
-    return {name: hints.get(name, Any) for name in parameters(function) if name in given}
+    given = (name for name, p in parameters(function).items() if is_class or p.kind is p.KEYWORD_ONLY)
+    return {name: hints.get(name, Any) for name in given}
 
 
 def _fits(value: Any, annotation: Any) -> bool:
