@@ -38,12 +38,13 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     classifier = load(cfg.ckpt)
     data = _data_of(classifier, cfg)
     learner = Learner(classifier.network, num_classes=len(classifier.class_names))
-    data.tested_split = cfg.split
+    lines = [f"checkpoint  {classifier.path}", f"data        {data.summary()}"]
+    print("\n".join([*lines, *(f"            {line}" for line in data.class_lines()[1:])]), flush=True)
     found = trainer.test(learner, datamodule=data, verbose=False)[0]  # reads files where they are streamed
     metrics = {name.replace("test/", f"{cfg.split}/"): float(value) for name, value in found.items()}
     metrics |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
     run.write("metrics.json", metrics)
-    print(f"checkpoint  {classifier.path}\n{score_line(metrics, cfg.split)}\nresults     {run.shown()}")
+    print(f"{score_line(metrics, cfg.split)}\nresults     {run.shown()}")
     list_skipped(data.bad_files, run)
     return metrics[f"{cfg.split}/accuracy"]
 
@@ -55,7 +56,8 @@ def _data_of(classifier: "Classifier", cfg: DictConfig) -> "ImageData":
     given = {k: v for k, v in plain(cfg.data).items() if v is not None}
     check_arguments("data", given, ImageData)
     with arguments_of("data"):
-        data = ImageData(**{**classifier.description["data"], **given})
+        data = ImageData.of_checkpoint(classifier.description, **given)
+        data.tested_split, data.parts = cfg.split, (cfg.split,)
         data.setup()
     if data.class_names != classifier.class_names:
         raise FailureError(f"{data.splits.origin}: its classes are not those that {classifier.path} was trained on")
