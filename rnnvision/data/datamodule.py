@@ -130,16 +130,22 @@ class ImageData(L.LightningDataModule):
         self._streams: list[StreamingLoader] = []
 
     @classmethod
-    def of_checkpoint(cls, description: Mapping[str, Any], **changes: Any) -> "ImageData":
-        """The data of a trained network, of which each file is in the split that it was in; `changes` of its arguments.
+    def of_checkpoint(
+        cls, description: Mapping[str, Any], *, parts: Sequence[str] = PARTS, **changes: Any
+    ) -> "ImageData":
+        """The data of a trained network, with each file in the split that it was in.
 
         Args:
             description: what a checkpoint says of itself, see `rnnvision.training.checkpoint`.
+            parts: the splits that are needed; no image of another is decoded.
+            **changes: arguments in place of those that it was trained with.
         """
         arguments = {**description["data"], **changes}
         if "files" not in description and "by_path" in parameters(CATALOG[arguments["name"]].read):
             arguments["by_path"] = False  # of a version that kept no record
-        return cls(**arguments).as_trained(description)
+        data = cls(**arguments).as_trained(description)
+        data.parts = tuple(parts)
+        return data
 
     def as_trained(self, description: Mapping[str, Any]) -> "ImageData":
         """Keep each file in the split, and each class in the place, that the checkpoint of a network gives it."""
@@ -208,14 +214,14 @@ class ImageData(L.LightningDataModule):
 
     def class_lines(self) -> list[str]:
         """How many images each class has, and which classes a split lacks."""
-        counts, names = self.class_counts(), self.class_names
+        counts, names, first = self.class_counts(), self.class_names, self.parts[0]
         if len(names) <= FEW_CLASSES:
-            shown = (f"{name} {' / '.join(str(counts[part][c]) for part in PARTS)}" for c, name in enumerate(names))
-            lines = [f"{', '.join(shown)}"]
+            shown = (f"{name}: {count:,}" for name, count in zip(names, counts[first], strict=True))
+            lines = [f"{', '.join(shown)} images of {first}"]
         else:
-            train = counts["train"]
-            least = train.index(min(train))
-            lines = [f"{min(train):,} to {max(train):,} training images each, the fewest of {names[least]}"]
+            few, many = min(counts[first]), max(counts[first])
+            fewest = shortened([name for name, count in zip(names, counts[first], strict=True) if count == few], most=3)
+            lines = [f"{few:,} to {many:,} images each in {first}, the fewest of {fewest}"]
         for part in self.parts:
             if lacking := [name for name, count in zip(names, counts[part], strict=True) if not count]:
                 lines.append(f"{part} has no image of {shortened(lacking)}")

@@ -185,8 +185,13 @@ def find_images(folder: str | Path) -> tuple[list[str], list[str]]:
         waiting += [(path, above | {here}) for path, _, is_folder in found if is_folder]
         for path, name, is_folder in found:
             if not is_folder:
-                (images if os.path.splitext(name)[1].lower() in SUFFIXES else left_out).append(path)
+                (images if is_image(name) else left_out).append(path)
     return sorted(images, key=lambda path: path.split(os.sep)), left_out
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is an image by its name."""
+    return name.lower().endswith(SUFFIXES) and not is_litter(name)
 
 
 def is_litter(name: str) -> bool:

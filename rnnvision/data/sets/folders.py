@@ -12,7 +12,7 @@ from rnnvision.data.files import FileSplit, check_view, encode, find_images
 from rnnvision.data.images import SUFFIXES
 from rnnvision.data.locate import search_roots
 from rnnvision.data.membership import path_keys
-from rnnvision.data.sets.layout import Layout, read_layout, shown_name, subfolders
+from rnnvision.data.sets.layout import Layout, read_layout, shown_name, split_named, subfolders
 from rnnvision.data.splits import DataError, Splits
 
 
@@ -69,8 +69,7 @@ def read_parts(
     classes = {part or "train": folders for part, folders in layout.classes.items()}
     names = class_names or tuple(classes.get("train", ()))
     if len(names) < 2:
-        tried = base / "train" if "train" in layout.classes else base
-        raise DataError(f"{tried}: holds {len(names)} class folders; a classifier needs two or more")
+        raise _too_few(base, layout)
     left_out = list(layout.left_out)
     splits = {}
     for part in ("train", *(part for part in classes if part != "train")):
@@ -83,6 +82,18 @@ def read_parts(
         raise DataError(f"{base}: holds no image of {shortened(names)}")
     notes = (f"left out: {'; '.join(left_out)}",) if left_out else ()
     return names, splits, notes
+
+
+def _too_few(base: Path, layout: Layout) -> DataError:
+    """A folder of fewer classes than two, and the folder within it that may have been meant."""
+    if "" not in layout.classes and "train" not in layout.classes:
+        return DataError(f"{base}: holds {' and '.join(layout.classes)}, and no train/ to learn from")
+    folder = base if "" in layout.classes else base / "train"
+    inside = subfolders(folder)
+    if len(inside) == 1 and len(subfolders(inside[0])) > 1:
+        return DataError(f"{folder}: holds one folder, {inside[0].name}/; did you mean data.root={inside[0]}?")
+    count = len(layout.classes.get("train", layout.classes.get("", {})))
+    return DataError(f"{folder}: holds {count} class folders; a classifier needs two or more")
 
 
 def _files(
@@ -113,7 +124,7 @@ def _files(
 
 
 def _kinds(base: Path, others: list[str]) -> list[str]:
-    links = [os.path.relpath(path, base) for path in others if os.path.isdir(path)]
+    links = [os.path.relpath(path, base) for path in others if Path(path).is_dir()]
     files = (
         [f"{len(others) - len(links):,} files that are no images by their names"] if len(others) > len(links) else []
     )
@@ -148,7 +159,8 @@ def read_imagenet(
             f"{base / 'val'}: {loose.name} lies in no class folder; delete val/ if its unpacking was interrupted"
         )
     # The images of the official test/ have no labels.
-    layout = Layout({p: {sub.name: [sub] for sub in subfolders(base / p)} for p in ("train", "val")})
+    beside = [f"{sub.name}/" for sub in subfolders(base) if sub.name not in ("train", "val") and split_named(sub.name)]
+    layout = Layout({p: {sub.name: [sub] for sub in subfolders(base / p)} for p in ("train", "val")}, beside)
     words = wnid_names()
     ids = {word: wnid for wnid, word in words.items()}
     names, splits, notes = read_parts(base, layout, tuple(ids.get(n, n) for n in class_names), by_path=False)

@@ -135,7 +135,7 @@ def view_of(image_size: int, crop_ratio: float) -> View:
 
 def by_class(folder: Path, again: Path, class_folders: Sequence[str], count: int, view: View) -> FileSplit:
     """The images of a folder with one subfolder per class, in this order; `again` is the folder to unpack again."""
-    files: list[Path] = []
+    files: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(class_folders):
         pictures = find_images(folder / name)[0] if (folder / name).is_dir() else []
