@@ -38,8 +38,13 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     classifier = load(cfg.ckpt)
     data = _data_of(classifier, cfg)
     learner = Learner(classifier.network, num_classes=len(classifier.class_names))
-    lines = [f"checkpoint  {classifier.path}", f"data        {data.summary()}"]
-    print("\n".join([*lines, *(f"classes     {line}" for line in data.class_lines())]), flush=True)
+    lines = [
+        f"checkpoint  {classifier.path}",
+        f"data        {data.summary()}",
+        *(f"classes     {line}" for line in data.class_lines()),
+        *(f"note        {note}" for note in data.splits.notes),
+    ]
+    print("\n".join(lines), flush=True)
     found = trainer.test(learner, datamodule=data, verbose=False)[0]  # reads files where they are streamed
     metrics = {name.replace("test/", f"{cfg.split}/"): float(value) for name, value in found.items()}
     metrics |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}

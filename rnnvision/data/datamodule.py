@@ -2,28 +2,26 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import lightning as L
 import torch
 
-from rnnvision.checks import at_least, fraction, one_of, shortened
+from rnnvision.checks import at_least, fraction, one_of
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
 from rnnvision.data.files import EncodedSplit, survey
 from rnnvision.data.loader import Loader, count_train_batches
-from rnnvision.data.membership import PARTS, Record, copies
+from rnnvision.data.membership import PARTS, Record
+from rnnvision.data.reading import class_lines, divided, limited, read_splits, recorded
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.serving import FORMATS, ON_BAD_FILE, Serving, choose, prepare, refusal
-from rnnvision.data.shards import read_shards
 from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
 from rnnvision.signature import parameters
 
-FEW_CLASSES = 12  # up to so many are counted one by one
 LOOK_THROUGH = 20_000  # up to so many images are decoded once before training: it takes seconds
 
 
@@ -158,11 +156,10 @@ class ImageData(L.LightningDataModule):
     def splits(self) -> Splits:
         """Train, val and test, read on first use."""
         if self._splits is None:
-            splits = self._divided(self._read())
-            self.record = splits.record()
-            if self.record is not None:
-                splits = self._recorded(splits, self.record)
-            splits = self._limited(splits)
+            read = read_splits(self.name, self.root, self.format, self.options, self._trained.get("class_names", ()))
+            splits = divided(read, self.val_fraction, self.split_seed, allow_empty=bool(self._trained))
+            splits, self.record = recorded(splits, self._trained.get("files"))
+            splits = limited(splits, self.parts, self.max_train_samples)
             self.serving = choose(splits, self.format, self.augmentation, self.num_workers)
             self._splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers, self.parts)
         return self._splits
@@ -207,75 +204,20 @@ class ImageData(L.LightningDataModule):
         batches = count_train_batches(len(self.splits.train), self.batch_size, world_size)
         return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
-    def class_counts(self) -> dict[str, list[int]]:
-        """The number of images of each class in each split."""
-        classes = len(self.class_names)
-        return {part: torch.bincount(s.labels, minlength=classes).tolist() for part, s in self.splits.parts().items()}
-
     def class_lines(self) -> list[str]:
         """How many images each class has, and which classes a split lacks."""
-        counts, names, first = self.class_counts(), self.class_names, self.parts[0]
-        if len(names) <= FEW_CLASSES:
-            shown = (f"{name}: {count:,}" for name, count in zip(names, counts[first], strict=True))
-            lines = [f"{', '.join(shown)} images of {first}"]
-        else:
-            few, many = min(counts[first]), max(counts[first])
-            fewest = shortened([name for name, count in zip(names, counts[first], strict=True) if count == few], most=3)
-            lines = [f"{few:,} to {many:,} images each in {first}, the fewest of {fewest}"]
-        for part in self.parts:
-            if lacking := [name for name, count in zip(names, counts[part], strict=True) if not count]:
-                lines.append(f"{part} has no image of {shortened(lacking)}")
-        return lines
+        return class_lines(self.splits, self.parts)
 
     def summary(self) -> str:
-        """One line: sizes, where the data came from, and how it is served."""
+        """One line: sizes, where the data came from, and how it is served; what else to know is in `splits.notes`."""
         s = self.splits
         sizes = " / ".join(f"{len(part):,}" for part in (s.train, self.val_split, s.test))
         shape = " x ".join(map(str, self.input_shape))
-        notes = "".join(f"; {note}" for note in s.notes)
         augmented = "" if self.augmentation == Augmentation() else f"; augmentation: {self.augmentation}"
         return (
             f"{self.name}, {sizes} images (train / val / test) of {shape}, {len(s.class_names)} classes, "
-            f"from {s.origin}; {self.serving.reason}{augmented}{notes}"
+            f"from {s.origin}; {self.serving.reason}{augmented}"
         )
-
-    # From the splits of a reader to those that are served.
-
-    def _read(self) -> Splits:
-        facts = CATALOG[self.name]
-        if self.format == "shards":
-            return read_shards(self.name, self.root, facts.read, self.options)
-        class_names = facts.class_names or tuple(self._trained.get("class_names", ()))
-        return facts.read(class_names, self.root, **self.options)
-
-    def _divided(self, read: Splits) -> Splits:
-        if read.val is None:
-            train, val = read.train.divide(self.val_fraction, self.split_seed)
-        else:  # train in a fixed random order here too, so that its first samples are of every class
-            train, val = read.train.divide(0.0, self.split_seed)[0], read.val
-        if not self._trained and not (len(train) and len(val)):
-            raise ValueError(f"val_fraction={self.val_fraction}: leaves a part of {len(read.train)} images empty")
-        return replace(read, train=train, val=val)
-
-    def _recorded(self, splits: Splits, now: Record) -> Splits:
-        """The splits as the checkpoint knows them; for a new training, a note of copies across splits."""
-        if before := self._trained.get("files"):
-            splits, self.record = splits.as_trained(Record.of(before), now)
-            return splits
-        notes = []
-        for part in ("val", "test"):
-            if found := copies(now, part):
-                example: Any = splits.parts()[part]
-                notes.append(f"{len(found):,} images of {part} are also in train, such as {example.name(found[0])}")
-        return replace(splits, notes=(*splits.notes, *notes))
-
-    def _limited(self, splits: Splits) -> Splits:
-        if empty := [part for part in self.parts if not len(splits.parts()[part])]:
-            raise DataError(f"{splits.origin}: holds no image for {empty[0]}; give another data.root or split")
-        if self.max_train_samples is None:
-            return splits
-        first = torch.arange(min(self.max_train_samples, len(splits.train)))
-        return replace(splits, train=splits.train.select(first))
 
     def _stop_for_bad_files(self, first: str) -> NoReturn:
         """Raise an error that names every file that cannot be read, now that one was met."""

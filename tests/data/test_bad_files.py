@@ -190,7 +190,7 @@ def test_a_damaged_file_of_a_small_class_is_named(root: Path, format: str) -> No
             path.unlink()
     text(root / "test" / "bee" / "0.png")
     data = folder(root, format=format)
-    with pytest.raises(DataError, match=f"^{root / 'test' / 'bee' / '0.png'}: cannot be read as an image"):
+    with pytest.raises(DataError, match=rf"^{root}/test/bee/0[.]png: cannot be read as an image"):
         data.setup("fit")
 
 

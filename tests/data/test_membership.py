@@ -48,6 +48,10 @@ def listed(data: ImageData) -> dict[str, set[str]]:
     return {name: {part.name(i).removeprefix(f"{root}/") for i in range(len(part))} for name, part in parts.items()}  # type: ignore[attr-defined]
 
 
+def notes(data: ImageData) -> str:
+    return "; ".join(data.splits.notes)
+
+
 # Membership by path ---------------------------------------------------------------------------------------------------
 
 
@@ -78,7 +82,7 @@ def test_a_rare_class_is_always_in_train(tmp_path: Path, count: int, seed: int) 
     draw(tmp_path, count=30, classes=("common", "usual"))
     draw(tmp_path, count=count, classes=("rare",), start=7000)
     data = folder(tmp_path, split_seed=seed)
-    counts = {part: of_class[1] for part, of_class in data.class_counts().items()}
+    counts = {part: int((samples.labels == 1).sum()) for part, samples in data.splits.parts().items()}
     assert data.class_names[1] == "rare"
     assert counts["train"] >= 1
     assert counts["test"] >= (count > 1)
@@ -118,7 +122,7 @@ def test_copies_across_splits_are_told(tmp_path: Path) -> None:
     for part in PARTS:
         draw(tmp_path / part, count=3, start=PARTS.index(part) * 10)
     noise(0).save(tmp_path / "test" / "ant" / "again.png")  # as train/ant/0.png
-    assert "1 images of test are also in train, such as " in folder(tmp_path).summary()
+    assert "1 images of test are also in train, such as " in notes(folder(tmp_path))
 
 
 # Edits between training and evaluation --------------------------------------------------------------------------------
@@ -201,7 +205,7 @@ def test_no_edit_leaks_a_training_image_or_goes_unsaid(tmp_path: Path, layout: s
         found = listed(data)
         measured = found["val"] | found["test"]
         leaks += len(trained & measured) + sum((tmp_path / path).read_bytes() in learned for path in measured)
-        silent += "since the training: " not in data.summary()
+        silent += "since the training: " not in notes(data)
         for path in set(tmp_path.rglob("*.png")) - set(original):
             path.unlink()
         for path, content in original.items():
@@ -217,11 +221,11 @@ def test_a_folder_that_did_not_change_is_measured_as_it_was_without_a_word(tmp_p
     description, splits = description_of(data), listed(folder(tmp_path))
     again = ImageData.of_checkpoint(description)
     assert listed(again) == splits
-    assert "since the training" not in again.summary()
+    assert "since the training" not in notes(again)
     tmp_path.rename(tmp_path.with_name("moved"))
     moved = ImageData.of_checkpoint(description, root=str(tmp_path.with_name("moved")))
     assert listed(moved) == splits
-    assert "since the training" not in moved.summary()
+    assert "since the training" not in notes(moved)
 
 
 def test_what_has_changed_is_said(tmp_path: Path) -> None:
@@ -231,8 +235,8 @@ def test_what_has_changed_is_said(tmp_path: Path) -> None:
     (tmp_path / "bee" / "0.png").rename(tmp_path / "bee" / "renamed.png")
     noise(99).save(tmp_path / "cat" / "0.png")
     noise(98).save(tmp_path / "cat" / "new.png")
-    summary = ImageData.of_checkpoint(description).summary()
-    assert "since the training: 1 added, 1 removed, 1 replaced, 1 renamed images" in summary
+    data = ImageData.of_checkpoint(description)
+    assert "since the training: 1 added, 1 removed, 1 replaced, 1 renamed images" in notes(data)
 
 
 def test_all_of_another_folder_is_measured(tmp_path: Path) -> None:
@@ -241,7 +245,7 @@ def test_all_of_another_folder_is_measured(tmp_path: Path) -> None:
     description = description_of(folder(tmp_path / "trained"))
     other = ImageData.of_checkpoint(description, root=str(tmp_path / "other"), parts=("test",))
     assert len(other.splits.test) == 30
-    assert f"no image of this folder, it was trained in {tmp_path / 'trained'}" in other.summary()
+    assert f"no image of this folder, it was trained in {tmp_path / 'trained'}" in notes(other)
     learned = sorted(listed(folder(tmp_path / "trained"))["train"])[0]
     (tmp_path / "other" / learned).with_name("known.png").write_bytes((tmp_path / "trained" / learned).read_bytes())
     other = ImageData.of_checkpoint(description, root=str(tmp_path / "other"), parts=("test",))

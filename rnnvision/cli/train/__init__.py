@@ -50,6 +50,7 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
         f"network   {_network(training)}",
         f"data      {training.data.summary()}",
         *(f"classes   {line}" for line in training.data.class_lines()),
+        *(f"note      {note}" for note in training.data.splits.notes),
         f"device    {device_line(trainer, cfg.trainer.precision)}",
         *kernel_lines(training.learner, trainer, training.data.batch_size),
         *(stage.line for stage in stages if stage.line),
