@@ -59,7 +59,8 @@ def prepare(splits: Splits, serving: Serving, on_bad_file: str, num_workers: int
     for name, part in parts.items():
         if not isinstance(part, EncodedSplit):
             continue
-        part = replace(part, convert=on_bad_file == "convert")  # type: ignore[type-var]  # its kinds are dataclasses
+        view = replace(part.view, convert=on_bad_file == "convert")
+        part = replace(part, view=view)  # type: ignore[type-var]  # its kinds are dataclasses
         if not serving.streams:
             parts[name], found = read_all(part)
         elif on_bad_file == "skip":

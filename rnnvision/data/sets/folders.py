@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from rnnvision.checks import fraction
-from rnnvision.data.files import FileSplit, check_view, encode, find_images
-from rnnvision.data.images import SUFFIXES
+from rnnvision.data.files import FileSplit, encode, find_images
+from rnnvision.data.images import SUFFIXES, View, with_view
 from rnnvision.data.locate import search_roots
 from rnnvision.data.splits import DataError, Splits
 
@@ -16,32 +16,25 @@ SPLITS = ("train", "val", "test")
 LIKE_A_SPLIT = (*SPLITS, "training", "valid", "validation", "testing")
 
 
+@with_view()
 def read_image_folder(
-    class_names: tuple[str, ...],
-    root: str | None,
-    *,
-    image_size: int = 64,
-    channels: int = 3,
-    crop_ratio: float = 1.0,
-    test_fraction: float = 0.2,
+    class_names: tuple[str, ...], root: str | None, view: View, *, test_fraction: float = 0.2
 ) -> Splits:
     """A user's own images: root/train/CLASS/*, with root/val and root/test where they exist, or root/CLASS/*.
 
-    The centre square of each image is used, of `crop_ratio` of its shorter side, at `image_size`. Without test/, val/
-    is the test split; without either, a fixed random `test_fraction` is.
+    Without test/, val/ is the test split; without either, a fixed random `test_fraction` is.
 
     Raises:
         ValueError: for an option out of range.
         DataError: for a folder without classes, an empty class, or a class that train lacks; the message names it.
     """
-    check_view(image_size, crop_ratio, channels)
     fraction("test_fraction", test_fraction)
     if root is None:
         raise DataError("data=image_folder needs data.root=FOLDER, which holds CLASS/*.jpg or train/CLASS/*.jpg")
     base = Path(root).expanduser().resolve()
     if not base.is_dir():
         raise DataError(f"data.root={root}: there is no such folder")
-    names, splits, notes = _read_splits(_split_folders(base), channels, image_size, crop_ratio)
+    names, splits, notes = _read_splits(_split_folders(base), view)
     train, test, val = splits["train"], splits.get("test"), splits.get("val")
     if test is None and val is not None:
         test, val = val, None
@@ -50,18 +43,13 @@ def read_image_folder(
     return Splits(train, test, names, origin=str(base), val=val, root=str(base), notes=notes)
 
 
-def _read_splits(
-    folders: dict[str, Path], channels: int, image_size: int, crop_ratio: float
-) -> tuple[tuple[str, ...], dict[str, FileSplit], tuple[str, ...]]:
+def _read_splits(folders: dict[str, Path], view: View) -> tuple[tuple[str, ...], dict[str, FileSplit], tuple[str, ...]]:
     """The classes, the split of each folder, and what the user should know."""
     names = _class_folders(folders["train"])
     found = {part: _files(folder, names) for part, folder in folders.items()}
     others = sum(count for _, count in found.values())
     notes = (f"{others} files that are no images by their names were passed over",) if others else ()
-    splits = {
-        part: replace(split, channels=channels, image_size=image_size, crop_ratio=crop_ratio)
-        for part, (split, _) in found.items()
-    }
+    splits = {part: replace(split, view=view) for part, (split, _) in found.items()}
     return names, splits, notes
 
 
@@ -110,9 +98,8 @@ def _files(folder: Path, names: tuple[str, ...]) -> tuple[FileSplit, int]:
     return FileSplit(encode(files), torch.tensor(labels)), passed_over
 
 
-def read_imagenet(
-    class_names: tuple[str, ...], root: str | None, *, image_size: int = 224, crop_ratio: float = 0.875
-) -> Splits:
+@with_view(image_size=224, crop_ratio=0.875)
+def read_imagenet(class_names: tuple[str, ...], root: str | None, view: View) -> Splits:
     """ImageNet-1k, or a part of its classes, as train/<wnid>/*.JPEG and val/<wnid>/*.JPEG; its val is the test split.
 
     If the folder holds the downloaded archives, torchvision unpacks them first. Classes are named in words; a folder
@@ -121,7 +108,6 @@ def read_imagenet(
     Raises:
         DataError: if the folder does not exist, or is not as above; the message names it.
     """
-    check_view(image_size, crop_ratio)
     bases = search_roots(root)[:1] if root else search_roots(None)  # if one is given, no other is searched
     candidates = [base / sub for base in bases for sub in ("", "imagenet", "ImageNet")]
     base = next((c for c in candidates if (c / "train").is_dir() and (c / "val").is_dir()), None)
@@ -138,7 +124,7 @@ def read_imagenet(
             f"{base / 'val'}: {loose.name} lies in no class folder; delete val/ if its unpacking was interrupted"
         )
     folders = _split_folders(base, ("train", "val"))  # the images of the official test/ have no labels
-    names, splits, notes = _read_splits(folders, 3, image_size, crop_ratio)
+    names, splits, notes = _read_splits(folders, view)
     words = wnid_names()
     classes = tuple(words.get(name, name) for name in names)
     return Splits(splits["train"], splits["val"], classes, origin=str(base), root=str(base), notes=notes)
