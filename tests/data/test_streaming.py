@@ -259,7 +259,7 @@ class SickFiles(FileSplit):
 
 
 def sick(files: FileSplit, illness: str, at: int) -> SickFiles:
-    return SickFiles(files.files, files.labels, 3, 12, illness=illness, at=at)
+    return SickFiles(files.files, files.labels, files.view, illness=illness, at=at)
 
 
 @pytest.mark.parametrize(
