@@ -9,7 +9,7 @@ import torch
 from PIL import Image, features
 from torch import Tensor
 
-from rnnvision.data.images.greys import Greys, greys_of
+from rnnvision.data.images.deep import Greys, check_colours, greys_of, has_deep_colours
 from rnnvision.data.images.orientation import jpeg_header, pillow_orientation, turn
 from rnnvision.data.images.view import MODES, View
 from rnnvision.data.splits import DataError
@@ -86,7 +86,10 @@ def _decode_by_pillow(file: BinaryIO, name: str, view: View) -> Tensor:
             file.seek(0)
             pixels = _decode_jpeg(file.read(), view.channels)
         else:
+            deep = has_deep_colours(image)  # Pillow forgets it as it loads them
             image.load()
+            if deep:
+                check_colours(name, image, view.used_bits)
             pixels = _pixels(name, image, view)
         return turn(pixels, pillow_orientation(image))
 
@@ -133,7 +136,7 @@ def _decode_jpeg(data: bytes, channels: int) -> Tensor:
 
 def _pixels(name: str, image: Image.Image, view: View) -> Tensor:
     """The pixels of an image that is loaded, as it lies: uint8 (channels, H, W)."""
-    greys = greys_of(name, image, view.grey_bits) if image.mode.startswith("I") else None
+    greys = greys_of(name, image, view.used_bits) if image.mode.startswith("I") else None
     pixels = np.empty((image.height, image.width, view.channels), np.uint8)
     rows = max(1, AT_ONCE // image.width)
     for top in range(0, image.height, rows):

@@ -51,8 +51,9 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
     frame: tuple[int, int, int, int] | None = None
     exif: list[bytes] = []
     xmp: list[bytes] = []
-    while place + 10 <= len(data) and data[place] == 0xFF:
-        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
+    end = len(data) - 10
+    while place <= end and data[place] == 0xFF:
+        marker, length = data[place + 1], data[place + 2] << 8 | data[place + 3]
         if marker == 0xFF:  # fill byte
             place += 1
             continue
@@ -62,10 +63,10 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
             segment = data[place + 4 : place + 2 + length]
             exif += [segment] if segment.startswith(EXIF) else []
             xmp += [segment] if segment.startswith(XMP) else []
-        elif marker in (0xC0, 0xC1, 0xC2) and frame is None:
-            frame = struct.unpack(">BHHB", data[place + 4 : place + 10])
-        elif (0xC0 <= marker <= 0xCF and marker != 0xC4) or 0xD0 <= marker <= 0xD9:
-            return None
+        elif 0xC0 <= marker <= 0xD9 and marker != 0xC4:  # a frame; 0xC4 holds Huffman tables
+            if marker > 0xC2 or frame is not None:
+                return None
+            frame = struct.unpack_from(">BHHB", data, place + 4)
         place += 2 + length
     return None
 

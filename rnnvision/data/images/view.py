@@ -15,7 +15,7 @@ from rnnvision.data.splits import Splits
 
 MODES = {1: "L", 3: "RGB"}
 FITS = ("crop", "letterbox")
-GREY_BITS = range(8, 17)
+USED_BITS = range(8, 17)
 MAX_PIXELS = 64_000_000  # a header of some bytes may claim gigabytes
 
 Box = tuple[int, int, int, int]  # top, left, height, width
@@ -33,9 +33,9 @@ class View:
         channels: 1 (grey) or 3 (RGB).
         max_pixels: larger images are refused.
         first_frame: read the first frame of an animation, or the first page of several, instead of refusing it.
-        grey_bits: of greys that are stored with 16 bits, where the file does not say how many of them are used; None
+        used_bits: of greys that are stored with 16 bits, where the file does not say how many of them are used; None
             for the fewest of 8, 10, 12, 14 and 16 that hold the image's largest value. Such greys are read only if
-            they may be converted.
+            they may be converted. 16-bit colours that seem to use fewer than 14 bits are read only with 16.
         convert: also read what loses information: 16-bit and CMYK images. Chosen by `on_bad_file`, so no option.
 
     Raises:
@@ -52,7 +52,7 @@ class View:
     channels: int = 3
     max_pixels: int = MAX_PIXELS
     first_frame: bool = False
-    grey_bits: int | None = None
+    used_bits: int | None = None
     convert: bool = field(default=False, metadata={"option": False})
 
     def __post_init__(self) -> None:
@@ -68,8 +68,8 @@ class View:
             raise ValueError(f"channels={self.channels}: choose one of {', '.join(map(str, MODES))}")
         at_least("max_pixels", self.max_pixels, 1)
         flags(first_frame=self.first_frame)
-        if self.grey_bits is not None and self.grey_bits not in GREY_BITS:
-            raise ValueError(f"grey_bits={self.grey_bits}: must be a whole number from 8 to 16")
+        if self.used_bits is not None and self.used_bits not in USED_BITS:
+            raise ValueError(f"used_bits={self.used_bits}: must be a whole number from 8 to 16")
 
     @property
     def size(self) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Greys of more than 8 bits: how many bits of a value are used, as the file, the user or the values say."""
+"""More than 8 bits: how many bits of a value are used, as the file, the user or the values say."""
 
 from typing import NamedTuple
 
@@ -33,25 +33,46 @@ class Greys(NamedTuple):
         return Image.fromarray(grey)
 
 
-def greys_of(name: str, image: Image.Image, grey_bits: int | None) -> Greys:
+def greys_of(name: str, image: Image.Image, used_bits: int | None) -> Greys:
     """The meaning of the values of an image of mode I;16, or I of a PGM.
 
     The file says how many bits are used in a PGM or a JPEG 2000 (Pillow spreads their values over 16 bits), and in a
     TIFF with fewer bits per sample, or with a largest sample value of 2^n - 1 (any other describes the image, not its
-    range). Else `grey_bits` says it, else the largest value does. The sBIT of a PNG says nothing: its values have to be
+    range). Else `used_bits` says it, else the largest value does. The sBIT of a PNG says nothing: its values have to be
     spread over all 16 bits.
 
     Raises:
-        DataError: for a value that `grey_bits` cannot hold.
+        DataError: for a value that `used_bits` cannot hold.
     """
     inverted = isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(PHOTOMETRIC) == 0
     transparent = image.info.get("transparency", -1)
     if (bits := _stated_bits(image)) is None:
         largest = int(np.asarray(image).max())
-        bits = grey_bits or next(usual for usual in USUAL if largest < 2**usual)
+        bits = used_bits or next(usual for usual in USUAL if largest < 2**usual)
         if largest >= 2**bits:
-            raise DataError(f"{name}: holds the value {largest:,}, which data.grey_bits={bits} cannot hold")
+            raise DataError(f"{name}: holds the value {largest:,}, which data.used_bits={bits} cannot hold")
     return Greys(bits, inverted, transparent)
+
+
+def has_deep_colours(image: Image.Image) -> bool:
+    """Whether an image that is not loaded yet has colours, or greys with transparency, of 16 bits."""
+    return not image.mode.startswith("I") and any(";16" in str(tile[3]) for tile in getattr(image, "tile", []))
+
+
+def check_colours(name: str, image: Image.Image, used_bits: int | None) -> None:
+    """Check that the upper 8 of 16 bits, all that Pillow reads of colours, are the right ones.
+
+    Raises:
+        DataError: for an image that would be nearly black, since it seems to use fewer than 14 bits.
+    """
+    ranges = np.reshape(image.getextrema(), (-1, 2))
+    colours = ranges[:-1] if image.mode in ("RGBA", "LA") else ranges
+    if used_bits not in (None, 16) or (used_bits is None and colours.max() < 2**14 >> 8):
+        bits = used_bits or 8 + int(colours.max()).bit_length()
+        raise DataError(
+            f"{name}: 16-bit colours that use {bits} bits; save it with 8 bits a channel, "
+            "or data.used_bits=16 reads it as it is"
+        )
 
 
 def _stated_bits(image: Image.Image) -> int | None:
