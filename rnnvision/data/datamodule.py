@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import lightning as L
 import torch
 
-from rnnvision.checks import at_least, fraction, one_of
+from rnnvision.checks import at_least, fraction, one_of, shares
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
 from rnnvision.data.files import EncodedSplit, survey
@@ -50,6 +50,8 @@ class ImageData(L.LightningDataModule):
         num_workers: processes that read images while streaming; None for half of the cores, 8 at most.
         prefetch: batches that each of them prepares ahead.
         timeout: seconds without a batch after which one of them is treated as hung.
+        mean, std: of each channel, by which images are normalised, pixels in [0, 1]; one value stands for all channels.
+            None for the data set's own.
         **options: those of the data set's reader, for example `image_size` of image_folder.
 
     Raises:
@@ -82,6 +84,8 @@ class ImageData(L.LightningDataModule):
         num_workers: int | None = None,
         prefetch: int = 2,
         timeout: float = 120.0,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -102,6 +106,10 @@ class ImageData(L.LightningDataModule):
         at_least("prefetch", prefetch, 1)
         if not timeout > 0:
             raise ValueError(f"timeout={timeout}: must be a number of seconds above 0")
+        if mean is not None:
+            shares("mean", mean)
+        if std is not None:
+            shares("std", std, zero=False)
         self.name: str = name
         self.root = str(Path(root).expanduser().resolve()) if root and not is_address(root) else root or None
         self.batch_size = batch_size
@@ -116,6 +124,7 @@ class ImageData(L.LightningDataModule):
         self.num_workers = min(8, (os.cpu_count() or 1) // 2) if num_workers is None else num_workers
         self.prefetch = prefetch
         self.timeout = timeout
+        self.mean, self.std = mean, std
         self.options = options
         self.tested_split = "test"  # which split `trainer.test` sees: train, val or test
         self.parts: tuple[str, ...] = PARTS  # those that are needed; no image of another is decoded
@@ -157,6 +166,7 @@ class ImageData(L.LightningDataModule):
         """Train, val and test, read on first use."""
         if self._splits is None:
             read = read_splits(self.name, self.root, self.format, self.options, self._trained.get("class_names", ()))
+            CATALOG[self.name].normalisation(read.train.image_shape[0], self.mean, self.std)  # before any is decoded
             splits = divided(read, self.val_fraction, self.split_seed, allow_empty=bool(self._trained))
             splits, self.record = recorded(splits, self._trained.get("files"))
             splits = limited(splits, self.parts, self.max_train_samples)
@@ -181,9 +191,7 @@ class ImageData(L.LightningDataModule):
     @property
     def normalisation(self) -> dict[str, list[float]]:
         """Mean and standard deviation of each channel, pixels in [0, 1]."""
-        facts, channels = CATALOG[self.name], self.input_shape[0]
-        mean, std = (list(v) if len(v) == channels else [sum(v) / len(v)] * channels for v in (facts.mean, facts.std))
-        return {"mean": mean, "std": std}
+        return CATALOG[self.name].normalisation(self.input_shape[0], self.mean, self.std)
 
     def describe(self) -> dict[str, Any]:
         """The arguments that reproduce this data, as plain values."""
@@ -194,6 +202,7 @@ class ImageData(L.LightningDataModule):
             "val_fraction": self.val_fraction,
             "split_seed": self.split_seed,
             "on_bad_file": self.on_bad_file[0] if len(self.on_bad_file) == 1 else list(self.on_bad_file),
+            **{key: list(v) for key, v in (("mean", self.mean), ("std", self.std)) if v is not None},
             **({"format": "shards"} if self.format == "shards" else {}),  # since `root` then leads to shards
             **({"max_train_samples": self.max_train_samples} if self.max_train_samples is not None else {}),
             **self.options,

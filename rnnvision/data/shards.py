@@ -18,17 +18,16 @@ import json
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from inspect import signature
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rnnvision.data.files import EncodedSplit, check_view
-from rnnvision.data.images import decode
+from rnnvision.data.files import EncodedSplit
+from rnnvision.data.images import View, decode, default_view, view_from
 from rnnvision.data.splits import DataError, Splits
 from rnnvision.data.store import Entry, Store, open_store
 
@@ -117,7 +116,7 @@ def _items() -> Any:
 
 @dataclass(frozen=True, eq=False)
 class ShardSplit(EncodedSplit):
-    """N images in shards; the other attributes are those of `EncodedSplit`.
+    """N images in shards; the view is that of `EncodedSplit`.
 
     Attributes:
         files: the shards that hold them.
@@ -129,10 +128,7 @@ class ShardSplit(EncodedSplit):
     files: ShardFiles
     places: Tensor
     labels: Tensor
-    channels: int = 3
-    image_size: int = 64
-    crop_ratio: float = 1.0
-    convert: bool = False
+    view: View = field(default_factory=View)
     members: Tensor | None = None
 
     @property
@@ -156,7 +152,7 @@ class ShardSplit(EncodedSplit):
 
     def load(self, index: int) -> Tensor:
         name, content = self.files.read(int(self.places[index]))
-        return decode(io.BytesIO(content), name, self.channels, self.convert)
+        return decode(io.BytesIO(content), name, self.view)
 
     def select(self, index: Tensor) -> "ShardSplit":
         members = None if self.members is None else self.members[:, index]
@@ -182,19 +178,15 @@ def read_shards(name: str, root: str | None, reader: Callable[..., Splits], opti
         name: an entry of the catalog.
         root: a folder, or an address that litdata knows, such as s3://bucket/folder.
         reader: the data set's own; its defaults hold for what `options` lacks.
-        options: of the reader; those of size, channels and crop hold for shards too.
+        options: of the reader; those of `View` hold for shards too.
 
     Raises:
         ValueError: without litdata, for a data set that is not one of image files, an option out of range.
         DataError: for what is no folder of shards, or one with files missing or cut short; it names each.
     """
-    view = {
-        k: p.default for k, p in signature(reader).parameters.items() if k in ("image_size", "channels", "crop_ratio")
-    }
-    if "image_size" not in view:
+    if (standard := default_view(reader)) is None:
         raise ValueError(f"format=shards: {name} is not kept as image files; choose auto, resident or streaming")
-    view |= {key: value for key, value in options.items() if key in view}
-    check_view(**view)
+    view = view_from(standard, dict(options))
     try:
         import litdata  # noqa: F401
     except ImportError as error:
@@ -218,10 +210,10 @@ def read_shards(name: str, root: str | None, reader: Callable[..., Splits], opti
     )
 
 
-def _split(store: Store, meta: Meta, part: str, view: Mapping[str, Any]) -> ShardSplit:
+def _split(store: Store, meta: Meta, part: str, view: View) -> ShardSplit:
     labels, places = _table(store, meta.samples[part])
     members = _table(store, meta.members[part]) if part in meta.members else None
-    return ShardSplit(ShardFiles(store, meta.shards[part]), places, labels, members=members, **view)
+    return ShardSplit(ShardFiles(store, meta.shards[part]), places, labels, view, members)
 
 
 def _table(store: Store, entry: Entry) -> Tensor:

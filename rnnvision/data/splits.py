@@ -45,7 +45,7 @@ class Samples(ABC):
     def load(self, index: int) -> Tensor:
         """One image as it is stored, uint8 (C, any height, any width); DataError if it cannot be read."""
 
-    def square(self, image: Tensor) -> Tensor:
+    def resize(self, image: Tensor) -> Tensor:
         """Such an image at the size of `image_shape`, if nothing is cropped at random."""
         return image
 

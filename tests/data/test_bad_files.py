@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rnnvision.data import DataError, ImageData
 from rnnvision.data.files import FileSplit, encode, read_all, survey
+from rnnvision.data.images import View
 
 COLOURS = {"ant": (255, 0, 0), "bee": (0, 255, 0), "cat": (0, 0, 255)}
 FORMATS = ["resident", "streaming"]
@@ -165,7 +166,7 @@ def test_a_class_that_training_would_lose_is_refused_and_its_files_named(
 ) -> None:
     for path in (root / "train" / "bee").iterdir():
         text(path)
-    with pytest.raises(DataError, match="^train: none of the 4 images of bee can be read") as error:
+    with pytest.raises(DataError, match=r"^train: none of the 4 images of bee can be read") as error:
         folder(root, format=format, on_bad_file=treatment).setup()
     assert sorted(line.split(": ")[0].strip() for line in str(error.value).splitlines()[1:]) == [
         str(root / "train" / "bee" / f"{i}.png") for i in range(4)
@@ -295,14 +296,14 @@ class Numbered(FileSplit):
             raise DataError(f"sample {index}: is bad")
         return torch.full((1, 1, 1), index % 251, dtype=torch.uint8)
 
-    def square(self, image: Tensor) -> Tensor:
+    def resize(self, image: Tensor) -> Tensor:
         return image
 
 
 @pytest.mark.parametrize("size", [1, 31, 32, 33, 500])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_visit_each_image_once_and_list_the_bad_in_order(size: int, threads: int) -> None:
-    split = Numbered(encode([Path(str(i)) for i in range(size)]), torch.arange(size), channels=1, image_size=1)
+    split = Numbered(encode([Path(str(i)) for i in range(size)]), torch.arange(size), View(channels=1, image_size=1))
     good = [i for i in range(size) if i % 7]
     kept, bad = read_all(split, threads)
     assert kept.labels.tolist() == good

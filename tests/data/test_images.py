@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from rnnvision.data import DataError
-from rnnvision.data.images import SUFFIXES, cut, open_image
+from rnnvision.data.images import SUFFIXES, View, cut, open_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)  # (H, W, RGB)
 GREYS = np.random.default_rng(1).integers(0, 65536, (6, 9), dtype=np.uint16)
@@ -30,10 +31,14 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def refusal(path: Path, channels: int = 3) -> str:
+def opened(path: Path, channels: int = 3, **options: Any) -> Tensor:
+    return open_image(path, View(channels=channels, **options))
+
+
+def refusal(path: Path, channels: int = 3, **options: Any) -> str:
     """The message of the DataError: one line that names the file."""
     with pytest.raises(DataError) as error:
-        open_image(path, channels)
+        opened(path, channels, **options)
     assert str(error.value).startswith(f"{path}: ")
     assert str(error.value).count(f"{path}: ") == 1
     assert "\n" not in str(error.value)
@@ -47,12 +52,11 @@ def refusal(path: Path, channels: int = 3) -> str:
 def test_an_rgb_image_comes_channels_first(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"picture.{kind.lower()}"
     PICTURE.save(path, **({"lossless": True} if kind == "WEBP" else {}))
-    image = open_image(path)
+    image = opened(path)
     assert image.dtype == torch.uint8
-    assert image.is_contiguous()
     assert np.array_equal(image.numpy(), PIXELS.transpose(2, 0, 1))
     grey = (PIXELS @ np.array([0.299, 0.587, 0.114])).round()  # ITU-R 601
-    assert np.abs(open_image(path, channels=1).numpy()[0] - grey).max() <= 1
+    assert np.abs(opened(path, channels=1).numpy()[0] - grey).max() <= 1
 
 
 def smooth(width: int = 40, height: int = 30) -> Image.Image:
@@ -68,7 +72,7 @@ def test_a_jpeg_is_decoded_as_pillow_does(tmp_path: Path, mode: str, channels: i
     smooth().convert(mode).save(path, quality=95)
     with Image.open(path) as image:
         expected = np.atleast_3d(np.asarray(image.convert("L" if channels == 1 else "RGB"))).transpose(2, 0, 1)
-    image = open_image(path, channels)
+    image = opened(path, channels)
     assert (image.dtype, image.shape) == (torch.uint8, (channels, 30, 40))
     assert np.abs(image.numpy().astype(int) - expected).max() <= 3
 
@@ -79,7 +83,7 @@ def test_a_jpeg_is_turned_upright(tmp_path: Path, orientation: int) -> None:
     exif[0x0112] = orientation
     smooth().save(tmp_path / "turned.jpg", exif=exif, quality=95)
     expected = TURNS[orientation](np.asarray(smooth())).transpose(2, 0, 1)
-    image = open_image(tmp_path / "turned.jpg").numpy().astype(int)
+    image = opened(tmp_path / "turned.jpg").numpy().astype(int)
     assert image.shape == expected.shape
     assert np.abs(image - expected).max() <= 12
 
@@ -110,7 +114,7 @@ def test_a_jpeg_of_any_layout_is_decoded(tmp_path: Path, kind: str) -> None:
     path.write_bytes(with_filling(data) if kind == "filled" else data)
     expected = np.asarray(Image.open(path))
     assert expected.shape == (30, 40, 3)
-    assert np.abs(open_image(path).permute(1, 2, 0).numpy().astype(int) - expected).max() <= 2
+    assert np.abs(opened(path).permute(1, 2, 0).numpy().astype(int) - expected).max() <= 2
 
 
 def test_a_jpeg_that_claims_to_be_huge_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
@@ -138,15 +142,15 @@ def test_reading_in_threads_leaves_the_filters_of_warnings_alone(tmp_path: Path)
     smooth(300, 200).save(tmp_path / "picture.jpg")
     before = list(warnings.filters)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(open_image, [tmp_path / "picture.jpg"] * 100))
+        list(pool.map(opened, [tmp_path / "picture.jpg"] * 100))
     assert warnings.filters == before
 
 
 def test_a_grey_image_comes_in_one_or_three_equal_channels(tmp_path: Path) -> None:
     grey = PIXELS[..., 0]
     Image.fromarray(grey).save(tmp_path / "grey.png")
-    assert np.array_equal(open_image(tmp_path / "grey.png", 1).numpy(), grey[None])
-    assert np.array_equal(open_image(tmp_path / "grey.png", 3).numpy(), np.stack([grey] * 3))
+    assert np.array_equal(opened(tmp_path / "grey.png", 1).numpy(), grey[None])
+    assert np.array_equal(opened(tmp_path / "grey.png", 3).numpy(), np.stack([grey] * 3))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -157,7 +161,7 @@ def test_16_bits_keep_their_upper_byte_where_they_may_be_converted(
     path = tmp_path / f"deep.{suffix}"
     Image.frombytes("I;16" if order == "<u2" else "I;16B", (9, 6), GREYS.astype(order).tobytes()).save(path)
     assert "16 bits; save it as 8-bit grey or RGB" in refusal(path, channels)
-    assert np.array_equal(open_image(path, channels, convert=True).numpy(), np.stack([GREYS // 256] * channels))
+    assert np.array_equal(opened(path, channels, convert=True).numpy(), np.stack([GREYS // 256] * channels))
 
 
 TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF 2.3, tag 0x0112: from the stored to the upright picture
@@ -178,7 +182,7 @@ def test_a_image_is_turned_upright(tmp_path: Path, orientation: int) -> None:
     exif[0x0112] = orientation
     PICTURE.save(tmp_path / "turned.png", exif=exif)
     expected = TURNS[orientation](PIXELS).transpose(2, 0, 1)
-    assert np.array_equal(open_image(tmp_path / "turned.png").numpy(), expected)
+    assert np.array_equal(opened(tmp_path / "turned.png").numpy(), expected)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -189,7 +193,7 @@ def test_what_is_transparent_shows_white(tmp_path: Path, mode: str) -> None:
     image.convert(mode).save(tmp_path / "alpha.png")
     expected = torch.tensor([100, 224, 255], dtype=torch.uint8)  # 100 * a + 255 * (1 - a)
     for channels in (1, 3):
-        assert torch.equal(open_image(tmp_path / "alpha.png", channels), expected.expand(channels, 1, 3))
+        assert torch.equal(opened(tmp_path / "alpha.png", channels), expected.expand(channels, 1, 3))
 
 
 @pytest.mark.parametrize("suffix", ["png", "gif"])
@@ -200,7 +204,7 @@ def test_a_transparent_colour_of_a_palette_shows_white(tmp_path: Path, suffix: s
         image.putpixel((x, 0), x)
     image.save(tmp_path / f"palette.{suffix}", transparency=1)
     expected = [[10, 255, 0], [20, 255, 0], [30, 255, 250]]
-    assert open_image(tmp_path / f"palette.{suffix}")[:, 0].tolist() == expected
+    assert opened(tmp_path / f"palette.{suffix}")[:, 0].tolist() == expected
 
 
 def test_a_transparent_16_bit_grey_shows_white(tmp_path: Path) -> None:
@@ -209,20 +213,20 @@ def test_a_transparent_16_bit_grey_shows_white(tmp_path: Path) -> None:
     assert b"tRNS" in content
     transparent = Image.frombytes("I;16", (2, 1), struct.pack("<2H", 0, 0x8000))
     transparent.save(tmp_path / "deep.png", transparency=0)
-    assert open_image(tmp_path / "deep.png", 1, convert=True).flatten().tolist() == [255, 128]
+    assert opened(tmp_path / "deep.png", 1, convert=True).flatten().tolist() == [255, 128]
 
 
 def test_cmyk_becomes_rgb_where_it_may_be_converted(tmp_path: Path) -> None:
     Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "print.jpg", quality=95)
     assert "CMYK; save it as 8-bit grey or RGB" in refusal(tmp_path / "print.jpg")
     red = torch.tensor([255, 0, 0]).reshape(3, 1, 1)
-    assert (open_image(tmp_path / "print.jpg", convert=True).int() - red).abs().max() <= 6
+    assert (opened(tmp_path / "print.jpg", convert=True).int() - red).abs().max() <= 6
 
 
 def test_one_bit_becomes_black_and_white(tmp_path: Path) -> None:
     bits = PIXELS[..., 0] > 127
     Image.fromarray(bits).save(tmp_path / "bits.png")
-    assert np.array_equal(open_image(tmp_path / "bits.png", 1).numpy()[0], bits * 255)
+    assert np.array_equal(opened(tmp_path / "bits.png", 1).numpy()[0], bits * 255)
 
 
 # Refused --------------------------------------------------------------------------------------------------------------
@@ -293,7 +297,7 @@ def test_an_animation_cut_anywhere_is_refused_or_read(tmp_path: Path) -> None:
     for length in range(1, len(content)):
         path.write_bytes(content[:length])
         try:
-            assert open_image(path).shape == (3, 6, 9)
+            assert opened(path).shape == (3, 6, 9)
         except DataError:
             continue
         except Exception as error:
@@ -314,4 +318,4 @@ def test_a_second_page_without_a_size_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_suffix_that_is_looked_for_is_read(tmp_path: Path, suffix: str) -> None:
     (PICTURE.convert("L") if suffix == ".pgm" else PICTURE).save(tmp_path / f"picture{suffix}")
-    assert open_image(tmp_path / f"picture{suffix}").shape == (3, 6, 9)
+    assert opened(tmp_path / f"picture{suffix}").shape == (3, 6, 9)

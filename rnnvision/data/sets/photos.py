@@ -7,12 +7,12 @@ here, since interrupted unpacking leaves a folder that torchvision treats as com
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
 from rnnvision.checks import one_of
-from rnnvision.data.files import FileSplit, check_view, encode, find_images
+from rnnvision.data.files import FileSplit, encode, find_images
+from rnnvision.data.images import View, with_view
 from rnnvision.data.locate import obtain
 from rnnvision.data.splits import DataError, Splits
 
@@ -27,16 +27,8 @@ IMAGENETTE_WNIDS = (
 )
 
 
-class View(NamedTuple):
-    """The part of an image that the network sees; `FileSplit` explains it."""
-
-    image_size: int
-    crop_ratio: float
-
-
-def read_gtsrb(
-    class_names: tuple[str, ...], root: str | None, *, image_size: int = 48, crop_ratio: float = 1.0
-) -> Splits:
+@with_view(image_size=48)
+def read_gtsrb(class_names: tuple[str, ...], root: str | None, view: View) -> Splits:
     """German Traffic Sign Recognition Benchmark (Stallkamp et al., 2011), the training split of its competition.
 
     Training images come in tracks of about 30 of one sign, so a validation split taken at random is an easy one.
@@ -46,7 +38,6 @@ def read_gtsrb(
     """
     from torchvision.datasets import GTSRB
 
-    view = view_of(image_size, crop_ratio)
     base, folder = obtain(
         "gtsrb",
         root,
@@ -69,9 +60,8 @@ def read_gtsrb(
     return Splits(train, test, class_names, origin=str(folder), root=str(base))
 
 
-def read_eurosat(
-    class_names: tuple[str, ...], root: str | None, *, image_size: int = 64, crop_ratio: float = 1.0
-) -> Splits:
+@with_view(image_size=64)
+def read_eurosat(class_names: tuple[str, ...], root: str | None, view: View) -> Splits:
     """EuroSAT (Helber et al., 2019): 27,000 satellite images of 64 x 64 pixels, the version in colours.
 
     It has no official test split: ours is a fixed fifth, the same proportion of each class.
@@ -81,7 +71,6 @@ def read_eurosat(
     """
     from torchvision.datasets import EuroSAT
 
-    view = view_of(image_size, crop_ratio)
     base, folder = obtain(
         "eurosat",
         root,
@@ -94,14 +83,8 @@ def read_eurosat(
     return Splits(*everything.fixed_fifth(), class_names, origin=str(folder), root=str(base))
 
 
-def read_imagenette(
-    class_names: tuple[str, ...],
-    root: str | None,
-    *,
-    size: str = "320px",
-    image_size: int = 128,
-    crop_ratio: float = 0.875,
-) -> Splits:
+@with_view(image_size=128, crop_ratio=0.875)
+def read_imagenette(class_names: tuple[str, ...], root: str | None, view: View, *, size: str = "320px") -> Splits:
     """Imagenette (Howard, 2019): ten classes of ImageNet, its second edition; its val is the test split.
 
     `size` is that of the files: "full", or the shorter side at "320px" or "160px".
@@ -112,7 +95,6 @@ def read_imagenette(
     """
     from torchvision.datasets import Imagenette
 
-    view = view_of(image_size, crop_ratio)
     one_of("size", size, IMAGENETTE_FOLDERS)
     base, folder = obtain(
         "imagenette",
@@ -128,11 +110,6 @@ def read_imagenette(
     return Splits(train, test, class_names, origin=str(folder), root=str(base))
 
 
-def view_of(image_size: int, crop_ratio: float) -> View:
-    check_view(image_size, crop_ratio)
-    return View(image_size, crop_ratio)
-
-
 def by_class(folder: Path, again: Path, class_folders: Sequence[str], count: int, view: View) -> FileSplit:
     """The images of a folder with one subfolder per class, in this order; `again` is the folder to unpack again."""
     files: list[str] = []
@@ -146,7 +123,7 @@ def by_class(folder: Path, again: Path, class_folders: Sequence[str], count: int
             f"{folder}: holds {len(files):,} images of its classes, not {count:,}; "
             f"delete {again} to have it unpacked again"
         )
-    return FileSplit(encode(files), torch.tensor(labels), **view._asdict())
+    return FileSplit(encode(files), torch.tensor(labels), view)
 
 
 def listed(folder: Path, rows: list[tuple[str, int]], view: View) -> FileSplit:
@@ -157,7 +134,7 @@ def listed(folder: Path, rows: list[tuple[str, int]], view: View) -> FileSplit:
             f"{folder / absent[0]}: there is no such file ({len(absent):,} of {len(rows):,} are missing); "
             f"delete {folder} to have it unpacked again"
         )
-    return FileSplit(encode(folder / name for name, _ in rows), torch.tensor([t for _, t in rows]), **view._asdict())
+    return FileSplit(encode(folder / name for name, _ in rows), torch.tensor([t for _, t in rows]), view)
 
 
 def check_rows(rows: list[tuple[str, int]], count: int, num_classes: int) -> None:
