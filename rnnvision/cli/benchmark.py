@@ -42,7 +42,7 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
     arguments = _network_arguments(cfg)
     forget_peak(torch.device("cpu"))
     before = peak_memory(torch.device("cpu"))
-    trainer = make_trainer(plain(cfg.trainer), run, logger=False, enable_checkpointing=False)
+    trainer = make_trainer(plain(cfg.trainer), run)
     device = trainer.strategy.root_device
     dtype, context = step_precision(trainer)
     with arguments_of("model"):

@@ -46,11 +46,22 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     """
     import lightning as L
 
+    from rnnvision.cli.frame.callbacks import make_callbacks
     from rnnvision.cli.frame.device import make_trainer, share_cores
+    from rnnvision.cli.frame.trainer_arguments import check_batches, check_trainer
     from rnnvision.nn import fits_in_one_go
     from rnnvision.training import Learner
 
     _check_keys(cfg)
+    trainer_arguments = plain(cfg.trainer)
+    check_trainer(trainer_arguments)
+    loggers = instantiate_all("logger", cfg.logger)
+    callbacks = make_callbacks(cfg.callbacks, trainer_arguments, loggers, run.path)
+    if cfg.scheduler.get("name") == "plateau" and trainer_arguments.get("limit_val_batches") == 0:
+        raise UsageError(
+            "scheduler.name=plateau: looks at val/loss, and trainer.limit_val_batches=0 leaves no validation; "
+            "choose another scheduler"
+        )
     check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
     with arguments_of("seed"):
         L.seed_everything(cfg.seed, verbose=False)
@@ -58,11 +69,11 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     arguments, network = make_network(cfg, data)
     if not takes_steps(network) and not fits_in_one_go(cfg.model.name):
         raise UsageError(f"model.name={cfg.model.name}: has no parameter that is trained")
-    callbacks = instantiate_all("callbacks", cfg.callbacks)
-    loggers = instantiate_all("logger", cfg.logger)
-    trainer = make_trainer(plain(cfg.trainer), run, callbacks=callbacks, logger=loggers)
-    for logger in loggers:
-        logger.log_hyperparams(plain(cfg))
+    trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers)
+    check_batches(trainer_arguments, data, trainer.world_size)
+    if trainer_arguments.get("enable_autolog_hparams", True):
+        for logger in loggers:
+            logger.log_hyperparams(plain(cfg))
     if trainer.strategy.root_device.type == "cpu":
         share_cores(data.num_workers if data.serving.streams else 0)
     plugins = plain(cfg.get("plugins"))
