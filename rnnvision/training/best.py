@@ -1,7 +1,6 @@
 """The figures that a Learner logs, which direction of each is better, and the checkpoint of the best epoch."""
 
 import math
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -81,11 +80,10 @@ class BestCheckpoint(ModelCheckpoint):
         """Go on from a state, also where the run folder has been renamed: Lightning would forget the best score."""
         self.best_loss = state_dict["best_loss"]
         here = {
-            key: self._moved(state_dict[key])
-            for key in ("best_model_path", "kth_best_model_path", "last_model_path")
+            key: self._moved(state_dict[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")
         }
         kept = {self._moved(path): score for path, score in state_dict["best_k_models"].items()}
         super().load_state_dict({**state_dict, **here, "best_k_models": kept, "dirpath": self.dirpath})
 
     def _moved(self, path: str) -> str:
-        return os.path.join(str(self.dirpath), Path(path).name) if path else path
+        return str(Path(str(self.dirpath)) / Path(path).name) if path else path

@@ -18,6 +18,7 @@ from rnnvision.checks import one_of, probability
 from rnnvision.errors import FailureError
 from rnnvision.seeding import derive_seed
 from rnnvision.training.checkpoint import FORMAT, CheckpointError
+from rnnvision.training.memory import ran_out
 
 Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,), or (B, K) probabilities where images are mixed
 
@@ -70,7 +71,11 @@ class Learner(L.LightningModule):
         self.description = description or {}
         self.samples_seen = 0  # in training, by all processes, since this object was made
         self._count = 0  # of them, those of this process in the epoch that runs
-        self._validated: tuple[int, dict[str, float]] = (-1, {})  # the optimiser step of the last validation, its figures
+        self._part: int | None = None  # images at a time in validation and test, where a whole batch did not fit
+        self._validated: tuple[int, dict[str, float]] = (
+            -1,
+            {},
+        )  # the optimiser step of the last validation, its figures
         self._validated_this_epoch = False
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
@@ -148,8 +153,34 @@ class Learner(L.LightningModule):
             accuracy = {"train/accuracy": correct / count} if self.classifies else {}
             self.log_dict({"train/loss": loss / count, **accuracy, "lr": self._learning_rate()}, sync_dist=True)
 
+    def _step_in_parts(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """A step of validation or test, in parts of half the size each time that memory runs out.
+
+        Raises:
+            TrainingError: if it runs out with a single image.
+        """
+        images, labels = batch
+        while True:
+            size = min(self._part or len(images), len(images))
+            try:
+                found = [self._step(part) for part in zip(images.split(size), labels.split(size), strict=True)]
+                break
+            except (MemoryError, RuntimeError) as error:
+                if not ran_out(error):
+                    raise
+            if size == 1:
+                raise TrainingError("the memory of the device is too small for a single image")
+            self._part = size // 2
+            if self.trainer.is_global_zero:
+                print(f"memory    {size} images at a time are too many; validation and test go on with {self._part}")
+        if len(found) == 1:
+            return found[0]
+        losses = torch.stack([loss for loss, _ in found])
+        shares = losses.new_tensor([len(output) / len(images) for _, output in found])
+        return (losses * shares).sum(), torch.cat([output for _, output in found])
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        loss, output = self._step(batch)
+        loss, output = self._step_in_parts(batch)
         if self.classifies:
             self.val_metrics["accuracy"].update(output, batch[1])
         self.val_metrics["loss"].update(loss, len(output))
@@ -163,7 +194,7 @@ class Learner(L.LightningModule):
             self._validated_this_epoch = True
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        loss, logits = self._step(batch)
+        loss, logits = self._step_in_parts(batch)
         self.test_metrics["nll"].update(loss, len(batch[1]))
         probabilities = logits.softmax(dim=-1)
         for name, metric in self.test_metrics.items(keep_base=True):

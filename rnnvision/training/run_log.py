@@ -17,7 +17,8 @@ class RunLog(Logger):
 
     Args:
         save_dir: the run folder.
-        echo: print each row when it is complete; None leaves it to the verb, which does so where it shows no progress bar.
+        echo: print each row when it is complete; None leaves it to the verb, which does so
+            where it shows no progress bar.
     """
 
     def __init__(self, save_dir: str, echo: bool | None = None) -> None:

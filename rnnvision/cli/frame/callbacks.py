@@ -129,7 +129,9 @@ def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written
                     f"at the end of the last epoch; leave it out"
                 )
         if arguments.get("save_on_train_epoch_end") is False:
-            raise UsageError(f"{key}.save_on_train_epoch_end=false: a run is resumed from the end of an epoch; choose true")
+            raise UsageError(
+                f"{key}.save_on_train_epoch_end=false: a run is resumed from the end of an epoch; choose true"
+            )
     several = top not in (0, 1) or not isinstance(top, int)
     if several and filename is not None and "{" not in filename and not arguments.get("enable_version_counter", True):
         raise UsageError(

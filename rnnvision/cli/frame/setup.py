@@ -69,6 +69,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     arguments, network = make_network(cfg, data)
     if not takes_steps(network) and not fits_in_one_go(cfg.model.name):
         raise UsageError(f"model.name={cfg.model.name}: has no parameter that is trained")
+    fit_data_to(data, network)
     trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers)
     check_batches(trainer_arguments, data, trainer.world_size)
     if trainer_arguments.get("enable_autolog_hparams", True):
@@ -109,6 +110,33 @@ def make_data(cfg: DictConfig) -> "ImageData":
         data = ImageData(**arguments, augmentation=augmentation)
         data.setup("fit")
     return data
+
+
+def fit_data_to(data: "ImageData", network: "nn.Module") -> None:
+    """Choose the sizes of batches that depend on the network, and that the configuration leaves open.
+
+    Raises:
+        UsageError: for batches of one image where a network normalises over the batch.
+    """
+    from rnnvision.insight import eval_batch_size
+
+    data.smallest_batch = least_batch(network)
+    for key, size in (("batch_size", data.batch_size), ("max_train_samples", len(data.splits.train))):
+        if size < data.smallest_batch:
+            raise UsageError(
+                f"data.{key}={size}: this network has batch norm, which is taken over the images of a batch; "
+                f"choose at least {data.smallest_batch}"
+            )
+    if data.eval_batch_size_is_free and takes_steps(network):
+        data.eval_batch_size = eval_batch_size(network, data.input_shape, data.batch_size)
+
+
+def least_batch(network: "nn.Module") -> int:
+    """Images that a training step needs: batch norm makes statistics of a batch, which one image does not have."""
+    from torch.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
+
+    kinds = (BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm)
+    return 2 if any(isinstance(module, kinds) for module in network.modules()) else 1
 
 
 def make_network(cfg: DictConfig, data: "ImageData") -> "tuple[dict[str, Any], nn.Module]":

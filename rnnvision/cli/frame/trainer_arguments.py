@@ -73,7 +73,9 @@ def check_trainer(arguments: Mapping[str, Any]) -> None:
             raise UsageError(f"trainer.{key}=0: leaves nothing to train; choose at least 1")
     for key, purpose in LIMITS.items():
         if given.get(key) == 0 and key != "limit_val_batches":
-            raise UsageError(f"trainer.{key}={given[key]}: leaves nothing to {purpose}; choose at least 1, or 1.0 for all")
+            raise UsageError(
+                f"trainer.{key}={given[key]}: leaves nothing to {purpose}; choose at least 1, or 1.0 for all"
+            )
     every, interval = arguments.get("check_val_every_n_epoch", 1), given.get("val_check_interval")
     if every is None and (interval is None or isinstance(interval, float)):
         raise UsageError(

@@ -49,10 +49,21 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
         f"data      {training.data.summary()}",
         f"device    {device_line(trainer, cfg.trainer.precision)}",
         *kernel_lines(training.learner, trainer, training.data.batch_size),
+        *_batch_lines(training),
         *(stage.line for stage in stages if stage.line),
         f"folder    {training.run.shown()}",
     ]
     return "\n".join(lines)
+
+
+def _batch_lines(training: Training) -> list[str]:
+    """Of the batches of validation and test, where the network's need of memory has chosen them."""
+    from rnnvision.insight.memory import LARGEST
+
+    size = training.data.eval_batch_size
+    if not training.data.eval_batch_size_is_free or size >= LARGEST:
+        return []
+    return [f"memory    batches of {size} images in validation and test, which is what this network leaves room for"]
 
 
 def _network(training: Training) -> str:

@@ -1,7 +1,7 @@
 """The score of a training: the best weights on the test split, and what is written and printed of it."""
 
 import os
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rnnvision.cli.frame.arguments import plain
@@ -48,7 +48,7 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
         figures = {k: v for k, v in figures.items() if not k.startswith("val/")} | _validation(checkpoint, run)
         run.write("metrics.json", figures)
     learner.float()  # a training in another precision leaves its weights in it
-    figures |= {k: float(v) for k, v in tester.test(learner, datamodule=data, verbose=False)[0].items()}
+    figures |= {k: float(v) for k, v in _tested(tester, training).items()}
     figures |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
     run.write("metrics.json", figures)
     about = f"{_chosen_by(training, figures)}; {figures['train/seconds']:.1f} s of training"
@@ -62,6 +62,18 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
         needed = f" plugins=[{','.join(plugins)}]" if plugins else ""
         print(f"next      rnnvision evaluate ckpt={run.shown()}{needed}")
     return figures.get("val/accuracy", float("nan"))
+
+
+def _tested(tester: "L.Trainer", training: Training) -> "Mapping[str, float]":
+    from rnnvision.training.memory import ran_out
+
+    try:
+        return tester.test(training.learner, datamodule=training.data, verbose=False)[0]
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        size = training.data.eval_batch_size
+        raise FailureError(f"the memory of the device is too small to test with data.eval_batch_size={size}") from error
 
 
 def _validation(checkpoint: dict[str, Any], run: RunFolder) -> dict[str, float]:
