@@ -34,7 +34,7 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     from rnnvision.inference import load
     from rnnvision.training import Learner
 
-    trainer = make_trainer(plain(cfg.trainer), run, logger=False, enable_checkpointing=False)
+    trainer = make_trainer(plain(cfg.trainer), run)
     classifier = load(cfg.ckpt)
     data = _data_of(classifier, cfg)
     learner = Learner(classifier.network, num_classes=len(classifier.class_names))

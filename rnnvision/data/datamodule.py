@@ -22,6 +22,7 @@ from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
 from rnnvision.signature import parameters
 
+EVAL_BATCH_SIZE = 1000
 LOOK_THROUGH = 20_000  # up to so many images are decoded once before training: it takes seconds
 
 
@@ -33,7 +34,7 @@ class ImageData(L.LightningDataModule):
         root: folder that holds the data or will; None looks in $RNNVISION_DATA, ./data and the system's folder. For
             shards it may be an address, such as s3://bucket/folder.
         batch_size: training samples per step and process.
-        eval_batch_size: samples per batch in validation and test.
+        eval_batch_size: samples per batch in validation and test; None leaves it to the verb, which knows the network.
         val_fraction: share of the training split that becomes the validation split, chosen by `split_seed`. Data with a
             validation split of its own keeps that.
         split_seed: of the generator that makes this choice.
@@ -73,7 +74,7 @@ class ImageData(L.LightningDataModule):
         *,
         root: str | None = None,
         batch_size: int = 128,
-        eval_batch_size: int = 1000,
+        eval_batch_size: int | None = None,
         val_fraction: float = 0.1,
         split_seed: int = 0,
         seed: int = 0,
@@ -91,7 +92,8 @@ class ImageData(L.LightningDataModule):
         super().__init__()
         one_of("name", name, CATALOG)
         at_least("batch_size", batch_size, 1)
-        at_least("eval_batch_size", eval_batch_size, 1)
+        if eval_batch_size is not None:
+            at_least("eval_batch_size", eval_batch_size, 1)
         fraction("val_fraction", val_fraction)
         if max_train_samples is not None:
             at_least("max_train_samples", max_train_samples, 1)
@@ -113,7 +115,9 @@ class ImageData(L.LightningDataModule):
         self.name: str = name
         self.root = str(Path(root).expanduser().resolve()) if root and not is_address(root) else root or None
         self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
+        self.eval_batch_size = eval_batch_size or EVAL_BATCH_SIZE
+        self.eval_batch_size_is_free = eval_batch_size is None
+        self.smallest_batch = 1  # of training; a last one with fewer samples is left out
         self.val_fraction = val_fraction
         self.split_seed = split_seed
         self.seed = seed
@@ -210,7 +214,7 @@ class ImageData(L.LightningDataModule):
 
     def num_train_batches(self, world_size: int = 1, limit: int | float = 1.0) -> int:
         """Training batches per epoch and process; `limit` as Lightning's limit_train_batches."""
-        batches = count_train_batches(len(self.splits.train), self.batch_size, world_size)
+        batches = count_train_batches(len(self.splits.train), self.batch_size, world_size, self.smallest_batch)
         return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
     def class_lines(self) -> list[str]:
@@ -281,7 +285,8 @@ class ImageData(L.LightningDataModule):
             num_classes=len(self.class_names),
             rank=rank,
         )
-        order: dict[str, Any] = {"seed": seed, "rank": rank, "world_size": world_size, "device": device}
+        order: dict[str, Any] = {"seed": seed, "smallest": self.smallest_batch}
+        order |= {"rank": rank, "world_size": world_size, "device": device}
         if not self.serving.streams:
             assert isinstance(samples, Split)
             return ResidentLoader(samples, batch_size, transform, **order)

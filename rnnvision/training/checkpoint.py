@@ -10,6 +10,7 @@ A checkpoint is Lightning's dictionary with two more entries, all of it plain bu
                   data           the arguments of `rnnvision.data.ImageData`
                   versions       of Python and of the packages that trained it
                   plugins        only where there are some: modules that have to be imported before it is used
+                  validation     only where these very weights were validated: val/loss, val/accuracy
                   objective      only of a pre-training: reconstruct; such a network outputs images, it has no classes
     digests     SHA-256 of every other entry, verified on reading
 
