@@ -36,7 +36,8 @@ class Learner(L.LightningModule):
     over the normalised pixels, as they are served. Labels are ignored then, and nothing but the loss is measured.
 
     Logs train/loss, train/accuracy, val/loss, val/accuracy and lr once an epoch; test/accuracy, test/top5 (with more
-    than five classes), test/f1 (macro), test/nll (nats) and test/ece (15 bins) on test. Rates lie in [0, 1].
+    than five classes), test/f1 (macro), test/nll (nats), test/ece (15 bins) and test/images (how many) on test. Rates
+    lie in [0, 1].
 
     Args:
         network: (B, C, H, W) -> (B, num_classes) logits, or -> (B, C, H, W) where images are reconstructed.
@@ -193,8 +194,12 @@ class Learner(L.LightningModule):
             self._validated = (self.trainer.global_step, {name: float(value) for name, value in figures.items()})
             self._validated_this_epoch = True
 
+    def on_test_epoch_start(self) -> None:
+        self._tested = 0
+
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         loss, logits = self._step_in_parts(batch)
+        self._tested += len(batch[1])
         self.test_metrics["nll"].update(loss, len(batch[1]))
         probabilities = logits.softmax(dim=-1)
         for name, metric in self.test_metrics.items(keep_base=True):
@@ -202,7 +207,7 @@ class Learner(L.LightningModule):
                 metric.update(probabilities, batch[1])
 
     def on_test_epoch_end(self) -> None:
-        self.log_dict(self.test_metrics.compute())
+        self.log_dict({**self.test_metrics.compute(), "test/images": float(self._tested)})
         self.test_metrics.reset()
 
     def configure_optimizers(self) -> Any:

@@ -10,9 +10,9 @@ from rnnvision.runs import RunFolder
 
 
 def score_line(metrics: dict[str, float], split: str = "test") -> str:
-    """The figures of a split on one line, accuracy first."""
+    """The figures of a split on one line, accuracy first, with the number of images that they are of."""
     figures = {k.removeprefix(f"{split}/"): v for k, v in metrics.items() if k.startswith(f"{split}/")}
-    first = f"{split} accuracy {figures.pop('accuracy'):.4f}"
+    first = f"{split} accuracy {figures.pop('accuracy'):.4f} on {figures.pop('images'):,.0f} images"
     return "   ".join([first, *(f"{name} {value:.4f}" for name, value in sorted(figures.items()))])
 
 
