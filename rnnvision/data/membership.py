@@ -138,8 +138,6 @@ class Record:
             "copied": came - min(came, went),
             "of several copies removed": went - min(came, went),
         }
-        moved = sum(1 for part in self.files for key in self._keys(part) - now._keys(part) if key in new)
-        counts["in another split"] = moved
         return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
     def members(self, row: int) -> list[set[int]]:
@@ -148,9 +146,6 @@ class Record:
 
     def _all(self) -> dict[int, int]:
         return dict(pair for part in self.files for pair in _pairs(self, part))
-
-    def _keys(self, part: str) -> set[int]:
-        return set(self.files[part][0].tolist()) if part in self.files else set()
 
 
 def _digest(files: Tensor) -> str:

@@ -146,5 +146,5 @@ def _changes(before: Record, now: Record, same: bool, moved: int) -> list[str]:
     if not same:
         return [f"the network has seen no image of this folder, it was trained in {before.root}"]
     changes = before.changes(now)
-    kept = f"; {moved:,} of them in the split that they were in then" if moved else ""
-    return [f"since the training: {changes} images{kept}"] if changes else []
+    kept = f"; {moved:,} kept in the split that it was in then" if moved else ""
+    return [f"since the training: {changes}{kept}"] if changes else []

@@ -236,7 +236,7 @@ def test_what_has_changed_is_said(tmp_path: Path) -> None:
     noise(99).save(tmp_path / "cat" / "0.png")
     noise(98).save(tmp_path / "cat" / "new.png")
     data = ImageData.of_checkpoint(description)
-    assert "since the training: 1 added, 1 removed, 1 replaced, 1 renamed images" in notes(data)
+    assert "since the training: 1 added, 1 removed, 1 replaced, 1 renamed" in notes(data)
 
 
 def test_all_of_another_folder_is_measured(tmp_path: Path) -> None:
