@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +15,7 @@ from rnnvision.data.catalog import CATALOG
 from rnnvision.data.files import EncodedSplit, survey
 from rnnvision.data.loader import Loader, count_train_batches
 from rnnvision.data.membership import PARTS, Record
-from rnnvision.data.reading import class_lines, divided, limited, read_splits, recorded
+from rnnvision.data.reading import class_lines, count_notes, divided, limited, read_splits, recorded
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.serving import FORMATS, ON_BAD_FILE, Serving, choose, prepare, refusal
 from rnnvision.data.splits import DataError, Samples, Split, Splits
@@ -175,7 +176,12 @@ class ImageData(L.LightningDataModule):
             splits, self.record = recorded(splits, self._trained.get("files"))
             splits = limited(splits, self.parts, self.max_train_samples)
             self.serving = choose(splits, self.format, self.augmentation, self.num_workers)
-            self._splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers, self.parts)
+            splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers, self.parts)
+            if self.record is None:
+                splits = replace(
+                    splits, notes=(*splits.notes, *count_notes(splits, self.parts, self._trained.get("images", {})))
+                )
+            self._splits = splits
         return self._splits
 
     @property

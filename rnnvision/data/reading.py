@@ -76,6 +76,16 @@ def limited(splits: Splits, needed: Iterable[str], max_train_samples: int | None
     return replace(splits, train=splits.train.select(torch.arange(min(max_train_samples, len(splits.train)))))
 
 
+def count_notes(splits: Splits, parts: Iterable[str], before: Mapping[str, int]) -> list[str]:
+    """Which splits have another number of images than when the network was trained, without a record of their files."""
+    now = {part: len(splits.parts()[part]) for part in parts}
+    return [
+        f"{part} has {count:,} images, and had {before[part]:,} when the network was trained"
+        for part, count in now.items()
+        if before.get(part, count) != count
+    ]
+
+
 def class_lines(splits: Splits, parts: tuple[str, ...]) -> list[str]:
     """How many images each class has in the first of these splits, and which classes each of them lacks."""
     names, first = splits.class_names, parts[0]

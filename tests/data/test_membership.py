@@ -282,3 +282,11 @@ def test_a_record_goes_through_plain_values(tmp_path: Path) -> None:
     assert again.changes(data.record) == ""
     assert all(torch.equal(again.files[part], data.record.files[part]) for part in PARTS)
     assert len({*data.record.plain()["digests"].values()}) == 3
+
+
+def test_another_number_of_images_in_a_set_without_a_record_is_told() -> None:
+    data = ImageData("fake", num_train=100, num_test=20)
+    description = {"data": data.describe(), "images": {part: len(s) for part, s in data.splits.parts().items()}}
+    assert notes(ImageData.of_checkpoint(description)) == ""
+    other = ImageData.of_checkpoint(description, parts=("test",), num_test=30)
+    assert notes(other) == "test has 30 images, and had 20 when the network was trained"
