@@ -57,7 +57,7 @@ class View:
 
     def __post_init__(self) -> None:
         _check_size(self.image_size)
-        if isinstance(self.crop_ratio, bool) or not 0.0 < self.crop_ratio <= 1.0:
+        if isinstance(self.crop_ratio, (bool, str)) or not 0.0 < self.crop_ratio <= 1.0:
             raise ValueError(f"crop_ratio={self.crop_ratio}: must be a number above 0 and at most 1")
         one_of("fit", self.fit, FITS)
         if self.fit == "letterbox" and self.crop_ratio != 1.0:
