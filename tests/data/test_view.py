@@ -143,7 +143,7 @@ def test_an_option_out_of_range_is_told(tmp_path: Path, options: dict[str, Any],
         ImageData("image_folder", root=str(tmp_path / "nowhere"), **options).setup()
 
 
-# Images that are not square, through every way of serving --------------------------------------------------------------
+# Images that are not square, through every way of serving ------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
