@@ -5,7 +5,6 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import EpsImagePlugin, Image, features
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
@@ -75,17 +74,6 @@ def test_a_jpeg_is_decoded_as_pillow_does(tmp_path: Path, mode: str, channels: i
     image = opened(path, channels)
     assert (image.dtype, image.shape) == (torch.uint8, (channels, 30, 40))
     assert np.abs(image.numpy().astype(int) - expected).max() <= 3
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_jpeg_is_turned_upright(tmp_path: Path, orientation: int) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    smooth().save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    expected = TURNS[orientation](np.asarray(smooth())).transpose(2, 0, 1)
-    image = opened(tmp_path / "turned.jpg").numpy().astype(int)
-    assert image.shape == expected.shape
-    assert np.abs(image - expected).max() <= 12
 
 
 def with_filling(data: bytes) -> bytes:
@@ -153,38 +141,6 @@ def test_a_grey_image_comes_in_one_or_three_equal_channels(tmp_path: Path) -> No
     assert np.array_equal(opened(tmp_path / "grey.png", 3).numpy(), np.stack([grey] * 3))
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(("suffix", "order"), [("png", "<u2"), ("tif", "<u2"), ("tif", ">u2")])
-def test_16_bits_keep_their_upper_byte_where_they_may_be_converted(
-    tmp_path: Path, suffix: str, order: str, channels: int
-) -> None:
-    path = tmp_path / f"deep.{suffix}"
-    Image.frombytes("I;16" if order == "<u2" else "I;16B", (9, 6), GREYS.astype(order).tobytes()).save(path)
-    assert "16 bits; save it as 8-bit grey or RGB" in refusal(path, channels)
-    assert np.array_equal(opened(path, channels, convert=True).numpy(), np.stack([GREYS // 256] * channels))
-
-
-TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF 2.3, tag 0x0112: from the stored to the upright picture
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
-    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda a: a.swapaxes(0, 1)[::-1],
-}
-
-
-@pytest.mark.parametrize("orientation", TURNS)
-def test_a_image_is_turned_upright(tmp_path: Path, orientation: int) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    PICTURE.save(tmp_path / "turned.png", exif=exif)
-    expected = TURNS[orientation](PIXELS).transpose(2, 0, 1)
-    assert np.array_equal(opened(tmp_path / "turned.png").numpy(), expected)
-
-
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_what_is_transparent_shows_white(tmp_path: Path, mode: str) -> None:
     image = Image.new("RGBA", (3, 1))
@@ -205,15 +161,6 @@ def test_a_transparent_colour_of_a_palette_shows_white(tmp_path: Path, suffix: s
     image.save(tmp_path / f"palette.{suffix}", transparency=1)
     expected = [[10, 255, 0], [20, 255, 0], [30, 255, 250]]
     assert opened(tmp_path / f"palette.{suffix}")[:, 0].tolist() == expected
-
-
-def test_a_transparent_16_bit_grey_shows_white(tmp_path: Path) -> None:
-    Image.frombytes("I;16", (9, 6), GREYS.astype("<u2").tobytes()).save(tmp_path / "deep.png", transparency=0)
-    content = (tmp_path / "deep.png").read_bytes()
-    assert b"tRNS" in content
-    transparent = Image.frombytes("I;16", (2, 1), struct.pack("<2H", 0, 0x8000))
-    transparent.save(tmp_path / "deep.png", transparency=0)
-    assert opened(tmp_path / "deep.png", 1, convert=True).flatten().tolist() == [255, 128]
 
 
 def test_cmyk_becomes_rgb_where_it_may_be_converted(tmp_path: Path) -> None:
@@ -238,11 +185,18 @@ def test_values_without_a_known_range_are_refused(tmp_path: Path, mode: str) -> 
     assert f"values of mode {mode} have no known range" in refusal(tmp_path / "values.tif")
 
 
-@pytest.mark.parametrize("suffix", ["gif", "png", "webp", "tif"])
-def test_an_animation_is_refused(tmp_path: Path, suffix: str) -> None:
+def first_of(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp", "tif", "avif"])
+def test_an_animation_is_refused_unless_its_first_frame_is_wanted(tmp_path: Path, suffix: str) -> None:
     other = Image.fromarray(255 - PIXELS)
     PICTURE.save(tmp_path / f"moving.{suffix}", save_all=True, append_images=[other, PICTURE])
-    assert "3 frames" in refusal(tmp_path / f"moving.{suffix}")
+    path = tmp_path / f"moving.{suffix}"
+    assert "3 frames; an image has one, or data.first_frame=true reads the first" in refusal(path)
+    assert np.array_equal(opened(path, first_frame=True).numpy(), np.asarray(first_of(path)).transpose(2, 0, 1))
 
 
 @pytest.mark.timeout(20)
@@ -271,6 +225,54 @@ def test_a_huge_size_in_a_header_is_refused(tmp_path: Path, side: int) -> None:
     path = tmp_path / "huge.png"
     path.write_bytes(png_of_size(side, side))
     assert "pixels" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "TIFF"])
+def test_the_limit_of_pixels_is_an_option(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "picture"
+    PICTURE.save(path, kind)
+    assert opened(path, max_pixels=54).shape == (3, 6, 9)
+    assert "data.max_pixels=53 allows no more" in refusal(path, max_pixels=53)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_more_pixels_than_pillow_allows_by_itself(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It warns above its limit, and refuses above twice as many."""
+    path = tmp_path / "picture"
+    PICTURE.convert("CMYK" if kind == "JPEG" else "RGB").save(path, kind)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    assert opened(path, convert=True).shape == (3, 6, 9)
+
+
+def test_a_large_image_is_not_held_several_times_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In strips of some rows: each is converted by itself, and they make the same image."""
+    image = Image.fromarray(np.random.default_rng(2).integers(0, 256, (50, 30, 4), dtype=np.uint8))
+    image.save(tmp_path / "a.png")
+    whole = opened(tmp_path / "a.png")
+    seen = []
+    real = Image.alpha_composite
+    monkeypatch.setattr(Image, "alpha_composite", lambda a, b: seen.append(b.size) or real(a, b))
+    monkeypatch.setattr("rnnvision.data.images.decoding.AT_ONCE", 30 * 7)
+    assert torch.equal(opened(tmp_path / "a.png"), whole)
+    assert seen == [(30, 7)] * 7 + [(30, 1)]
+
+
+def test_postscript_is_refused_without_being_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*args: object, **options: object) -> None:
+        raise AssertionError("Ghostscript was started")
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", run)
+    PICTURE.save(tmp_path / "picture.png", "EPS")
+    assert "cannot be read as an image" in refusal(tmp_path / "picture.png")
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("avif", "AVIF"), ("jp2", "JPEG 2000"), ("webp", "WebP")])
+def test_a_format_that_this_pillow_lacks_is_told(
+    tmp_path: Path, suffix: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PICTURE.save(tmp_path / f"picture.{suffix}")
+    monkeypatch.setattr(features, "check", lambda name: False)
+    assert f"{kind}, which the Pillow that is installed cannot read; try pip" in refusal(tmp_path / f"picture.{suffix}")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"BM"])

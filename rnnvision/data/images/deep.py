@@ -63,7 +63,7 @@ def check_colours(name: str, image: Image.Image, used_bits: int | None) -> None:
     """Check that the upper 8 of 16 bits, all that Pillow reads of colours, are the right ones.
 
     Raises:
-        DataError: for an image that would be nearly black, since it seems to use fewer than 14 bits.
+        DataError: for an image that would be nearly black, since it seems to use 14 or fewer.
     """
     ranges = np.reshape(image.getextrema(), (-1, 2))
     colours = ranges[:-1] if image.mode in ("RGBA", "LA") else ranges

@@ -35,7 +35,7 @@ class View:
         first_frame: read the first frame of an animation, or the first page of several, instead of refusing it.
         used_bits: of greys that are stored with 16 bits, where the file does not say how many of them are used; None
             for the fewest of 8, 10, 12, 14 and 16 that hold the image's largest value. Such greys are read only if
-            they may be converted. 16-bit colours that seem to use fewer than 14 bits are read only with 16.
+            they may be converted. 16-bit colours that seem to use 14 or fewer are read only with 16.
         convert: also read what loses information: 16-bit and CMYK images. Chosen by `on_bad_file`, so no option.
 
     Raises:
@@ -57,7 +57,7 @@ class View:
 
     def __post_init__(self) -> None:
         _check_size(self.image_size)
-        if isinstance(self.crop_ratio, bool) or not 0.0 < self.crop_ratio <= 1.0:
+        if isinstance(self.crop_ratio, (bool, str)) or not 0.0 < self.crop_ratio <= 1.0:
             raise ValueError(f"crop_ratio={self.crop_ratio}: must be a number above 0 and at most 1")
         one_of("fit", self.fit, FITS)
         if self.fit == "letterbox" and self.crop_ratio != 1.0:
