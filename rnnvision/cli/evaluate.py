@@ -1,5 +1,6 @@
 """rnnvision evaluate ckpt=FILE_OR_RUN_FOLDER: measure a trained checkpoint. It needs nothing but the checkpoint."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
@@ -51,12 +52,18 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
 def _data_of(classifier: "Classifier", cfg: DictConfig) -> "ImageData":
     """The data that a checkpoint was trained on, made anew; what `cfg.data` gives takes the place of its own."""
     from rnnvision.data import ImageData
+    from rnnvision.data.store import is_address
 
     given = {k: v for k, v in plain(cfg.data).items() if v is not None}
     check_arguments("data", given, ImageData)
+    described = dict(classifier.description["data"])
+    root = described["root"]
+    gone = "root" not in given and root and not is_address(root) and not Path(root).exists()
     with arguments_of("data"):
-        data = ImageData(**{**classifier.description["data"], **given})
+        data = ImageData(**{**described, **({"root": None} if gone else {}), **given})
         data.setup()
+    if gone:
+        print(f"data      from {data.splits.origin}: {root}, where the training read it, does not exist here")
     if data.class_names != classifier.class_names:
         raise FailureError(f"{data.splits.origin}: its classes are not those that {classifier.path} was trained on")
     return data

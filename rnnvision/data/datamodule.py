@@ -28,8 +28,8 @@ class ImageData(L.LightningDataModule):
 
     Args:
         name: an entry of `rnnvision.data.CATALOG`.
-        root: folder that holds the data or will; None looks in $RNNVISION_DATA, ./data and the system's folder. For
-            shards it may be an address, such as s3://bucket/folder.
+        root: folder that holds the data or will, or the data's own folder; no other place is searched. None looks in
+            $RNNVISION_DATA, ./data and the system's folder. For shards it may be an address, such as s3://bucket/folder.
         batch_size: training samples per step and process.
         eval_batch_size: samples per batch in validation and test.
         val_fraction: share of the training split that becomes the validation split, chosen by `split_seed`. Data with a
@@ -96,6 +96,8 @@ class ImageData(L.LightningDataModule):
         at_least("prefetch", prefetch, 1)
         if not timeout > 0:
             raise ValueError(f"timeout={timeout}: must be a number of seconds above 0")
+        if root is not None and not str(root).strip():
+            raise ValueError("root=: names no folder; give one, or null for the usual places")
         self.name: str = name
         self.root = str(Path(root).expanduser().resolve()) if root and not is_address(root) else root or None
         self.batch_size = batch_size
@@ -166,6 +168,7 @@ class ImageData(L.LightningDataModule):
             "on_bad_file": self.on_bad_file,
             **({"format": "shards"} if self.format == "shards" else {}),  # since `root` then leads to shards
             **self.options,
+            **self.splits.settled,
         }
 
     def num_train_batches(self, world_size: int = 1, limit: int | float = 1.0) -> int:

@@ -1,8 +1,9 @@
 """Splits: what the reader of a data set returns, and the error that it raises."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -85,7 +86,7 @@ class Splits:
     """The official splits of a data set. `val` is None where it has none: then it is cut from `train`.
 
     `origin` says where the data came from; `root` is the `root` that finds it again from any working directory. `notes`
-    are lines for the user, on what was skipped.
+    are lines for the user, on what was skipped. `settled` holds options of the reader that the data decided.
     """
 
     train: Samples
@@ -95,3 +96,4 @@ class Splits:
     val: Samples | None = None
     root: str | None = None
     notes: tuple[str, ...] = ()
+    settled: Mapping[str, Any] = field(default_factory=dict)
