@@ -34,6 +34,17 @@ def choose_one(value: object, legal: Iterable[str], key: str = "") -> str:
     return f"choose one of {', '.join(names)}{hint}"
 
 
+def shortened(names: Iterable[str], most: int = 8) -> str:
+    """Names on one line, the first ones of many.
+
+    Examples:
+        >>> shortened(["cat", "dog", "owl"], most=2)
+        'cat, dog and 1 more'
+    """
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
 def one_of(argument: str, value: object, legal: Iterable[str]) -> None:
     """Check that `value` is one of the names in `legal`."""
     names = list(legal)

@@ -1,6 +1,5 @@
 """rnnvision evaluate ckpt=FILE_OR_RUN_FOLDER: measure a trained checkpoint. It needs nothing but the checkpoint."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
@@ -39,12 +38,13 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     classifier = load(cfg.ckpt)
     data = _data_of(classifier, cfg)
     learner = Learner(classifier.network, num_classes=len(classifier.class_names))
-    data.tested_split = cfg.split
+    lines = [f"checkpoint  {classifier.path}", f"data        {data.summary()}"]
+    print("\n".join([*lines, *(f"            {line}" for line in data.class_lines()[1:])]), flush=True)
     found = trainer.test(learner, datamodule=data, verbose=False)[0]  # reads files where they are streamed
     metrics = {name.replace("test/", f"{cfg.split}/"): float(value) for name, value in found.items()}
     metrics |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
     run.write("metrics.json", metrics)
-    print(f"checkpoint  {classifier.path}\n{score_line(metrics, cfg.split)}\nresults     {run.shown()}")
+    print(f"{score_line(metrics, cfg.split)}\nresults     {run.shown()}")
     list_skipped(data.bad_files, run)
     return metrics[f"{cfg.split}/accuracy"]
 
@@ -52,18 +52,13 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
 def _data_of(classifier: "Classifier", cfg: DictConfig) -> "ImageData":
     """The data that a checkpoint was trained on, made anew; what `cfg.data` gives takes the place of its own."""
     from rnnvision.data import ImageData
-    from rnnvision.data.store import is_address
 
     given = {k: v for k, v in plain(cfg.data).items() if v is not None}
     check_arguments("data", given, ImageData)
-    described = dict(classifier.description["data"])
-    root = described["root"]
-    gone = "root" not in given and root and not is_address(root) and not Path(root).exists()
     with arguments_of("data"):
-        data = ImageData(**{**described, **({"root": None} if gone else {}), **given})
+        data = ImageData.of_checkpoint(classifier.description, **given)
+        data.tested_split, data.parts = cfg.split, (cfg.split,)
         data.setup()
-    if gone:
-        print(f"data      from {data.splits.origin}: {root}, where the training read it, does not exist here")
     if data.class_names != classifier.class_names:
         raise FailureError(f"{data.splits.origin}: its classes are not those that {classifier.path} was trained on")
     return data

@@ -1,6 +1,7 @@
 """ImageData: a data set of the catalog as a LightningDataModule."""
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -8,18 +9,21 @@ from typing import Any, NoReturn
 import lightning as L
 import torch
 
-from rnnvision.checks import at_least, fraction, one_of
+from rnnvision.checks import at_least, fraction, one_of, shortened
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
 from rnnvision.data.files import EncodedSplit, survey
 from rnnvision.data.loader import Loader, count_train_batches
+from rnnvision.data.membership import PARTS, Record, copies
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.serving import FORMATS, ON_BAD_FILE, Serving, choose, prepare, refusal
 from rnnvision.data.shards import read_shards
 from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
+from rnnvision.signature import parameters
 
+FEW_CLASSES = 12  # up to so many are counted one by one
 LOOK_THROUGH = 20_000  # up to so many images are decoded once before training: it takes seconds
 
 
@@ -44,7 +48,7 @@ class ImageData(L.LightningDataModule):
             "shards" streams from the shards that `rnnvision shards` has made, in a folder or an object store.
         on_bad_file: for files that cannot be read, "stop" names them all and stops (before training, for up to 20,000
             streamed images; for more, when the first one is met), "skip" leaves them out and lists them in
-            `bad_files`; "convert" is "stop" but reads 16-bit and CMYK images, at a loss.
+            `bad_files`; "convert" is "stop" but reads 16-bit and CMYK images, at a loss; ["skip", "convert"] does both.
         num_workers: processes that read images while streaming; None for half of the cores, 8 at most.
         prefetch: batches that each of them prepares ahead.
         timeout: seconds without a batch after which one of them is treated as hung.
@@ -76,7 +80,7 @@ class ImageData(L.LightningDataModule):
         max_train_samples: int | None = None,
         augmentation: Augmentation | None = None,
         format: str = "auto",
-        on_bad_file: str = "stop",
+        on_bad_file: str | Sequence[str] = "stop",
         num_workers: int | None = None,
         prefetch: int = 2,
         timeout: float = 120.0,
@@ -90,7 +94,11 @@ class ImageData(L.LightningDataModule):
         if max_train_samples is not None:
             at_least("max_train_samples", max_train_samples, 1)
         one_of("format", format, FORMATS)
-        one_of("on_bad_file", on_bad_file, ON_BAD_FILE)
+        treatment = (on_bad_file,) if isinstance(on_bad_file, str) else tuple(on_bad_file)
+        for word in treatment:
+            one_of("on_bad_file", word, ON_BAD_FILE)
+        if len(treatment) != 1 and set(treatment) != {"skip", "convert"}:
+            raise ValueError(f"on_bad_file={on_bad_file}: choose one of {', '.join(ON_BAD_FILE)}, or [skip,convert]")
         if num_workers is not None:
             at_least("num_workers", num_workers, 0)
         at_least("prefetch", prefetch, 1)
@@ -108,17 +116,45 @@ class ImageData(L.LightningDataModule):
         self.max_train_samples = max_train_samples
         self.augmentation = augmentation or Augmentation()
         self.format = format
-        self.on_bad_file = on_bad_file
+        self.on_bad_file = treatment
         self.num_workers = min(8, (os.cpu_count() or 1) // 2) if num_workers is None else num_workers
         self.prefetch = prefetch
         self.timeout = timeout
         self.options = options
         self.tested_split = "test"  # which split `trainer.test` sees: train, val or test
+        self.parts: tuple[str, ...] = PARTS  # those that are needed; no image of another is decoded
+        self.record: Record | None = None  # which file is in which split, for a user's folder; known with the splits
         self.bad_files: list[str] = []  # what is wrong with each file that was skipped
         self.serving = Serving(streams=False, reason="")  # decided when the data is read
+        self._trained: Mapping[str, Any] = {}  # what a checkpoint says of itself
+        self._notes: tuple[str, ...] = ()
         self._splits: Splits | None = None
         self._looked_through = False
         self._streams: list[StreamingLoader] = []
+
+    @classmethod
+    def of_checkpoint(cls, description: Mapping[str, Any], **changes: Any) -> "ImageData":
+        """The data of a trained network, of which each file is in the split that it was in; `changes` of its arguments.
+
+        Args:
+            description: what a checkpoint says of itself, see `rnnvision.training.checkpoint`.
+        """
+        arguments = {**description["data"], **changes}
+        if "files" not in description and "by_path" in parameters(CATALOG[arguments["name"]].read):
+            arguments["by_path"] = False  # of a version that kept no record
+        root = arguments["root"]
+        searched = not CATALOG[arguments["name"]].needs_root and arguments.get("format") != "shards"
+        if "root" not in changes and root and searched and not Path(root).exists():
+            data = cls(**{**arguments, "root": None})  # only a root of another machine may fall back, and it is said
+            data._notes = (f"{root}, where the training read it, is not here",)
+        else:
+            data = cls(**arguments)
+        return data.as_trained(description)
+
+    def as_trained(self, description: Mapping[str, Any]) -> "ImageData":
+        """Keep each file in the split, and each class in the place, that the checkpoint of a network gives it."""
+        self._trained = description
+        return self
 
     # Facts, known once the data is read.
 
@@ -126,14 +162,13 @@ class ImageData(L.LightningDataModule):
     def splits(self) -> Splits:
         """Train, val and test, read on first use."""
         if self._splits is None:
-            facts = CATALOG[self.name]
-            if self.format == "shards":
-                read = read_shards(self.name, self.root, facts.read, self.options)
-            else:
-                read = facts.read(facts.class_names, self.root, **self.options)
-            splits = self._divided(read)
+            splits = self._divided(self._read())
+            self.record = splits.record()
+            if self.record is not None:
+                splits = self._recorded(splits, self.record)
+            splits = self._limited(splits)
             self.serving = choose(splits, self.format, self.augmentation, self.num_workers)
-            self._splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers)
+            self._splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers, self.parts)
         return self._splits
 
     @property
@@ -165,8 +200,9 @@ class ImageData(L.LightningDataModule):
             "eval_batch_size": self.eval_batch_size,
             "val_fraction": self.val_fraction,
             "split_seed": self.split_seed,
-            "on_bad_file": self.on_bad_file,
+            "on_bad_file": self.on_bad_file[0] if len(self.on_bad_file) == 1 else list(self.on_bad_file),
             **({"format": "shards"} if self.format == "shards" else {}),  # since `root` then leads to shards
+            **({"max_train_samples": self.max_train_samples} if self.max_train_samples is not None else {}),
             **self.options,
             **self.splits.settled,
         }
@@ -175,6 +211,26 @@ class ImageData(L.LightningDataModule):
         """Training batches per epoch and process; `limit` as Lightning's limit_train_batches."""
         batches = count_train_batches(len(self.splits.train), self.batch_size, world_size)
         return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+
+    def class_counts(self) -> dict[str, list[int]]:
+        """The number of images of each class in each split."""
+        classes = len(self.class_names)
+        return {part: torch.bincount(s.labels, minlength=classes).tolist() for part, s in self.splits.parts().items()}
+
+    def class_lines(self) -> list[str]:
+        """How many images each class has, and which classes a split lacks."""
+        counts, names = self.class_counts(), self.class_names
+        if len(names) <= FEW_CLASSES:
+            shown = (f"{name} {' / '.join(str(counts[part][c]) for part in PARTS)}" for c, name in enumerate(names))
+            lines = [f"{', '.join(shown)}"]
+        else:
+            train = counts["train"]
+            least = train.index(min(train))
+            lines = [f"{min(train):,} to {max(train):,} training images each, the fewest of {names[least]}"]
+        for part in self.parts:
+            if lacking := [name for name, count in zip(names, counts[part], strict=True) if not count]:
+                lines.append(f"{part} has no image of {shortened(lacking)}")
+        return lines
 
     def summary(self) -> str:
         """One line: sizes, where the data came from, and how it is served."""
@@ -190,16 +246,42 @@ class ImageData(L.LightningDataModule):
 
     # From the splits of a reader to those that are served.
 
+    def _read(self) -> Splits:
+        facts = CATALOG[self.name]
+        if self.format == "shards":
+            return read_shards(self.name, self.root, facts.read, self.options)
+        class_names = facts.class_names or tuple(self._trained.get("class_names", ()))
+        read = facts.read(class_names, self.root, **self.options)
+        return replace(read, notes=(*self._notes, *read.notes))
+
     def _divided(self, read: Splits) -> Splits:
         if read.val is None:
             train, val = read.train.divide(self.val_fraction, self.split_seed)
         else:  # train in a fixed random order here too, so that its first samples are of every class
             train, val = read.train.divide(0.0, self.split_seed)[0], read.val
-        if not len(train) or not len(val):
+        if not self._trained and not (len(train) and len(val)):
             raise ValueError(f"val_fraction={self.val_fraction}: leaves a part of {len(read.train)} images empty")
-        if self.max_train_samples is not None:
-            train = train.select(torch.arange(min(self.max_train_samples, len(train))))
         return replace(read, train=train, val=val)
+
+    def _recorded(self, splits: Splits, now: Record) -> Splits:
+        """The splits as the checkpoint knows them; for a new training, a note of copies across splits."""
+        if before := self._trained.get("files"):
+            splits, self.record = splits.as_trained(Record.of(before), now)
+            return splits
+        notes = []
+        for part in ("val", "test"):
+            if found := copies(now, part):
+                example: Any = splits.parts()[part]
+                notes.append(f"{len(found):,} images of {part} are also in train, such as {example.name(found[0])}")
+        return replace(splits, notes=(*splits.notes, *notes))
+
+    def _limited(self, splits: Splits) -> Splits:
+        if empty := [part for part in self.parts if not len(splits.parts()[part])]:
+            raise DataError(f"{splits.origin}: holds no image for {empty[0]}; give another data.root or split")
+        if self.max_train_samples is None:
+            return splits
+        first = torch.arange(min(self.max_train_samples, len(splits.train)))
+        return replace(splits, train=splits.train.select(first))
 
     def _stop_for_bad_files(self, first: str) -> NoReturn:
         """Raise an error that names every file that cannot be read, now that one was met."""
@@ -215,7 +297,7 @@ class ImageData(L.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         splits = self.splits
         parts = (splits.train, self.val_split, splits.test)
-        if stage == "fit" and self.serving.streams and self.on_bad_file != "skip" and not self._looked_through:
+        if stage == "fit" and self.serving.streams and "skip" not in self.on_bad_file and not self._looked_through:
             self._looked_through = True
             if sum(map(len, parts)) <= LOOK_THROUGH and (bad := self._bad_files(*parts)):
                 raise refusal(bad)

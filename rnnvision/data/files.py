@@ -2,7 +2,7 @@
 
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +14,13 @@ from torch import Tensor
 
 from rnnvision.checks import at_least
 from rnnvision.data.images import MODES, SUFFIXES, cut, open_image
+from rnnvision.data.membership import fingerprints
 from rnnvision.data.splits import DataError, Samples, Split
 
+LITTER = {
+    *("__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found", "#recycle"),
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
+}
 CHUNK = 32  # images in a thread's task: each waiting task takes 1.6 kB
 Encoded = TypeVar("Encoded", bound="EncodedSplit")
 
@@ -70,6 +75,7 @@ class FileSplit(EncodedSplit):
     image_size: int = 64
     crop_ratio: float = 1.0
     convert: bool = False
+    keys: Tensor | None = None
 
     def path(self, index: int) -> Path:
         return Path(os.fsdecode(self.files[index]))
@@ -81,7 +87,21 @@ class FileSplit(EncodedSplit):
         return open_image(self.path(index), self.channels, self.convert)
 
     def select(self, index: Tensor) -> "FileSplit":
-        return replace(self, files=self.files[index.numpy()], labels=self.labels[index])
+        keys = None if self.keys is None else self.keys[index]
+        return replace(self, files=self.files[index.numpy()], labels=self.labels[index], keys=keys)
+
+    def contents(self) -> Tensor:
+        return fingerprints([os.fsdecode(file) for file in self.files])
+
+    def joined(self, others: "Sequence[FileSplit]") -> "FileSplit":
+        parts = [self, *others]
+        keys = [part.keys for part in parts if part.keys is not None]
+        return replace(
+            self,
+            files=np.concatenate([part.files for part in parts]),
+            labels=torch.cat([part.labels for part in parts]),
+            keys=torch.cat(keys) if len(keys) == len(parts) else None,
+        )
 
 
 def check_view(image_size: object, crop_ratio: float, channels: int = 3) -> None:
@@ -139,32 +159,41 @@ def _without(size: int, bad: Iterable[BadFile]) -> Tensor:
     return keep.nonzero().squeeze(1)
 
 
-def find_images(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The images below a folder, sorted by path, and the files of other kinds; hidden ones are in neither.
+def find_images(folder: str | Path) -> tuple[list[str], list[str]]:
+    """The images below a folder, sorted by path, and what is left out: other files, links that lead in a circle.
+
+    Hidden files, and those that file managers leave behind, are in neither.
 
     Raises:
         DataError: if a folder cannot be listed.
     """
+    images: list[str] = []
+    left_out: list[str] = []
+    waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [(str(folder), frozenset())]
+    while waiting:
+        parent, above = waiting.pop()
+        try:
+            status = os.stat(parent)
+            with os.scandir(parent) as entries:
+                found = [(e.path, e.name, os.path.isdir(e.path)) for e in entries if not is_litter(e.name)]
+        except OSError as error:
+            raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
+        here = (status.st_dev, status.st_ino)
+        if here in above:  # a link to a folder that it lies in: every image would be found again and again
+            left_out.append(parent)
+            continue
+        waiting += [(path, above | {here}) for path, _, is_folder in found if is_folder]
+        for path, name, is_folder in found:
+            if not is_folder:
+                (images if os.path.splitext(name)[1].lower() in SUFFIXES else left_out).append(path)
+    return sorted(images, key=lambda path: path.split(os.sep)), left_out
 
-    def refuse(error: OSError) -> None:
-        raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
-    pictures: list[Path] = []
-    others: list[Path] = []
-    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        folders[:] = [n for n in folders if not n.startswith(".") and not _leads_up(Path(parent) / n)]
-        for name in names:
-            if not name.startswith("."):
-                known = Path(name).suffix.lower() in SUFFIXES
-                (pictures if known else others).append(Path(parent) / name)
-    return sorted(pictures), others
+def is_litter(name: str) -> bool:
+    """Whether a file or folder is hidden, or one that a file manager leaves behind."""
+    return name.startswith(".") or name.lower() in LITTER
 
 
-def _leads_up(folder: Path) -> bool:
-    """Whether it is a link to a parent folder: following it would find every image again and again."""
-    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
-
-
-def encode(paths: Iterable[Path]) -> np.ndarray:
+def encode(paths: Iterable[str | Path]) -> np.ndarray:
     """Paths as one array of bytes."""
     return np.array([os.fsencode(path) for path in paths], dtype=np.bytes_)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import torch
 
 from rnnvision.data.augment import Augmentation
-from rnnvision.data.files import EncodedSplit, read_all, survey
+from rnnvision.data.files import BadFile, EncodedSplit, read_all, survey
 from rnnvision.data.splits import DataError, Samples, Splits
 
 FORMATS = ("auto", "resident", "streaming", "shards")
-ON_BAD_FILE = ("stop", "skip", "convert")
+ON_BAD_FILE = ("stop", "skip", "convert")  # and skip with convert
 RESIDENT_MEGABYTES = 1024  # more than this is streamed, unless resident is requested
 
 
@@ -28,7 +28,7 @@ def choose(splits: Splits, format: str, augmentation: Augmentation, num_workers:
         ValueError: if resident images are requested with an augmentation that works on whole images.
     """
     whole = augmentation.needs_whole_images
-    parts = _parts(splits).values()
+    parts = splits.parts().values()
     megabytes = sum(len(part) * torch.Size(part.image_shape).numel() for part in parts) / 2**20
     workers = f"streaming with {num_workers} workers"
     if format == "resident":
@@ -49,27 +49,30 @@ def choose(splits: Splits, format: str, augmentation: Augmentation, num_workers:
     return Serving(False, f"resident: {megabytes:.1f} MB in memory")
 
 
-def prepare(splits: Splits, serving: Serving, on_bad_file: str, num_workers: int) -> tuple[Splits, list[str]]:
-    """The splits as they are served, and what is wrong with each file that was skipped.
+def prepare(
+    splits: Splits, serving: Serving, on_bad_file: tuple[str, ...], num_workers: int, needed: tuple[str, ...]
+) -> tuple[Splits, list[str]]:
+    """The splits as they are served, and what is wrong with each file that was skipped; only `needed` ones are read.
 
     Raises:
-        DataError: for files that cannot be read, unless they may be skipped; for a split that would lose a class.
+        DataError: for files that cannot be read, unless they may be skipped; for a class that training would lose.
     """
-    parts, bad = _parts(splits), []
-    for name, part in parts.items():
+    parts, bad = splits.parts(), []
+    for name in needed:
+        part = parts[name]
         if not isinstance(part, EncodedSplit):
             continue
-        part = replace(part, convert=on_bad_file == "convert")  # type: ignore[type-var]  # its kinds are dataclasses
+        part = replace(part, convert="convert" in on_bad_file)  # type: ignore[type-var]  # its kinds are dataclasses
         if not serving.streams:
             parts[name], found = read_all(part)
-        elif on_bad_file == "skip":
+        elif "skip" in on_bad_file:
             parts[name], found = survey(part, num_workers or 1)
         else:  # a bad file will be met while streaming
             parts[name], found = part, []
-        if found:
-            _check_classes(name, part, parts[name], splits.class_names)
+        if found and name == "train" and "skip" in on_bad_file:
+            _check_classes(part, found, splits.class_names)
         bad += [file.reason for file in found]
-    if bad and on_bad_file != "skip":
+    if bad and "skip" not in on_bad_file:
         raise refusal(bad)
     return replace(splits, train=parts["train"], val=parts.get("val"), test=parts["test"]), bad
 
@@ -84,11 +87,15 @@ def refusal(bad: list[str]) -> DataError:
     )
 
 
-def _parts(splits: Splits) -> dict[str, Samples]:
-    parts = {"train": splits.train, "val": splits.val, "test": splits.test}
-    return {name: part for name, part in parts.items() if part is not None}
-
-
-def _check_classes(name: str, before: Samples, after: Samples, class_names: tuple[str, ...]) -> None:
-    for label in sorted(set(before.labels.tolist()) - set(after.labels.tolist())):
-        raise DataError(f"{name}: none of the images of {class_names[label]} can be read")
+def _check_classes(part: Samples, bad: list[BadFile], class_names: tuple[str, ...]) -> None:
+    """Refuse to train without a class that the data has: all of its files are bad."""
+    unread = torch.zeros(len(part), dtype=torch.bool)
+    unread[[file.index for file in bad]] = True
+    for label in torch.unique(part.labels).tolist():
+        own = part.labels == label
+        if bool(unread[own].all()):
+            reasons = "\n  ".join(file.reason for file in bad if own[file.index])
+            raise DataError(
+                f"train: none of the {int(own.sum())} images of {class_names[label]} can be read; mend them, or delete "
+                f"the folder of the class\n  {reasons}"
+            )

@@ -1,13 +1,14 @@
 """Splits: what the reader of a data set returns, and the error that it raises."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from rnnvision.data.membership import PARTS, Record, chosen, placed
 from rnnvision.errors import FailureError
 
 Self = TypeVar("Self", bound="Samples")
@@ -21,6 +22,11 @@ class Samples(ABC):
     """Images with their labels: in memory (`Split`), in files or in shards (`EncodedSplit`)."""
 
     labels: Tensor
+    keys: Tensor | None = None  # int64 (N,), a hash of each path, for the files of a user's folder
+
+    def contents(self) -> Tensor:
+        """int64 (N,): a fingerprint of each file of a user's folder, see `rnnvision.data.membership`."""
+        raise NotImplementedError
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -47,8 +53,15 @@ class Samples(ABC):
     def select(self: Self, index: Tensor) -> Self:
         """The samples of these indices, in their order."""
 
-    def divide(self: Self, fraction: float, seed: int) -> tuple[Self, Self]:
-        """Two random parts, by a generator of their own: the rest, and round(fraction * N) samples."""
+    def joined(self: Self, others: Sequence[Self]) -> Self:
+        """These samples and those of others of this kind, one after the other."""
+        raise NotImplementedError
+
+    def divide(self: Self, fraction: float, seed: int, purpose: str = "val") -> tuple[Self, Self]:
+        """The rest, and a share of `fraction` that `seed` chooses: by their paths, or of a fixed set by their order."""
+        if (keys := self.keys) is not None:
+            rest, part = chosen(keys, self.labels, fraction, purpose, seed)
+            return self.select(rest), self.select(part)
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         count = round(fraction * len(self))
         return self.select(order[count:]), self.select(order[:count])
@@ -86,7 +99,8 @@ class Splits:
     """The official splits of a data set. `val` is None where it has none: then it is cut from `train`.
 
     `origin` says where the data came from; `root` is the `root` that finds it again from any working directory. `notes`
-    are lines for the user, on what was skipped. `settled` holds options of the reader that the data decided.
+    are lines for the user, on what was left out or looks doubtful. `cut` says that `test` was cut from `train`.
+    `settled` holds options of the reader that the data decided.
     """
 
     train: Samples
@@ -96,4 +110,43 @@ class Splits:
     val: Samples | None = None
     root: str | None = None
     notes: tuple[str, ...] = ()
+    cut: bool = False
     settled: Mapping[str, Any] = field(default_factory=dict)
+
+    def parts(self) -> dict[str, Samples]:
+        """The splits that there are, by name."""
+        found = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: part for name, part in found.items() if part is not None}
+
+    def record(self) -> Record | None:
+        """Which file is in which split; None for sets of fixed files."""
+        parts = {name: part.keys for name, part in self.parts().items()}
+        keys = {name: found for name, found in parts.items() if found is not None}
+        if set(keys) != set(PARTS):
+            return None
+        files = {name: torch.stack([found, self.parts()[name].contents()]) for name, found in keys.items()}
+        return Record(self.root or self.origin, files)
+
+    def as_trained(self, before: Record, now: Record) -> tuple["Splits", Record]:
+        """Each file in the split that it has for a network which was trained with `before`; what has changed is noted.
+
+        `now` is the record of these splits; theirs in turn is returned.
+        """
+        places, same = placed(now, before, cut=self.cut)
+        everything: Any = self.train.joined([self.parts()["val"], self.test])
+        counts = [len(part) for part in self.parts().values()]
+        moved = int((places != torch.repeat_interleave(torch.arange(len(PARTS)), torch.tensor(counts))).sum())
+        chosen = {part: (places == place).nonzero().squeeze(1) for place, part in enumerate(PARTS)}
+        files = torch.cat([now.files[part] for part in PARTS], dim=1)
+        record = Record(now.root, {part: files[:, index] for part, index in chosen.items()})
+        parts: dict[str, Samples] = {part: everything.select(index) for part, index in chosen.items()}
+        notes = (*self.notes, *_changes(before, now, same, moved))
+        return replace(self, train=parts["train"], val=parts["val"], test=parts["test"], notes=notes), record
+
+
+def _changes(before: Record, now: Record, same: bool, moved: int) -> list[str]:
+    if not same:
+        return [f"the network has seen no image of this folder, it was trained in {before.root}"]
+    changes = before.changes(now)
+    kept = f"; {moved:,} of them in the split that they were in then" if moved else ""
+    return [f"since the training: {changes} images{kept}"] if changes else []

@@ -54,7 +54,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
     with arguments_of("seed"):
         L.seed_everything(cfg.seed, verbose=False)
-    data = make_data(cfg)
+    data = make_data(cfg, _begun_with(run) if cfg.resume is not None else None)
     arguments, network = make_network(cfg, data)
     if not takes_steps(network) and not fits_in_one_go(cfg.model.name):
         raise UsageError(f"model.name={cfg.model.name}: has no parameter that is trained")
@@ -78,6 +78,8 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
                 "class_names": list(data.class_names),
                 "normalisation": data.normalisation,
                 "data": data.describe(),
+                "images": {part: len(samples) for part, samples in data.splits.parts().items()},
+                **({"files": data.record.plain()} if data.record is not None else {}),
                 "versions": versions(),
                 **({"plugins": plugins} if plugins else {}),
             },
@@ -85,8 +87,11 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     return Training(cfg, run, data, learner, trainer)
 
 
-def make_data(cfg: DictConfig) -> "ImageData":
-    """The data that a configuration describes, read and checked for a training."""
+def make_data(cfg: DictConfig, begun_with: dict[str, Any] | None = None) -> "ImageData":
+    """The data that a configuration describes, read and checked for a training.
+
+    `begun_with` is what the last checkpoint of a resumed run says of itself.
+    """
     from rnnvision.data import CATALOG, Augmentation, ImageData
 
     with arguments_of("augmentation"):
@@ -96,8 +101,19 @@ def make_data(cfg: DictConfig) -> "ImageData":
     with arguments_of("data"):
         arguments = named_arguments("data", cfg.data, {name: (ImageData, d.read) for name, d in CATALOG.items()})
         data = ImageData(**arguments, augmentation=augmentation)
+        if begun_with is not None:
+            data = data.as_trained(begun_with)
         data.setup("fit")
     return data
+
+
+def _begun_with(run: RunFolder) -> dict[str, Any] | None:
+    """What the last checkpoint of a run that is resumed says of itself."""
+    from rnnvision.training import read_checkpoint
+
+    found = (run.path / folder / "last.ckpt" for folder in ("checkpoints", "pretrain"))
+    last = next((path for path in found if path.is_file()), None)
+    return None if last is None else read_checkpoint(last)["rnnvision"]
 
 
 def make_network(cfg: DictConfig, data: "ImageData") -> "tuple[dict[str, Any], nn.Module]":

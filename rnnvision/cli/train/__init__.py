@@ -49,6 +49,7 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
     lines = [
         f"network   {_network(training)}",
         f"data      {training.data.summary()}",
+        *(f"classes   {line}" for line in training.data.class_lines()),
         f"device    {device_line(trainer, cfg.trainer.precision)}",
         *kernel_lines(training.learner, trainer, training.data.batch_size),
         *(stage.line for stage in stages if stage.line),

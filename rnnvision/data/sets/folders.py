@@ -1,19 +1,19 @@
 """Readers of image folders: a user's own, and ImageNet's."""
 
+import os
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
-from rnnvision.checks import fraction
+from rnnvision.checks import fraction, shortened
 from rnnvision.data.files import FileSplit, check_view, encode, find_images
 from rnnvision.data.images import SUFFIXES
 from rnnvision.data.locate import search_roots
+from rnnvision.data.membership import path_keys
+from rnnvision.data.sets.layout import Layout, read_layout, shown_name, subfolders
 from rnnvision.data.splits import DataError, Splits
-
-SPLITS = ("train", "val", "test")
-LIKE_A_SPLIT = (*SPLITS, "training", "valid", "validation", "testing")
 
 
 def read_image_folder(
@@ -24,11 +24,14 @@ def read_image_folder(
     channels: int = 3,
     crop_ratio: float = 1.0,
     test_fraction: float = 0.2,
+    by_path: bool = True,
 ) -> Splits:
-    """A user's own images: root/train/CLASS/*, with root/val and root/test where they exist, or root/CLASS/*.
+    """A user's own images: root/train/CLASS/*, with val/ and test/ beside it where they exist, or root/CLASS/*.
 
     The centre square of each image is used, of `crop_ratio` of its shorter side, at `image_size`. Without test/, val/
-    is the test split; without either, a fixed random `test_fraction` is.
+    is the test split; without either, about `test_fraction` of each class is, chosen by the paths of the files: what
+    comes or goes moves no other. `by_path=False` chooses by position, as version 0.1 did; checkpoints of that time need
+    it. The classes are those of train/, or `class_names`, those of a trained network.
 
     Raises:
         ValueError: for an option out of range.
@@ -41,73 +44,80 @@ def read_image_folder(
     base = Path(root).expanduser().resolve()
     if not base.is_dir():
         raise DataError(f"data.root={root}: there is no such folder")
-    names, splits, notes = _read_splits(_split_folders(base), channels, image_size, crop_ratio)
-    train, test, val = splits["train"], splits.get("test"), splits.get("val")
-    if test is None and val is not None:
-        test, val = val, None
-    elif test is None:
-        train, test = train.divide(test_fraction, 0)
-    return Splits(train, test, names, origin=str(base), val=val, root=str(base), notes=notes)
-
-
-def _read_splits(
-    folders: dict[str, Path], channels: int, image_size: int, crop_ratio: float
-) -> tuple[tuple[str, ...], dict[str, FileSplit], tuple[str, ...]]:
-    """The classes, the split of each folder, and what the user should know."""
-    names = _class_folders(folders["train"])
-    found = {part: _files(folder, names) for part, folder in folders.items()}
-    others = sum(count for _, count in found.values())
-    notes = (f"{others} files that are no images by their names were passed over",) if others else ()
+    names, splits, notes = read_parts(base, read_layout(base), class_names, by_path=by_path)
     splits = {
         part: replace(split, channels=channels, image_size=image_size, crop_ratio=crop_ratio)
-        for part, (split, _) in found.items()
+        for part, split in splits.items()
     }
+    train, test, val = splits["train"], splits.get("test"), splits.get("val")
+    cut = test is None and val is None
+    if cut:
+        train, test = train.divide(test_fraction, 0, "test")
+    elif test is None:
+        test, val = val, None
+    assert test is not None
+    return Splits(train, test, names, origin=str(base), val=val, root=str(base), notes=notes, cut=cut)
+
+
+def read_parts(
+    base: Path, layout: Layout, class_names: tuple[str, ...], *, by_path: bool = True
+) -> tuple[tuple[str, ...], dict[str, FileSplit], tuple[str, ...]]:
+    """The classes, the files of each split, and what the user should know.
+
+    `class_names` are those of a trained network, or none; `by_path` divides the files by their paths.
+    """
+    classes = {part or "train": folders for part, folders in layout.classes.items()}
+    names = class_names or tuple(classes.get("train", ()))
+    if len(names) < 2:
+        tried = base / "train" if "train" in layout.classes else base
+        raise DataError(f"{tried}: holds {len(names)} class folders; a classifier needs two or more")
+    left_out = list(layout.left_out)
+    splits = {}
+    for part in ("train", *(part for part in classes if part != "train")):
+        splits[part], others = _files(base, classes.get(part, {}), names, part, trained=bool(class_names))
+        if by_path:
+            keys = path_keys(os.path.relpath(os.fsdecode(file), base) for file in splits[part].files)
+            splits[part] = replace(splits[part], keys=keys)
+        left_out += others
+    if not any(len(split) for split in splits.values()):
+        raise DataError(f"{base}: holds no image of {shortened(names)}")
+    notes = (f"left out: {'; '.join(left_out)}",) if left_out else ()
     return names, splits, notes
 
 
-def _split_folders(base: Path, splits: tuple[str, ...] = SPLITS) -> dict[str, Path]:
-    inside = set(_subfolders(base))
-    if "train" not in inside:
-        return {"train": base}
-    if wrong := sorted(name for name in inside - set(SPLITS) if name.lower() in LIKE_A_SPLIT):
-        raise DataError(f"{base}: beside train/, {', '.join(wrong)} would not be read; name it val or test")
-    return {part: base / part for part in splits if part in inside}
-
-
-def _subfolders(folder: Path) -> list[str]:
-    try:
-        return sorted(p.name for p in folder.iterdir() if p.is_dir())
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
-
-
-def _class_folders(folder: Path) -> tuple[str, ...]:
-    names = tuple(name for name in _subfolders(folder) if not name.startswith((".", "__")))
-    if wrong := [name for name in names if name.lower() in LIKE_A_SPLIT]:
-        raise DataError(
-            f"{folder}: {', '.join(wrong)} is no class; name the splits train, val and test, beside each other"
-        )
-    if len(names) < 2:
-        raise DataError(f"{folder}: holds {len(names)} class folders; a classifier needs two or more")
-    return names
-
-
-def _files(folder: Path, names: tuple[str, ...]) -> tuple[FileSplit, int]:
-    """The images of a split, and the number of files that are none by their names."""
-    if extra := sorted(set(_class_folders(folder)) - set(names)):
-        raise DataError(f"{folder}: holds classes that train lacks: {', '.join(extra)}")
-    files, labels, passed_over = [], [], 0
+def _files(
+    base: Path, folders: dict[str, list[Path]], names: tuple[str, ...], part: str, *, trained: bool
+) -> tuple[FileSplit, list[str]]:
+    """The images of a split, and what is left out of it, in words."""
+    if extra := [name for name in folders if name not in names]:
+        what = "the network does not know" if trained else "train lacks"
+        where = next(iter(folders.values()))[0].parent
+        raise DataError(f"{where}: holds classes that {what}: {shortened(extra)}; it has {shortened(names)}")
+    files: list[str] = []
+    labels: list[int] = []
+    others: list[str] = []
     empty = []
     for label, name in enumerate(names):
-        pictures, others = find_images(folder / name) if (folder / name).is_dir() else ([], [])
-        if not pictures:
-            empty.append(str(folder / name))
-        files += pictures
-        labels += [label] * len(pictures)
-        passed_over += len(others)
+        found = [find_images(folder) for folder in folders.get(name, [])]
+        images = [path for paths, _ in found for path in paths]
+        others += [path for _, paths in found for path in paths]
+        if not images and part == "train" and not trained:
+            empty.append(str(folders[name][0]))
+        files += images
+        labels += [label] * len(images)
     if empty:
-        raise DataError(f"{', '.join(empty)}: holds no image ({', '.join(SUFFIXES)})")
-    return FileSplit(encode(files), torch.tensor(labels)), passed_over
+        raise DataError(
+            f"{shortened(empty)}: holds no image ({', '.join(SUFFIXES)}); delete the folder if it is no class"
+        )
+    return FileSplit(encode(files), torch.tensor(labels, dtype=torch.int64)), _kinds(base, others)
+
+
+def _kinds(base: Path, others: list[str]) -> list[str]:
+    links = [os.path.relpath(path, base) for path in others if os.path.isdir(path)]
+    files = (
+        [f"{len(others) - len(links):,} files that are no images by their names"] if len(others) > len(links) else []
+    )
+    return [*files, *(f"{shown_name(link)}, a link in a circle" for link in links)]
 
 
 def read_imagenet(
@@ -137,9 +147,12 @@ def read_imagenet(
         raise DataError(
             f"{base / 'val'}: {loose.name} lies in no class folder; delete val/ if its unpacking was interrupted"
         )
-    folders = _split_folders(base, ("train", "val"))  # the images of the official test/ have no labels
-    names, splits, notes = _read_splits(folders, 3, image_size, crop_ratio)
+    # The images of the official test/ have no labels.
+    layout = Layout({p: {sub.name: [sub] for sub in subfolders(base / p)} for p in ("train", "val")})
     words = wnid_names()
+    ids = {word: wnid for wnid, word in words.items()}
+    names, splits, notes = read_parts(base, layout, tuple(ids.get(n, n) for n in class_names), by_path=False)
+    splits = {part: replace(split, image_size=image_size, crop_ratio=crop_ratio) for part, split in splits.items()}
     classes = tuple(words.get(name, name) for name in names)
     return Splits(splits["train"], splits["val"], classes, origin=str(base), root=str(base), notes=notes)
 
