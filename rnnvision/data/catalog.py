@@ -24,6 +24,7 @@ class Dataset:
         read: (class_names, root, **options) -> Splits.
         mean, std: of each channel over the training split, pixels in [0, 1], and where the figures come from.
         class_names: in the order of the labels; empty where they come from the data itself.
+        needs_root: whether `root` has to be given, since it is looked for nowhere else.
     """
 
     read: Callable[..., Splits]
@@ -31,6 +32,7 @@ class Dataset:
     std: tuple[float, ...]
     source: str
     class_names: tuple[str, ...] = ()
+    needs_root: bool = False
 
     def normalisation(
         self, channels: int, mean: Sequence[float] | None = None, std: Sequence[float] | None = None
@@ -137,7 +139,7 @@ CATALOG: Registry[Dataset] = Registry(
         "flowers102": Dataset(read_flowers102, *IMAGENET, names.FLOWERS102),
         "oxford_pets": Dataset(read_pets, *IMAGENET, names.OXFORD_PETS),
         "imagenet": Dataset(read_imagenet, *IMAGENET),
-        "image_folder": Dataset(read_image_folder, *IMAGENET),
+        "image_folder": Dataset(read_image_folder, *IMAGENET, needs_root=True),
         "fake": Dataset(read_fake, (0.5,), (0.33,), COMPUTED),
     },
     rule=lambda entry: None if isinstance(entry, Dataset) else f"{entry} is no rnnvision.data.Dataset",

@@ -15,13 +15,12 @@ from rnnvision.data.catalog import CATALOG
 from rnnvision.data.files import EncodedSplit, survey
 from rnnvision.data.loader import Loader, count_train_batches
 from rnnvision.data.membership import PARTS, Record
-from rnnvision.data.reading import class_lines, count_notes, divided, limited, read_splits, recorded
+from rnnvision.data.reading import arguments_of, class_lines, count_notes, divided, limited, read_splits, recorded
 from rnnvision.data.resident import ResidentLoader
-from rnnvision.data.serving import FORMATS, ON_BAD_FILE, Serving, choose, prepare, refusal
+from rnnvision.data.serving import FORMATS, ON_BAD_FILE, Serving, choose, prepare, refusal, unreadable
 from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
-from rnnvision.signature import parameters
 
 EVAL_BATCH_SIZE = 1000
 LOOK_THROUGH = 20_000  # up to so many images are decoded once before training: it takes seconds
@@ -32,8 +31,8 @@ class ImageData(L.LightningDataModule):
 
     Args:
         name: an entry of `rnnvision.data.CATALOG`.
-        root: folder that holds the data or will; None looks in $RNNVISION_DATA, ./data and the system's folder. For
-            shards it may be an address, such as s3://bucket/folder.
+        root: folder that holds the data or will, or the data's own folder; no other place is searched. None looks in
+            $RNNVISION_DATA, ./data and the system's folder. For shards it may be an address, such as s3://bucket/folder.
         batch_size: training samples per step and process.
         eval_batch_size: samples per batch in validation and test; None leaves it to the verb, which knows the network.
         val_fraction: share of the training split that becomes the validation split, chosen by `split_seed`. Data with a
@@ -113,6 +112,8 @@ class ImageData(L.LightningDataModule):
             shares("mean", mean)
         if std is not None:
             shares("std", std, zero=False)
+        if root is not None and not str(root).strip():
+            raise ValueError("root=: names no folder; give one, or null for the usual places")
         self.name: str = name
         self.root = str(Path(root).expanduser().resolve()) if root and not is_address(root) else root or None
         self.batch_size = batch_size
@@ -137,6 +138,7 @@ class ImageData(L.LightningDataModule):
         self.bad_files: list[str] = []  # what is wrong with each file that was skipped
         self.serving = Serving(streams=False, reason="")  # decided when the data is read
         self._trained: Mapping[str, Any] = {}  # what a checkpoint says of itself
+        self._notes: tuple[str, ...] = ()
         self._splits: Splits | None = None
         self._looked_through = False
         self._streams: list[StreamingLoader] = []
@@ -152,12 +154,11 @@ class ImageData(L.LightningDataModule):
             parts: the splits that are needed; no image of another is decoded.
             **changes: arguments in place of those that it was trained with.
         """
-        arguments = {**description["data"], **changes}
-        if "files" not in description and "by_path" in parameters(CATALOG[arguments["name"]].read):
-            arguments["by_path"] = False  # of a version that kept no record
-        data = cls(**arguments).as_trained(description)
+        arguments, notes = arguments_of(description, changes)
+        data = cls(**arguments)
+        data._notes = notes
         data.parts = tuple(parts)
-        return data
+        return data.as_trained(description)
 
     def as_trained(self, description: Mapping[str, Any]) -> "ImageData":
         """Keep each file in the split, and each class in the place, that the checkpoint of a network gives it."""
@@ -177,11 +178,8 @@ class ImageData(L.LightningDataModule):
             splits = limited(splits, self.parts, self.max_train_samples)
             self.serving = choose(splits, self.format, self.augmentation, self.num_workers)
             splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers, self.parts)
-            if self.record is None:
-                splits = replace(
-                    splits, notes=(*splits.notes, *count_notes(splits, self.parts, self._trained.get("images", {})))
-                )
-            self._splits = splits
+            counted = count_notes(splits, self.parts, self._trained.get("images", {})) if self.record is None else []
+            self._splits = replace(splits, notes=(*self._notes, *splits.notes, *counted))
         return self._splits
 
     @property
@@ -216,6 +214,7 @@ class ImageData(L.LightningDataModule):
             **({"format": "shards"} if self.format == "shards" else {}),  # since `root` then leads to shards
             **({"max_train_samples": self.max_train_samples} if self.max_train_samples is not None else {}),
             **self.options,
+            **self.splits.settled,
         }
 
     def num_train_batches(self, world_size: int = 1, limit: int | float = 1.0) -> int:
@@ -240,21 +239,19 @@ class ImageData(L.LightningDataModule):
 
     def _stop_for_bad_files(self, first: str) -> NoReturn:
         """Raise an error that names every file that cannot be read, now that one was met."""
-        bad = self._bad_files(self.splits.train, self.val_split, self.splits.test)
+        bad = self._bad_files()
         raise refusal(bad) if bad else DataError(first)
 
-    def _bad_files(self, *parts: Samples) -> list[str]:
-        here = [part for part in parts if isinstance(part, EncodedSplit) and part.at_hand]
-        return [file.reason for part in here for file in survey(part, self.num_workers or 1)[1]]
+    def _bad_files(self) -> list[str]:
+        return unreadable([self.splits.parts()[part] for part in self.parts], self.num_workers or 1)
 
     # Called by Lightning.
 
     def setup(self, stage: str | None = None) -> None:
-        splits = self.splits
-        parts = (splits.train, self.val_split, splits.test)
+        parts = self.splits.parts().values()
         if stage == "fit" and self.serving.streams and "skip" not in self.on_bad_file and not self._looked_through:
             self._looked_through = True
-            if sum(map(len, parts)) <= LOOK_THROUGH and (bad := self._bad_files(*parts)):
+            if sum(map(len, parts)) <= LOOK_THROUGH and (bad := self._bad_files()):
                 raise refusal(bad)
 
     def teardown(self, stage: str | None = None) -> None:
@@ -273,8 +270,7 @@ class ImageData(L.LightningDataModule):
         return self._loader(self.val_split, self.eval_batch_size)
 
     def test_dataloader(self) -> Loader:
-        parts = {"train": self.splits.train, "val": self.val_split, "test": self.splits.test}
-        return self._loader(parts[self.tested_split], self.eval_batch_size)
+        return self._loader(self.splits.parts()[self.tested_split], self.eval_batch_size)
 
     def _loader(self, samples: Samples, batch_size: int, seed: int | None = None) -> Loader:
         norm, trainer = self.normalisation, self.trainer

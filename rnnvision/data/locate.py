@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
@@ -17,20 +17,41 @@ SYSTEM_ROOT = Path("/usr/share/datasets")  # Debian's packages put data sets her
 NO_NETWORK = "data=digits and data=fake need no network"
 DOWNLOAD_TIMEOUT_S = 30.0
 LOCK = ".download.lock"
+Archives = Mapping[str, str | None]  # what is downloaded, as paths below a search root -> the published MD5, if any
 
 
 def search_roots(root: str | None) -> list[Path]:
-    """The folders to search, in this order: the given one, the environment's, ./data, the system's."""
-    asked = [root, os.environ.get(ENVIRONMENT_VARIABLE), "data"]
-    return [Path(r).expanduser().resolve() for r in asked if r] + [SYSTEM_ROOT]
+    """The folders to search: the given one and no other; without one the environment's, ./data, the system's."""
+    given = [root] if root else [os.environ.get(ENVIRONMENT_VARIABLE), "data", str(SYSTEM_ROOT)]
+    return [Path(r).expanduser().resolve() for r in given if r]
 
 
 def find_folder(
-    root: str | None, folders: tuple[str, ...], is_complete: Callable[[Path], bool]
+    root: str | None, folders: tuple[str, ...], is_complete: Callable[[Path], bool], by_content: bool = True
 ) -> tuple[Path, Path] | None:
-    """The first search root with one of `folders` in it that `is_complete`, and that folder."""
-    candidates = ((base, base / folder) for base in search_roots(root) for folder in folders)
-    return next((found for found in candidates if is_complete(found[1])), None)
+    """The first search root with one of `folders` that `is_complete`, and that folder.
+
+    The search root may also be such a folder, or lie on the way to it: of MNIST/raw, the search root may be the folder
+    that holds MNIST, MNIST itself, or raw in it. A folder of any other name counts as well if it `is_complete`, unless
+    its content does not tell which data set it is (`by_content` False).
+    """
+    for base in search_roots(root):
+        places = [place for folder in folders for _, place in _on_the_way(base, folder)]
+        for place in [*places, *([base] if by_content else [])]:
+            if is_complete(place):
+                return base, place
+    return None
+
+
+def _on_the_way(base: Path, path: str) -> Iterator[tuple[Path, Path]]:
+    """Where `path` may be: below `base`, and where `base` ends as `path` begins.
+
+    Yields (the folder that `path` is below, the place).
+    """
+    parts = Path(path).parts
+    for known in range(len(parts) + 1):
+        if known == 0 or base.parts[-known:] == parts[:known]:
+            yield (base.parents[known - 1] if known else base), base.joinpath(*parts[known:])
 
 
 def obtain(
@@ -38,35 +59,56 @@ def obtain(
     root: str | None,
     folders: tuple[str, ...],
     is_complete: Callable[[Path], bool],
-    archives: tuple[str, ...],
+    archives: Archives,
     fetch: Callable[[Path], object],
+    *,
+    by_content: bool = True,
+    hint: str = "",
 ) -> tuple[Path, Path]:
     """The search root that holds a data set, and its folder there; if no root holds it, it is downloaded.
 
     Args:
         name: of the data set.
-        root: the given search root, if any.
+        root: the given search root, if any: then no other place is searched.
         folders: where it may be below a search root.
         is_complete: whether such a folder holds it.
-        archives: what is downloaded, as paths below a search root and in one folder; one that is already there is used.
+        archives: what is downloaded, in one folder; one that is already there is used.
         fetch: downloads and unpacks into a search root.
+        by_content: whether `is_complete` tells this data set from every other one, see `find_folder`.
+        hint: what else to do where it cannot be downloaded.
 
     Raises:
-        DataError: if it cannot be obtained; the message says where to put which files.
+        DataError: if it cannot be obtained, or is not in the given root but in a usual place; the message says what to
+            do.
     """
-    found = find_folder(root, folders, is_complete)
+    found = find_folder(root, folders, is_complete, by_content)
     if found is None:
-        begun = find_folder(root, archives, Path.is_file)
+        begun = _begun(root, archives)
+        elsewhere = (find_folder(None, folders, is_complete, by_content) or _begun(None, archives)) if root else None
+        if elsewhere:
+            hint += f", or take what is in {elsewhere[1]}: data.root={elsewhere[0]}"
+        if elsewhere and not begun:
+            raise DataError(
+                f"{name} is not in data.root={root}, and no other place is searched where one is given; "
+                f"it is in {elsewhere[1]}, try: data.root={elsewhere[0]}"
+            )
         here = str(begun[0]) if begun else root
-        place = Path(archives[0]).parent.as_posix()
-        download(name, here, "" if place == "." else place, tuple(Path(file).name for file in archives), fetch)
-        found = find_folder(here, folders, is_complete)
+        download(name, here, folders[0], archives, fetch, hint)
+        found = find_folder(here, folders, is_complete, by_content)
     if found is None:
-        raise DataError(f"{name}: the download left no complete {folders[0] or archives[0]}")
+        raise DataError(f"{name}: the download left no complete {folders[0] or next(iter(archives))}")
     return found
 
 
-def download(name: str, root: str | None, folder: str, files: tuple[str, ...], fetch: Callable[[Path], object]) -> None:
+def _begun(root: str | None, archives: Archives) -> tuple[Path, Path] | None:
+    """The first archive that is there already, after the folder that it is below."""
+    places = (place for base in search_roots(root) for archive in archives for place in _on_the_way(base, archive))
+    return next((place for place in places if place[1].is_file()), None)
+
+
+def download(
+    name: str, root: str | None, unpacked: str, archives: Archives, fetch: Callable[[Path], object], hint: str = ""
+) -> None:
     """Let `fetch(root)` download the data set into the first search root; one process at a time.
 
     Raises:
@@ -82,11 +124,36 @@ def download(name: str, root: str | None, folder: str, files: tuple[str, ...], f
     except (OSError, RuntimeError, ValueError, EOFError, HTTPException, TarError) as error:
         _remove_new(target, before)
         reason = " ".join(str(error).split()) or type(error).__name__
+        damaged = "".join(f"; {fault}" for file, md5 in archives.items() if (fault := wrong_md5(target / file, md5)))
+        folder = Path(next(iter(archives))).parent
+        files = [Path(file).name for file in archives]
+        holds = files[0] if folder == Path() else folder.as_posix()
+        holds += f" or, unpacked, {unpacked}" if unpacked and Path(unpacked) != folder else ""
+        where = ", ".join(map(str, roots))
         raise DataError(
-            f"{name} is not in {', '.join(map(str, roots))}, and downloading it to {target} failed ({reason}). "
+            f"{name} is not in {where}, and downloading it to {target} failed ({reason}){damaged}. "
             f"Put {', '.join(files)} into {target / folder}, or set data.root=FOLDER or {ENVIRONMENT_VARIABLE} to the "
-            f"folder that holds {folder or files[0]}; {NO_NETWORK}"
+            f"folder that holds {holds}{hint}; {NO_NETWORK}"
         ) from error
+
+
+def wrong_md5(path: Path, published: str | None) -> str:
+    """What is wrong with a file that is there with another MD5 than published; empty if nothing is."""
+    from torchvision.datasets.utils import calculate_md5
+
+    if published is None or not path.is_file():
+        return ""
+    found = calculate_md5(str(path))
+    return "" if found == published else f"{path} is damaged or incomplete: its MD5 is {found}, not {published}"
+
+
+def unpack_again(folder: Path, root: Path, archives: Archives) -> str:
+    """What to do about a damaged folder: delete it only where the archives that it came from lie there, intact."""
+    files = ", ".join(Path(file).name for file in archives)
+    places = [next((path for _, path in _on_the_way(root, file) if path.is_file()), None) for file in archives]
+    if all(path and not wrong_md5(path, md5) for path, md5 in zip(places, archives.values(), strict=True)):
+        return f"delete {folder} to have it unpacked again from {files}"
+    return f"what belongs there is in {files}"
 
 
 def _remove_new(folder: Path, before: set[Path]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,8 +12,22 @@ from rnnvision.data.catalog import CATALOG
 from rnnvision.data.membership import Record, copies
 from rnnvision.data.shards import read_shards
 from rnnvision.data.splits import DataError, Splits
+from rnnvision.signature import parameters
 
 FEW_CLASSES = 12  # up to so many are counted one by one
+
+
+def arguments_of(description: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The arguments of `ImageData` for the data of a trained network, and notes; `changes` take the place of its own."""
+    arguments = {**description["data"], **changes}
+    facts, root = CATALOG[arguments["name"]], arguments["root"]
+    if "files" not in description and "by_path" in parameters(facts.read):
+        arguments["by_path"] = False  # of a version that kept no record
+    searched = not facts.needs_root and arguments.get("format") != "shards"
+    if root and searched and "root" not in changes and not Path(root).exists():
+        # Only the root of another machine may fall back to the usual places, and it is said.
+        return {**arguments, "root": None}, (f"{root}, where the training read it, is not here",)
+    return arguments, ()
 
 
 def read_splits(

@@ -1,5 +1,6 @@
 """Serving: whether images are resident or streamed, and the treatment of files that cannot be read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -86,6 +87,12 @@ def refusal(bad: list[str]) -> DataError:
     return DataError(
         f"{len(bad)} files cannot be used; mend or delete them, or leave them out with data.on_bad_file=skip\n  {files}"
     )
+
+
+def unreadable(parts: Iterable[Samples], num_workers: int) -> list[str]:
+    """What is wrong with each file on this machine that cannot be read."""
+    here = [part for part in parts if isinstance(part, EncodedSplit) and part.at_hand]
+    return [file.reason for part in here for file in survey(part, num_workers)[1]]
 
 
 def _check_classes(part: Samples, bad: list[BadFile], class_names: tuple[str, ...]) -> None:

@@ -1,8 +1,8 @@
 """Splits: what the reader of a data set returns, and the error that it raises."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
@@ -100,6 +100,7 @@ class Splits:
 
     `origin` says where the data came from; `root` is the `root` that finds it again from any working directory. `notes`
     are lines for the user, on what was left out or looks doubtful. `cut` says that `test` was cut from `train`.
+    `settled` holds options of the reader that the data decided.
     """
 
     train: Samples
@@ -110,6 +111,7 @@ class Splits:
     root: str | None = None
     notes: tuple[str, ...] = ()
     cut: bool = False
+    settled: Mapping[str, Any] = field(default_factory=dict)
 
     def parts(self) -> dict[str, Samples]:
         """The splits that there are, by name."""

@@ -9,7 +9,8 @@ from PIL import Image
 
 from rnnvision.cli.frame import app
 from rnnvision.cli.frame.arguments import config_dir
-from tests.cli.running import Copy, Verb
+from tests.cli.running import TINY, Copy, Verb
+from tests.data.layouts import write_eurosat
 
 
 def _metrics(folder: str) -> dict[str, float]:
@@ -72,3 +73,30 @@ def test_data_with_other_classes_is_refused_though_they_are_as_many(verb: Verb) 
     assert result.code == 1
     assert "digits: holds classes that the network does not know: 1, 2; it has a, b" in result.message
     assert len(result.message.splitlines()) == 1
+
+
+def test_only_a_root_that_is_recorded_may_fall_back_and_it_is_told(
+    train: Verb, verb: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_eurosat(Path("there"), monkeypatch)
+    words = ("data=eurosat", "data.image_size=4", "trainer.limit_val_batches=1.0")
+    assert train(*words, "data.root=there", "hydra.run.dir=run").code == 0
+    result = verb("evaluate", "ckpt=run", "device=cpu", "hydra.run.dir=out0")
+    assert (result.code, "is not here" in result.out) == (0, False)
+    there, moved = Path("there").resolve(), Path("moved").resolve()
+    Path("there").rename(moved)
+    monkeypatch.setenv("RNNVISION_DATA", str(moved))
+    result = verb("evaluate", "ckpt=run", "device=cpu", "hydra.run.dir=out1")
+    line = next(line for line in result.out.splitlines() if line.startswith("data "))
+    assert f" from {moved / 'eurosat' / '2750'};" in line
+    assert f"note        {there}, where the training read it, is not here" in result.out.splitlines()
+    assert _metrics("out0") == _metrics("out1")
+    for name, root in (("evaluate", "there"), ("evaluate", "elsewhere"), ("train", "elsewhere")):
+        chosen = ("ckpt=run", "device=cpu") if name == "evaluate" else ("data=eurosat", *TINY)
+        result = verb(name, *chosen, f"data.root={root}", "hydra.run.dir=out2")
+        assert result.code == 1
+        assert result.message.endswith(f"it is in {moved / 'eurosat' / '2750'}, try: data.root={moved}")
+        assert len(result.message.splitlines()) == 1
+        assert not Path(root).exists()
+    result = verb("evaluate", "ckpt=run", "device=cpu", "data.root=")
+    assert (result.code, "data.root=: names no folder" in result.message) == (2, True)

@@ -61,7 +61,8 @@ def test_a_failed_download_says_what_to_do(
         CATALOG[name].read(CLASSES, str(root))
     message = str(caught.value)
     assert "\n" not in message
-    said = [name, str(root), str(Path("data").resolve()), str(locate.SYSTEM_ROOT), str(root / folder), NO_NETWORK]
+    assert f"{name} is not in {root}, and" in message
+    said = [str(root / folder), NO_NETWORK]
     said += [f"{file}.gz" for file in FILES] + ["data.root=FOLDER", locate.ENVIRONMENT_VARIABLE]
     assert [words for words in said if words not in message] == []
     assert (" ".join(str(error).split()) or "TimeoutError") in message
@@ -137,7 +138,7 @@ def test_a_download_goes_to_the_first_search_root(monkeypatch: pytest.MonkeyPatc
 
 def test_a_download_that_brings_nothing_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replace_torchvision(monkeypatch, "MNIST", lambda target, download: None)
-    with pytest.raises(DataError, match=r"mnist: the download left no train-images-idx3-ubyte in MNIST/raw"):
+    with pytest.raises(DataError, match=r"mnist: the download left no complete MNIST/raw"):
         read(root)
 
 

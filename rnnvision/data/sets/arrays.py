@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from rnnvision.checks import flags
-from rnnvision.data.locate import obtain
+from rnnvision.data.locate import Archives, obtain, unpack_again, wrong_md5
 from rnnvision.data.splits import DataError, Split, Splits
 
 
@@ -24,19 +24,21 @@ def read_cifar(name: str, torchvision_class: str, class_names: tuple[str, ...], 
     from torchvision import datasets
 
     dataset = getattr(datasets, torchvision_class)
+    files = (*dataset.train_list, *dataset.test_list, (dataset.meta["filename"], dataset.meta["md5"]))
+    archives = {dataset.filename: dataset.tgz_md5}
     base, folder = obtain(
         name,
         root,
         (dataset.base_folder,),
-        Path.is_dir,
-        (dataset.filename,),
+        lambda f: any((f / file).is_file() for file, _ in files),
+        archives,
         lambda target: dataset(target, download=True),
     )
-    names = (dataset.meta["filename"], dataset.meta["md5"])
-    _verify(folder, (*dataset.train_list, *dataset.test_list, names))
+    _verify(folder, files, base, archives)
+    there = type(torchvision_class, (dataset,), {"base_folder": folder.name})  # whatever the folder is called
 
     def read(train: bool) -> Split:
-        found = dataset(base, train=train)
+        found = there(folder.parent, train=train)
         return _split(found.data.transpose(0, 3, 1, 2), found.targets)
 
     return Splits(read(True), read(False), class_names, origin=str(folder), root=str(base))
@@ -52,16 +54,18 @@ def read_stl10(class_names: tuple[str, ...], root: str | None) -> Splits:
     """
     from torchvision.datasets import STL10
 
+    parts = STL10.train_list[:2], STL10.test_list
+    files = [file for part in parts for file in part]
+    archives = {STL10.filename: STL10.tgz_md5}
     base, folder = obtain(
         "stl10",
         root,
         (STL10.base_folder,),
-        Path.is_dir,
-        (STL10.filename,),
+        lambda f: any((f / file).is_file() for file, _ in files),
+        archives,
         lambda target: STL10(target, "test", download=True),
     )
-    parts = STL10.train_list[:2], STL10.test_list
-    _verify(folder, [file for part in parts for file in part])
+    _verify(folder, files, base, archives)
 
     def read(images: str, labels: str) -> Split:
         pixels = np.fromfile(folder / images, np.uint8).reshape(-1, 3, 96, 96)
@@ -86,10 +90,7 @@ def read_svhn(class_names: tuple[str, ...], root: str | None, *, extra: bool = F
     base, folder = _obtain_files("svhn", root, [SVHN.split_list[part] for part in wanted])
 
     def read(part: str) -> Split:
-        try:
-            found = SVHN(folder, part)
-        except RuntimeError as error:
-            raise _damaged(folder / SVHN.split_list[part][1]) from error
+        found = SVHN(folder, part)
         return _split(found.data, found.labels)
 
     splits = {part: read(part) for part in wanted}
@@ -107,13 +108,8 @@ def read_usps(class_names: tuple[str, ...], root: str | None) -> Splits:
         DataError: if it cannot be obtained, or a file is damaged; the message names the file.
     """
     from torchvision.datasets import USPS
-    from torchvision.datasets.utils import check_integrity
 
-    files = [USPS.split_list[part] for part in ("train", "test")]
-    base, folder = _obtain_files("usps", root, files)
-    for _, file, md5 in files:
-        if not check_integrity(str(folder / file), md5):
-            raise _damaged(folder / file)
+    base, folder = _obtain_files("usps", root, [USPS.split_list[part] for part in ("train", "test")])
 
     def read(train: bool) -> Split:
         found = USPS(folder, train=train)
@@ -133,10 +129,7 @@ def read_semeion(class_names: tuple[str, ...], root: str | None) -> Splits:
     from torchvision.datasets import SEMEION
 
     base, folder = _obtain_files("semeion", root, [(SEMEION.url, SEMEION.filename, SEMEION.md5_checksum)])
-    try:
-        found = SEMEION(folder, download=False)
-    except RuntimeError as error:
-        raise _damaged(folder / SEMEION.filename) from error
+    found = SEMEION(folder, download=False)
     everything = _split(found.data[:, None], found.labels)
     return Splits(*everything.fixed_fifth(), class_names, origin=str(folder), root=str(base))
 
@@ -146,26 +139,29 @@ def _split(images: np.ndarray, labels: Any) -> Split:
 
 
 def _obtain_files(name: str, root: str | None, files: Iterable[Sequence[str]]) -> tuple[Path, Path]:
-    """Files given as (url, name, MD5): in a search root itself, as in torchvision, or in a folder of their name."""
+    """Files given as (url, name, MD5): in a search root itself, as in torchvision, or in a folder of their name.
+
+    Raises:
+        DataError: if they cannot be obtained, or one has another MD5.
+    """
     from torchvision.datasets.utils import download_url
 
     def fetch(target: Path) -> None:
         for url, file, md5 in files:
             download_url(url, target, file, md5)
 
-    names = tuple(file for _, file, _ in files)
+    md5s: dict[str, str | None] = {file: md5 for _, file, md5 in files}
     folders = ("", name, name.upper())
-    return obtain(name, root, folders, lambda folder: all((folder / n).is_file() for n in names), names, fetch)
+    base, folder = obtain(name, root, folders, lambda f: all((f / n).is_file() for n in md5s), md5s, fetch)
+    for file, md5 in md5s.items():
+        if fault := wrong_md5(folder / file, md5):
+            raise DataError(f"{fault}; put the published file in its place")
+    return base, folder
 
 
-def _verify(folder: Path, files: Iterable[Sequence[str]]) -> None:
+def _verify(folder: Path, files: Iterable[Sequence[str]], root: Path, archives: Archives) -> None:
     """Check files of an archive against their MD5, given as (name, MD5)."""
-    from torchvision.datasets.utils import check_integrity
-
     for file, md5 in files:
-        if not check_integrity(str(folder / file), md5):
-            raise DataError(f"{folder / file} is missing or damaged; delete {folder} to have it downloaded again")
-
-
-def _damaged(path: Path) -> DataError:
-    return DataError(f"{path} is damaged; delete it to have it downloaded again")
+        path = folder / file
+        if fault := wrong_md5(path, md5) if path.is_file() else f"{path} is missing":
+            raise DataError(f"{fault}; {unpack_again(folder, root, archives)}")

@@ -7,7 +7,6 @@ read-only, and never checks the unpacked bytes: a flipped byte or 30 labels for 
 import gzip
 import hashlib
 import zlib
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnvision.data.locate import download, find_folder
+from rnnvision.data.locate import obtain
 from rnnvision.data.splits import DataError, Split, Splits
 
 FILES = (
@@ -45,14 +44,19 @@ def read_family(name: str, family: Family, class_names: tuple[str, ...], root: s
     Raises:
         DataError: if it cannot be obtained, or a file is damaged; the message names the file.
     """
-    found = find_folder(root, family.folders, _is_complete)
-    if found is None:
-        fetch = partial(_download, family.torchvision_class)
-        download(name, root, family.folders[0], tuple(f"{f}.gz" for f in FILES), fetch)
-        found = find_folder(root, family.folders, _is_complete)
-    if found is None:
-        raise DataError(f"{name}: the download left no {FILES[0]} in {family.folders[0]}")
-    base, folder = found
+    from torchvision import datasets
+
+    dataset = getattr(datasets, family.torchvision_class)
+    md5s = dict(getattr(dataset, "resources", ()))
+    base, folder = obtain(
+        name,
+        root,
+        family.folders,
+        _is_complete,
+        {f"{family.folders[0]}/{file}.gz": md5s.get(f"{file}.gz") for file in FILES},
+        lambda target: dataset(target, download=True),
+        by_content=family.digests is not None,  # all members have files of the same names
+    )
     train, test = (_read_split(folder, part, family.digests, len(class_names)) for part in COUNTS)
     return Splits(train, test, class_names, origin=str(folder), root=str(base))
 
@@ -65,12 +69,6 @@ def packed_or_not(folder: Path, file: str) -> Path:
     """The path of an IDX file: of the compressed one if there is one."""
     packed = folder / f"{file}.gz"
     return packed if packed.is_file() else folder / file
-
-
-def _download(torchvision_class: str, root: Path) -> None:
-    from torchvision import datasets
-
-    getattr(datasets, torchvision_class)(root, download=True)
 
 
 def _read_split(folder: Path, part: str, digests: tuple[str, ...] | None, num_classes: int) -> Split:
@@ -108,7 +106,9 @@ def read_idx(path: Path, digest: str | None = None, kind: str = "unsigned bytes"
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} is damaged: {error}; delete it to have it downloaded again") from error
+        beside = path.with_suffix("")
+        instead = f"delete it to have {beside.name} read" if beside.is_file() else "put the published file in its place"
+        raise DataError(f"{path} is damaged: {error}; {instead}") from error
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != code:
         raise DataError(f"{path} is damaged: it is no IDX file of {kind}")
     start = 4 + 4 * content[3]

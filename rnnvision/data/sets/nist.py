@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rnnvision.checks import one_of
-from rnnvision.data.locate import obtain
+from rnnvision.data.locate import obtain, wrong_md5
 from rnnvision.data.sets.mnist_family import checked_split, packed_or_not, read_idx
 from rnnvision.data.splits import DataError, Split, Splits
 
@@ -43,7 +43,7 @@ def read_emnist(class_names: tuple[str, ...], root: str | None, *, split: str = 
         root,
         ("EMNIST/raw", "EMNIST/raw/gzip", "EMNIST", "emnist"),
         lambda candidate: _holds(candidate, files),
-        ("EMNIST/raw/gzip.zip",),
+        {"EMNIST/raw/gzip.zip": EMNIST.md5},
         lambda target: EMNIST(target, split, download=True),
     )
 
@@ -65,7 +65,6 @@ def read_qmnist(class_names: tuple[str, ...], root: str | None) -> Splits:
         DataError: if it cannot be obtained, or a file is damaged; the message names the file.
     """
     from torchvision.datasets import QMNIST
-    from torchvision.datasets.utils import check_integrity
 
     published = {url.rpartition("/")[2]: md5 for part in PARTS for url, md5 in QMNIST.resources[part]}
     files = {
@@ -76,15 +75,15 @@ def read_qmnist(class_names: tuple[str, ...], root: str | None) -> Splits:
         root,
         ("QMNIST/raw", "QMNIST", "qmnist"),
         lambda candidate: _holds(candidate, files),
-        tuple(f"QMNIST/raw/{file}" for file in published),
+        {f"QMNIST/raw/{file}": md5 for file, md5 in published.items()},
         lambda target: [QMNIST(target, what=part, download=True) for part in PARTS],
     )
 
     def read(part: str) -> Split:
         paths = packed_or_not(folder, files[part][0]), packed_or_not(folder, files[part][1])
         for path in paths:
-            if path.name in published and not check_integrity(str(path), published[path.name]):
-                raise DataError(f"{path} is damaged: another MD5 than published; delete it to have it downloaded again")
+            if fault := wrong_md5(path, published.get(path.name)):
+                raise DataError(f"{fault}; put the published file in its place")
         images, facts = read_idx(paths[0]), read_idx(paths[1], kind="32-bit integers")
         if facts.ndim != 2:
             raise DataError(f"{paths[1]} is damaged: it holds {tuple(facts.shape)}, not a row for each image")

@@ -1,8 +1,10 @@
 """Readers of Oxford's image files: flowers and pets, whose splits are lists."""
 
+from functools import partial
+
 from rnnvision.data.files import FileSplit
 from rnnvision.data.images import View, with_view
-from rnnvision.data.locate import obtain
+from rnnvision.data.locate import obtain, unpack_again, wrong_md5
 from rnnvision.data.sets.photos import check_rows, damaged, listed
 from rnnvision.data.splits import DataError, Splits
 
@@ -20,25 +22,32 @@ def read_flowers102(class_names: tuple[str, ...], root: str | None, view: View) 
     """
     from torchvision.datasets import Flowers102
 
-    lists = ("imagelabels.mat", "setid.mat")
+    known = Flowers102._file_dict
+    archives: dict[str, str | None] = {f"flowers-102/{file}": md5 for file, md5 in known.values()}
+    lists = dict(known[key] for key in ("label", "setid"))
     base, folder = obtain(
         "flowers102",
         root,
         ("flowers-102",),
         lambda f: (f / "jpg").is_dir() and all((f / name).is_file() for name in lists),
-        tuple(f"flowers-102/{file}" for file in ("102flowers.tgz", *lists)),
+        archives,
         lambda target: Flowers102(target, download=True),
+        by_content=False,  # torchvision reads the lists, in a folder of this name
     )
+    for name, md5 in lists.items():
+        if fault := wrong_md5(folder / name, md5):
+            raise DataError(f"{fault}; put the published file in its place")
+    again = partial(unpack_again, folder / "jpg", base, dict(list(archives.items())[:1]))
 
     def read(part: str) -> FileSplit:
         try:
-            dataset = Flowers102(base, part, loader=lambda path: path)  # (path, label): no image is opened
+            dataset = Flowers102(folder.parent, part, loader=lambda path: path)  # (path, label): no image is opened
             rows = [(path.name, label) for path, label in (dataset[i] for i in range(len(dataset)))]
             check_rows(rows, FLOWERS_COUNTS[part], len(class_names))
         except (RuntimeError, ValueError) as error:
             files = " or ".join(str(folder / name) for name in lists)
-            raise DataError(f"{files} is damaged; delete both to have them downloaded again") from error
-        return listed(folder / "jpg", rows, view)
+            raise DataError(f"{files} is damaged ({error}); put the published files in their place") from error
+        return listed(folder / "jpg", again, rows, view)
 
     train, val, test = (read(part) for part in FLOWERS_COUNTS)
     return Splits(train, test, class_names, origin=str(folder), val=val, root=str(base))
@@ -53,12 +62,17 @@ def read_pets(class_names: tuple[str, ...], root: str | None, view: View) -> Spl
     """
     from torchvision.datasets import OxfordIIITPet
 
+    pictures, annotations = (
+        {f"oxford-iiit-pet/{url.rpartition('/')[2]}": md5} for url, md5 in OxfordIIITPet._RESOURCES
+    )
     base, folder = obtain(
         "oxford_pets",
         root,
         ("oxford-iiit-pet",),
-        lambda f: (f / "images").is_dir() and (f / "annotations").is_dir(),
-        ("oxford-iiit-pet/images.tar.gz", "oxford-iiit-pet/annotations.tar.gz"),
+        lambda f: (
+            (f / "images").is_dir() and any((f / "annotations" / f"{part}.txt").is_file() for part in PETS_COUNTS)
+        ),
+        {**pictures, **annotations},
         lambda target: OxfordIIITPet(target, download=True),
     )
 
@@ -72,8 +86,8 @@ def read_pets(class_names: tuple[str, ...], root: str | None, view: View) -> Spl
             check_rows(rows, PETS_COUNTS[part], len(class_names))
             _check_breeds(rows, class_names)
         except (OSError, ValueError) as error:
-            raise damaged(source, source.parent, error) from error
-        return listed(folder / "images", rows, view)
+            raise damaged(source, partial(unpack_again, source.parent, base, annotations), error) from error
+        return listed(folder / "images", partial(unpack_again, folder / "images", base, pictures), rows, view)
 
     train, test = (read(part) for part in PETS_COUNTS)
     return Splits(train, test, class_names, origin=str(folder), root=str(base))

@@ -159,7 +159,8 @@ def test_a_damaged_file_of_cifar_is_named(cifar: Cifar, place: int, damage: str)
         path.write_bytes(flip(content, 1000) if damage == "flipped" else content[:-1])
     with pytest.raises(DataError) as error:
         cifar.read()
-    assert str(error.value).startswith(f"{path} is missing or damaged")
+    assert str(error.value).startswith(f"{path} is {'missing' if damage == 'missing' else 'damaged'}")
+    assert str(error.value).endswith(f"; what belongs there is in {cifar.torchvision_class.filename}")
 
 
 def test_damaged_class_names_of_cifar_are_named(cifar: Cifar) -> None:

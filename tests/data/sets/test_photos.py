@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnvision.data import locate
 from tests.data.layouts import WRITERS, read, refusal, write_imagenette
 
 
@@ -13,10 +14,26 @@ def root(tmp_path: Path) -> Path:
 
 
 BY_CLASS = {  # a picture, and what is unpacked with it, below the root; of how many pictures it is one
-    "gtsrb": ("gtsrb/GTSRB/Training/00007/00001_00000.ppm", "gtsrb/GTSRB/Training", 86),
-    "eurosat": ("eurosat/2750/River/River_2.jpg", "eurosat/2750", 50),
-    "imagenette": ("imagenette2-320/val/n03000684/n03000684_0.JPEG", "imagenette2-320", 10),
+    "gtsrb": (
+        "gtsrb/GTSRB/Training/00007/00001_00000.ppm",
+        "gtsrb/GTSRB/Training",
+        86,
+        "gtsrb/GTSRB-Training_fixed.zip",
+    ),
+    "eurosat": ("eurosat/2750/River/River_2.jpg", "eurosat/2750", 50, "eurosat/EuroSAT.zip"),
+    "imagenette": (
+        "imagenette2-320/val/n03000684/n03000684_0.JPEG",
+        "imagenette2-320",
+        10,
+        "imagenette2-320.tgz",
+    ),
 }
+
+
+def with_archive(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put an archive there that passes for the published one."""
+    archive.write_bytes(b"archive")
+    monkeypatch.setattr(locate, "wrong_md5", lambda path, md5: "")
 
 
 @pytest.mark.parametrize("change", ["missing", "class", "more"])
@@ -25,7 +42,7 @@ def test_a_class_folder_that_is_incomplete_is_told(
     root: Path, monkeypatch: pytest.MonkeyPatch, name: str, change: str
 ) -> None:
     WRITERS[name](root, monkeypatch)
-    picture, unpacked, count = BY_CLASS[name]
+    picture, unpacked, count, archive = BY_CLASS[name]
     path = root / picture
     if change == "more":
         (path.parent / f"more{path.suffix}").write_bytes(path.read_bytes())
@@ -37,10 +54,12 @@ def test_a_class_folder_that_is_incomplete_is_told(
             path.parent.rmdir()
     a_class = {"gtsrb": 2, "eurosat": 5, "imagenette": 1}[name]
     found = {"more": count + 1, "missing": count - 1, "class": count - a_class}
-    assert refusal(name, root) == (
-        f"{path.parents[1]}: holds {found[change]:,} images of its classes, not {count:,}; "
-        f"delete {root / unpacked} to have it unpacked again"
-    )
+    which = f" (none in {path.parent.name})" if not path.parent.is_dir() or not any(path.parent.iterdir()) else ""
+    start = f"{path.parents[1]}: holds {found[change]:,} images of its classes, not {count:,}{which}; "
+    assert refusal(name, root) == f"{start}what belongs there is in {archive.rpartition('/')[2]}"
+    with_archive(root / archive, monkeypatch)
+    again = f"delete {root / unpacked} to have it unpacked again from {archive.rpartition('/')[2]}"
+    assert refusal(name, root) == start + again
 
 
 LISTED = {  # a picture that a list names, and its folder has
@@ -55,15 +74,24 @@ def test_a_listed_image_that_is_missing_is_named(root: Path, monkeypatch: pytest
     made = WRITERS[name](root, monkeypatch)
     path = root / LISTED[name]
     path.unlink()
-    assert refusal(name, root) == (
-        f"{path}: there is no such file (1 of {made.sizes[2]} are missing); "
-        f"delete {path.parent} to have it unpacked again"
+    message = refusal(name, root)
+    assert message.startswith(
+        f"{path}: there is no such file (1 of {made.sizes[2]} are missing); what belongs there is in"
     )
+    assert "delete" not in message
 
 
-LISTS = {  # a list, and what is unpacked with it
-    "gtsrb": ("gtsrb/GT-final_test.csv", "gtsrb/GTSRB/Final_Test"),
-    "oxford_pets": ("oxford-iiit-pet/annotations/test.txt", "oxford-iiit-pet/annotations"),
+LISTS = {  # a list, what is unpacked with it, and from what
+    "gtsrb": (
+        "gtsrb/GT-final_test.csv",
+        "gtsrb/GTSRB/Final_Test",
+        ("GTSRB_Final_Test_Images.zip", "GTSRB_Final_Test_GT.zip"),
+    ),
+    "oxford_pets": (
+        "oxford-iiit-pet/annotations/test.txt",
+        "oxford-iiit-pet/annotations",
+        ("annotations.tar.gz",),
+    ),
 }
 DAMAGE = {
     "missing": "there is no such file",
@@ -76,8 +104,9 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_that_is_damaged_is_named(root: Path, monkeypatch: pytest.MonkeyPatch, name: str, damage: str) -> None:
-    WRITERS[name](root, monkeypatch)
-    listed, unpacked = (root / path for path in LISTS[name])
+    made = WRITERS[name](root, monkeypatch)
+    path, unpacked, archives = LISTS[name]
+    listed = root / path
     lines = listed.read_text().splitlines()
     if damage == "missing":
         listed.unlink()
@@ -91,7 +120,11 @@ def test_a_list_that_is_damaged_is_named(root: Path, monkeypatch: pytest.MonkeyP
     message = refusal(name, root)
     assert message.startswith(f"{listed} is missing or damaged (")
     assert DAMAGE[damage] in message
-    assert message.endswith(f"; delete {unpacked} to have it unpacked again")
+    assert message.endswith(f"; what belongs there is in {', '.join(archives)}")
+    for archive in archives:
+        with_archive(root / made.folder / archive, monkeypatch)
+    again = f"; delete {root / unpacked} to have it unpacked again from {', '.join(archives)}"
+    assert refusal(name, root).endswith(again)
 
 
 def test_a_csv_of_other_columns_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
