@@ -12,12 +12,11 @@ import torch
 from rnnvision.checks import at_least, fraction, one_of, shares
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
-from rnnvision.data.files import EncodedSplit, survey
 from rnnvision.data.loader import Loader, count_train_batches
 from rnnvision.data.membership import PARTS, Record
 from rnnvision.data.reading import arguments_of, class_lines, count_notes, divided, limited, read_splits, recorded
 from rnnvision.data.resident import ResidentLoader
-from rnnvision.data.serving import FORMATS, ON_BAD_FILE, Serving, choose, prepare, refusal, unreadable
+from rnnvision.data.serving import FORMATS, Serving, choose, prepare, refusal, treatments, unreadable
 from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
@@ -98,11 +97,6 @@ class ImageData(L.LightningDataModule):
         if max_train_samples is not None:
             at_least("max_train_samples", max_train_samples, 1)
         one_of("format", format, FORMATS)
-        treatment = (on_bad_file,) if isinstance(on_bad_file, str) else tuple(on_bad_file)
-        for word in treatment:
-            one_of("on_bad_file", word, ON_BAD_FILE)
-        if len(treatment) != 1 and set(treatment) != {"skip", "convert"}:
-            raise ValueError(f"on_bad_file={on_bad_file}: choose one of {', '.join(ON_BAD_FILE)}, or [skip,convert]")
         if num_workers is not None:
             at_least("num_workers", num_workers, 0)
         at_least("prefetch", prefetch, 1)
@@ -126,7 +120,7 @@ class ImageData(L.LightningDataModule):
         self.max_train_samples = max_train_samples
         self.augmentation = augmentation or Augmentation()
         self.format = format
-        self.on_bad_file = treatment
+        self.on_bad_file = treatments(on_bad_file)
         self.num_workers = min(8, (os.cpu_count() or 1) // 2) if num_workers is None else num_workers
         self.prefetch = prefetch
         self.timeout = timeout

@@ -18,7 +18,7 @@ FEW_CLASSES = 12  # up to so many are counted one by one
 
 
 def arguments_of(description: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The arguments of `ImageData` for the data of a trained network, and notes; `changes` take the place of its own."""
+    """The arguments of `ImageData` for the data of a trained network, with `changes` in place of its own, and notes."""
     arguments = {**description["data"], **changes}
     facts, root = CATALOG[arguments["name"]], arguments["root"]
     if "files" not in description and "by_path" in parameters(facts.read):

@@ -1,10 +1,11 @@
 """Serving: whether images are resident or streamed, and the treatment of files that cannot be read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
+from rnnvision.checks import one_of
 from rnnvision.data.augment import Augmentation
 from rnnvision.data.files import BadFile, EncodedSplit, read_all, survey
 from rnnvision.data.splits import DataError, Samples, Splits
@@ -20,6 +21,20 @@ class Serving:
 
     streams: bool
     reason: str
+
+
+def treatments(on_bad_file: str | Sequence[str]) -> tuple[str, ...]:
+    """One of `ON_BAD_FILE`, or skip with convert.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    words = (on_bad_file,) if isinstance(on_bad_file, str) else tuple(on_bad_file)
+    for word in words:
+        one_of("on_bad_file", word, ON_BAD_FILE)
+    if len(words) != 1 and sorted(words) != ["convert", "skip"]:
+        raise ValueError(f"on_bad_file={on_bad_file}: choose one of {', '.join(ON_BAD_FILE)}, or [skip,convert]")
+    return words
 
 
 def choose(splits: Splits, format: str, augmentation: Augmentation, num_workers: int) -> Serving:
