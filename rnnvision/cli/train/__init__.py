@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.class_balance import balance_lines
 from rnnvision.cli.frame.results import list_skipped, score_line
 from rnnvision.cli.frame.setup import Training, make_training
 from rnnvision.cli.train.resume import kept_if_refused, resumed
@@ -50,6 +51,7 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
         f"network   {_network(training)}",
         f"data      {training.data.summary()}",
         *(f"classes   {line}" for line in training.data.class_lines()),
+        *balance_lines(training.data, training.learner.class_weight),
         f"device    {device_line(trainer, cfg.trainer.precision)}",
         *kernel_lines(training.learner, trainer, training.data.batch_size),
         *(stage.line for stage in stages if stage.line),
