@@ -12,7 +12,7 @@ import torch
 from rnnvision.checks import at_least, fraction, one_of, shares
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
-from rnnvision.data.loader import Loader, count_train_batches
+from rnnvision.data.loader import SAMPLERS, Loader, count_train_batches
 from rnnvision.data.membership import PARTS, Record
 from rnnvision.data.reading import arguments_of, class_lines, count_notes, divided, limited, read_splits, recorded
 from rnnvision.data.resident import ResidentLoader
@@ -39,6 +39,8 @@ class ImageData(L.LightningDataModule):
         split_seed: of the generator that makes this choice.
         seed: of the order of the training samples, which is a function of (seed, epoch), and of their augmentation,
             which is one of (seed, epoch, index).
+        sampler: "shuffle" serves each training image once an epoch; "balanced" draws as many with replacement, each
+            class that occurs equally often on average. An image that is drawn twice is augmented in two ways.
         max_train_samples: keep so many training samples at most, for trials.
         augmentation: of the training images; None for none.
         format: "resident" keeps all images in memory on the training device, "streaming" reads each when it is
@@ -77,6 +79,7 @@ class ImageData(L.LightningDataModule):
         val_fraction: float = 0.1,
         split_seed: int = 0,
         seed: int = 0,
+        sampler: str = "shuffle",
         max_train_samples: int | None = None,
         augmentation: Augmentation | None = None,
         format: str = "auto",
@@ -96,6 +99,7 @@ class ImageData(L.LightningDataModule):
         fraction("val_fraction", val_fraction)
         if max_train_samples is not None:
             at_least("max_train_samples", max_train_samples, 1)
+        one_of("sampler", sampler, SAMPLERS)
         one_of("format", format, FORMATS)
         if num_workers is not None:
             at_least("num_workers", num_workers, 0)
@@ -117,6 +121,7 @@ class ImageData(L.LightningDataModule):
         self.val_fraction = val_fraction
         self.split_seed = split_seed
         self.seed = seed
+        self.sampler = sampler
         self.max_train_samples = max_train_samples
         self.augmentation = augmentation or Augmentation()
         self.format = format
@@ -283,6 +288,8 @@ class ImageData(L.LightningDataModule):
         )
         order: dict[str, Any] = {"seed": seed, "smallest": self.smallest_batch}
         order |= {"rank": rank, "world_size": world_size, "device": device}
+        if seed is not None and self.sampler == "balanced":
+            order["balance"] = samples.labels
         if not self.serving.streams:
             assert isinstance(samples, Split)
             return ResidentLoader(samples, batch_size, transform, **order)

@@ -10,20 +10,27 @@ from torch import Tensor
 from rnnvision.data.augment import BatchTransform
 from rnnvision.seeding import derive_seed
 
+SAMPLERS = ("shuffle", "balanced")
 SHARDS_AT_ONCE = 16  # of 64 MB: some 9,000 photographs are shuffled among each other
 
 
 class EpochOrder:
     """The order of the samples: a pure function of (seed, epoch), the same on every rank.
 
+    Each sample once, shuffled; or, with `balance` (N,), the labels, N draws with replacement in which each class that
+    occurs is equally likely, and each sample of a class.
+
     Lightning finds it as the loader's `sampler` and sets its epoch. With `shard_of` (N,), the number of the shard that
     holds each sample, `SHARDS_AT_ONCE` shards at a time are read: the shards in random order, and so their samples.
     """
 
-    def __init__(self, size: int, seed: int | None, shard_of: Tensor | None = None) -> None:
+    def __init__(
+        self, size: int, seed: int | None, shard_of: Tensor | None = None, balance: Tensor | None = None
+    ) -> None:
         self.size = size
         self.seed = seed
         self.shard_of = shard_of
+        self.balance = balance
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -35,7 +42,12 @@ class EpochOrder:
             return self._together(torch.arange(self.size), torch.arange)
         generator = torch.Generator().manual_seed(derive_seed("order", self.seed, self.epoch))
         shuffled = partial(torch.randperm, generator=generator)
-        return self._together(shuffled(self.size), shuffled)
+        order = shuffled(self.size) if self.balance is None else draw_balanced(self.balance, generator)
+        return self._together(order, shuffled)
+
+    def numbers(self, order: Tensor) -> Tensor:
+        """(N,) what the augmentation of each sample of `order` is drawn by: its index; if it may recur, its place."""
+        return order if self.balance is None else torch.arange(len(order), device=order.device)
 
     def _together(self, order: Tensor, arrange: Callable[[int], Tensor]) -> Tensor:
         """The same order, but one group of shards after the other; `arrange(count)` gives each shard its place."""
@@ -44,6 +56,16 @@ class EpochOrder:
         place = arrange(int(self.shard_of.max()) + 1)
         group = place[self.shard_of] // SHARDS_AT_ONCE  # (N,)
         return order[torch.argsort(group[order], stable=True)]
+
+
+def draw_balanced(labels: Tensor, generator: torch.Generator) -> Tensor:
+    """(N,) indices drawn with replacement from samples of these labels (N,), first the class and then the sample."""
+    by_class = torch.argsort(labels, stable=True)
+    _, counts = torch.unique(labels, return_counts=True)
+    starts = counts.cumsum(0) - counts
+    drawn = torch.randint(len(counts), (len(labels),), generator=generator)
+    within = (torch.rand(len(labels), generator=generator, dtype=torch.float64) * counts[drawn]).long()
+    return by_class[starts[drawn] + within]
 
 
 def count_train_batches(samples: int, batch_size: int, world_size: int, smallest: int = 1) -> int:
@@ -62,6 +84,7 @@ class Loader(ABC):
         seed: shuffles each epoch; None keeps the file order.
         shard_of: (N,) the shard of each sample, see `EpochOrder`.
         smallest: fewest samples of a batch in training; with fewer the last one is left out.
+        balance: (N,) the labels, if each class is to be drawn equally often, see `EpochOrder`.
         rank, world_size: with several processes, each global batch of B * world_size samples is distributed, so that
             all make the same number of steps. While training, a last batch with too few for all is left out.
     """
@@ -75,10 +98,11 @@ class Loader(ABC):
         seed: int | None = None,
         shard_of: Tensor | None = None,
         smallest: int = 1,
+        balance: Tensor | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.sampler = EpochOrder(size, seed, shard_of)
+        self.sampler = EpochOrder(size, seed, shard_of, balance)
         self.batch_size = batch_size
         self.batch_sampler = None  # Lightning looks for one
         self.transform = transform

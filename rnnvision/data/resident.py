@@ -33,5 +33,6 @@ class ResidentLoader(Loader):
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         self.transform.start(self.sampler.epoch)
         order = self.sampler.indices().to(self._labels.device)
-        for batch, index in enumerate(self.batches(order)):
-            yield self.transform(self._images[index], self._labels[index], index, batch)
+        numbers = self.sampler.numbers(order)
+        for batch, (index, number) in enumerate(zip(self.batches(order), self.batches(numbers), strict=True)):
+            yield self.transform(self._images[index], self._labels[index], number, batch)

@@ -20,8 +20,9 @@ from rnnvision.data.loader import Loader
 from rnnvision.data.splits import DataError, Samples
 from rnnvision.seeding import derive_seed
 
-Request = tuple[int, int, list[int]]  # slot, epoch, indices: workers live longer than an epoch
-Filled = tuple[int, list[int], list[str]]  # slot, indices, and what is wrong with those that could not be read
+# Slot, epoch (workers live longer than one), indices, and the numbers that their augmentation is drawn by.
+Request = tuple[int, int, list[int], list[int]]
+Filled = tuple[int, list[int], list[int], list[str]]  # slot, indices, numbers, and what is wrong with files not read
 NOTHING = -1
 
 
@@ -52,24 +53,24 @@ class StreamedImages(Dataset[Filled]):
         self._change = whole_image_transform(samples, augmentation)
 
     def __getitem__(self, request: Request) -> Filled:
-        slot, epoch, indices = request
+        slot, epoch, indices, numbers = request
         worker, wrong = get_worker_info(), []
-        for place, index in enumerate(indices):
+        for place, (index, number) in enumerate(zip(indices, numbers, strict=True)):
             if worker is not None:
                 self.reading[worker.id] = index
             try:
-                self.slots[slot, place] = self.image(epoch, index).permute(1, 2, 0)
+                self.slots[slot, place] = self.image(epoch, index, number).permute(1, 2, 0)
             except DataError as error:
                 wrong.append(str(error))
-        return slot, indices, wrong
+        return slot, indices, numbers, wrong
 
-    def image(self, epoch: int, index: int) -> Tensor:
-        """uint8 (C, H, W); DataError where it cannot be read."""
+    def image(self, epoch: int, index: int, number: int) -> Tensor:
+        """uint8 (C, H, W), changed as (seed, epoch, number) say; DataError where it cannot be read."""
         picture = self.samples.load(index)
         if not self._draws:
             return self._change(picture)
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's own generator
-            torch.default_generator.manual_seed(derive_seed("picture", self._seed, epoch, index))  # and no GPU's
+            torch.default_generator.manual_seed(derive_seed("picture", self._seed, epoch, number))  # and no GPU's
             return self._change(picture)
 
 
@@ -171,16 +172,16 @@ class StreamingLoader(Loader):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         self.transform.start(self.sampler.epoch)
-        for batch, (slot, indices, wrong) in enumerate(self._read()):
+        for batch, (slot, indices, numbers, wrong) in enumerate(self._read()):
             if wrong:
                 self._stop(wrong[0])
-            index = torch.tensor(indices)
+            index, number = torch.tensor(indices), torch.tensor(numbers)
             images = self._streamed.slots[slot, : len(index)]  # (B, H, W, C), free again when the next one is asked for
             labels = self._labels[index]
             if self._device.type == "cuda":
-                images, labels, index = images.pin_memory(), labels.pin_memory(), index.pin_memory()
-            images, labels, index = (x.to(self._device, non_blocking=True) for x in (images, labels, index))
-            yield self.transform(images.permute(0, 3, 1, 2), labels, index, batch)
+                images, labels, number = images.pin_memory(), labels.pin_memory(), number.pin_memory()
+            images, labels, number = (x.to(self._device, non_blocking=True) for x in (images, labels, number))
+            yield self.transform(images.permute(0, 3, 1, 2), labels, number, batch)
 
     def close(self) -> None:
         """End the workers now; a further epoch starts new ones."""
@@ -223,5 +224,7 @@ class _Requests(Sampler[Request]):
 
     def __iter__(self) -> Iterator[Request]:
         sampler = self._loader.sampler
-        for batch, index in enumerate(self._loader.batches(sampler.indices())):
-            yield batch % self._num_slots, sampler.epoch, index.tolist()
+        order = sampler.indices()
+        both = zip(self._loader.batches(order), self._loader.batches(sampler.numbers(order)), strict=True)
+        for batch, (index, number) in enumerate(both):
+            yield batch % self._num_slots, sampler.epoch, index.tolist(), number.tolist()

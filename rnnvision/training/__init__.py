@@ -10,6 +10,7 @@ from rnnvision.training.checkpoint import (
     read_checkpoint,
     require_network,
 )
+from rnnvision.training.class_weight import check_class_weight, class_weights
 from rnnvision.training.learner import Learner, TrainingError
 from rnnvision.training.optim import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
 from rnnvision.training.run_log import RunLog
@@ -24,6 +25,8 @@ __all__ = [
     "RunLog",
     "TrainingError",
     "VerifiedCheckpointIO",
+    "check_class_weight",
+    "class_weights",
     "count_steps",
     "find_checkpoint",
     "load_body",

@@ -1,7 +1,7 @@
 """Learner: training and evaluation of a network."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning as L
@@ -45,10 +45,15 @@ class Learner(L.LightningModule):
         optimizer: makes the optimiser of a network; None where nothing is trained.
         scheduler: makes Lightning's scheduler dictionary of an optimiser.
         label_smoothing: of the training loss (arXiv 1512.00567).
+        class_weight: num_classes numbers, with which the training loss of each image is multiplied by its class; the
+            loss is the mean of these products, whatever classes a batch holds. train/loss is this weighted one; what
+            is measured on validation and test is not weighted.
         seed: dropout of an epoch is a function of (seed, epoch, rank), so that a resumed run repeats it.
         objective: classify or reconstruct.
         description: plain values that go into each checkpoint, see `rnnvision.training.checkpoint`.
     """
+
+    class_weight: Tensor | None
 
     def __init__(
         self,
@@ -58,6 +63,7 @@ class Learner(L.LightningModule):
         optimizer: Callable[[nn.Module], Optimizer] | None = None,
         scheduler: Callable[[Optimizer], dict[str, Any]] | None = None,
         label_smoothing: float = 0.0,
+        class_weight: Sequence[float] | None = None,
         seed: int = 0,
         objective: str = "classify",
         description: dict[str, Any] | None = None,
@@ -68,6 +74,10 @@ class Learner(L.LightningModule):
         self.network = network
         self.classifies = objective == "classify"
         self.label_smoothing = label_smoothing
+        weight = None if class_weight is None else torch.tensor(class_weight, dtype=torch.float32)
+        if weight is not None and weight.shape != (num_classes,):
+            raise ValueError(f"class_weight={class_weight}: must be {num_classes} numbers, one a class")
+        self.register_buffer("class_weight", weight, persistent=False)  # a checkpoint needs none
         self.seed = seed
         self.description = description or {}
         self.samples_seen = 0  # in training, by all processes, since this object was made
@@ -101,12 +111,19 @@ class Learner(L.LightningModule):
 
     # One step for every stage, what each stage accumulates, and the metrics of an epoch.
 
-    def _step(self, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
+    def _step(
+        self, batch: Batch, label_smoothing: float = 0.0, class_weight: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         images, labels = batch
         output = self.network(images).float()  # a loss in half precision loses digits
         if not self.classifies:
             return mse_loss(output, images.float()), output
-        return cross_entropy(output, labels, label_smoothing=label_smoothing), output
+        if class_weight is None:
+            return cross_entropy(output, labels, label_smoothing=label_smoothing), output
+        # torch's mean would divide by the weights of the batch: 0/0 where all are 0, another loss for mixed labels.
+        weight = class_weight.to(output.dtype)
+        losses = cross_entropy(output, labels, weight=weight, label_smoothing=label_smoothing, reduction="none")
+        return losses.mean(), output
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive_seed("epoch", self.seed, self.current_epoch, self.global_rank))
@@ -116,7 +133,7 @@ class Learner(L.LightningModule):
         self._count = 0  # kept on the host, since adding it to the sums would copy it to the device each step
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        loss, output = self._step(batch, self.label_smoothing)
+        loss, output = self._step(batch, self.label_smoothing, self.class_weight)
         with torch.no_grad():
             count = len(output)
             correct = _correct(output, batch[1]) if self.classifies else torch.zeros_like(loss)

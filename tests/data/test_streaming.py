@@ -213,7 +213,7 @@ def test_what_workers_are_given_can_be_sent_to_a_new_process(files: FileSplit, n
     """Where processes are spawned, as on macOS, it is pickled."""
     pictures = StreamedImages(files, AUGMENTATIONS[name], 5, batch_size=2, num_slots=1, workers=0)
     again = pickle.loads(pickle.dumps(pictures))
-    assert torch.equal(again.image(1, 3), pictures.image(1, 3))
+    assert torch.equal(again.image(1, 3, 3), pictures.image(1, 3, 3))
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,7 @@ def _entrant(label: str) -> Entrant:
         if not equals:
             raise UsageError(f'models={label}: {word} is not KEY=VALUE; write "{option} hidden_size=64"')
         top = key.lstrip("+~").partition(".")[0]
-        overrides.append(word if top in groups or key == "label_smoothing" else f"model.{word}")
+        overrides.append(word if top in groups or key in ("label_smoothing", "loss.class_weight") else f"model.{word}")
         if (typed := _key(overrides[-1])) in SET_HERE:
             raise UsageError(f"models={label}: {word} cannot be set in compare; {SET_HERE[typed]}")
     return Entrant(label, option, tuple(overrides))

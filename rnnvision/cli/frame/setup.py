@@ -15,6 +15,7 @@ from rnnvision.cli.frame.arguments import (
     named_arguments,
     plain,
 )
+from rnnvision.cli.frame.class_balance import check_loss, loss_arguments, make_class_weight
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, versions
 
@@ -63,6 +64,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
             "choose another scheduler"
         )
     check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
+    check_loss(cfg)
     with arguments_of("seed"):
         L.seed_everything(cfg.seed, verbose=False)
     data = make_data(cfg, _begun_with(run) if cfg.resume is not None else None)
@@ -78,12 +80,14 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     if trainer.strategy.root_device.type == "cpu":
         share_cores(data.num_workers if data.serving.streams else 0)
     plugins = plain(cfg.get("plugins"))
+    weight = make_class_weight(cfg, data)
     with arguments_of(""):
         learner = Learner(
             network,
             num_classes=len(data.class_names),
             **(make_optimisation(cfg, network, data, trainer) if takes_steps(network) else {}),
             label_smoothing=cfg.label_smoothing,
+            class_weight=weight,
             seed=cfg.seed,
             description={
                 "network": arguments,
@@ -225,6 +229,10 @@ def one_go_refusal(cfg: DictConfig, data: "ImageData", world_size: int = 1) -> t
         return f"resume={cfg.resume}: {why}; there is nothing to go on with", "a run of its own"
     if data.augmentation != Augmentation():
         return f"augmentation: {why}, and sees each image as it is", "augmentation=none"
+    if class_weight := loss_arguments(cfg).get("class_weight"):
+        return f"loss.class_weight={class_weight}: {why}, and has a loss of its own", "loss.class_weight=null"
+    if data.sampler != "shuffle":
+        return f"data.sampler={data.sampler}: {why}, and sees each image once", "data.sampler=shuffle"
     devices: Any = cfg.trainer.get("devices")
     if world_size > 1 or (isinstance(devices, int) and devices > 1):
         return f"trainer.devices={devices}: {why}, by one process", "trainer.devices=1"

@@ -8,6 +8,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
+from rnnvision.cli.frame.class_balance import balance_lines
 from rnnvision.cli.frame.setup import Training, make_training
 from rnnvision.cli.train.resume import kept_if_refused, resumed
 from rnnvision.cli.train.score import make_tester, score
@@ -49,6 +50,7 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
         f"data      {training.data.summary()}",
         *(f"classes   {line}" for line in training.data.class_lines()),
         *(f"note      {note}" for note in training.data.splits.notes),
+        *balance_lines(training.data, training.learner.class_weight),
         f"device    {device_line(trainer, cfg.trainer.precision)}",
         *kernel_lines(training.learner, trainer, training.data.batch_size),
         *_batch_lines(training),
