@@ -14,7 +14,17 @@ from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
 from rnnvision.data.loader import SAMPLERS, Loader, count_train_batches
 from rnnvision.data.membership import PARTS, Record
-from rnnvision.data.reading import arguments_of, class_lines, count_notes, divided, limited, read_splits, recorded
+from rnnvision.data.reading import (
+    arguments_of,
+    class_counts,
+    class_lines,
+    count_notes,
+    divided,
+    in_words,
+    limited,
+    read_splits,
+    recorded,
+)
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.serving import FORMATS, Serving, choose, prepare, refusal, treatments, unreadable
 from rnnvision.data.splits import DataError, Samples, Split, Splits
@@ -221,20 +231,18 @@ class ImageData(L.LightningDataModule):
         batches = count_train_batches(len(self.splits.train), self.batch_size, world_size, self.smallest_batch)
         return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
+    def class_counts(self) -> dict[str, list[int]]:
+        """The number of images of each class in each split that is needed."""
+        return class_counts(self.splits, self.parts)
+
     def class_lines(self) -> list[str]:
         """How many images each class has, and which classes a split lacks."""
         return class_lines(self.splits, self.parts)
 
     def summary(self) -> str:
         """One line: sizes, where the data came from, and how it is served; what else to know is in `splits.notes`."""
-        s = self.splits
-        sizes = " / ".join(f"{len(part):,}" for part in (s.train, self.val_split, s.test))
-        shape = " x ".join(map(str, self.input_shape))
         augmented = "" if self.augmentation == Augmentation() else f"; augmentation: {self.augmentation}"
-        return (
-            f"{self.name}, {sizes} images (train / val / test) of {shape}, {len(s.class_names)} classes, "
-            f"from {s.origin}; {self.serving.reason}{augmented}"
-        )
+        return f"{self.name}, {in_words(self.splits)}; {self.serving.reason}{augmented}"
 
     def _stop_for_bad_files(self, first: str) -> NoReturn:
         """Raise an error that names every file that cannot be read, now that one was met."""

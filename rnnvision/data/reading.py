@@ -101,10 +101,22 @@ def count_notes(splits: Splits, parts: Iterable[str], before: Mapping[str, int])
     ]
 
 
+def in_words(splits: Splits) -> str:
+    """Sizes and origin, in words."""
+    sizes = " / ".join(f"{len(part):,}" for part in splits.parts().values())
+    shape = " x ".join(map(str, splits.train.image_shape))
+    return f"{sizes} images (train / val / test) of {shape}, {len(splits.class_names)} classes, from {splits.origin}"
+
+
+def class_counts(splits: Splits, parts: Iterable[str]) -> dict[str, list[int]]:
+    """The number of images of each class in these splits."""
+    classes = len(splits.class_names)
+    return {part: torch.bincount(splits.parts()[part].labels, minlength=classes).tolist() for part in parts}
+
+
 def class_lines(splits: Splits, parts: tuple[str, ...]) -> list[str]:
     """How many images each class has in the first of these splits, and which classes each of them lacks."""
-    names, first = splits.class_names, parts[0]
-    counts = {part: torch.bincount(splits.parts()[part].labels, minlength=len(names)).tolist() for part in parts}
+    names, first, counts = splits.class_names, parts[0], class_counts(splits, parts)
     if len(names) <= FEW_CLASSES:
         shown = (f"{name}: {count:,}" for name, count in zip(names, counts[first], strict=True))
         lines = [f"{', '.join(shown)} images of {first}"]
