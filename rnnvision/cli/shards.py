@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from rnnvision.checks import positive
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import arguments_of, named_arguments
+from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder
 
@@ -45,7 +46,8 @@ def _make(cfg: DictConfig) -> None:
         splits = facts.read(facts.class_names, arguments["root"], **options)
     target = Path(cfg.to).expanduser()
     make_shards(arguments["name"], splits, Path(arguments["root"] or "."), target, cfg.shard_mb)
-    print(f"next      python train.py data={arguments['name']} data.format=shards data.root={target}")
+    words = [f"data={arguments['name']}", "data.format=shards", override("data.root", target)]
+    print(f"next      {command(words, 'rnnvision train')}")
 
 
 def _check(folder: str) -> None:

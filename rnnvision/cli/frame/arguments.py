@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import choose_one
+from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.errors import UsageError
 from rnnvision.signature import constructors, parameters
 
@@ -98,7 +99,7 @@ def check_arguments(prefix: str, arguments: Mapping[str, Any], *functions: Calla
         if key not in annotations:
             raise UsageError(f"{prefix}{key}: there is no such key; {choose_one(key, annotations, prefix)}")
         if not _fits(value, annotations[key]):
-            raise UsageError(f"{prefix}{key}={_text(value)}: must be {_describe(annotations[key])}")
+            raise UsageError(f"{prefix}{key}={yaml_text(value)}: must be {_describe(annotations[key])}")
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
@@ -149,14 +150,6 @@ def _describe(annotation: Any) -> str:
     if origin is Mapping:
         return "KEY: VALUE pairs"
     return _NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))
-
-
-def _text(value: Any) -> str:
-    return (
-        {None: "null", True: "true", False: "false"}.get(value, str(value))
-        if not isinstance(value, list)
-        else str(value)
-    )
 
 
 def instantiate_all(group: str, node: DictConfig | None) -> list[Any]:

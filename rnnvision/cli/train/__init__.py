@@ -11,12 +11,12 @@ from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.results import list_skipped, score_line
 from rnnvision.cli.frame.setup import Training, make_training
 from rnnvision.cli.train.resume import kept_if_refused, resumed
 from rnnvision.cli.train.stages import Stage, stages_of
 from rnnvision.cli.train.sweep_job import run_as_command
-from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
 
 
@@ -27,8 +27,6 @@ def main() -> None:
 def train(cfg: DictConfig, run: RunFolder) -> float:
     """One run: its stages, then the test of the best checkpoint; returns the best val/accuracy."""
     in_a_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    if in_a_sweep and cfg.resume is not None:
-        raise UsageError("resume: continues one run; leave out -m")
     if in_a_sweep and str(cfg.trainer.strategy).startswith("ddp"):
         return run_as_command(run)
     if cfg.resume is not None:
@@ -95,8 +93,8 @@ def _score(training: Training, figures: dict[str, float]) -> float:
         print(f"profile   {os.path.relpath(profile)}")
     if best.is_file():
         plugins = plain(training.cfg.get("plugins"))
-        needed = f" plugins=[{','.join(plugins)}]" if plugins else ""
-        print(f"next      rnnvision evaluate ckpt={run.shown()}{needed}")
+        needed = [f"plugins=[{','.join(plugins)}]"] if plugins else []
+        print(f"next      {command([override('ckpt', run.shown()), *needed], 'rnnvision evaluate')}")
     return best_score
 
 
