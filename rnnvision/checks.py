@@ -34,6 +34,16 @@ def choose_one(value: object, legal: Iterable[str], key: str = "") -> str:
     return f"choose one of {', '.join(names)}{hint}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    Examples:
+        >>> counted(1, "file"), counted(2_000, "file")
+        ('1 file', '2,000 files')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def one_of(argument: str, value: object, legal: Iterable[str]) -> None:
     """Check that `value` is one of the names in `legal`."""
     names = list(legal)

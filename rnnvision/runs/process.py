@@ -9,10 +9,8 @@ PATIENCE = 2.0  # seconds for a child that Ctrl-C in the terminal has reached as
 GRACE = 60.0  # seconds to record that it was interrupted
 
 
-def run_child(command: list[str], log: Path, echo: str = "epoch", *, folder: str | None = None) -> int:
+def run_child(command: list[str], log: Path, echo: str = "epoch") -> int:
     """Run `command` to its end and append its output to `log`; lines that begin with `echo` are printed too.
-
-    It runs in `folder`, by default in that of this process.
 
     Returns its exit code, or minus the signal that ended it.
     """
@@ -20,13 +18,7 @@ def run_child(command: list[str], log: Path, echo: str = "epoch", *, folder: str
     with log.open("a") as file:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         child = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env=environment,
-            cwd=folder,
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
         )
         assert child.stdout is not None
         try:

@@ -64,7 +64,7 @@ def exit_code_of(name: str, *words: str) -> int:
     return 0
 
 
-def in_this_process(command: list[str], log: Path, folder: str | None = None) -> int:
+def in_this_process(command: list[str], log: Path) -> int:
     """`run_child` without a process: within the verb that starts it, whose Hydra is put back."""
     module, words = command[2].removeprefix("rnnvision.cli."), command[3:]
     log.parent.mkdir(exist_ok=True)

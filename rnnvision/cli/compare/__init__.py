@@ -4,6 +4,7 @@ Each training is a process and an ordinary run folder, FOLDER/MODEL_SEED; the ta
 """
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ def main() -> None:
 
 def compare(cfg: DictConfig, run: RunFolder) -> float:
     """Train every model with every seed, measure what each costs, and put them into a table; returns the best score."""
+    os.chdir(HydraConfig.get().runtime.cwd)  # where relative paths are meant, for its trainings too
     comparison = settings_from(cfg, run)
     configs = configurations(comparison)
     plugins = dict.fromkeys(module for config in configs.values() for module in plain(config.get("plugins")) or [])

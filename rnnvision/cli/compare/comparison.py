@@ -16,6 +16,7 @@ from rnnvision.checks import at_least, choose_one, nearest
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.frame.messages import no_such
+from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, read_json
 
@@ -182,6 +183,7 @@ def configurations(comparison: Comparison) -> dict[str, DictConfig]:
     for entrant in comparison.entrants:
         try:
             made[entrant.label] = compose("train", overrides=comparison.words(entrant))
+            locate_paths(made[entrant.label], HydraConfig.get().runtime.cwd)
         except ConfigCompositionException as error:
             if (match := re.search(r"Could not override '([^']+)'", str(error))) is None:
                 raise

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.compare.comparison import Comparison, Entrant
@@ -94,8 +93,7 @@ class Task:
         return [f"trainer.max_epochs={epochs}", f"trainer.limit_train_batches={batches}"]
 
     def _succeeds(self, module: str, *words: str) -> bool:
-        typed_in = HydraConfig.get().runtime.cwd  # relative paths are meant from there
-        code = run_child([sys.executable, "-m", module, *words], self.log, folder=typed_in)
+        code = run_child([sys.executable, "-m", module, *words], self.log)
         if code == 0:
             return True
         status = read_json(self.folder / "status.json")

@@ -104,7 +104,7 @@ def _run_job(verb: str, task: Task, config: DictConfig, wants_traceback: bool) -
             leave(verb, str(error), EXIT_USAGE)
     status_before = read_json(run.path / "status.json")  # of a run that is resumed
     _import_libraries()
-    with logged(run.path / f"{verb}.log", write=is_first_process()):
+    with logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
             run.open({**environment(), **_hardware(), "overrides": list(hydra_config.overrides.task)})
         except OSError as error:
@@ -128,6 +128,7 @@ def _run_job(verb: str, task: Task, config: DictConfig, wants_traceback: bool) -
                 run.refuse()
             if code == EXIT_USAGE and status_before:
                 run.write("status.json", status_before)  # a resume that was refused changes nothing
+                log.keep = False
             else:
                 run.write_status("failed", message)
             if not in_a_sweep:

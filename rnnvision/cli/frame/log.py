@@ -56,21 +56,31 @@ class Tee(io.TextIOBase):
         return self._stream.encoding
 
 
+class Log:
+    """The log of one job."""
+
+    keep = True  # false: what this job adds to an existing log is taken out again
+
+
 @contextmanager
-def logged(path: Path, *, write: bool = True) -> Iterator[None]:
-    """Append what is printed within to the log; where `write` is false, or no file can be made, nothing changes."""
+def logged(path: Path, *, write: bool = True) -> Iterator[Log]:
+    """Append what is printed within to the log; where `write` is false nothing changes."""
+    wish = Log()
     if not write:
-        yield
+        yield wish
         return
     with path.open("a", encoding="utf-8", errors="backslashreplace") as log:
+        before_this = log.tell()
         out, err = Tee(sys.stdout, log), Tee(sys.stderr, log)
         before = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = out, err
         try:
-            yield
+            yield wish
         finally:
             out.end()
             err.end()
+            if not wish.keep:
+                log.truncate(before_this)
             if sys.stdout is out:
                 sys.stdout = before[0]
             if sys.stderr is err:

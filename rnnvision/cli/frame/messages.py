@@ -24,6 +24,7 @@ from rnnvision.cli.frame.command_line.words import command
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 LAYER = "model.layer."
+LONG = 320  # characters: four lines of a terminal
 HINT = re.compile(
     r"(?P<key>[\w./]+)(?:=(?P<value>.*?))?: (?P<why>.*?)(?:; )?"
     r"(?P<legal>choose one of [^;]*)?; did you mean (?P<near>[^?]+)\?"
@@ -49,11 +50,11 @@ def _replaced(word: str, wrong: str, right: str) -> str:
 
 
 def hint(near: str | None, wrong: str) -> str:
-    """The nearest spelling, as the sentence of a message, with the whole command if `wrong` was typed."""
+    """The nearest spelling, with the whole command if `wrong` was typed; "" where there is none."""
     if not near:
         return ""
     whole = corrected(wrong, near if "=" in near or "=" not in wrong else f"{wrong.partition('=')[0]}={near}")
-    return f"; did you mean {near}?{f' Try: {whole}' if whole else ''}"
+    return f"did you mean {near}?{f' Try: {whole}' if whole else ''}"
 
 
 def with_command(message: str) -> str:
@@ -63,8 +64,7 @@ def with_command(message: str) -> str:
         return message
     key, value, why, legal, near = found.group("key", "value", "why", "legal", "near")
     wrong = key if value is None else f"{key}={value}"
-    why = why.removesuffix(";").strip() or "is not among the choices"
-    return f"{wrong}: {why}{hint(near, wrong)}{f'; {legal}' if legal else ''}"
+    return _arranged(wrong, why.removesuffix(";").strip(), legal, hint(near, wrong))
 
 
 def no_such(wrong: str, legal: list[str], near: str | None, typed: str) -> str:
@@ -73,7 +73,14 @@ def no_such(wrong: str, legal: list[str], near: str | None, typed: str) -> str:
     name = re.split(r"[.=]", wrong)[-1]
     file = None if corrected(typed, "") else own_file_with(name)
     where = f"{file}: " if file else ""
-    return f"{where}{wrong}: there is no such {kind}{hint(near, typed)}; choose one of {', '.join(legal)}"
+    legal_ones = f"choose one of {', '.join(legal)}"
+    return _arranged(f"{where}{wrong}", f"there is no such {kind}", legal_ones, hint(near, typed))
+
+
+def _arranged(wrong: str, why: str, legal: str | None, right: str) -> str:
+    """The parts of a message; where it is long, the corrected command comes before the list of what is legal."""
+    message = f"{wrong}: {'; '.join(filter(None, (why, legal, right)))}"
+    return message if len(message) <= LONG else f"{wrong}: {'; '.join(filter(None, (why, right, legal)))}"
 
 
 def explain(error: Exception, conf: Path, verb: str) -> str:
@@ -108,7 +115,8 @@ def _missing_key(key: str, conf: Path, verb: str) -> str:
     if key.startswith("hydra."):
         hydra_config = composed(conf, verb, with_hydra=True).hydra
         near = nearest(key, [f"hydra.{own}" for own in walk(OmegaConf.to_container(hydra_config))])
-        return f"{key}: there is no such key{hint(near, key)}; {command(['--cfg', 'hydra'])} lists Hydra's own"
+        lists = f"{command(['--cfg', 'hydra'])} lists Hydra's own"
+        return f"{key}: {'; '.join(filter(None, ('there is no such key', hint(near, key), lists)))}"
     config = composed(conf, verb)
     if key.startswith(LAYER) and "recurrence" in config.get("model", {}):
         return with_command(_layer_option(key, config))

@@ -1,5 +1,6 @@
 """Lines about a score: its figures, and the files it leaves out."""
 
+from rnnvision.checks import counted
 from rnnvision.runs import RunFolder
 
 
@@ -15,4 +16,4 @@ def list_skipped(skipped: list[str], run: RunFolder) -> None:
     if skipped:
         (run.path / "skipped_files.txt").write_text("".join(f"{reason}\n" for reason in skipped))
         lines = "".join(f"\n            {reason}" for reason in skipped)
-        print(f"skipped     {len(skipped)} files, also in skipped_files.txt:{lines}")
+        print(f"skipped     {counted(len(skipped), 'file')}, also in skipped_files.txt:{lines}")

@@ -43,6 +43,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
         FailureError: for data that is missing or damaged.
     """
     import lightning as L
+    from lightning.pytorch.callbacks import Checkpoint
 
     from rnnvision.cli.frame.device import make_trainer, share_cores
     from rnnvision.nn import fits_in_one_go
@@ -57,7 +58,9 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
         raise UsageError(f"model.name={cfg.model.name}: has no parameter that is trained")
     callbacks = instantiate_all("callbacks", cfg.callbacks)
     loggers = instantiate_all("logger", cfg.logger)
-    trainer = make_trainer(plain(cfg.trainer), run, callbacks=callbacks, logger=loggers)
+    saves = any(isinstance(callback, Checkpoint) for callback in callbacks)  # else Lightning adds one of its own
+    options = {**plain(cfg.trainer), **({} if saves else {"enable_checkpointing": False})}
+    trainer = make_trainer(options, run, callbacks=callbacks, logger=loggers)
     for logger in loggers:
         logger.log_hyperparams(plain(cfg))
     if trainer.strategy.root_device.type == "cpu":

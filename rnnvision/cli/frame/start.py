@@ -77,7 +77,7 @@ def check_unused(run: RunFolder) -> None:
     """
     if run.is_used():
         again = override("resume", run.shown())
-        raise UsageError(f"{run.shown()}: already holds a run; choose another folder, or go on with it: {again}")
+        raise UsageError(f"{run.shown()}: already holds a run; choose another folder, or {again}")
 
 
 def check_keys(config: DictConfig, verb: str, choices: Mapping[Any, Any]) -> None:
@@ -131,10 +131,10 @@ def _check_resume(config: DictConfig) -> None:
     typed = str(config.resume)
     folder = Path(expanded(typed)).resolve()
     if not (folder / ".hydra" / "config.yaml").is_file():
+        lacks = "it has no .hydra/config.yaml" if folder.is_dir() else "there is no such folder"
         run = next((p for p in folder.parents if (p / ".hydra" / "config.yaml").is_file()), None)
         hint = f"; try: {command([override('resume', run)])}" if run else ""
-        why = "is no run folder (it has no .hydra/config.yaml)" if folder.is_dir() else "there is no such run folder"
-        raise UsageError(f"resume={typed}: {'lies in a run folder' if run else why}{hint}")
+        raise UsageError(f"resume={typed}: {'lies in a run folder' if run else f'is no run folder ({lacks})'}{hint}")
     if Path(str(config.hydra.run.dir)).resolve() != folder:
         raise UsageError(f"resume={typed}: goes on in that folder; leave out hydra.run.dir={config.hydra.run.dir}")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from rnnvision.checks import fraction
+from rnnvision.checks import counted, fraction
 from rnnvision.data.files import FileSplit, check_view, encode, find_images
 from rnnvision.data.images import SUFFIXES
 from rnnvision.data.locate import search_roots
@@ -37,7 +37,7 @@ def read_image_folder(
     check_view(image_size, crop_ratio, channels)
     fraction("test_fraction", test_fraction)
     if root is None:
-        raise DataError("data=image_folder needs data.root=FOLDER, which holds CLASS/*.jpg or train/CLASS/*.jpg")
+        raise ValueError("root=null: image_folder needs data.root=FOLDER with CLASS/*.jpg or train/CLASS/*.jpg in it")
     base = Path(root).expanduser().resolve()
     if not base.is_dir():
         raise DataError(f"data.root={root}: there is no such folder")
@@ -57,7 +57,7 @@ def _read_splits(
     names = _class_folders(folders["train"])
     found = {part: _files(folder, names) for part, folder in folders.items()}
     others = sum(count for _, count in found.values())
-    notes = (f"{others} files that are no images by their names were passed over",) if others else ()
+    notes = (f"{counted(others, 'file')} passed over: no image by its name",) if others else ()
     splits = {
         part: replace(split, channels=channels, image_size=image_size, crop_ratio=crop_ratio)
         for part, (split, _) in found.items()

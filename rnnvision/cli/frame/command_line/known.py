@@ -85,8 +85,6 @@ def places_of(group: str, option: str, conf: Path) -> tuple[list[str], str, str]
     if not name or Path(name).name != name:
         return None
     own = own_folder()
-    if (conf / group / f"{name}.yaml").is_file() or (own and (own / group / f"{name}.yaml").is_file()):
-        return [], f"{group}={name}", "an option is named without .yaml"
     here = [] if own else [path for path in (Path(), *sorted(Path().glob("*/"))) if not path.name.startswith(".")]
     for folder in here:
         if (folder / group / f"{name}.yaml").is_file():

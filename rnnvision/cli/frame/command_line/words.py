@@ -66,13 +66,3 @@ def yaml_text(value: object) -> str:
         ('null', 'true', '1.0')
     """
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun.
-
-    Examples:
-        >>> counted(1, "file"), counted(2_000, "file")
-        ('1 file', '2,000 files')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
