@@ -45,6 +45,16 @@ def shortened(names: Iterable[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    Examples:
+        >>> counted(1, "file"), counted(2_000, "file")
+        ('1 file', '2,000 files')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def one_of(argument: str, value: object, legal: Iterable[str]) -> None:
     """Check that `value` is one of the names in `legal`."""
     names = list(legal)

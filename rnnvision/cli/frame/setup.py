@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from rnnvision.checks import choose_one
 from rnnvision.cli.frame.arguments import (
     arguments_of,
     check_arguments,
-    config_dir,
     instantiate_all,
     named_arguments,
     plain,
@@ -53,7 +51,6 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     from rnnvision.nn import fits_in_one_go
     from rnnvision.training import Learner
 
-    _check_keys(cfg)
     trainer_arguments = plain(cfg.trainer)
     check_trainer(trainer_arguments)
     loggers = instantiate_all("logger", cfg.logger)
@@ -237,13 +234,3 @@ def one_go_refusal(cfg: DictConfig, data: "ImageData", world_size: int = 1) -> t
     if world_size > 1 or (isinstance(devices, int) and devices > 1):
         return f"trainer.devices={devices}: {why}, by one process", "trainer.devices=1"
     return None
-
-
-def _check_keys(cfg: DictConfig) -> None:
-    """Refuse a top-level key that conf/train.yaml does not have, such as one that an experiment misspells."""
-    file: Any = OmegaConf.load(config_dir() / "train.yaml")
-    groups = [str(name) for entry in file.defaults if OmegaConf.is_dict(entry) for name in entry]
-    legal = [*groups, *(str(key) for key in file if key not in ("defaults", "hydra"))]
-    for key in map(str, cfg):
-        if key not in legal:
-            raise UsageError(f"{key}: there is no such key; {choose_one(key, legal)}")

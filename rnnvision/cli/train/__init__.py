@@ -14,7 +14,6 @@ from rnnvision.cli.train.resume import kept_if_refused, resumed
 from rnnvision.cli.train.score import make_tester, score
 from rnnvision.cli.train.stages import Stage, stages_of
 from rnnvision.cli.train.sweep_job import run_as_command
-from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
 
 
@@ -25,8 +24,6 @@ def main() -> None:
 def train(cfg: DictConfig, run: RunFolder) -> float:
     """One run: its stages, then the test of the best checkpoint; returns its val/accuracy."""
     in_a_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    if in_a_sweep and cfg.resume is not None:
-        raise UsageError("resume: continues one run; leave out -m")
     if in_a_sweep and str(cfg.trainer.strategy).startswith("ddp"):
         return run_as_command(run)
     if cfg.resume is not None:
