@@ -81,9 +81,9 @@ def test_a_tiff_that_states_its_range_is_read_so(tmp_path: Path, stated: int) ->
     assert is_ramp(opened(path), 255 * 2**9 / 2**stated)
 
 
-@pytest.mark.parametrize("described", [511, 700])
-def test_a_largest_value_that_only_describes_an_image_is_no_range(tmp_path: Path, described: int) -> None:
-    values = np.minimum(ramp(10), 700)
+@pytest.mark.parametrize(("described", "largest"), [(511, 700), (300, 300), (700, 700), (0, 1023)])
+def test_a_largest_value_that_only_describes_an_image_is_no_range(tmp_path: Path, described: int, largest: int) -> None:
+    values = np.minimum(ramp(10), largest)
     path = save(tmp_path / "a.tif", values, tiffinfo=tags(MaxSampleValue=described))
     assert np.array_equal(opened(path)[..., 0], values >> 2)
 

@@ -10,7 +10,7 @@ from PIL import Image, features
 from torch import Tensor
 
 from rnnvision.data.images.deep import Greys, check_colours, greys_of, has_deep_colours
-from rnnvision.data.images.orientation import jpeg_header, pillow_orientation, turn
+from rnnvision.data.images.orientation import is_left_to_pillow, jpeg_header, pillow_orientation, turn
 from rnnvision.data.images.view import MODES, View
 from rnnvision.data.splits import DataError
 
@@ -84,14 +84,13 @@ def _decode_by_pillow(file: BinaryIO, name: str, view: View) -> Tensor:
         _check(name, image, view)
         if image.format == "JPEG" and image.mode in MODES.values():
             file.seek(0)
-            pixels = _decode_jpeg(file.read(), view.channels)
-        else:
-            deep = has_deep_colours(image)  # Pillow forgets it as it loads them
-            image.load()
-            if deep:
-                check_colours(name, image, view.used_bits)
-            pixels = _pixels(name, image, view)
-        return turn(pixels, pillow_orientation(image))
+            return turn(_decode_jpeg(file.read(), view.channels), pillow_orientation(image))
+        deep, upright = has_deep_colours(image), is_left_to_pillow(image)  # Pillow forgets both as it loads
+        image.load()
+        if deep:
+            check_colours(name, image, view.used_bits)
+        pixels = _pixels(name, image, view)
+        return pixels if upright else turn(pixels, pillow_orientation(image))
 
 
 @lru_cache(maxsize=1)
