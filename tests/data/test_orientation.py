@@ -175,6 +175,13 @@ def test_of_two_orientations_that_of_exif_counts(
     assert shows(opened(tmp_path / f"a.{kind.lower()}", content), orientation, 0)
 
 
+@pytest.mark.parametrize("orientation", TURNS)
+def test_an_avif_is_turned_once(tmp_path: Path, orientation: int) -> None:
+    """Its own boxes say how, and Pillow hands that on as EXIF data; XMP data has no say."""
+    content = encoded("AVIF", exif=exif(orientation), xmp=attribute(9 - orientation), quality=100)
+    assert shows(opened(tmp_path / "a.avif", content), orientation, 20)
+
+
 UNREADABLE = {
     "orientation 0": exif(0),
     "orientation 9": exif(9),

@@ -71,6 +71,8 @@ def decode(file: BinaryIO, name: str, view: View) -> Tensor:
         return _decode_by_pillow(file, name, view)
     except DataError:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # above Pillow's own limit
+        raise DataError(f"{name}: more pixels than data.max_pixels={view.max_pixels} allows ({error})") from error
     except Exception as error:  # for damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
         reason = " ".join(str(error).split()).rpartition(".cpp:")[2]  # torchvision begins with a line of its source
         raise DataError(f"{name}: cannot be read as an image ({reason})") from error
@@ -111,7 +113,8 @@ def _check_decoder(name: str, start: bytes) -> None:
 def _check(name: str, image: Image.Image, view: View) -> None:
     if image.width * image.height > view.max_pixels:
         raise DataError(
-            f"{name}: {image.width} x {image.height} pixels; data.max_pixels={view.max_pixels:_} allows no more"
+            f"{name}: {image.width} x {image.height} pixels, more than data.max_pixels={view.max_pixels} allows; "
+            f"data.max_pixels={image.width * image.height} would read it"
         )
     # A camera's JPEG with a preview behind the image has one frame.
     if not view.first_frame and image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
