@@ -121,7 +121,7 @@ def shares(argument: str, values: object, *, zero: bool = True) -> None:
         or (0 in numbers and not zero)
     ):
         limits = "from 0 to 1" if zero else "above 0 and at most 1"
-        raise ValueError(f"{argument}={numbers or values}: must be a list of numbers {limits}, for pixels from 0 to 1")
+        raise ValueError(f"{argument}={values}: must be a list of numbers {limits}, for pixels from 0 to 1")
 
 
 def whole_numbers(argument: str, values: object, minimum: int = 1) -> None:
