@@ -108,7 +108,7 @@ def test_words_that_are_neither_are_told(verb: Verb, words: list[str], parts: li
 @pytest.mark.parametrize("group", ONE_OPTION)
 def test_a_list_for_a_group_of_one_option_is_refused(group: str) -> None:
     first, second = options_of([CONF], group)[:2]
-    with pytest.raises(UsageError, match="takes one option; for a run each: .* -m "):
+    with pytest.raises(UsageError, match=r"takes one option; for a run each: .* -m "):
         overrides(f"{group}=[{first},{second}]")
 
 
