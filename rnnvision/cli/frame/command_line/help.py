@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.frame.command_line.groups import default_options, options_of
+from rnnvision.cli.frame.command_line.groups import OFF, default_options, options_of
 from rnnvision.cli.frame.command_line.known import composed, own_folder
 from rnnvision.cli.frame.command_line.words import yaml_text
 
@@ -41,7 +41,7 @@ def _groups(verb: str, conf: Path, folders: list[Path]) -> str:
     lines = []
     for group, default in default_options(conf, verb).items():
         own = sorted({path.stem for folder in folders[1:] for path in (folder / group).glob("[!_]*.yaml")})
-        options = [*options_of(folders[:1], group), *own, *(["null"] if default is None else [])]
+        options = [*options_of(folders[:1], group), *own, *(["null"] if default is None or group in OFF else [])]
         what = f"{words}: " if (words := about.get(f"defaults.{group}")) else ""
         text = what + ", ".join(options)
         lines.append(textwrap.fill(text, WIDTH, initial_indent=f"  {group:13}", subsequent_indent=" " * 15))
