@@ -45,14 +45,15 @@ def _replaced(word: str, wrong: str, right: str) -> str:
     if not wrong_option:
         return word.replace(wrong, right, 1)
     right_key, _, right_option = right.partition("=")
-    replaced = re.sub(rf"(?<!\w){re.escape(wrong_option)}(?!\w)", lambda _: right_option, value)
-    return word if replaced == value and right_key == wrong_key else f"{key.replace(wrong_key, right_key)}={replaced}"
+    replaced, found = re.subn(rf"(?<!\w){re.escape(wrong_option)}(?!\w)", lambda _: right_option, value)
+    return f"{key.replace(wrong_key, right_key)}={replaced}" if found else word
 
 
 def hint(near: str | None, wrong: str) -> str:
     """The nearest spelling, with the whole command if `wrong` was typed; "" where there is none."""
     if not near:
         return ""
+    wrong = re.sub(r"=\[(.*)\]$", r"=\1", wrong)  # of a list the one that is wrong, wherever it stands
     whole = corrected(wrong, near if "=" in near or "=" not in wrong else f"{wrong.partition('=')[0]}={near}")
     return f"did you mean {near}?{f' Try: {whole}' if whole else ''}"
 

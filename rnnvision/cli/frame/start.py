@@ -1,5 +1,6 @@
 """What refuses a start: checked when the configuration is composed, before Hydra makes the run folder."""
 
+import shlex
 import sys
 import traceback
 from collections.abc import Mapping
@@ -76,7 +77,7 @@ def check_unused(run: RunFolder) -> None:
         UsageError: with what goes on with that run.
     """
     if run.is_used():
-        again = override("resume", run.shown())
+        again = shlex.quote(override("resume", run.shown()))
         raise UsageError(f"{run.shown()}: already holds a run; choose another folder, or {again}")
 
 

@@ -1,11 +1,13 @@
 """Words of a command line that mean something else than they seem to: told before anything is made."""
 
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 from hydra._internal.utils import get_args_parser
 
+from rnnvision.cli import dispatch
 from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options, options_of
@@ -72,6 +74,27 @@ def test_a_value_with_a_near_one_gets_the_command_too(verb: Verb) -> None:
     assert "did you mean rows? Try: rnnvision train model.scan=rows data=fake device=cpu" in result.message
 
 
+def test_of_a_list_the_one_that_is_wrong_is_corrected(verb: Verb) -> None:
+    result = verb("train", "plugins=[./lay.py,json]", "data=fake")
+    assert result.message.endswith("did you mean lay? Try: rnnvision train 'plugins=[lay,json]' data=fake")
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        (["trian", "name=a b"], ["rnnvision", "train", "name=a b"]),
+        (["model=lstm", "name=a b"], ["rnnvision", "train", "model=lstm", "name=a b"]),
+    ],
+)
+def test_the_dispatcher_corrects_its_command_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], right: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["rnnvision", *words])
+    with pytest.raises(SystemExit, match="2"):
+        dispatch.main()
+    assert shlex.split(capsys.readouterr().err.partition("Try: ")[2]) == right
+
+
 def test_a_long_message_has_the_command_before_the_list(verb: Verb) -> None:
     message = one_line(verb, "train", "model=lsmt")
     assert 0 < message.index("Try: ") < message.index("choose one of ") < 200
@@ -108,7 +131,7 @@ def test_words_that_are_neither_are_told(verb: Verb, words: list[str], parts: li
 @pytest.mark.parametrize("group", ONE_OPTION)
 def test_a_list_for_a_group_of_one_option_is_refused(group: str) -> None:
     first, second = options_of([CONF], group)[:2]
-    with pytest.raises(UsageError, match="takes one option; for a run each: .* -m "):
+    with pytest.raises(UsageError, match=r"takes one option; for a run each: .* -m "):
         overrides(f"{group}=[{first},{second}]")
 
 

@@ -141,16 +141,16 @@ def _read(word: str, words: Sequence[str], verb: str, multirun: bool) -> str:
 
 def _path_word(key: str, text: str, multirun: bool) -> str:
     found = parsed(f"{key}={text}")
-    if found is not None:
-        value = found.value()
-        if value is None or text == "":
-            return f"{key}={text}"
-        if multirun and found.is_sweep_override():
-            return f"{key}={','.join(_path_word('x', part, False)[2:] for part in text.split(','))}"
-        if isinstance(value, str) and ("${" in value or not value.startswith("~")):
-            return f"{key}={text}"
-        text = value if isinstance(value, str) else text
-    return override(key, expanded(text))
+    if multirun and found is not None and found.is_sweep_override() and "(" in text:
+        return f"{key}={text}"  # choice(a,b)
+    if multirun and "," in text and text[0] not in "'\"[{":
+        return f"{key}={','.join(_path_word('x', part, False)[2:] for part in text.split(','))}"
+    value = found.value() if found is not None and text else None
+    if found is not None and value is None:
+        return f"{key}={text}"
+    if isinstance(value, str) and ("${" in value or not value.startswith("~")):
+        return f"{key}={text}"
+    return override(key, expanded(value if isinstance(value, str) else text))
 
 
 def _unreadable(word: str, words: Sequence[str], verb: str) -> str:
