@@ -102,6 +102,18 @@ def image_shape(argument: str, value: object) -> None:
         raise ValueError(f"{argument}={value}: must be (channels, height, width), whole numbers of at least 1")
 
 
+def shares(argument: str, values: object, *, zero: bool = True) -> None:
+    """Check that `values` is a list of at least one number, all from 0 to 1, or without `zero` above 0."""
+    numbers = list(values) if isinstance(values, Sequence) and not isinstance(values, str) else []
+    if (
+        not numbers
+        or any(isinstance(n, bool) or not isinstance(n, (int, float)) or not 0 <= n <= 1 for n in numbers)
+        or (0 in numbers and not zero)
+    ):
+        limits = "from 0 to 1" if zero else "above 0 and at most 1"
+        raise ValueError(f"{argument}={numbers or values}: must be a list of numbers {limits}, for pixels from 0 to 1")
+
+
 def whole_numbers(argument: str, values: object, minimum: int = 1) -> None:
     """Check that `values` is a list of at least one whole number, none below `minimum`."""
     numbers = list(values) if isinstance(values, Sequence) and not isinstance(values, str) else []

@@ -100,7 +100,7 @@ def streaming(root: str) -> None:
         bare = DataLoader(Decoded(split), BATCH, num_workers=workers, persistent_workers=True)
         works = {"bare decoding": drain(bare)}
         for name, augmentation in AUGMENTATIONS.items():
-            served = replace(split, crop_ratio=1.0) if name == "as they are" else split
+            served = replace(split, view=replace(split.view, crop_ratio=1.0)) if name == "as they are" else split
             transform = BatchTransform(*NORM, augmentation=augmentation, size=len(split), num_classes=10)
             loader = StreamingLoader(
                 served, BATCH, transform, augmentation=augmentation, stop=sys.exit, num_workers=workers, seed=0

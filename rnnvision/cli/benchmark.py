@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from rnnvision.checks import at_least, whole_numbers
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import arguments_of, named_arguments, plain
-from rnnvision.cli.frame.setup import optimizer_arguments, takes_steps
+from rnnvision.cli.frame.setup import least_batch, optimizer_arguments, takes_steps
 from rnnvision.errors import UsageError
 from rnnvision.report.benchmark_plot import plot_benchmark
 from rnnvision.report.style import drawn
@@ -42,7 +42,7 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
     arguments = _network_arguments(cfg)
     forget_peak(torch.device("cpu"))
     before = peak_memory(torch.device("cpu"))
-    trainer = make_trainer(plain(cfg.trainer), run, logger=False, enable_checkpointing=False)
+    trainer = make_trainer(plain(cfg.trainer), run)
     device = trainer.strategy.root_device
     dtype, context = step_precision(trainer)
     with arguments_of("model"):
@@ -104,6 +104,9 @@ def _speed(
         images = torch.rand(size, *input_shape, device=device)
         row = f"{size:>6}"
         for stage, products, used in stages:
+            if used is not None and size < least_batch(network):
+                row += f"{'-':>14}{'':>8}"  # batch norm
+                continue
             speed = throughput(network, images, optimizer=used, rounds=cfg.rounds, context=context).samples_per_second
             share = products * multiply_adds * speed / rate
             metrics |= {f"{stage}/samples_per_second/{size}": speed, f"{stage}/share/{size}": share}

@@ -34,12 +34,17 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     from rnnvision.inference import load
     from rnnvision.training import Learner
 
-    trainer = make_trainer(plain(cfg.trainer), run, logger=False, enable_checkpointing=False)
+    trainer = make_trainer(plain(cfg.trainer), run)
     classifier = load(cfg.ckpt)
     data = _data_of(classifier, cfg)
     learner = Learner(classifier.network, num_classes=len(classifier.class_names))
-    lines = [f"checkpoint  {classifier.path}", f"data        {data.summary()}"]
-    print("\n".join([*lines, *(f"            {line}" for line in data.class_lines()[1:])]), flush=True)
+    lines = [
+        f"checkpoint  {classifier.path}",
+        f"data        {data.summary()}",
+        *(f"classes     {line}" for line in data.class_lines()),
+        *(f"note        {note}" for note in data.splits.notes),
+    ]
+    print("\n".join(lines), flush=True)
     found = trainer.test(learner, datamodule=data, verbose=False)[0]  # reads files where they are streamed
     metrics = {name.replace("test/", f"{cfg.split}/"): float(value) for name, value in found.items()}
     metrics |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
@@ -56,8 +61,8 @@ def _data_of(classifier: "Classifier", cfg: DictConfig) -> "ImageData":
     given = {k: v for k, v in plain(cfg.data).items() if v is not None}
     check_arguments("data", given, ImageData)
     with arguments_of("data"):
-        data = ImageData.of_checkpoint(classifier.description, **given)
-        data.tested_split, data.parts = cfg.split, (cfg.split,)
+        data = ImageData.of_checkpoint(classifier.description, parts=(cfg.split,), **given)
+        data.tested_split = cfg.split
         data.setup()
     if data.class_names != classifier.class_names:
         raise FailureError(f"{data.splits.origin}: its classes are not those that {classifier.path} was trained on")

@@ -1,6 +1,6 @@
 """The catalog of data sets: facts and reader of each. Adding one takes an entry here and a file in conf/data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,6 +33,25 @@ class Dataset:
     source: str
     class_names: tuple[str, ...] = ()
     needs_root: bool = False
+
+    def normalisation(
+        self, channels: int, mean: Sequence[float] | None = None, std: Sequence[float] | None = None
+    ) -> dict[str, list[float]]:
+        """Mean and standard deviation of each channel: those given, else those of the data set.
+
+        Figures of the data set for another number of channels are averaged.
+
+        Raises:
+            ValueError: for another number of given values than of channels; one stands for all.
+        """
+        for argument, given in (("mean", mean), ("std", std)):
+            if given is not None and len(given) not in (1, channels):
+                raise ValueError(f"{argument}={list(given)}: give 1 value or {channels}, one for each channel")
+        chosen = {"mean": mean or self.mean, "std": std or self.std}
+        return {
+            key: list(map(float, v)) if len(v) == channels else [sum(v) / len(v)] * channels
+            for key, v in chosen.items()
+        }
 
 
 COMPUTED = "computed over the training split by scripts/dataset_facts.py"

@@ -9,21 +9,21 @@ from typing import Any, NoReturn
 import lightning as L
 import torch
 
-from rnnvision.checks import at_least, fraction, one_of, shortened
+from rnnvision.checks import at_least, fraction, one_of, shares
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
 from rnnvision.data.files import EncodedSplit, survey
 from rnnvision.data.loader import SAMPLERS, Loader, count_train_batches
-from rnnvision.data.membership import PARTS, Record, copies
+from rnnvision.data.membership import PARTS, Record
+from rnnvision.data.reading import class_lines, count_notes, divided, limited, missing_root, read_splits, recorded
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.serving import FORMATS, ON_BAD_FILE, Serving, choose, prepare, refusal
-from rnnvision.data.shards import read_shards
 from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
 from rnnvision.signature import parameters
 
-FEW_CLASSES = 12  # up to so many are counted one by one
+EVAL_BATCH_SIZE = 1000
 LOOK_THROUGH = 20_000  # up to so many images are decoded once before training: it takes seconds
 
 
@@ -35,7 +35,7 @@ class ImageData(L.LightningDataModule):
         root: folder that holds the data or will, or the data's own folder; no other place is searched. None looks in
             $RNNVISION_DATA, ./data and the system's folder. For shards it may be an address, such as s3://bucket/folder.
         batch_size: training samples per step and process.
-        eval_batch_size: samples per batch in validation and test.
+        eval_batch_size: samples per batch in validation and test; None leaves it to the verb, which knows the network.
         val_fraction: share of the training split that becomes the validation split, chosen by `split_seed`. Data with a
             validation split of its own keeps that.
         split_seed: of the generator that makes this choice.
@@ -54,6 +54,8 @@ class ImageData(L.LightningDataModule):
         num_workers: processes that read images while streaming; None for half of the cores, 8 at most.
         prefetch: batches that each of them prepares ahead.
         timeout: seconds without a batch after which one of them is treated as hung.
+        mean, std: of each channel, by which images are normalised, pixels in [0, 1]; one value stands for all channels.
+            None for the data set's own.
         **options: those of the data set's reader, for example `image_size` of image_folder.
 
     Raises:
@@ -75,7 +77,7 @@ class ImageData(L.LightningDataModule):
         *,
         root: str | None = None,
         batch_size: int = 128,
-        eval_batch_size: int = 1000,
+        eval_batch_size: int | None = None,
         val_fraction: float = 0.1,
         split_seed: int = 0,
         seed: int = 0,
@@ -87,12 +89,15 @@ class ImageData(L.LightningDataModule):
         num_workers: int | None = None,
         prefetch: int = 2,
         timeout: float = 120.0,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
         one_of("name", name, CATALOG)
         at_least("batch_size", batch_size, 1)
-        at_least("eval_batch_size", eval_batch_size, 1)
+        if eval_batch_size is not None:
+            at_least("eval_batch_size", eval_batch_size, 1)
         fraction("val_fraction", val_fraction)
         if max_train_samples is not None:
             at_least("max_train_samples", max_train_samples, 1)
@@ -110,10 +115,16 @@ class ImageData(L.LightningDataModule):
             raise ValueError(f"timeout={timeout}: must be a number of seconds above 0")
         if root is not None and not str(root).strip():
             raise ValueError("root=: names no folder; give one, or null for the usual places")
+        if mean is not None:
+            shares("mean", mean)
+        if std is not None:
+            shares("std", std, zero=False)
         self.name: str = name
         self.root = str(Path(root).expanduser().resolve()) if root and not is_address(root) else root or None
         self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
+        self.eval_batch_size = eval_batch_size or EVAL_BATCH_SIZE
+        self.eval_batch_size_is_free = eval_batch_size is None
+        self.smallest_batch = 1  # of training; a last one with fewer samples is left out
         self.val_fraction = val_fraction
         self.split_seed = split_seed
         self.seed = seed
@@ -125,6 +136,7 @@ class ImageData(L.LightningDataModule):
         self.num_workers = min(8, (os.cpu_count() or 1) // 2) if num_workers is None else num_workers
         self.prefetch = prefetch
         self.timeout = timeout
+        self.mean, self.std = mean, std
         self.options = options
         self.tested_split = "test"  # which split `trainer.test` sees: train, val or test
         self.parts: tuple[str, ...] = PARTS  # those that are needed; no image of another is decoded
@@ -138,23 +150,26 @@ class ImageData(L.LightningDataModule):
         self._streams: list[StreamingLoader] = []
 
     @classmethod
-    def of_checkpoint(cls, description: Mapping[str, Any], **changes: Any) -> "ImageData":
-        """The data of a trained network, of which each file is in the split that it was in; `changes` of its arguments.
+    def of_checkpoint(
+        cls, description: Mapping[str, Any], *, parts: Sequence[str] = PARTS, **changes: Any
+    ) -> "ImageData":
+        """The data of a trained network, with each file in the split that it was in.
 
         Args:
             description: what a checkpoint says of itself, see `rnnvision.training.checkpoint`.
+            parts: the splits that are needed; no image of another is decoded.
+            **changes: arguments in place of those that it was trained with.
         """
         arguments = {**description["data"], **changes}
         if "files" not in description and "by_path" in parameters(CATALOG[arguments["name"]].read):
             arguments["by_path"] = False  # of a version that kept no record
-        root = arguments["root"]
-        searched = not CATALOG[arguments["name"]].needs_root and arguments.get("format") != "shards"
-        if "root" not in changes and root and searched and not Path(root).exists():
-            data = cls(**{**arguments, "root": None})  # only a root of another machine may fall back, and it is said
-            data._notes = (f"{root}, where the training read it, is not here",)
-        else:
-            data = cls(**arguments)
-        return data.as_trained(description)
+        gone = None if "root" in changes else missing_root(arguments)
+        if gone:  # only a root of another machine may fall back, and it is said
+            arguments["root"] = None
+        data = cls(**arguments).as_trained(description)
+        data._notes = (f"{gone}, where the training read it, is not here",) if gone else ()
+        data.parts = tuple(parts)
+        return data
 
     def as_trained(self, description: Mapping[str, Any]) -> "ImageData":
         """Keep each file in the split, and each class in the place, that the checkpoint of a network gives it."""
@@ -167,13 +182,15 @@ class ImageData(L.LightningDataModule):
     def splits(self) -> Splits:
         """Train, val and test, read on first use."""
         if self._splits is None:
-            splits = self._divided(self._read())
-            self.record = splits.record()
-            if self.record is not None:
-                splits = self._recorded(splits, self.record)
-            splits = self._limited(splits)
+            read = read_splits(self.name, self.root, self.format, self.options, self._trained.get("class_names", ()))
+            CATALOG[self.name].normalisation(read.train.image_shape[0], self.mean, self.std)  # before any is decoded
+            splits = divided(read, self.val_fraction, self.split_seed, allow_empty=bool(self._trained))
+            splits, self.record = recorded(splits, self._trained.get("files"))
+            splits = limited(splits, self.parts, self.max_train_samples)
             self.serving = choose(splits, self.format, self.augmentation, self.num_workers)
-            self._splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers, self.parts)
+            splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers, self.parts)
+            notes = count_notes(splits, self.parts, self._trained.get("images", {})) if self.record is None else []
+            self._splits = replace(splits, notes=(*self._notes, *splits.notes, *notes))
         return self._splits
 
     @property
@@ -193,9 +210,7 @@ class ImageData(L.LightningDataModule):
     @property
     def normalisation(self) -> dict[str, list[float]]:
         """Mean and standard deviation of each channel, pixels in [0, 1]."""
-        facts, channels = CATALOG[self.name], self.input_shape[0]
-        mean, std = (list(v) if len(v) == channels else [sum(v) / len(v)] * channels for v in (facts.mean, facts.std))
-        return {"mean": mean, "std": std}
+        return CATALOG[self.name].normalisation(self.input_shape[0], self.mean, self.std)
 
     def describe(self) -> dict[str, Any]:
         """The arguments that reproduce this data, as plain values."""
@@ -206,6 +221,7 @@ class ImageData(L.LightningDataModule):
             "val_fraction": self.val_fraction,
             "split_seed": self.split_seed,
             "on_bad_file": self.on_bad_file[0] if len(self.on_bad_file) == 1 else list(self.on_bad_file),
+            **{key: list(v) for key, v in (("mean", self.mean), ("std", self.std)) if v is not None},
             **({"format": "shards"} if self.format == "shards" else {}),  # since `root` then leads to shards
             **({"max_train_samples": self.max_train_samples} if self.max_train_samples is not None else {}),
             **self.options,
@@ -214,79 +230,23 @@ class ImageData(L.LightningDataModule):
 
     def num_train_batches(self, world_size: int = 1, limit: int | float = 1.0) -> int:
         """Training batches per epoch and process; `limit` as Lightning's limit_train_batches."""
-        batches = count_train_batches(len(self.splits.train), self.batch_size, world_size)
+        batches = count_train_batches(len(self.splits.train), self.batch_size, world_size, self.smallest_batch)
         return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-
-    def class_counts(self) -> dict[str, list[int]]:
-        """The number of images of each class in each split."""
-        classes = len(self.class_names)
-        return {part: torch.bincount(s.labels, minlength=classes).tolist() for part, s in self.splits.parts().items()}
 
     def class_lines(self) -> list[str]:
         """How many images each class has, and which classes a split lacks."""
-        counts, names = self.class_counts(), self.class_names
-        if len(names) <= FEW_CLASSES:
-            shown = (f"{name} {' / '.join(str(counts[part][c]) for part in PARTS)}" for c, name in enumerate(names))
-            lines = [f"{', '.join(shown)}"]
-        else:
-            train = counts["train"]
-            least = train.index(min(train))
-            lines = [f"{min(train):,} to {max(train):,} training images each, the fewest of {names[least]}"]
-        for part in self.parts:
-            if lacking := [name for name, count in zip(names, counts[part], strict=True) if not count]:
-                lines.append(f"{part} has no image of {shortened(lacking)}")
-        return lines
+        return class_lines(self.splits, self.parts)
 
     def summary(self) -> str:
-        """One line: sizes, where the data came from, and how it is served."""
+        """One line: sizes, where the data came from, and how it is served; what else to know is in `splits.notes`."""
         s = self.splits
         sizes = " / ".join(f"{len(part):,}" for part in (s.train, self.val_split, s.test))
         shape = " x ".join(map(str, self.input_shape))
-        notes = "".join(f"; {note}" for note in s.notes)
         augmented = "" if self.augmentation == Augmentation() else f"; augmentation: {self.augmentation}"
         return (
             f"{self.name}, {sizes} images (train / val / test) of {shape}, {len(s.class_names)} classes, "
-            f"from {s.origin}; {self.serving.reason}{augmented}{notes}"
+            f"from {s.origin}; {self.serving.reason}{augmented}"
         )
-
-    # From the splits of a reader to those that are served.
-
-    def _read(self) -> Splits:
-        facts = CATALOG[self.name]
-        if self.format == "shards":
-            return read_shards(self.name, self.root, facts.read, self.options)
-        class_names = facts.class_names or tuple(self._trained.get("class_names", ()))
-        read = facts.read(class_names, self.root, **self.options)
-        return replace(read, notes=(*self._notes, *read.notes))
-
-    def _divided(self, read: Splits) -> Splits:
-        if read.val is None:
-            train, val = read.train.divide(self.val_fraction, self.split_seed)
-        else:  # train in a fixed random order here too, so that its first samples are of every class
-            train, val = read.train.divide(0.0, self.split_seed)[0], read.val
-        if not self._trained and not (len(train) and len(val)):
-            raise ValueError(f"val_fraction={self.val_fraction}: leaves a part of {len(read.train)} images empty")
-        return replace(read, train=train, val=val)
-
-    def _recorded(self, splits: Splits, now: Record) -> Splits:
-        """The splits as the checkpoint knows them; for a new training, a note of copies across splits."""
-        if before := self._trained.get("files"):
-            splits, self.record = splits.as_trained(Record.of(before), now)
-            return splits
-        notes = []
-        for part in ("val", "test"):
-            if found := copies(now, part):
-                example: Any = splits.parts()[part]
-                notes.append(f"{len(found):,} images of {part} are also in train, such as {example.name(found[0])}")
-        return replace(splits, notes=(*splits.notes, *notes))
-
-    def _limited(self, splits: Splits) -> Splits:
-        if empty := [part for part in self.parts if not len(splits.parts()[part])]:
-            raise DataError(f"{splits.origin}: holds no image for {empty[0]}; give another data.root or split")
-        if self.max_train_samples is None:
-            return splits
-        first = torch.arange(min(self.max_train_samples, len(splits.train)))
-        return replace(splits, train=splits.train.select(first))
 
     def _stop_for_bad_files(self, first: str) -> NoReturn:
         """Raise an error that names every file that cannot be read, now that one was met."""
@@ -341,7 +301,8 @@ class ImageData(L.LightningDataModule):
             num_classes=len(self.class_names),
             rank=rank,
         )
-        order: dict[str, Any] = {"seed": seed, "rank": rank, "world_size": world_size, "device": device}
+        order: dict[str, Any] = {"seed": seed, "smallest": self.smallest_batch}
+        order |= {"rank": rank, "world_size": world_size, "device": device}
         if seed is not None and self.sampler == "balanced":
             order["balance"] = samples.labels
         if not self.serving.streams:

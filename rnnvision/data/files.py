@@ -4,7 +4,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnvision.checks import at_least
-from rnnvision.data.images import MODES, SUFFIXES, cut, open_image
+from rnnvision.data.images import SUFFIXES, View, open_image
 from rnnvision.data.membership import fingerprints
 from rnnvision.data.splits import DataError, Samples, Split
 
@@ -29,20 +28,14 @@ class EncodedSplit(Samples):
     """Images that are decoded when they are needed: in files (`FileSplit`) or in shards (`ShardSplit`).
 
     Attributes:
-        channels: 1 (grey) or 3 (RGB).
-        image_size: side of the square that the network sees.
-        crop_ratio: share of the shorter side that this square spans when nothing is cut out at random.
-        convert: read 16-bit and CMYK images too.
+        view: how an image is read, and what part of it the network sees.
     """
 
-    channels: int
-    image_size: int
-    crop_ratio: float
-    convert: bool
+    view: View
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        return self.channels, self.image_size, self.image_size
+        return self.view.image_shape
 
     @property
     def at_hand(self) -> bool:
@@ -53,17 +46,13 @@ class EncodedSplit(Samples):
     def name(self, index: int) -> str:
         """The name of an image, for messages."""
 
-    def square(self, image: Tensor) -> Tensor:
-        """The centre crop of an image, resized: (C, H, W) of any size -> (C, image_size, image_size)."""
-        height, width = image.shape[1:]
-        side = max(1, round(self.crop_ratio * min(height, width)))
-        box = (round((height - side) / 2), round((width - side) / 2), side, side)
-        return cut(image, box, (self.image_size, self.image_size))
+    def resize(self, image: Tensor) -> Tensor:
+        return self.view.of(image)
 
 
 @dataclass(frozen=True, eq=False)
 class FileSplit(EncodedSplit):
-    """Paths of N images and their labels int64 (N,); the other attributes are those of `EncodedSplit`.
+    """Paths of N images, their labels int64 (N,), and the view of `EncodedSplit`.
 
     Attributes:
         files: (N,) encoded paths in one array: each worker's copy of a list would grow as it is read.
@@ -71,10 +60,7 @@ class FileSplit(EncodedSplit):
 
     files: np.ndarray
     labels: Tensor
-    channels: int = 3
-    image_size: int = 64
-    crop_ratio: float = 1.0
-    convert: bool = False
+    view: View = field(default_factory=View)
     keys: Tensor | None = None
 
     def path(self, index: int) -> Path:
@@ -84,7 +70,7 @@ class FileSplit(EncodedSplit):
         return str(self.path(index))
 
     def load(self, index: int) -> Tensor:
-        return open_image(self.path(index), self.channels, self.convert)
+        return open_image(self.path(index), self.view)
 
     def select(self, index: Tensor) -> "FileSplit":
         keys = None if self.keys is None else self.keys[index]
@@ -104,15 +90,6 @@ class FileSplit(EncodedSplit):
         )
 
 
-def check_view(image_size: object, crop_ratio: float, channels: int = 3) -> None:
-    """Check the options of the part of an image that the network sees."""
-    at_least("image_size", image_size, 1)
-    if not 0.0 < crop_ratio <= 1.0:
-        raise ValueError(f"crop_ratio={crop_ratio}: must be a number above 0 and at most 1")
-    if channels not in MODES:
-        raise ValueError(f"channels={channels}: choose one of {', '.join(map(str, MODES))}")
-
-
 @dataclass(frozen=True)
 class BadFile:
     """A file that cannot be read, and why."""
@@ -126,7 +103,7 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
     images = torch.empty(len(split), *split.image_shape, dtype=torch.uint8)
 
     def keep(index: int, image: Tensor) -> None:
-        images[index] = split.square(image)
+        images[index] = split.resize(image)
 
     bad = _visit(split, keep, threads)
     good = _without(len(split), bad)
@@ -185,8 +162,13 @@ def find_images(folder: str | Path) -> tuple[list[str], list[str]]:
         waiting += [(path, above | {here}) for path, _, is_folder in found if is_folder]
         for path, name, is_folder in found:
             if not is_folder:
-                (images if os.path.splitext(name)[1].lower() in SUFFIXES else left_out).append(path)
+                (images if is_image(name) else left_out).append(path)
     return sorted(images, key=lambda path: path.split(os.sep)), left_out
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is an image by its name."""
+    return name.lower().endswith(SUFFIXES) and not is_litter(name)
 
 
 def is_litter(name: str) -> bool:

@@ -68,10 +68,10 @@ def draw_balanced(labels: Tensor, generator: torch.Generator) -> Tensor:
     return by_class[starts[drawn] + within]
 
 
-def count_train_batches(samples: int, batch_size: int, world_size: int) -> int:
-    """Batches per epoch and process; a last one with too few samples for all processes is left out."""
+def count_train_batches(samples: int, batch_size: int, world_size: int, smallest: int = 1) -> int:
+    """Batches per epoch and process; a last one is left out with fewer than `smallest` samples for some process."""
     full, rest = divmod(samples, batch_size * world_size)
-    return full + (rest >= world_size)
+    return full + (rest >= world_size * smallest)
 
 
 class Loader(ABC):
@@ -84,6 +84,7 @@ class Loader(ABC):
         seed: shuffles each epoch; None keeps the file order.
         shard_of: (N,) the shard of each sample, see `EpochOrder`.
         balance: (N,) the labels, if each class is to be drawn equally often, see `EpochOrder`.
+        smallest: fewest samples of a batch in training; with fewer the last one is left out.
         rank, world_size: with several processes, each global batch of B * world_size samples is distributed, so that
             all make the same number of steps. While training, a last batch with too few for all is left out.
     """
@@ -97,6 +98,7 @@ class Loader(ABC):
         seed: int | None = None,
         shard_of: Tensor | None = None,
         balance: Tensor | None = None,
+        smallest: int = 1,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -104,12 +106,13 @@ class Loader(ABC):
         self.batch_size = batch_size
         self.batch_sampler = None  # Lightning looks for one
         self.transform = transform
+        self._smallest = smallest
         self._rank, self._world_size = rank, world_size
 
     def __len__(self) -> int:
         size = self.sampler.size
         if self.sampler.seed is not None:
-            return count_train_batches(size, self.batch_size, self._world_size)
+            return count_train_batches(size, self.batch_size, self._world_size, self._smallest)
         full, rest = divmod(size, self.batch_size * self._world_size)
         return full + (rest > self._rank)
 

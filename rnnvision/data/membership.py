@@ -1,8 +1,8 @@
 """Membership: which split each file of a user's folder belongs to, and what has changed since a network was trained.
 
-A file's split follows from its path below the folder alone, so it stays when other files come and go. A checkpoint keeps
-a record of the files of each split: what a network was trained on never gets into its validation or test split, whatever
-has since been added, deleted, renamed or replaced.
+A file's split follows from its path below the folder alone, so it stays when other files come and go. A checkpoint
+keeps a record of the files of each split: what a network was trained on never gets into its validation or test split,
+whatever has since been added, deleted, renamed or replaced.
 
 Shapes: N files of a split.
 """
@@ -138,8 +138,6 @@ class Record:
             "copied": came - min(came, went),
             "of several copies removed": went - min(came, went),
         }
-        moved = sum(1 for part in self.files for key in self._keys(part) - now._keys(part) if key in new)
-        counts["in another split"] = moved
         return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
     def members(self, row: int) -> list[set[int]]:
@@ -148,9 +146,6 @@ class Record:
 
     def _all(self) -> dict[int, int]:
         return dict(pair for part in self.files for pair in _pairs(self, part))
-
-    def _keys(self, part: str) -> set[int]:
-        return set(self.files[part][0].tolist()) if part in self.files else set()
 
 
 def _digest(files: Tensor) -> str:
@@ -161,10 +156,10 @@ def _digest(files: Tensor) -> str:
 def placed(now: Record, before: Record, *, cut: bool) -> tuple[Tensor, bool]:
     """Where each file of `now` belongs for a network that was trained with `before`: an index of PARTS.
 
-    A file that is as it was stays where it was. So does one of which the path or the content was in a split; train comes
-    first where it was in several. Of what the record does not know, the split is the one of `now`; but in a folder of
-    which it knows nothing all may be measured, so it is test if `cut`, that is if the folder has no test split of its
-    own.
+    A file that is as it was stays where it was. So does one of which the path or the content was in a split; train
+    comes first where it was in several. Of what the record does not know, the split is the one of `now`; but in a
+    folder of which it knows nothing all may be measured, so it is test if `cut`, that is if the folder has no test
+    split of its own.
 
     Returns them for train, val and test one after the other, and whether it is the folder of `before`.
     """

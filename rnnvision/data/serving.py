@@ -62,7 +62,8 @@ def prepare(
         part = parts[name]
         if not isinstance(part, EncodedSplit):
             continue
-        part = replace(part, convert="convert" in on_bad_file)  # type: ignore[type-var]  # its kinds are dataclasses
+        view = replace(part.view, convert="convert" in on_bad_file)
+        part = replace(part, view=view)  # type: ignore[type-var]  # its kinds are dataclasses
         if not serving.streams:
             parts[name], found = read_all(part)
         elif "skip" in on_bad_file:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from rnnvision.data.files import FileSplit
-from rnnvision.data.shards import FORMAT, META, PARTS, SAMPLES, VERSION, check, parse
+from rnnvision.data.shards import FORMAT, MEMBERS, META, PARTS, SAMPLES, VERSION, check, parse
 from rnnvision.data.splits import DataError, Splits
 from rnnvision.data.store import open_store, sha256
 from rnnvision.seeding import derive_seed
@@ -49,6 +49,7 @@ def make_shards(name: str, splits: Splits, root: Path, shards: Path, shard_mb: f
         "version": VERSION,
         "data": name,
         "class_names": list(splits.class_names),
+        "cut": splits.cut,
         "splits": described,
     }
     last = shards / f"{META}.part"
@@ -98,10 +99,14 @@ def _write(split: FileSplit, root: Path, shards: Path, part: str, chunk_bytes: i
     places = torch.empty_like(order)
     places[order] = torch.arange(len(order))
     np.save(folder / SAMPLES, torch.stack([split.labels, places]).numpy().astype(np.int32))
+    tables = {"samples": SAMPLES}
+    if split.keys is not None:
+        np.save(folder / MEMBERS, torch.stack([split.keys, split.contents()]).numpy())
+        tables["members"] = MEMBERS
     files = json.loads((folder / INDEX).read_text())["chunks"]
     return {
         "count": len(split),
-        "samples": _entry(shards, part, SAMPLES),
+        **{key: _entry(shards, part, name) for key, name in tables.items()},
         "chunks": [_entry(shards, part, c["filename"]) | {"samples": c["chunk_size"]} for c in files],
     }
 

@@ -4,6 +4,7 @@ A folder of shards, as `rnnvision shards` makes it:
 
     meta.json              its content: data set, class names, and each file's size and SHA-256
     train/samples.npy      int32 (2, N): label and place of each sample, in the order of the folder they were made from
+    train/members.npy      int64 (2, N): of a user's folder, what each file's split follows from
     train/chunk-0-0.bin    a shard: (label, file name, content of the file) of each sample in it, by litdata's writer
     train/index.json       litdata's own, for its StreamingDataset; not read here
     val/ test/             likewise
@@ -16,23 +17,22 @@ import io
 import json
 import re
 import struct
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from inspect import signature
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rnnvision.data.files import EncodedSplit, check_view
-from rnnvision.data.images import decode
+from rnnvision.data.files import EncodedSplit
+from rnnvision.data.images import View, decode, default_view, view_from
 from rnnvision.data.splits import DataError, Splits
 from rnnvision.data.store import Entry, Store, open_store
 
-META, SAMPLES = "meta.json", "samples.npy"
-FORMAT, VERSION = "rnnvision shards", 1
+META, SAMPLES, MEMBERS = "meta.json", "samples.npy", "members.npy"
+FORMAT, VERSION = "rnnvision shards", 2  # version 1 had no members
 PARTS = ("train", "val", "test")
 ITEM = (0, b"", b"")  # label, file name, content
 SERIALIZED = ["int", "bytes", "bytes"]  # what litdata calls these
@@ -40,16 +40,22 @@ SERIALIZED = ["int", "bytes", "bytes"]  # what litdata calls these
 
 @dataclass(frozen=True)
 class Meta:
-    """The content of meta.json: for each split its shards and its samples.npy."""
+    """The content of meta.json: for each split its shards, its samples.npy and its members.npy, if it has one.
+
+    `cut` says that the test split was cut from the training split.
+    """
 
     data: str
     class_names: tuple[str, ...]
     shards: Mapping[str, tuple[Entry, ...]]
     samples: Mapping[str, Entry]
+    members: Mapping[str, Entry]
+    cut: bool
 
     @property
     def files(self) -> list[Entry]:
-        return [entry for part in self.shards for entry in (self.samples[part], *self.shards[part])]
+        tables = [*self.samples.values(), *self.members.values()]
+        return [*tables, *(entry for entries in self.shards.values() for entry in entries)]
 
 
 class ShardFiles:
@@ -58,6 +64,11 @@ class ShardFiles:
     def __init__(self, store: Store, entries: tuple[Entry, ...]) -> None:
         self.store, self.entries = store, entries
         self._starts = np.cumsum([0, *(entry.samples for entry in entries[:-1])])
+
+    @property
+    def size(self) -> int:
+        """The number of samples."""
+        return sum(entry.samples for entry in self.entries)
 
     def find(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(N,) the shard of each place, and its number there."""
@@ -105,21 +116,28 @@ def _items() -> Any:
 
 @dataclass(frozen=True, eq=False)
 class ShardSplit(EncodedSplit):
-    """N images in shards; the other attributes are those of `EncodedSplit`.
+    """N images in shards; the view is that of `EncodedSplit`.
 
     Attributes:
         files: the shards that hold them.
         places: int64 (N,), where each lies in the shards, one after the other.
         labels: int64 (N,).
+        members: int64 (2, N), keys and fingerprints, see `rnnvision.data.membership`; None for a set of fixed files.
     """
 
     files: ShardFiles
     places: Tensor
     labels: Tensor
-    channels: int = 3
-    image_size: int = 64
-    crop_ratio: float = 1.0
-    convert: bool = False
+    view: View = field(default_factory=View)
+    members: Tensor | None = None
+
+    @property
+    def keys(self) -> Tensor | None:  # type: ignore[override]  # read only
+        return None if self.members is None else self.members[0]
+
+    def contents(self) -> Tensor:
+        assert self.members is not None
+        return self.members[1]
 
     @property
     def at_hand(self) -> bool:
@@ -134,10 +152,23 @@ class ShardSplit(EncodedSplit):
 
     def load(self, index: int) -> Tensor:
         name, content = self.files.read(int(self.places[index]))
-        return decode(io.BytesIO(content), name, self.channels, self.convert)
+        return decode(io.BytesIO(content), name, self.view)
 
     def select(self, index: Tensor) -> "ShardSplit":
-        return replace(self, places=self.places[index], labels=self.labels[index])
+        members = None if self.members is None else self.members[:, index]
+        return replace(self, places=self.places[index], labels=self.labels[index], members=members)
+
+    def joined(self, others: "Sequence[ShardSplit]") -> "ShardSplit":
+        parts = [self, *others]
+        starts = np.cumsum([0, *(part.files.size for part in parts)]).tolist()
+        members = [part.members for part in parts if part.members is not None]
+        return replace(
+            self,
+            files=ShardFiles(self.files.store, tuple(entry for part in parts for entry in part.files.entries)),
+            places=torch.cat([part.places + start for part, start in zip(parts, starts, strict=False)]),
+            labels=torch.cat([part.labels for part in parts]),
+            members=torch.cat(members, dim=1) if len(members) == len(parts) else None,
+        )
 
 
 def read_shards(name: str, root: str | None, reader: Callable[..., Splits], options: Mapping[str, Any]) -> Splits:
@@ -147,19 +178,15 @@ def read_shards(name: str, root: str | None, reader: Callable[..., Splits], opti
         name: an entry of the catalog.
         root: a folder, or an address that litdata knows, such as s3://bucket/folder.
         reader: the data set's own; its defaults hold for what `options` lacks.
-        options: of the reader; those of size, channels and crop hold for shards too.
+        options: of the reader; those of `View` hold for shards too.
 
     Raises:
         ValueError: without litdata, for a data set that is not one of image files, an option out of range.
         DataError: for what is no folder of shards, or one with files missing or cut short; it names each.
     """
-    view = {
-        k: p.default for k, p in signature(reader).parameters.items() if k in ("image_size", "channels", "crop_ratio")
-    }
-    if "image_size" not in view:
+    if (standard := default_view(reader)) is None:
         raise ValueError(f"format=shards: {name} is not kept as image files; choose auto, resident or streaming")
-    view |= {key: value for key, value in options.items() if key in view}
-    check_view(**view)
+    view = view_from(standard, dict(options))
     try:
         import litdata  # noqa: F401
     except ImportError as error:
@@ -172,16 +199,28 @@ def read_shards(name: str, root: str | None, reader: Callable[..., Splits], opti
         raise DataError(f"{store.root}: holds the data set {meta.data}; choose data={meta.data}")
     check(store, meta)
     parts = {part: _split(store, meta, part, view) for part in meta.shards}
-    return Splits(parts["train"], parts["test"], meta.class_names, store.root, val=parts.get("val"), root=store.root)
+    return Splits(
+        parts["train"],
+        parts["test"],
+        meta.class_names,
+        store.root,
+        val=parts.get("val"),
+        root=store.root,
+        cut=meta.cut,
+    )
 
 
-def _split(store: Store, meta: Meta, part: str, view: Mapping[str, Any]) -> ShardSplit:
-    entry, entries = meta.samples[part], meta.shards[part]
+def _split(store: Store, meta: Meta, part: str, view: View) -> ShardSplit:
+    labels, places = _table(store, meta.samples[part])
+    members = _table(store, meta.members[part]) if part in meta.members else None
+    return ShardSplit(ShardFiles(store, meta.shards[part]), places, labels, view, members)
+
+
+def _table(store: Store, entry: Entry) -> Tensor:
     path = store.path(entry)
     if fault := entry.fault(path, digest=True):
         raise DataError(f"{store.root}: {fault}; copy or make these shards again")
-    labels, places = torch.from_numpy(np.load(path, allow_pickle=False).astype(np.int64))
-    return ShardSplit(ShardFiles(store, entries), places, labels, **view)
+    return torch.from_numpy(np.load(path, allow_pickle=False).astype(np.int64))
 
 
 def check(store: Store, meta: Meta, *, digest: bool = False) -> None:
@@ -220,12 +259,13 @@ def parse(content: bytes, name: str) -> Meta:
         splits = {part: meta["splits"][part] for part in PARTS if part in meta["splits"]}
         shards = {part: tuple(_entry(shard) for shard in split["chunks"]) for part, split in splits.items()}
         samples = {part: _entry(split["samples"]) for part, split in splits.items()}
+        members = {part: _entry(split["members"]) for part, split in splits.items() if "members" in split}
         if not {"train", "test"} <= set(splits):
             raise ValueError("no train or no test")
         for part, split in splits.items():
             if sum(shard.samples for shard in shards[part]) != split["count"]:
                 raise ValueError(f"the chunks of {part} do not add up to {split['count']}")
-        return Meta(meta["data"], tuple(meta["class_names"]), shards, samples)
+        return Meta(meta["data"], tuple(meta["class_names"]), shards, samples, members, bool(meta.get("cut", False)))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{name}: is no {META} of shards ({type(error).__name__}: {error})") from error
 

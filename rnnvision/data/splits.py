@@ -45,7 +45,7 @@ class Samples(ABC):
     def load(self, index: int) -> Tensor:
         """One image as it is stored, uint8 (C, any height, any width); DataError if it cannot be read."""
 
-    def square(self, image: Tensor) -> Tensor:
+    def resize(self, image: Tensor) -> Tensor:
         """Such an image at the size of `image_shape`, if nothing is cropped at random."""
         return image
 
@@ -148,5 +148,5 @@ def _changes(before: Record, now: Record, same: bool, moved: int) -> list[str]:
     if not same:
         return [f"the network has seen no image of this folder, it was trained in {before.root}"]
     changes = before.changes(now)
-    kept = f"; {moved:,} of them in the split that they were in then" if moved else ""
-    return [f"since the training: {changes} images{kept}"] if changes else []
+    kept = f"; {moved:,} kept in the split that it was in then" if moved else ""
+    return [f"since the training: {changes}{kept}"] if changes else []

@@ -87,6 +87,8 @@ def _check_shared_memory(needed: int) -> None:
 class RandomResizedCrop:
     """A random crop of at least the share `smallest` of the area, resized (arXiv 1409.4842).
 
+    The distortion is of 3/4 to 4/3, so that the aspect ratio of the crop is that times the one of `size`.
+
     torchvision draws the box; cropping and resizing it in one step here is twice as fast.
     """
 
@@ -97,7 +99,8 @@ class RandomResizedCrop:
     def __call__(self, picture: Tensor) -> Tensor:
         from torchvision.transforms import RandomResizedCrop as Torchvision
 
-        box = Torchvision.get_params(picture, [self.smallest, 1.0], [3 / 4, 4 / 3])
+        ratio = self.size[1] / self.size[0]
+        box = Torchvision.get_params(picture, [self.smallest, 1.0], [3 / 4 * ratio, 4 / 3 * ratio])
         return cut(picture, box, self.size)
 
 
@@ -106,7 +109,7 @@ def whole_image_transform(samples: Samples, augmentation: Augmentation) -> Calla
     from torchvision.transforms import v2
 
     policies = {"randaugment": v2.RandAugment, "trivialaugment": v2.TrivialAugmentWide}
-    to_size: Callable[[Tensor], Tensor] = samples.square
+    to_size: Callable[[Tensor], Tensor] = samples.resize
     if augmentation.crop:
         to_size = RandomResizedCrop(samples.image_shape[1:], augmentation.crop)
     if augmentation.policy is None:

@@ -3,6 +3,7 @@
 from rnnvision.insight.anytime import anytime_accuracy
 from rnnvision.insight.cost import multiply_adds
 from rnnvision.insight.kernels import cudnn_kernel
+from rnnvision.insight.memory import activation_bytes, eval_batch_size
 from rnnvision.insight.speed import (
     Speed,
     forget_peak,
@@ -16,8 +17,10 @@ from rnnvision.insight.speed import (
 
 __all__ = [
     "Speed",
+    "activation_bytes",
     "anytime_accuracy",
     "cudnn_kernel",
+    "eval_batch_size",
     "forget_peak",
     "growth",
     "latency",

@@ -1,5 +1,6 @@
 """Training: the Learner, optimisers and schedules, checkpoints, the run log. Knows no data set and no config."""
 
+from rnnvision.training.best import FIGURES, BestCheckpoint
 from rnnvision.training.checkpoint import (
     CheckpointError,
     VerifiedCheckpointIO,
@@ -15,8 +16,10 @@ from rnnvision.training.optim import OPTIMIZERS, SCHEDULES, count_steps, make_op
 from rnnvision.training.run_log import RunLog
 
 __all__ = [
+    "FIGURES",
     "OPTIMIZERS",
     "SCHEDULES",
+    "BestCheckpoint",
     "CheckpointError",
     "Learner",
     "RunLog",

@@ -8,8 +8,11 @@ A checkpoint is Lightning's dictionary with two more entries, all of it plain bu
                   class_names    in the order of the logits
                   normalisation  mean and std of each channel, pixels in [0, 1]
                   data           the arguments of `rnnvision.data.ImageData`
+                  images         number of images in each split
+                  files          only of a user's folder: which file was in which split, `rnnvision.data.membership`
                   versions       of Python and of the packages that trained it
                   plugins        only where there are some: modules that have to be imported before it is used
+                  validation     only where these very weights were validated: val/loss, val/accuracy
                   objective      only of a pre-training: reconstruct; such a network outputs images, it has no classes
     digests     SHA-256 of every other entry, verified on reading
 

@@ -18,6 +18,7 @@ from rnnvision.checks import one_of, probability
 from rnnvision.errors import FailureError
 from rnnvision.seeding import derive_seed
 from rnnvision.training.checkpoint import FORMAT, CheckpointError
+from rnnvision.training.memory import ran_out
 
 Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,), or (B, K) probabilities where images are mixed
 
@@ -35,7 +36,8 @@ class Learner(L.LightningModule):
     over the normalised pixels, as they are served. Labels are ignored then, and nothing but the loss is measured.
 
     Logs train/loss, train/accuracy, val/loss, val/accuracy and lr once an epoch; test/accuracy, test/top5 (with more
-    than five classes), test/f1 (macro), test/nll (nats) and test/ece (15 bins) on test. Rates lie in [0, 1].
+    than five classes), test/f1 (macro), test/nll (nats), test/ece (15 bins) and test/images (how many) on test. Rates
+    lie in [0, 1].
 
     Args:
         network: (B, C, H, W) -> (B, num_classes) logits, or -> (B, C, H, W) where images are reconstructed.
@@ -79,6 +81,13 @@ class Learner(L.LightningModule):
         self.seed = seed
         self.description = description or {}
         self.samples_seen = 0  # in training, by all processes, since this object was made
+        self._count = 0  # of them, those of this process in the epoch that runs
+        self._part: int | None = None  # images at a time in validation and test, where a whole batch did not fit
+        self._validated: tuple[int, dict[str, float]] = (
+            -1,
+            {},
+        )  # the optimiser step of the last validation, its figures
+        self._validated_this_epoch = False
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
 
@@ -121,7 +130,7 @@ class Learner(L.LightningModule):
         # Sums on the device: metric objects in the step, or a log each step, cost a tenth of a small network's time.
         precise = torch.float32 if self.device.type == "mps" else torch.float64
         self._sums = torch.zeros(2, dtype=precise, device=self.device)  # loss, correct
-        self._count = 0  # samples; kept on the host, since adding it to the sums would copy it to the device each step
+        self._count = 0  # kept on the host, since adding it to the sums would copy it to the device each step
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss, output = self._step(batch, self.label_smoothing, self.class_weight)
@@ -155,24 +164,59 @@ class Learner(L.LightningModule):
                 f"trainer.gradient_clip_val"
             )
         scheduler = self.lr_schedulers()
-        if isinstance(scheduler, ReduceLROnPlateau) and "val/loss" in self.trainer.callback_metrics:
-            scheduler.step(self.trainer.callback_metrics["val/loss"])
+        if isinstance(scheduler, ReduceLROnPlateau) and self._validated_this_epoch:  # one without is no bad epoch
+            scheduler.step(self._validated[1]["val/loss"])
+        self._validated_this_epoch = False
         if count:
             accuracy = {"train/accuracy": correct / count} if self.classifies else {}
             self.log_dict({"train/loss": loss / count, **accuracy, "lr": self._learning_rate()}, sync_dist=True)
 
+    def _step_in_parts(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """A step of validation or test, in parts of half the size each time that memory runs out.
+
+        Raises:
+            TrainingError: if it runs out with a single image.
+        """
+        images, labels = batch
+        while True:
+            size = min(self._part or len(images), len(images))
+            try:
+                found = [self._step(part) for part in zip(images.split(size), labels.split(size), strict=True)]
+                break
+            except (MemoryError, RuntimeError) as error:
+                if not ran_out(error):
+                    raise
+            if size == 1:
+                raise TrainingError("the memory of the device is too small for a single image")
+            self._part = size // 2
+            if self.trainer.is_global_zero:
+                print(f"memory    {size} images at a time are too many; validation and test go on with {self._part}")
+        if len(found) == 1:
+            return found[0]
+        losses = torch.stack([loss for loss, _ in found])
+        shares = losses.new_tensor([len(output) / len(images) for _, output in found])
+        return (losses * shares).sum(), torch.cat([output for _, output in found])
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        loss, output = self._step(batch)
+        loss, output = self._step_in_parts(batch)
         if self.classifies:
             self.val_metrics["accuracy"].update(output, batch[1])
         self.val_metrics["loss"].update(loss, len(output))
 
     def on_validation_epoch_end(self) -> None:
-        self.log_dict(self.val_metrics.compute(), sync_dist=True)
+        figures = self.val_metrics.compute()
+        self.log_dict(figures, sync_dist=True)
         self.val_metrics.reset()
+        if not self.trainer.sanity_checking:
+            self._validated = (self.trainer.global_step, {name: float(value) for name, value in figures.items()})
+            self._validated_this_epoch = True
+
+    def on_test_epoch_start(self) -> None:
+        self._tested = 0
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        loss, logits = self._step(batch)
+        loss, logits = self._step_in_parts(batch)
+        self._tested += len(batch[1])
         self.test_metrics["nll"].update(loss, len(batch[1]))
         probabilities = logits.softmax(dim=-1)
         for name, metric in self.test_metrics.items(keep_base=True):
@@ -180,7 +224,7 @@ class Learner(L.LightningModule):
                 metric.update(probabilities, batch[1])
 
     def on_test_epoch_end(self) -> None:
-        self.log_dict(self.test_metrics.compute())
+        self.log_dict({**self.test_metrics.compute(), "test/images": float(self._tested)})
         self.test_metrics.reset()
 
     def configure_optimizers(self) -> Any:
@@ -191,7 +235,8 @@ class Learner(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": self._make_scheduler(optimizer)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["rnnvision"] = {"format": FORMAT, **self.description}
+        figures = {"validation": self.validation} if self.validation else {}
+        checkpoint["rnnvision"] = {"format": FORMAT, **self.description, **figures}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to resume from the checkpoint of another network."""
@@ -202,6 +247,17 @@ class Learner(L.LightningModule):
                     f"the checkpoint is of another network, {key}={saved[key]}; this run has {key}={mine[key]}; "
                     f"put back the file that belongs there"
                 )
+
+    @property
+    def validation(self) -> dict[str, float]:
+        """val/loss and val/accuracy of the weights as they are now; empty where they have not been validated."""
+        step, figures = self._validated
+        return figures if step == self.trainer.global_step else {}
+
+    @property
+    def has_trained(self) -> bool:
+        """Whether a training step was taken since this object was made."""
+        return self.samples_seen + self._count > 0
 
     def _learning_rate(self) -> float:
         optimizer = self.optimizers(use_pl_optimizer=False)

@@ -105,7 +105,8 @@ SCHEDULES: dict[str, Callable[..., float]] = {"constant": constant, "cosine": co
 
 
 def plateau(optimizer: Optimizer, *, factor: float = 0.5, patience: int = 3, min_lr: float = 0.0) -> ReduceLROnPlateau:
-    """Multiply the learning rate by `factor` when val/loss has not fallen for `patience` epochs."""
+    """Multiply the learning rate by `factor` when val/loss has not fallen for `patience` validations, of each epoch the
+    last one."""
     return ReduceLROnPlateau(optimizer, factor=factor, patience=patience, min_lr=min_lr)
 
 

@@ -1,7 +1,6 @@
 """The run log: metrics.csv with one row per epoch, printed as a line too where there is no progress bar."""
 
 import csv
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,14 @@ class RunLog(Logger):
 
     Args:
         save_dir: the run folder.
-        echo: print each row when it is complete; by default where there is no terminal for a progress bar.
+        echo: print each row when it is complete; None leaves it to the verb, which does so
+            where it shows no progress bar.
     """
 
     def __init__(self, save_dir: str, echo: bool | None = None) -> None:
         super().__init__()
         self.path = Path(save_dir) / "metrics.csv"
-        self.echo = not sys.stdout.isatty() if echo is None else echo
+        self.echo = echo
         self._rows: dict[int, dict[str, Any]] = {}
         self._started = time.monotonic()
         if self.path.is_file():
@@ -53,7 +53,9 @@ class RunLog(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        epoch = int(metrics.get("epoch", -1))
+        if "epoch" not in metrics:  # of a LearningRateMonitor, for other loggers
+            return
+        epoch = int(metrics["epoch"])
         row = self._rows.setdefault(step or 0, {"epoch": epoch, "step": step or 0})
         row.update({name: value for name, value in metrics.items() if name != "epoch"})
         if "train/loss" in metrics:  # the last metrics that Lightning reports of an epoch

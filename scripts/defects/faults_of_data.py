@@ -115,8 +115,16 @@ FAULTS = (
         ("wrong.append(str(error))", "self.slots[slot, place] = 0"),
     ),
     defect("data", "CMYK is converted without being asked", ('"CMYK" if image.mode == "CMYK" else None', "None")),
-    defect("data", "EXIF's rotation is ignored", ("ImageOps.exif_transpose(image)", "image")),
-    defect("data", "crop_ratio is ignored", ("round(self.crop_ratio * min(height, width))", "min(height, width)")),
+    defect(
+        "data",
+        "EXIF's rotation is ignored",
+        ("turn(_decode_jpeg(data, view.channels), header.orientation)", "_decode_jpeg(data, view.channels)"),
+    ),
+    defect(
+        "data",
+        "crop_ratio is ignored",
+        ("self.crop_ratio * height, self.crop_ratio * (height * w / h)", "height, height * w / h"),
+    ),
     defect("data", "EMNIST's pictures lie on their side", ("images.transpose(-1, -2).contiguous()", "images")),
     defect("data", "STL-10's pictures lie on their side", ("pixels.transpose(0, 1, 3, 2)", "pixels")),
 )

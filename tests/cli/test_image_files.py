@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
+from rnnvision import load
 from tests.cli.running import Verb
 
 COLOURS = {"ant": (255, 0, 0), "bee": (0, 255, 0), "cat": (0, 0, 255)}
@@ -72,3 +74,38 @@ def test_every_augmentation_trains(train: Verb, root: Path, option: str) -> None
     result = train(*OPTIONS, f"data.root={root}", f"augmentation={option}", "trainer.max_epochs=1")
     assert result.code == 0, result.err
     assert ("streaming" in result.out) == (option == "imagenet")
+
+
+def test_images_that_are_not_square_are_trained_on_evaluated_and_classified(
+    train: Verb, verb: Verb, root: Path
+) -> None:
+    words = ("data.image_size=[8,12]", "data.fit=letterbox", "data.mean=[0.5]", "data.std=[0.2,0.25,0.3]")
+    assert train(*OPTIONS, *words, f"data.root={root}", "hydra.run.dir=run").code == 0
+    assert verb("evaluate", "ckpt=run", "device=cpu", "hydra.run.dir=out").code == 0
+    assert _metrics("out") == {k: v for k, v in _metrics("run").items() if k.startswith("test/")}
+    classifier = load("run")
+    assert classifier.input_shape == (3, 8, 12)
+    assert classifier.description["normalisation"] == {"mean": [0.5] * 3, "std": [0.2, 0.25, 0.3]}
+    assert len(classifier(torch.zeros(2, 3, 8, 12, dtype=torch.uint8))) == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("data.imagesize=3", "did you mean data.image_size?"),
+        ("data.image_size=8x12", "data.image_size=8x12: must be a whole number or a list of 2 values"),
+        ("data.image_size=[8]", "data.image_size=[8]: must be a whole number or a list of 2 values"),
+        ("data.image_size=[8,0]", "data.image_size=[8, 0]: must be a side, or [height, width]"),
+        ("data.fit=lettrbox", "data.fit=lettrbox: choose one of crop, letterbox; did you mean letterbox?"),
+        ("data.first_frame=once", "data.first_frame=once: must be true or false"),
+        ("data.mean=[128]", "data.mean=[128]: must be a list of numbers from 0 to 1"),
+        ("data.std=[0.1,0.2]", "data.std=[0.1, 0.2]: give 1 value or 3, one for each channel"),
+    ],
+)
+def test_an_option_of_image_files_that_cannot_be_right_is_told(
+    train: Verb, root: Path, word: str, message: str
+) -> None:
+    result = train(*OPTIONS, f"data.root={root}", word)
+    assert result.code == 2
+    assert message in result.message
+    assert len(result.message.splitlines()) == 1

@@ -41,11 +41,11 @@ def test_a_run_leaves_a_complete_folder(trained: Copy) -> None:
 
 def test_it_says_what_it_does_and_what_to_do_next(said: str) -> None:
     lines = [line for line in said.splitlines() if line]
-    assert [line.split()[0] for line in lines[:4]] == ["network", "data", "device", "folder"]
+    assert [line.split()[0] for line in lines[:5]] == ["network", "data", "classes", "device", "folder"]
     assert lines[0] == "network   lstm: sequence_classifier, hidden_size 8, 1 x 8 x 8 -> 10, 666 parameters"
     assert "1,293 / 144 / 360 images (train / val / test) of 1 x 8 x 8, 10 classes" in lines[1]
-    assert lines[3].split() == ["folder", "run"]
-    assert lines[4].startswith("epoch   1")
+    assert lines[4].split() == ["folder", "run"]
+    assert lines[5].startswith("epoch   1")
     assert lines[-3].startswith("test accuracy 0.")
     assert lines[-2:] == ["results   run", "next      rnnvision evaluate ckpt=run"]
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rnnvision.data import DataError, ImageData
 from rnnvision.data.files import FileSplit, encode, read_all, survey
+from rnnvision.data.images import View
 
 COLOURS = {"ant": (255, 0, 0), "bee": (0, 255, 0), "cat": (0, 0, 255)}
 FORMATS = ["resident", "streaming"]
@@ -159,13 +160,51 @@ def test_bad_files_are_left_out_and_listed(root: Path, damage: Damage, format: s
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("part", ["train", "val", "test"])
-def test_a_class_that_loses_all_its_images_is_refused(root: Path, part: str, format: str) -> None:
+@pytest.mark.parametrize("treatment", ["skip", ["skip", "convert"]])
+def test_a_class_that_training_would_lose_is_refused_and_its_files_named(
+    root: Path, treatment: Any, format: str
+) -> None:
+    for path in (root / "train" / "bee").iterdir():
+        text(path)
+    with pytest.raises(DataError, match=r"^train: none of the 4 images of bee can be read") as error:
+        folder(root, format=format, on_bad_file=treatment).setup()
+    assert sorted(line.split(": ")[0].strip() for line in str(error.value).splitlines()[1:]) == [
+        str(root / "train" / "bee" / f"{i}.png") for i in range(4)
+    ]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_a_class_that_only_the_measuring_loses_is_told(root: Path, part: str, format: str) -> None:
     for path in (root / part / "bee").iterdir():
         text(path)
     data = folder(root, format=format, on_bad_file="skip")
-    with pytest.raises(DataError, match=f"^{part}: none of the images of bee can be read"):
-        data.setup()
+    data.setup()
+    assert f"{part} has no image of bee" in data.class_lines()
+    assert len(data.bad_files) == 2
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_damaged_file_of_a_small_class_is_named(root: Path, format: str) -> None:
+    for part in ("train", "test"):
+        for path in sorted((root / part / "bee").iterdir())[1:]:
+            path.unlink()
+    text(root / "test" / "bee" / "0.png")
+    data = folder(root, format=format)
+    with pytest.raises(DataError, match=rf"^{root}/test/bee/0[.]png: cannot be read as an image"):
+        data.setup("fit")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_skip_and_convert_together(root: Path, format: str) -> None:
+    spoil(root, ("train",), deep)
+    spoil(root, ("val",), cut)
+    data = folder(root, format=format, on_bad_file=["skip", "convert"])
+    assert sizes(data) == (13, 6, 6)
+    assert len(data.bad_files) == 1
+    for wrong in (["stop", "skip"], [], ["skip", "skip"]):
+        with pytest.raises(ValueError, match=r"^on_bad_file=.*skip,convert"):
+            folder(root, on_bad_file=wrong)
 
 
 def test_what_is_left_out_does_not_move_the_others_between_the_splits(tmp_path: Path) -> None:
@@ -213,13 +252,15 @@ def test_convert_stops_for_what_cannot_be_read(root: Path, format: str) -> None:
 @pytest.mark.parametrize("on_bad_file", ["stop", "skip"])
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_empty_class_and_a_class_that_train_lacks_are_refused(root: Path, format: str, on_bad_file: str) -> None:
+    text(root / "train" / "bee" / "0.png")
     (root / "val" / "dog").mkdir()
+    noise().save(root / "val" / "dog" / "0.png")
     with pytest.raises(DataError, match=f"^{root / 'val'}: holds classes that train lacks: dog"):
         folder(root, format=format, on_bad_file=on_bad_file).setup()
-    (root / "val" / "dog").rmdir()
-    for path in (root / "test" / "ant").iterdir():
-        path.unlink()
-    with pytest.raises(DataError, match=f"^{root / 'test' / 'ant'}: holds no image"):
+    (root / "val" / "dog" / "0.png").unlink()
+    for path in (root / "train" / "ant").iterdir():
+        path.rename(path.with_suffix(".txt"))
+    with pytest.raises(DataError, match=f"^{root / 'train' / 'ant'}: holds no image"):
         folder(root, format=format, on_bad_file=on_bad_file).setup()
 
 
@@ -255,14 +296,14 @@ class Numbered(FileSplit):
             raise DataError(f"sample {index}: is bad")
         return torch.full((1, 1, 1), index % 251, dtype=torch.uint8)
 
-    def square(self, image: Tensor) -> Tensor:
+    def resize(self, image: Tensor) -> Tensor:
         return image
 
 
 @pytest.mark.parametrize("size", [1, 31, 32, 33, 500])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_visit_each_image_once_and_list_the_bad_in_order(size: int, threads: int) -> None:
-    split = Numbered(encode([Path(str(i)) for i in range(size)]), torch.arange(size), channels=1, image_size=1)
+    split = Numbered(encode([Path(str(i)) for i in range(size)]), torch.arange(size), View(channels=1, image_size=1))
     good = [i for i in range(size) if i % 7]
     kept, bad = read_all(split, threads)
     assert kept.labels.tolist() == good

@@ -45,7 +45,7 @@ def test_every_entry_has_its_file_of_choices_and_the_reverse() -> None:
 
 def test_every_entry_has_its_line_in_the_documentation() -> None:
     lines = (HOME / "docs" / "data.md").read_text().splitlines()
-    told = [line.split("`")[1] for line in lines if line.startswith("| `")]
+    told = [line.split("`")[1] for line in lines if line.startswith("| `") and not line.startswith("| `data.")]
     assert sorted(told) == sorted(CATALOG)
 
 

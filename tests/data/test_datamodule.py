@@ -211,3 +211,32 @@ def test_each_channel_has_its_own_mean_and_deviation(monkeypatch: pytest.MonkeyP
     for channel in range(3):
         expected = (split.images[:, channel] / 255 - mean[channel]) / std[channel]
         torch.testing.assert_close(images[:, channel], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_mean_and_a_deviation_may_be_given() -> None:
+    data = fake(image_shape=(3, 4, 4), mean=[0.1, 0.2, 0.3], std=[0.5])
+    assert data.normalisation == {"mean": [0.1, 0.2, 0.3], "std": [0.5] * 3}
+    images, _ = next(iter(data.test_dataloader()))
+    split = data.splits.test
+    assert isinstance(split, Split)
+    expected = (split.images / 255 - torch.tensor([0.1, 0.2, 0.3])[:, None, None]) / 0.5
+    torch.testing.assert_close(images, expected[: len(images)], rtol=1e-5, atol=1e-5)
+    assert {"mean": [0.1, 0.2, 0.3], "std": [0.5]}.items() <= data.describe().items()
+    assert not {"mean", "std"} & set(fake().describe())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mean": [123.7, 116.3, 103.5]}, r"mean=\[123.7, 116.3, 103.5\]: must be a list of numbers from 0 to 1"),
+        ({"mean": []}, r"mean=\[\]: must be a list"),
+        ({"mean": [0.1, float("nan"), 0.1]}, "mean=.*: must be a list of numbers"),
+        ({"std": [0.2, 0.0, 0.2]}, r"std=\[0.2, 0.0, 0.2\]: must be a list of numbers above 0 and at most 1"),
+        ({"std": [-0.2]}, r"std=\[-0.2\]: must be a list of numbers above 0"),
+        ({"mean": [0.1, 0.2]}, r"mean=\[0.1, 0.2\]: give 1 value or 3, one for each channel"),
+        ({"std": [0.1] * 4}, r"std=.*: give 1 value or 3, one for each channel"),
+    ],
+)
+def test_figures_that_cannot_be_right_are_told(options: dict[str, list[float]], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        fake(image_shape=(3, 4, 4), **options).setup()

@@ -5,7 +5,6 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import EpsImagePlugin, Image, features
+from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from rnnvision.data import DataError
-from rnnvision.data.images import SUFFIXES, cut, open_image
+from rnnvision.data.images import SUFFIXES, View, cut, open_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)  # (H, W, RGB)
 GREYS = np.random.default_rng(1).integers(0, 65536, (6, 9), dtype=np.uint16)
@@ -30,10 +30,14 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def refusal(path: Path, channels: int = 3) -> str:
+def opened(path: Path, channels: int = 3, **options: Any) -> Tensor:
+    return open_image(path, View(channels=channels, **options))
+
+
+def refusal(path: Path, channels: int = 3, **options: Any) -> str:
     """The message of the DataError: one line that names the file."""
     with pytest.raises(DataError) as error:
-        open_image(path, channels)
+        opened(path, channels, **options)
     assert str(error.value).startswith(f"{path}: ")
     assert str(error.value).count(f"{path}: ") == 1
     assert "\n" not in str(error.value)
@@ -47,12 +51,11 @@ def refusal(path: Path, channels: int = 3) -> str:
 def test_an_rgb_image_comes_channels_first(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"picture.{kind.lower()}"
     PICTURE.save(path, **({"lossless": True} if kind == "WEBP" else {}))
-    image = open_image(path)
+    image = opened(path)
     assert image.dtype == torch.uint8
-    assert image.is_contiguous()
     assert np.array_equal(image.numpy(), PIXELS.transpose(2, 0, 1))
     grey = (PIXELS @ np.array([0.299, 0.587, 0.114])).round()  # ITU-R 601
-    assert np.abs(open_image(path, channels=1).numpy()[0] - grey).max() <= 1
+    assert np.abs(opened(path, channels=1).numpy()[0] - grey).max() <= 1
 
 
 def smooth(width: int = 40, height: int = 30) -> Image.Image:
@@ -68,20 +71,9 @@ def test_a_jpeg_is_decoded_as_pillow_does(tmp_path: Path, mode: str, channels: i
     smooth().convert(mode).save(path, quality=95)
     with Image.open(path) as image:
         expected = np.atleast_3d(np.asarray(image.convert("L" if channels == 1 else "RGB"))).transpose(2, 0, 1)
-    image = open_image(path, channels)
+    image = opened(path, channels)
     assert (image.dtype, image.shape) == (torch.uint8, (channels, 30, 40))
     assert np.abs(image.numpy().astype(int) - expected).max() <= 3
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_jpeg_is_turned_upright(tmp_path: Path, orientation: int) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    smooth().save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    expected = TURNS[orientation](np.asarray(smooth())).transpose(2, 0, 1)
-    image = open_image(tmp_path / "turned.jpg").numpy().astype(int)
-    assert image.shape == expected.shape
-    assert np.abs(image - expected).max() <= 12
 
 
 def with_filling(data: bytes) -> bytes:
@@ -110,7 +102,7 @@ def test_a_jpeg_of_any_layout_is_decoded(tmp_path: Path, kind: str) -> None:
     path.write_bytes(with_filling(data) if kind == "filled" else data)
     expected = np.asarray(Image.open(path))
     assert expected.shape == (30, 40, 3)
-    assert np.abs(open_image(path).permute(1, 2, 0).numpy().astype(int) - expected).max() <= 2
+    assert np.abs(opened(path).permute(1, 2, 0).numpy().astype(int) - expected).max() <= 2
 
 
 def test_a_jpeg_that_claims_to_be_huge_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
@@ -138,47 +130,15 @@ def test_reading_in_threads_leaves_the_filters_of_warnings_alone(tmp_path: Path)
     smooth(300, 200).save(tmp_path / "picture.jpg")
     before = list(warnings.filters)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(open_image, [tmp_path / "picture.jpg"] * 100))
+        list(pool.map(opened, [tmp_path / "picture.jpg"] * 100))
     assert warnings.filters == before
 
 
 def test_a_grey_image_comes_in_one_or_three_equal_channels(tmp_path: Path) -> None:
     grey = PIXELS[..., 0]
     Image.fromarray(grey).save(tmp_path / "grey.png")
-    assert np.array_equal(open_image(tmp_path / "grey.png", 1).numpy(), grey[None])
-    assert np.array_equal(open_image(tmp_path / "grey.png", 3).numpy(), np.stack([grey] * 3))
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(("suffix", "order"), [("png", "<u2"), ("tif", "<u2"), ("tif", ">u2")])
-def test_16_bits_keep_their_upper_byte_where_they_may_be_converted(
-    tmp_path: Path, suffix: str, order: str, channels: int
-) -> None:
-    path = tmp_path / f"deep.{suffix}"
-    Image.frombytes("I;16" if order == "<u2" else "I;16B", (9, 6), GREYS.astype(order).tobytes()).save(path)
-    assert "16 bits; save it as 8-bit grey or RGB" in refusal(path, channels)
-    assert np.array_equal(open_image(path, channels, convert=True).numpy(), np.stack([GREYS // 256] * channels))
-
-
-TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF 2.3, tag 0x0112: from the stored to the upright picture
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
-    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda a: a.swapaxes(0, 1)[::-1],
-}
-
-
-@pytest.mark.parametrize("orientation", TURNS)
-def test_a_image_is_turned_upright(tmp_path: Path, orientation: int) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    PICTURE.save(tmp_path / "turned.png", exif=exif)
-    expected = TURNS[orientation](PIXELS).transpose(2, 0, 1)
-    assert np.array_equal(open_image(tmp_path / "turned.png").numpy(), expected)
+    assert np.array_equal(opened(tmp_path / "grey.png", 1).numpy(), grey[None])
+    assert np.array_equal(opened(tmp_path / "grey.png", 3).numpy(), np.stack([grey] * 3))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -189,7 +149,7 @@ def test_what_is_transparent_shows_white(tmp_path: Path, mode: str) -> None:
     image.convert(mode).save(tmp_path / "alpha.png")
     expected = torch.tensor([100, 224, 255], dtype=torch.uint8)  # 100 * a + 255 * (1 - a)
     for channels in (1, 3):
-        assert torch.equal(open_image(tmp_path / "alpha.png", channels), expected.expand(channels, 1, 3))
+        assert torch.equal(opened(tmp_path / "alpha.png", channels), expected.expand(channels, 1, 3))
 
 
 @pytest.mark.parametrize("suffix", ["png", "gif"])
@@ -200,29 +160,20 @@ def test_a_transparent_colour_of_a_palette_shows_white(tmp_path: Path, suffix: s
         image.putpixel((x, 0), x)
     image.save(tmp_path / f"palette.{suffix}", transparency=1)
     expected = [[10, 255, 0], [20, 255, 0], [30, 255, 250]]
-    assert open_image(tmp_path / f"palette.{suffix}")[:, 0].tolist() == expected
-
-
-def test_a_transparent_16_bit_grey_shows_white(tmp_path: Path) -> None:
-    Image.frombytes("I;16", (9, 6), GREYS.astype("<u2").tobytes()).save(tmp_path / "deep.png", transparency=0)
-    content = (tmp_path / "deep.png").read_bytes()
-    assert b"tRNS" in content
-    transparent = Image.frombytes("I;16", (2, 1), struct.pack("<2H", 0, 0x8000))
-    transparent.save(tmp_path / "deep.png", transparency=0)
-    assert open_image(tmp_path / "deep.png", 1, convert=True).flatten().tolist() == [255, 128]
+    assert opened(tmp_path / f"palette.{suffix}")[:, 0].tolist() == expected
 
 
 def test_cmyk_becomes_rgb_where_it_may_be_converted(tmp_path: Path) -> None:
     Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "print.jpg", quality=95)
     assert "CMYK; save it as 8-bit grey or RGB" in refusal(tmp_path / "print.jpg")
     red = torch.tensor([255, 0, 0]).reshape(3, 1, 1)
-    assert (open_image(tmp_path / "print.jpg", convert=True).int() - red).abs().max() <= 6
+    assert (opened(tmp_path / "print.jpg", convert=True).int() - red).abs().max() <= 6
 
 
 def test_one_bit_becomes_black_and_white(tmp_path: Path) -> None:
     bits = PIXELS[..., 0] > 127
     Image.fromarray(bits).save(tmp_path / "bits.png")
-    assert np.array_equal(open_image(tmp_path / "bits.png", 1).numpy()[0], bits * 255)
+    assert np.array_equal(opened(tmp_path / "bits.png", 1).numpy()[0], bits * 255)
 
 
 # Refused --------------------------------------------------------------------------------------------------------------
@@ -234,11 +185,18 @@ def test_values_without_a_known_range_are_refused(tmp_path: Path, mode: str) -> 
     assert f"values of mode {mode} have no known range" in refusal(tmp_path / "values.tif")
 
 
-@pytest.mark.parametrize("suffix", ["gif", "png", "webp", "tif"])
-def test_an_animation_is_refused(tmp_path: Path, suffix: str) -> None:
+def first_of(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp", "tif", "avif"])
+def test_an_animation_is_refused_unless_its_first_frame_is_wanted(tmp_path: Path, suffix: str) -> None:
     other = Image.fromarray(255 - PIXELS)
     PICTURE.save(tmp_path / f"moving.{suffix}", save_all=True, append_images=[other, PICTURE])
-    assert "3 frames" in refusal(tmp_path / f"moving.{suffix}")
+    path = tmp_path / f"moving.{suffix}"
+    assert "3 frames; an image has one, or data.first_frame=true reads the first" in refusal(path)
+    assert np.array_equal(opened(path, first_frame=True).numpy(), np.asarray(first_of(path)).transpose(2, 0, 1))
 
 
 @pytest.mark.timeout(20)
@@ -269,6 +227,54 @@ def test_a_huge_size_in_a_header_is_refused(tmp_path: Path, side: int) -> None:
     assert "pixels" in refusal(path)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "TIFF"])
+def test_the_limit_of_pixels_is_an_option(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "picture"
+    PICTURE.save(path, kind)
+    assert opened(path, max_pixels=54).shape == (3, 6, 9)
+    assert "data.max_pixels=53 allows no more" in refusal(path, max_pixels=53)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_more_pixels_than_pillow_allows_by_itself(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It warns above its limit, and refuses above twice as many."""
+    path = tmp_path / "picture"
+    PICTURE.convert("CMYK" if kind == "JPEG" else "RGB").save(path, kind)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    assert opened(path, convert=True).shape == (3, 6, 9)
+
+
+def test_a_large_image_is_not_held_several_times_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In strips of some rows: each is converted by itself, and they make the same image."""
+    image = Image.fromarray(np.random.default_rng(2).integers(0, 256, (50, 30, 4), dtype=np.uint8))
+    image.save(tmp_path / "a.png")
+    whole = opened(tmp_path / "a.png")
+    seen = []
+    real = Image.alpha_composite
+    monkeypatch.setattr(Image, "alpha_composite", lambda a, b: seen.append(b.size) or real(a, b))
+    monkeypatch.setattr("rnnvision.data.images.decoding.AT_ONCE", 30 * 7)
+    assert torch.equal(opened(tmp_path / "a.png"), whole)
+    assert seen == [(30, 7)] * 7 + [(30, 1)]
+
+
+def test_postscript_is_refused_without_being_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*args: object, **options: object) -> None:
+        raise AssertionError("Ghostscript was started")
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", run)
+    PICTURE.save(tmp_path / "picture.png", "EPS")
+    assert "cannot be read as an image" in refusal(tmp_path / "picture.png")
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("avif", "AVIF"), ("jp2", "JPEG 2000"), ("webp", "WebP")])
+def test_a_format_that_this_pillow_lacks_is_told(
+    tmp_path: Path, suffix: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PICTURE.save(tmp_path / f"picture.{suffix}")
+    monkeypatch.setattr(features, "check", lambda name: False)
+    assert f"{kind}, which the Pillow that is installed cannot read; try pip" in refusal(tmp_path / f"picture.{suffix}")
+
+
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"BM"])
 def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "text.jpg"
@@ -293,7 +299,7 @@ def test_an_animation_cut_anywhere_is_refused_or_read(tmp_path: Path) -> None:
     for length in range(1, len(content)):
         path.write_bytes(content[:length])
         try:
-            assert open_image(path).shape == (3, 6, 9)
+            assert opened(path).shape == (3, 6, 9)
         except DataError:
             continue
         except Exception as error:
@@ -314,4 +320,4 @@ def test_a_second_page_without_a_size_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_suffix_that_is_looked_for_is_read(tmp_path: Path, suffix: str) -> None:
     (PICTURE.convert("L") if suffix == ".pgm" else PICTURE).save(tmp_path / f"picture{suffix}")
-    assert open_image(tmp_path / f"picture{suffix}").shape == (3, 6, 9)
+    assert opened(tmp_path / f"picture{suffix}").shape == (3, 6, 9)

@@ -179,10 +179,25 @@ def test_a_resumed_epoch_and_two_ranks_see_what_they_should(made: Path) -> None:
         half.sampler.set_epoch(1)
         parts.append([i for batch in half.batches(half.sampler.indices()) for i in batch.tolist()])
     assert not set(parts[0]) & set(parts[1])
-    assert sorted(parts[0] + parts[1]) == list(range(27))
+    assert sorted(parts[0] + parts[1]) == list(range(len(data(made).splits.train)))
 
 
 # Kept with a run ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("one_group")
+def test_a_network_keeps_its_splits_between_files_and_shards(pictures: Path, made: Path) -> None:
+    """Trained on either, measured on the other."""
+    files, found = data(pictures, "streaming"), data(made)
+    assert files.splits.notes == found.splits.notes == ()
+    for first, root, options in ((files, made, {"format": "shards"}), (found, pictures, {"format": "streaming"})):
+        assert first.record is not None
+        description = {"data": first.describe(), "class_names": CLASSES, "files": first.record.plain()}
+        again = ImageData.of_checkpoint(description, root=str(root), num_workers=0, **options)
+        OPENED.append(again)
+        assert same(list(first.test_dataloader()), list(again.test_dataloader()))
+        assert same(list(first.val_dataloader()), list(again.val_dataloader()))
+        assert again.splits.notes == ()
 
 
 def test_a_description_makes_the_same_data_again(made: Path) -> None:
@@ -307,7 +322,7 @@ def test_a_folder_without_meta_is_told(shards: Path, pictures: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, "version 2, of which 1 and lower are known; update rnnvision"),
+        ({"version": 3}, "version 3, of which 2 and lower are known; update rnnvision"),
         ({"format": "others"}, "is no meta.json of shards"),
         ({"splits": {}}, "is no meta.json of shards"),
         ({"data": "imagenet"}, "holds the data set imagenet; choose data=imagenet"),
@@ -375,7 +390,7 @@ def test_a_image_that_cannot_be_read_is_named_or_skipped(tmp_path: Path) -> None
     (tmp_path / "files/train/bee/1.jpg").write_bytes(b"no picture")
     pack("image_folder", tmp_path / "files", tmp_path / "shards")
     with pytest.raises(DataError, match=r"train/chunk-0-0\.bin: train/bee/1\.jpg: cannot be read as an image"):
-        list(data(tmp_path / "shards").train_dataloader())
+        data(tmp_path / "shards").setup("fit")
     skipping = data(tmp_path / "shards", on_bad_file="skip")
     assert sum(len(labels) for _, labels in skipping.train_dataloader()) + len(skipping.val_split) == 8
     assert len(skipping.bad_files) == 1

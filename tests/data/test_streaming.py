@@ -18,6 +18,7 @@ from torch import Tensor
 from rnnvision.data import Augmentation, DataError, ImageData, Split
 from rnnvision.data.augment import BatchTransform
 from rnnvision.data.files import FileSplit, encode, read_all
+from rnnvision.data.images import View
 from rnnvision.data.loader import Loader
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.splits import Samples
@@ -46,7 +47,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> FileSplit:
         small = torch.randint(256, (4, 5 + i % 3, 3), generator=generator).byte()
         Image.fromarray(small.numpy()).resize((20 + i, 24)).save(folder / f"{i:02}.{'jpg' if i % 2 else 'png'}")
     paths = sorted(folder.iterdir())
-    return FileSplit(encode(paths), torch.arange(SIZE) % CLASSES, channels=3, image_size=12, crop_ratio=0.875)
+    return FileSplit(encode(paths), torch.arange(SIZE) % CLASSES, View(image_size=12, crop_ratio=0.875))
 
 
 def stop(first: str) -> NoReturn:
@@ -235,8 +236,8 @@ class Sick(Samples):
             os._exit(3)
         return self.files.load(index)
 
-    def square(self, image: Tensor) -> Tensor:
-        return self.files.square(image)
+    def resize(self, image: Tensor) -> Tensor:
+        return self.files.resize(image)
 
     def select(self, index: Tensor) -> "Sick":
         raise NotImplementedError
@@ -258,7 +259,7 @@ class SickFiles(FileSplit):
 
 
 def sick(files: FileSplit, illness: str, at: int) -> SickFiles:
-    return SickFiles(files.files, files.labels, 3, 12, illness=illness, at=at)
+    return SickFiles(files.files, files.labels, files.view, illness=illness, at=at)
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,7 @@ def test_the_figures_of_the_test(tmp_path: Path, num_classes: int) -> None:
         "test/f1": f1_score(labels, guesses, average="macro"),
         "test/nll": log_loss(labels, probabilities, labels=range(num_classes)),
         "test/ece": expected_calibration_error(probabilities, labels),
+        "test/images": len(labels),
     }
     if num_classes > 5:
         expected["test/top5"] = top_k_accuracy_score(labels, probabilities, k=5, labels=range(num_classes))

@@ -53,7 +53,7 @@ def costs(folder: Path, *, rounds: int, latency_rounds: int, anytime_samples: in
     except CheckpointError as error:
         return {"missing": [str(error)]}
     run = RunFolder(folder, folder, "costs")
-    trainer = make_trainer(_one_device(plain(cfg.trainer)), run, logger=False, enable_checkpointing=False)
+    trainer = make_trainer(_one_device(plain(cfg.trainer)), run)
     device = trainer.strategy.root_device
     _, context = step_precision(trainer)
     network = load_network(checkpoint).to(device)

@@ -69,7 +69,7 @@ def time_steps(cfg: DictConfig, seconds: float) -> dict[str, Any]:
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
     cfg.callbacks, cfg.logger = None, None
-    cfg.trainer.update({"max_epochs": FOREVER, "max_steps": -1, "enable_checkpointing": False})
+    cfg.trainer.update({"max_epochs": FOREVER, "max_steps": -1})
     load_plugins_of(cfg)
     with tempfile.TemporaryDirectory() as folder:
         training = make_training(cfg, RunFolder(folder, folder, "trial"))

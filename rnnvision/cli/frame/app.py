@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain
 from rnnvision.cli.frame.plugins import load_plugins_of
+from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder, environment, read_json
 
@@ -41,7 +42,10 @@ def run_verb(verb: str, task: Task) -> None:
             return _run_job(verb, task, config, wants_traceback)
 
     try:
-        with _environment_set(FULL_ERROR, "1"):  # Hydra raises what it would print, so that the message is ours
+        with (
+            unfailing_output(),
+            _environment_set(FULL_ERROR, "1"),
+        ):  # Hydra raises what it would print, so that the message is ours
             hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=verb)(job)()
     except KeyboardInterrupt:
         _exit(verb, "interrupted", EXIT_INTERRUPT)

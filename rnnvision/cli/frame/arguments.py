@@ -27,6 +27,7 @@ ALLOWED_TARGETS = frozenset(
         "lightning.pytorch.loggers.MLFlowLogger",
         "lightning.pytorch.loggers.TensorBoardLogger",
         "lightning.pytorch.loggers.WandbLogger",
+        "rnnvision.training.BestCheckpoint",
         "rnnvision.training.RunLog",
     }
 )
@@ -98,7 +99,7 @@ def check_arguments(prefix: str, arguments: Mapping[str, Any], *functions: Calla
         if key not in annotations:
             raise UsageError(f"{prefix}{key}: there is no such key; {choose_one(key, annotations, prefix)}")
         if not _fits(value, annotations[key]):
-            raise UsageError(f"{prefix}{key}={_text(value)}: must be {_describe(annotations[key])}")
+            raise UsageError(f"{prefix}{key}={shown(value)}: must be {_describe(annotations[key])}")
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
@@ -151,15 +152,12 @@ def _describe(annotation: Any) -> str:
     return _NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 
-def _text(value: Any) -> str:
-    return (
-        {None: "null", True: "true", False: "false"}.get(value, str(value))
-        if not isinstance(value, list)
-        else str(value)
-    )
+def shown(value: Any) -> str:
+    """A value as it is typed."""
+    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
-def instantiate_all(group: str, node: DictConfig | None) -> list[Any]:
+def instantiate_all(group: str, node: Any) -> list[Any]:
     """Make every entry of a group that has a `_target_`; entries set to null are left out.
 
     Raises:
@@ -178,6 +176,8 @@ def _instantiate(key: str, arguments: dict[str, Any]) -> Any:
     if not (inspect.isclass(made) and made.__name__ == name):
         raise UsageError(f"{key}._target_={target}: is no class")
     check_arguments(key, {k: v for k, v in arguments.items() if not isinstance(v, dict)}, *made.__mro__[:-1])
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
     try:
         return made(**arguments)
     except ImportError as error:
@@ -185,5 +185,5 @@ def _instantiate(key: str, arguments: dict[str, Any]) -> Any:
         raise UsageError(
             f'logger={extra}: needs a package that is not here; pip install "rnnvision[{extra}]"'
         ) from error
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{key}: {error}") from error
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        raise UsageError(f"{key}: {' '.join(str(error).split())}") from error

@@ -5,54 +5,67 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import TQDMProgressBar
-from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
+from lightning.pytorch.callbacks import Callback, Checkpoint, TQDMProgressBar
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
 from torch import nn
 
-from rnnvision.cli.frame.arguments import check_arguments
+from rnnvision.cli.frame.trainer_arguments import REFUSED, check_trainer
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
-from rnnvision.training import VerifiedCheckpointIO
+from rnnvision.training import RunLog, VerifiedCheckpointIO
 from rnnvision.training.precision import choose_precision
 
 ALL_THREADS = torch.get_num_threads()  # of this process, before a job of a sweep takes fewer
-PROFILERS: dict[str, Any] = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}  # into the run folder
+PROFILERS: dict[str, Any] = {  # into the run folder
+    "simple": SimpleProfiler,
+    "advanced": AdvancedProfiler,
+    "pytorch": PyTorchProfiler,
+}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT_BYTES = 2**30
 
 
-def make_trainer(arguments: dict[str, Any], run: RunFolder, *, callbacks: Any = (), **fixed: Any) -> L.Trainer:
-    """A Lightning Trainer from the keyword arguments in the configuration and those that the verb fixes.
+def make_trainer(
+    arguments: dict[str, Any], run: RunFolder, *, callbacks: Sequence[Callback] = (), loggers: Sequence[Logger] = ()
+) -> L.Trainer:
+    """A Lightning Trainer from the keyword arguments in the configuration, and the callbacks and loggers of a verb.
 
     Raises:
         UsageError: for a device that is not there, an unknown argument, or a value that Lightning refuses.
     """
     _quieten()
     keep_freed_memory()
+    check_trainer(arguments)
     _check_device(arguments)
     precision, _ = choose_precision(arguments.get("precision"), _device_type(arguments))
-    arguments = {**arguments, "precision": precision}
-    check_arguments("trainer", arguments, L.Trainer)
+    arguments = {k: v for k, v in arguments.items() if k not in REFUSED} | {"precision": precision}
     if profiler := PROFILERS.get(str(arguments.get("profiler"))):
-        arguments = {**arguments, "profiler": profiler(dirpath=str(run.path), filename="profile")}
-    shows_bar = sys.stdout.isatty() and is_first_process()
+        arguments["profiler"] = profiler(dirpath=str(run.path), filename="profile")
+    shows_bar = arguments.pop("enable_progress_bar", None)
+    shows_bar = is_first_process() and (sys.stdout.isatty() if shows_bar is None else shows_bar)
+    for line in loggers:
+        if isinstance(line, RunLog) and line.echo is None:
+            line.echo = not shows_bar
     try:
         return L.Trainer(
             **arguments,
-            **fixed,
+            logger=loggers,
             callbacks=[*callbacks, *([TQDMProgressBar()] if shows_bar else [])],
             plugins=[VerifiedCheckpointIO()],
             default_root_dir=str(run.path),
+            enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
             enable_progress_bar=shows_bar,
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
-    except (MisconfigurationException, ValueError, TypeError) as error:
+    except (MisconfigurationException, ImportError, RuntimeError, ValueError, TypeError) as error:
         raise UsageError(f"trainer: {' '.join(str(error).split())}") from error
 
 

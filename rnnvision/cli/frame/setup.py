@@ -47,11 +47,22 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     """
     import lightning as L
 
+    from rnnvision.cli.frame.callbacks import make_callbacks
     from rnnvision.cli.frame.device import make_trainer, share_cores
+    from rnnvision.cli.frame.trainer_arguments import check_batches, check_trainer
     from rnnvision.nn import fits_in_one_go
     from rnnvision.training import Learner
 
     _check_keys(cfg)
+    trainer_arguments = plain(cfg.trainer)
+    check_trainer(trainer_arguments)
+    loggers = instantiate_all("logger", cfg.logger)
+    callbacks = make_callbacks(cfg.callbacks, trainer_arguments, loggers, run.path)
+    if cfg.scheduler.get("name") == "plateau" and trainer_arguments.get("limit_val_batches") == 0:
+        raise UsageError(
+            "scheduler.name=plateau: looks at val/loss, and trainer.limit_val_batches=0 leaves no validation; "
+            "choose another scheduler"
+        )
     check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
     check_loss(cfg)
     with arguments_of("seed"):
@@ -60,11 +71,12 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     arguments, network = make_network(cfg, data)
     if not takes_steps(network) and not fits_in_one_go(cfg.model.name):
         raise UsageError(f"model.name={cfg.model.name}: has no parameter that is trained")
-    callbacks = instantiate_all("callbacks", cfg.callbacks)
-    loggers = instantiate_all("logger", cfg.logger)
-    trainer = make_trainer(plain(cfg.trainer), run, callbacks=callbacks, logger=loggers)
-    for logger in loggers:
-        logger.log_hyperparams(plain(cfg))
+    fit_data_to(data, network)
+    trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers)
+    check_batches(trainer_arguments, data, trainer.world_size)
+    if trainer_arguments.get("enable_autolog_hparams", True):
+        for logger in loggers:
+            logger.log_hyperparams(plain(cfg))
     if trainer.strategy.root_device.type == "cpu":
         share_cores(data.num_workers if data.serving.streams else 0)
     plugins = plain(cfg.get("plugins"))
@@ -118,6 +130,33 @@ def _begun_with(run: RunFolder) -> dict[str, Any] | None:
     found = (run.path / folder / "last.ckpt" for folder in ("checkpoints", "pretrain"))
     last = next((path for path in found if path.is_file()), None)
     return None if last is None else read_checkpoint(last)["rnnvision"]
+
+
+def fit_data_to(data: "ImageData", network: "nn.Module") -> None:
+    """Choose the sizes of batches that depend on the network, and that the configuration leaves open.
+
+    Raises:
+        UsageError: for batches of one image where a network normalises over the batch.
+    """
+    from rnnvision.insight import eval_batch_size
+
+    data.smallest_batch = least_batch(network)
+    for key, size in (("batch_size", data.batch_size), ("max_train_samples", len(data.splits.train))):
+        if size < data.smallest_batch:
+            raise UsageError(
+                f"data.{key}={size}: this network has batch norm, which is taken over the images of a batch; "
+                f"choose at least {data.smallest_batch}"
+            )
+    if data.eval_batch_size_is_free and takes_steps(network):
+        data.eval_batch_size = eval_batch_size(network, data.input_shape, data.batch_size)
+
+
+def least_batch(network: "nn.Module") -> int:
+    """Images that a training step needs: batch norm makes statistics of a batch, which one image does not have."""
+    from torch.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
+
+    kinds = (BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm)
+    return 2 if any(isinstance(module, kinds) for module in network.modules()) else 1
 
 
 def make_network(cfg: DictConfig, data: "ImageData") -> "tuple[dict[str, Any], nn.Module]":

@@ -3,18 +3,15 @@
 What wins, strongest first: KEY=VALUE on the command line, debug=, sweep=, experiment=, conf/train.yaml, the groups.
 """
 
-import os
-
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
-from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.class_balance import balance_lines
-from rnnvision.cli.frame.results import list_skipped, score_line
 from rnnvision.cli.frame.setup import Training, make_training
 from rnnvision.cli.train.resume import kept_if_refused, resumed
+from rnnvision.cli.train.score import make_tester, score
 from rnnvision.cli.train.stages import Stage, stages_of
 from rnnvision.cli.train.sweep_job import run_as_command
 from rnnvision.errors import UsageError
@@ -26,7 +23,7 @@ def main() -> None:
 
 
 def train(cfg: DictConfig, run: RunFolder) -> float:
-    """One run: its stages, then the test of the best checkpoint; returns the best val/accuracy."""
+    """One run: its stages, then the test of the best checkpoint; returns its val/accuracy."""
     in_a_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     if in_a_sweep and cfg.resume is not None:
         raise UsageError("resume: continues one run; leave out -m")
@@ -36,11 +33,12 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
         cfg = resumed(cfg, run)
     training = make_training(cfg, run)
     stages = stages_of(training)
+    tester = make_tester(training)
     if is_first_process():
         print(_first_lines(training, stages), flush=True)
     with kept_if_refused(cfg, run):
         figures = {key: value for stage in stages for key, value in stage.run().items()}
-    return _score(training, figures) if is_first_process() else 0.0
+    return score(training, tester, figures) if is_first_process() else 0.0
 
 
 def _first_lines(training: Training, stages: list[Stage]) -> str:
@@ -52,12 +50,24 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
         f"data      {training.data.summary()}",
         *(f"classes   {line}" for line in training.data.class_lines()),
         *balance_lines(training.data, training.learner.class_weight),
+        *(f"note      {note}" for note in training.data.splits.notes),
         f"device    {device_line(trainer, cfg.trainer.precision)}",
         *kernel_lines(training.learner, trainer, training.data.batch_size),
+        *_batch_lines(training),
         *(stage.line for stage in stages if stage.line),
         f"folder    {training.run.shown()}",
     ]
     return "\n".join(lines)
+
+
+def _batch_lines(training: Training) -> list[str]:
+    """Of the batches of validation and test, where the network's need of memory has chosen them."""
+    from rnnvision.insight.memory import LARGEST
+
+    size = training.data.eval_batch_size
+    if not training.data.eval_batch_size_is_free or size >= LARGEST:
+        return []
+    return [f"memory    batches of {size} images in validation and test, which is what this network leaves room for"]
 
 
 def _network(training: Training) -> str:
@@ -72,45 +82,3 @@ def _network(training: Training) -> str:
     option = HydraConfig.get().runtime.choices.get("model")
     chosen = f"{option}: " if option != arguments["name"] and training.cfg.resume is None else ""
     return f"{chosen}{arguments['name']}{changed}, {shape} -> {arguments['num_classes']}{size}"
-
-
-def _score(training: Training, figures: dict[str, float]) -> float:
-    """Test the best weights on the data that is here, in one process and in full precision, and say what to do next."""
-    from rnnvision.cli.frame.device import make_trainer
-    from rnnvision.training import read_checkpoint
-
-    run, learner, data = training.run, training.learner, training.data
-    best = run.path / "checkpoints" / "best.ckpt"
-    if best.is_file():
-        learner.load_state_dict(read_checkpoint(best)["state_dict"])
-        figures |= _best_validation(training)
-    alone = {"devices": 1, "strategy": "auto", "precision": "32-true", "profiler": None}
-    tester = make_trainer({**plain(training.cfg.trainer), **alone}, run, logger=False, enable_checkpointing=False)
-    figures |= {k: float(v) for k, v in tester.test(learner, datamodule=data, verbose=False)[0].items()}
-    figures |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
-    run.write("metrics.json", figures)
-    best_score = figures.get("val/accuracy", float("nan"))
-    about = f"best val/accuracy {best_score:.4f}; {figures['train/seconds']:.1f} s of training"
-    about = about if best.is_file() else "of the last weights; no best checkpoint was saved"
-    print(f"\n{score_line(figures)}   ({about})\nresults   {run.shown()}")
-    list_skipped(data.bad_files, run)
-    if (profile := run.path / "fit-profile.txt").is_file():
-        print(f"profile   {os.path.relpath(profile)}")
-    if best.is_file():
-        plugins = plain(training.cfg.get("plugins"))
-        needed = f" plugins=[{','.join(plugins)}]" if plugins else ""
-        print(f"next      rnnvision evaluate ckpt={run.shown()}{needed}")
-    return best_score
-
-
-def _best_validation(training: Training) -> dict[str, float]:
-    """The validation accuracy for which the best checkpoint was kept; that of a fit in one go."""
-    from lightning.pytorch.callbacks import ModelCheckpoint
-
-    for callback in training.trainer.checkpoint_callbacks:
-        if not isinstance(callback, ModelCheckpoint) or callback.monitor != "val/accuracy":
-            continue
-        if callback.best_model_score is not None:
-            return {"val/accuracy": float(callback.best_model_score)}
-    found = training.trainer.callback_metrics.get("val/accuracy")
-    return {} if found is None else {"val/accuracy": float(found)}

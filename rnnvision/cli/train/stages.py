@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rnnvision.cli.frame.setup import Training
-from rnnvision.errors import UsageError
-from rnnvision.runs import read_json
+from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs import read_epochs, read_json
 
 if TYPE_CHECKING:
     import lightning as L
@@ -56,29 +56,53 @@ class Epochs:
             )
 
     def run(self) -> dict[str, float]:
-        trainer, learner = self.training.trainer, self.training.learner
+        trainer, learner, folder = self.training.trainer, self.training.learner, self.training.run.path
+        before = _earlier(folder) if self.last is not None else {}
         seconds = fit(trainer, learner, self.training.data, self.last)
-        earlier = {} if self.last is None else read_json(self.training.run.path / "metrics.json")
+        if not learner.has_trained:
+            print("train     nothing is left to train; what is here is tested again", flush=True)
+            return before
         figures = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("train/")}
-        figures["train/seconds"] = round(earlier.get("train/seconds", 0.0) + seconds, 3)
-        if learner.samples_seen:  # a resumed run may have had nothing left to train
-            figures["train/samples_per_second"] = round(learner.samples_seen / seconds, 2)
+        figures["train/seconds"] = round(before.get("train/seconds", 0.0) + seconds, 3)
+        figures["train/samples_per_second"] = round(learner.samples_seen / seconds, 2)
         return figures
+
+
+def _earlier(folder: Path) -> dict[str, float]:
+    """The figures of a training so far: from its metrics.json, else from its metrics.csv where it was interrupted."""
+    written = {key: value for key, value in read_json(folder / "metrics.json").items() if key.startswith("train/")}
+    rows = read_epochs(folder / "metrics.csv")
+    found = {key: float(value) for row in rows for key, value in row.items() if key.startswith("train/") and value}
+    seconds = sum(float(row["seconds"]) for row in rows if row.get("seconds"))
+    return {**found, "train/seconds": round(seconds, 3), **written}
 
 
 def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path | None) -> float:
     """Train, from the checkpoint `last` where there is one; returns the seconds it took.
 
     An interruption becomes the exit code of its signal.
+
+    Raises:
+        UsageError: for what Lightning refuses before the first step.
+        FailureError: for what it refuses later, and where memory runs out.
     """
     import torch
     from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+    from rnnvision.training.memory import ran_out
 
     started = time.monotonic()
     try:
         trainer.fit(learner, datamodule=data, ckpt_path=None if last is None else str(last))
     except MisconfigurationException as error:
-        raise UsageError(f"trainer: {' '.join(str(error).split())}") from error
+        refused = FailureError if learner.has_trained else UsageError
+        raise refused(f"trainer: {' '.join(str(error).split())}") from error
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        raise FailureError(
+            f"the memory of the device is too small to train with data.batch_size={data.batch_size}; choose a smaller one"
+        ) from error
     except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1
         raise SystemExit(error.code if error.code not in (0, 1, None) else 130) from error
     if torch.distributed.is_available() and torch.distributed.is_initialized():

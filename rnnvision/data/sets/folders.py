@@ -1,54 +1,46 @@
 """Readers of image folders: a user's own, and ImageNet's."""
 
 import os
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
 from rnnvision.checks import fraction, shortened
-from rnnvision.data.files import FileSplit, check_view, encode, find_images
-from rnnvision.data.images import SUFFIXES
+from rnnvision.data.files import FileSplit, encode, find_images
+from rnnvision.data.images import SUFFIXES, View, with_view
 from rnnvision.data.locate import search_roots
 from rnnvision.data.membership import path_keys
-from rnnvision.data.sets.layout import Layout, read_layout, shown_name, subfolders
+from rnnvision.data.sets.layout import Layout, read_layout, shown_name, split_named, subfolders
 from rnnvision.data.splits import DataError, Splits
 
 
+@with_view()
 def read_image_folder(
     class_names: tuple[str, ...],
     root: str | None,
+    view: View,
     *,
-    image_size: int = 64,
-    channels: int = 3,
-    crop_ratio: float = 1.0,
     test_fraction: float = 0.2,
     by_path: bool = True,
 ) -> Splits:
     """A user's own images: root/train/CLASS/*, with val/ and test/ beside it where they exist, or root/CLASS/*.
 
-    The centre square of each image is used, of `crop_ratio` of its shorter side, at `image_size`. Without test/, val/
-    is the test split; without either, about `test_fraction` of each class is, chosen by the paths of the files: what
-    comes or goes moves no other. `by_path=False` chooses by position, as version 0.1 did; checkpoints of that time need
-    it. The classes are those of train/, or `class_names`, those of a trained network.
+    Without test/, val/ is the test split; without either, about `test_fraction` of each class is, chosen by the paths
+    of the files: what comes or goes moves no other. `by_path=False` chooses by position, as version 0.1 did;
+    checkpoints of that time need it. The classes are those of train/, or `class_names`, those of a trained network.
 
     Raises:
         ValueError: for an option out of range.
         DataError: for a folder without classes, an empty class, or a class that train lacks; the message names it.
     """
-    check_view(image_size, crop_ratio, channels)
     fraction("test_fraction", test_fraction)
     if root is None:
         raise DataError("data=image_folder needs data.root=FOLDER, which holds CLASS/*.jpg or train/CLASS/*.jpg")
     base = Path(root).expanduser().resolve()
     if not base.is_dir():
         raise DataError(f"data.root={root}: there is no such folder")
-    names, splits, notes = read_parts(base, read_layout(base), class_names, by_path=by_path)
-    splits = {
-        part: replace(split, channels=channels, image_size=image_size, crop_ratio=crop_ratio)
-        for part, split in splits.items()
-    }
+    names, splits, notes = read_parts(base, read_layout(base), view, class_names, by_path=by_path)
     train, test, val = splits["train"], splits.get("test"), splits.get("val")
     cut = test is None and val is None
     if cut:
@@ -60,7 +52,7 @@ def read_image_folder(
 
 
 def read_parts(
-    base: Path, layout: Layout, class_names: tuple[str, ...], *, by_path: bool = True
+    base: Path, layout: Layout, view: View, class_names: tuple[str, ...], *, by_path: bool = True
 ) -> tuple[tuple[str, ...], dict[str, FileSplit], tuple[str, ...]]:
     """The classes, the files of each split, and what the user should know.
 
@@ -69,15 +61,13 @@ def read_parts(
     classes = {part or "train": folders for part, folders in layout.classes.items()}
     names = class_names or tuple(classes.get("train", ()))
     if len(names) < 2:
-        tried = base / "train" if "train" in layout.classes else base
-        raise DataError(f"{tried}: holds {len(names)} class folders; a classifier needs two or more")
+        raise _too_few(base, layout)
     left_out = list(layout.left_out)
     splits = {}
     for part in ("train", *(part for part in classes if part != "train")):
-        splits[part], others = _files(base, classes.get(part, {}), names, part, trained=bool(class_names))
-        if by_path:
-            keys = path_keys(os.path.relpath(os.fsdecode(file), base) for file in splits[part].files)
-            splits[part] = replace(splits[part], keys=keys)
+        files, labels, others = _files(base, classes.get(part, {}), names, part, trained=bool(class_names))
+        keys = path_keys(os.path.relpath(file, base) for file in files) if by_path else None
+        splits[part] = FileSplit(encode(files), torch.tensor(labels, dtype=torch.int64), view, keys)
         left_out += others
     if not any(len(split) for split in splits.values()):
         raise DataError(f"{base}: holds no image of {shortened(names)}")
@@ -85,10 +75,22 @@ def read_parts(
     return names, splits, notes
 
 
+def _too_few(base: Path, layout: Layout) -> DataError:
+    """A folder of fewer classes than two, and the folder within it that may have been meant."""
+    if "" not in layout.classes and "train" not in layout.classes:
+        return DataError(f"{base}: holds {' and '.join(layout.classes)}, and no train/ to learn from")
+    folder = base if "" in layout.classes else base / "train"
+    inside = subfolders(folder)
+    if len(inside) == 1 and len(subfolders(inside[0])) > 1:
+        return DataError(f"{folder}: holds one folder, {inside[0].name}/; did you mean data.root={inside[0]}?")
+    count = len(layout.classes.get("train", layout.classes.get("", {})))
+    return DataError(f"{folder}: holds {count} class folders; a classifier needs two or more")
+
+
 def _files(
     base: Path, folders: dict[str, list[Path]], names: tuple[str, ...], part: str, *, trained: bool
-) -> tuple[FileSplit, list[str]]:
-    """The images of a split, and what is left out of it, in words."""
+) -> tuple[list[str], list[int], list[str]]:
+    """The images of a split, their labels, and what is left out of it, in words."""
     if extra := [name for name in folders if name not in names]:
         what = "the network does not know" if trained else "train lacks"
         where = next(iter(folders.values()))[0].parent
@@ -109,20 +111,18 @@ def _files(
         raise DataError(
             f"{shortened(empty)}: holds no image ({', '.join(SUFFIXES)}); delete the folder if it is no class"
         )
-    return FileSplit(encode(files), torch.tensor(labels, dtype=torch.int64)), _kinds(base, others)
+    return files, labels, _kinds(base, others)
 
 
 def _kinds(base: Path, others: list[str]) -> list[str]:
-    links = [os.path.relpath(path, base) for path in others if os.path.isdir(path)]
-    files = (
-        [f"{len(others) - len(links):,} files that are no images by their names"] if len(others) > len(links) else []
-    )
+    links = [os.path.relpath(path, base) for path in others if Path(path).is_dir()]
+    count = len(others) - len(links)
+    files = [f"{count:,} files that are no images by their names"] if count else []
     return [*files, *(f"{shown_name(link)}, a link in a circle" for link in links)]
 
 
-def read_imagenet(
-    class_names: tuple[str, ...], root: str | None, *, image_size: int = 224, crop_ratio: float = 0.875
-) -> Splits:
+@with_view(image_size=224, crop_ratio=0.875)
+def read_imagenet(class_names: tuple[str, ...], root: str | None, view: View) -> Splits:
     """ImageNet-1k, or a part of its classes, as train/<wnid>/*.JPEG and val/<wnid>/*.JPEG; its val is the test split.
 
     If the folder holds the downloaded archives, torchvision unpacks them first. Classes are named in words; a folder
@@ -131,7 +131,6 @@ def read_imagenet(
     Raises:
         DataError: if the folder does not exist, or is not as above; the message names it.
     """
-    check_view(image_size, crop_ratio)
     bases = search_roots(root)[:1] if root else search_roots(None)  # if one is given, no other is searched
     candidates = [base / sub for base in bases for sub in ("", "imagenet", "ImageNet")]
     base = next((c for c in candidates if (c / "train").is_dir() and (c / "val").is_dir()), None)
@@ -148,11 +147,11 @@ def read_imagenet(
             f"{base / 'val'}: {loose.name} lies in no class folder; delete val/ if its unpacking was interrupted"
         )
     # The images of the official test/ have no labels.
-    layout = Layout({p: {sub.name: [sub] for sub in subfolders(base / p)} for p in ("train", "val")})
+    beside = [f"{sub.name}/" for sub in subfolders(base) if sub.name not in ("train", "val") and split_named(sub.name)]
+    layout = Layout({p: {sub.name: [sub] for sub in subfolders(base / p)} for p in ("train", "val")}, beside)
     words = wnid_names()
     ids = {word: wnid for wnid, word in words.items()}
-    names, splits, notes = read_parts(base, layout, tuple(ids.get(n, n) for n in class_names), by_path=False)
-    splits = {part: replace(split, image_size=image_size, crop_ratio=crop_ratio) for part, split in splits.items()}
+    names, splits, notes = read_parts(base, layout, view, tuple(ids.get(n, n) for n in class_names), by_path=False)
     classes = tuple(words.get(name, name) for name in names)
     return Splits(splits["train"], splits["val"], classes, origin=str(base), root=str(base), notes=notes)
 

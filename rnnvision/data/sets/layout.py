@@ -3,11 +3,10 @@
 import os
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from rnnvision.data.files import find_images, is_litter
-from rnnvision.data.images import SUFFIXES
+from rnnvision.data.files import find_images, is_image, is_litter
 from rnnvision.data.splits import DataError
 
 SPLIT_WORDS = {
@@ -28,7 +27,7 @@ class Layout:
     """
 
     classes: dict[str, dict[str, list[Path]]]
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[str]
 
 
 def split_named(name: str) -> str | None:
@@ -41,7 +40,7 @@ def split_named(name: str) -> str | None:
 def read_layout(base: Path) -> Layout:
     """The splits and classes of base/train/CLASS/* with val/ and test/ beside it, or of base/CLASS/*.
 
-    A split is a folder with the name of one that holds folders; with images in it, it is a class.
+    A split is a folder with the name of one that holds folders of images; otherwise it is a class.
 
     Raises:
         DataError: for a folder that can be taken in two ways, or that holds no classes; the message says what to do.
@@ -57,21 +56,17 @@ def read_layout(base: Path) -> Layout:
             names = ", ".join(f"{folder.relative_to(base)}/" for folder in folders)
             raise DataError(f"{base}: {names} could each be the {part} split; keep one of them there")
     split_roots = {part: folders[0] for part, folders in found.items()}
+    if not split_roots:
+        return _layout(base, {"": base}, [])
     taken = {base / folder.relative_to(base).parts[0] for folder in split_roots.values()}
     others = [folder for folder in inside if folder not in taken]
-    if not split_roots:
-        return Layout({"": _classes(base, inside)}, _loose(base))
     if "train" not in split_roots and any(_holds_image(folder) for folder in others):
         splits, classes = (", ".join(f"{folder.name}/" for folder in folders) for folders in (sorted(taken), others))
         raise DataError(
-            f"{base}: {splits} beside {classes} can be read in two ways; move the classes into train/, or give {splits} "
-            f"another name"
+            f"{base}: {splits} beside {classes} can be read in two ways; move the classes into train/, or give "
+            f"{splits} another name"
         )
-    layout = Layout({part: _classes(folder, subfolders(folder)) for part, folder in split_roots.items()})
-    layout.left_out += [f"{folder.name}/, which is no split by its name" for folder in others if _holds_image(folder)]
-    for folder in (base, *split_roots.values()):
-        layout.left_out += _loose(folder)
-    return layout
+    return _layout(base, split_roots, [f"{folder.name}/, no split by its name" for folder in others])
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -88,39 +83,36 @@ def shown_name(name: str) -> str:
 
 
 def _split_folder(folder: Path) -> Path | None:
-    """The folder of classes behind the name of a split; None where it holds images, or nothing, and so is a class."""
-    if _images_in(folder):
-        return None
+    """The folder of classes behind the name of a split; None where it holds no folders of images, and so is a class."""
     inside = subfolders(folder)
     if len(inside) == 1 and split_named(inside[0].name) == split_named(folder.name):
         return _split_folder(inside[0])  # seg_train/seg_train/CLASS, as archives are unpacked twice
     return folder if any(_holds_image(sub) for sub in inside) else None
 
 
-def _classes(folder: Path, inside: list[Path]) -> dict[str, list[Path]]:
-    classes: dict[str, list[Path]] = {}
-    for sub in inside:
-        classes.setdefault(shown_name(sub.name), []).append(sub)
-    if len(classes) == 1 and not _images_in(inside[0]) and len(subfolders(inside[0])) > 1:
-        raise DataError(f"{folder}: holds one folder, {inside[0].name}/; choose data.root={inside[0]}")
-    return dict(sorted(classes.items()))
+def _layout(base: Path, split_roots: dict[str, Path], left_out: list[str]) -> Layout:
+    classes = {}
+    for part, folder in split_roots.items():
+        found: dict[str, list[Path]] = {}
+        for sub in subfolders(folder):
+            if any(find_images(sub)):
+                found.setdefault(shown_name(sub.name), []).append(sub)
+            else:
+                left_out.append(f"{shown_name(str(sub.relative_to(base)))}/, which is empty")
+        classes[part] = dict(sorted(found.items()))
+    for folder in {base, *split_roots.values()}:
+        if count := _images_in(folder):
+            left_out.append(f"{count:,} images in {shown_name(folder.name)}/ itself, in no class folder")
+    return Layout(classes, left_out)
 
 
 def _images_in(folder: Path) -> int:
     try:
         with os.scandir(folder) as entries:
-            return sum(
-                os.path.splitext(entry.name)[1].lower() in SUFFIXES and not is_litter(entry.name) and entry.is_file()
-                for entry in entries
-            )
+            return sum(is_image(entry.name) and entry.is_file() for entry in entries)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
 
 
 def _holds_image(folder: Path) -> bool:
     return bool(_images_in(folder) or find_images(folder)[0])
-
-
-def _loose(folder: Path) -> list[str]:
-    count = _images_in(folder)
-    return [f"{count:,} images in {folder.name}/ itself, in no class folder"] if count else []

@@ -3,8 +3,9 @@
 from functools import partial
 
 from rnnvision.data.files import FileSplit
+from rnnvision.data.images import View, with_view
 from rnnvision.data.locate import obtain, unpack_again, wrong_md5
-from rnnvision.data.sets.photos import check_rows, damaged, listed, view_of
+from rnnvision.data.sets.photos import check_rows, damaged, listed
 from rnnvision.data.splits import DataError, Splits
 
 # Images of the official splits.
@@ -12,9 +13,8 @@ FLOWERS_COUNTS = {"train": 1_020, "val": 1_020, "test": 6_149}
 PETS_COUNTS = {"trainval": 3_680, "test": 3_669}
 
 
-def read_flowers102(
-    class_names: tuple[str, ...], root: str | None, *, image_size: int = 128, crop_ratio: float = 0.875
-) -> Splits:
+@with_view(image_size=128, crop_ratio=0.875)
+def read_flowers102(class_names: tuple[str, ...], root: str | None, view: View) -> Splits:
     """Oxford 102 Flowers (Nilsback and Zisserman, 2008) in its official splits, of which the test split is the largest.
 
     Raises:
@@ -22,7 +22,6 @@ def read_flowers102(
     """
     from torchvision.datasets import Flowers102
 
-    view = view_of(image_size, crop_ratio)
     known = Flowers102._file_dict
     archives: dict[str, str | None] = {f"flowers-102/{file}": md5 for file, md5 in known.values()}
     lists = dict(known[key] for key in ("label", "setid"))
@@ -54,9 +53,8 @@ def read_flowers102(
     return Splits(train, test, class_names, origin=str(folder), val=val, root=str(base))
 
 
-def read_pets(
-    class_names: tuple[str, ...], root: str | None, *, image_size: int = 128, crop_ratio: float = 0.875
-) -> Splits:
+@with_view(image_size=128, crop_ratio=0.875)
+def read_pets(class_names: tuple[str, ...], root: str | None, view: View) -> Splits:
     """Oxford-IIIT Pet (Parkhi et al., 2012): 37 breeds of cats and dogs; its trainval is the training split.
 
     Raises:
@@ -64,7 +62,6 @@ def read_pets(
     """
     from torchvision.datasets import OxfordIIITPet
 
-    view = view_of(image_size, crop_ratio)
     pictures, annotations = (
         {f"oxford-iiit-pet/{url.rpartition('/')[2]}": md5} for url, md5 in OxfordIIITPet._RESOURCES
     )

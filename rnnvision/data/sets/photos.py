@@ -8,12 +8,12 @@ import csv
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
 from rnnvision.checks import one_of
-from rnnvision.data.files import FileSplit, check_view, encode, find_images
+from rnnvision.data.files import FileSplit, encode, find_images
+from rnnvision.data.images import View, with_view
 from rnnvision.data.locate import find_folder, obtain, unpack_again
 from rnnvision.data.splits import DataError, Splits
 
@@ -35,16 +35,8 @@ IMAGENETTE_WNIDS = (
 )
 
 
-class View(NamedTuple):
-    """The part of an image that the network sees; `FileSplit` explains it."""
-
-    image_size: int
-    crop_ratio: float
-
-
-def read_gtsrb(
-    class_names: tuple[str, ...], root: str | None, *, image_size: int = 48, crop_ratio: float = 1.0
-) -> Splits:
+@with_view(image_size=48)
+def read_gtsrb(class_names: tuple[str, ...], root: str | None, view: View) -> Splits:
     """German Traffic Sign Recognition Benchmark (Stallkamp et al., 2011), the training split of its competition.
 
     Training images come in tracks of about 30 of one sign, so a validation split taken at random is an easy one.
@@ -54,7 +46,6 @@ def read_gtsrb(
     """
     from torchvision.datasets import GTSRB
 
-    view = view_of(image_size, crop_ratio)
     base, folder = obtain(
         "gtsrb",
         root,
@@ -79,9 +70,8 @@ def read_gtsrb(
     return Splits(train, test, class_names, origin=str(folder), root=str(base))
 
 
-def read_eurosat(
-    class_names: tuple[str, ...], root: str | None, *, image_size: int = 64, crop_ratio: float = 1.0
-) -> Splits:
+@with_view(image_size=64)
+def read_eurosat(class_names: tuple[str, ...], root: str | None, view: View) -> Splits:
     """EuroSAT (Helber et al., 2019): 27,000 satellite images of 64 x 64 pixels, the version in colours.
 
     It has no official test split: ours is a fixed fifth, the same proportion of each class.
@@ -91,7 +81,6 @@ def read_eurosat(
     """
     from torchvision.datasets import EuroSAT
 
-    view = view_of(image_size, crop_ratio)
     base, folder = obtain(
         "eurosat",
         root,
@@ -105,14 +94,8 @@ def read_eurosat(
     return Splits(*everything.fixed_fifth(), class_names, origin=str(folder), root=str(base))
 
 
-def read_imagenette(
-    class_names: tuple[str, ...],
-    root: str | None,
-    *,
-    size: str | None = None,
-    image_size: int = 128,
-    crop_ratio: float = 0.875,
-) -> Splits:
+@with_view(image_size=128, crop_ratio=0.875)
+def read_imagenette(class_names: tuple[str, ...], root: str | None, view: View, *, size: str | None = None) -> Splits:
     """Imagenette (Howard, 2019): ten classes of ImageNet, its second edition; its val is the test split.
 
     `size` is that of the files: "full", or the shorter side at "320px" or "160px"; None for the one that is there, of
@@ -124,7 +107,6 @@ def read_imagenette(
     """
     from torchvision.datasets import Imagenette
 
-    view = view_of(image_size, crop_ratio)
     if size is not None:
         one_of("size", size, IMAGENETTE_FOLDERS)
     fetched = size or IMAGENETTE_SIZES[0]
@@ -157,14 +139,9 @@ def _other_sizes(root: str | None, size: str | None) -> str:
     return f", or choose a size that is there: {', '.join(there)}" if size and there else ""
 
 
-def view_of(image_size: int, crop_ratio: float) -> View:
-    check_view(image_size, crop_ratio)
-    return View(image_size, crop_ratio)
-
-
 def by_class(folder: Path, again: Callable[[], str], class_folders: Sequence[str], count: int, view: View) -> FileSplit:
     """The images of a folder with one subfolder per class, in this order; `again` says how they can be had again."""
-    files: list[Path] = []
+    files: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(class_folders):
         pictures = find_images(folder / name)[0] if (folder / name).is_dir() else []
@@ -174,7 +151,7 @@ def by_class(folder: Path, again: Callable[[], str], class_folders: Sequence[str
         empty = [name for label, name in enumerate(class_folders) if label not in labels]
         which = f" (none in {', '.join(empty)})" if empty else ""
         raise DataError(f"{folder}: holds {len(files):,} images of its classes, not {count:,}{which}; {again()}")
-    return FileSplit(encode(files), torch.tensor(labels), **view._asdict())
+    return FileSplit(encode(files), torch.tensor(labels), view)
 
 
 def listed(folder: Path, again: Callable[[], str], rows: list[tuple[str, int]], view: View) -> FileSplit:
@@ -184,7 +161,7 @@ def listed(folder: Path, again: Callable[[], str], rows: list[tuple[str, int]], 
         raise DataError(
             f"{folder / absent[0]}: there is no such file ({len(absent):,} of {len(rows):,} are missing); {again()}"
         )
-    return FileSplit(encode(folder / name for name, _ in rows), torch.tensor([t for _, t in rows]), **view._asdict())
+    return FileSplit(encode(folder / name for name, _ in rows), torch.tensor([t for _, t in rows]), view)
 
 
 def check_rows(rows: list[tuple[str, int]], count: int, num_classes: int) -> None:

@@ -24,7 +24,7 @@ def draw(folder: Path, classes: Iterable[str] = COLOURS, count: int = 5, size: t
             Image.new("RGB", size, COLOURS.get(name, (9, 9, 9))).save(folder / name / f"{i}.png")
 
 
-def read(root: Path, **options: int) -> Splits:
+def read(root: Path, **options: float) -> Splits:
     return read_image_folder((), str(root), **{"image_size": 8, **options})
 
 
@@ -43,12 +43,17 @@ def refusal(root: Path) -> str:
     return str(error.value)
 
 
-LAYOUTS = {  # folders with the pictures of a class in each -> train, val, test of three classes
-    "classes": ({"": 5}, (12, None, 3)),
-    "train": ({"train": 5}, (12, None, 3)),
+LAYOUTS = {  # folders with the images of a class in each -> train, val, test of three classes; None: a part is cut off
+    "classes": ({"": 5}, None),
+    "train": ({"train": 5}, None),
     "train+val": ({"train": 4, "val": 2}, (12, None, 6)),
     "train+test": ({"train": 4, "test": 3}, (12, None, 9)),
     "train+val+test": ({"train": 4, "val": 2, "test": 1}, (12, 6, 3)),
+    "training_set+test_set": ({"training_set": 4, "test_set": 3}, (12, None, 9)),
+    "Training+Validation+Testing": ({"Training": 4, "Validation": 2, "Testing": 1}, (12, 6, 3)),
+    "train+dev": ({"train": 4, "dev": 2}, (12, None, 6)),
+    "TrainSet+test-images": ({"TrainSet": 4, "test-images": 2}, (12, None, 6)),
+    "seg_train/seg_train": ({"seg_train/seg_train": 4, "seg_test/seg_test": 2}, (12, None, 6)),
 }
 
 
@@ -58,7 +63,9 @@ def test_a_layout_gives_its_splits(tmp_path: Path, layout: str) -> None:
     for folder, count in folders.items():
         draw(tmp_path / folder, count=count)
     splits = read(tmp_path)
-    assert (len(splits.train), splits.val and len(splits.val), len(splits.test)) == sizes
+    found = (len(splits.train), splits.val and len(splits.val), len(splits.test))
+    assert found == sizes if sizes else len(splits.train) + len(splits.test) == 15
+    assert splits.notes == ()
     assert splits.class_names == ("ant", "bee", "cat")
     assert splits.origin == str(tmp_path)
     for split in map(pictures, (splits.train, splits.test, splits.val or splits.train)):
@@ -75,8 +82,14 @@ def test_a_folder_of_classes_is_always_cut_alike(tmp_path: Path) -> None:
     assert isinstance(one.test, FileSplit)
     assert isinstance(again.test, FileSplit)
     assert one.test.files.tolist() == again.test.files.tolist()
+    assert isinstance(one.train, FileSplit)
     assert not set(one.test.files.tolist()) & set(one.train.files.tolist())
-    assert len(read_image_folder((), str(tmp_path), image_size=8, test_fraction=0.5).test) == 15
+
+
+def test_the_share_of_the_test_split_is_near_what_is_asked_for(tmp_path: Path) -> None:
+    draw(tmp_path, count=300, size=(1, 1))
+    assert len(read(tmp_path).test) == pytest.approx(180, abs=40)  # 3.3 standard deviations
+    assert len(read(tmp_path, test_fraction=0.5).test) == pytest.approx(450, abs=50)
 
 
 def test_folders_with_a_point_and_files_of_other_kinds_are_passed_over(tmp_path: Path) -> None:
@@ -134,20 +147,27 @@ def test_one_class_is_too_few(tmp_path: Path, classes: list[str]) -> None:
     assert refusal(tmp_path) == f"{tmp_path}: holds {len(classes)} class folders; a classifier needs two or more"
 
 
-@pytest.mark.parametrize("part", ["train", "val"])
-def test_an_empty_class_is_named(tmp_path: Path, part: str) -> None:
+def test_a_class_with_files_but_no_image_is_named(tmp_path: Path) -> None:
     draw(tmp_path / "train")
-    draw(tmp_path / "val")
-    for path in (tmp_path / part / "bee").iterdir():
-        path.unlink()
-    assert refusal(tmp_path).startswith(f"{tmp_path / part / 'bee'}: holds no image")
+    for path in (tmp_path / "train" / "bee").iterdir():
+        path.rename(path.with_suffix(".heic"))
+    assert refusal(tmp_path).startswith(f"{tmp_path / 'train' / 'bee'}: holds no image (.png,")
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_a_class_that_a_split_lacks_is_told(tmp_path: Path, part: str) -> None:
+    for name in ("train", "val", "test"):
+        draw(tmp_path / name, [c for c in COLOURS if (name, c) != (part, "bee")])
+    data = ImageData("image_folder", root=str(tmp_path), image_size=8)
+    assert data.class_lines()[1:] == [f"{part} has no image of bee"]
+    assert data.class_lines()[0] == "ant: 5, bee: 5, cat: 5 images of train"
 
 
 @pytest.mark.parametrize("part", ["val", "test"])
 def test_a_class_that_train_lacks_is_named(tmp_path: Path, part: str) -> None:
     draw(tmp_path / "train")
     draw(tmp_path / part, [*COLOURS, "dog"])
-    assert refusal(tmp_path) == f"{tmp_path / part}: holds classes that train lacks: dog"
+    assert refusal(tmp_path) == f"{tmp_path / part}: holds classes that train lacks: dog; it has ant, bee, cat"
 
 
 @pytest.mark.parametrize(
@@ -187,15 +207,6 @@ def test_what_other_programs_leave_behind_is_no_image(tmp_path: Path) -> None:
     assert len(splits.train) + len(splits.test) == 2
 
 
-@pytest.mark.parametrize("name", ["training", "validation", "Test"])
-def test_a_split_by_another_name_is_no_class(tmp_path: Path, name: str) -> None:
-    for folder in (name, "cats"):
-        (tmp_path / folder).mkdir()
-        Image.new("RGB", (4, 4)).save(tmp_path / folder / "0.png")
-    with pytest.raises(DataError, match=f"{name} is no class"):
-        read_image_folder((), str(tmp_path), image_size=4)
-
-
 @pytest.mark.parametrize(("ratio", "side"), [(1.0, 16), (0.5, 8), (0.25, 4)])
 def test_crop_ratio_is_the_share_of_the_shorter_side_that_is_kept(tmp_path: Path, ratio: float, side: int) -> None:
     """An image that is black but for a white square in its middle: a smaller crop has more of the square in it."""
@@ -206,5 +217,5 @@ def test_crop_ratio_is_the_share_of_the_shorter_side_that_is_kept(tmp_path: Path
         for i in range(5):
             Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
     splits = read_image_folder((), str(tmp_path), image_size=16, crop_ratio=ratio)
-    image = splits.train.square(splits.train.load(0)).float() / 255
+    image = splits.train.resize(splits.train.load(0)).float() / 255
     assert image.mean().item() == pytest.approx(min(1.0, (8 / side) ** 2), abs=0.02)

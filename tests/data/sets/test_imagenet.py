@@ -92,11 +92,10 @@ def test_a_val_folder_without_classes_is_named(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_validation_beside_train_is_refused(tmp_path: Path) -> None:
+def test_a_folder_like_a_split_beside_train_and_val_is_told(tmp_path: Path) -> None:
     draw(tmp_path, ["n01440764", "n02099601"])
     (tmp_path / "validation").mkdir()
-    with pytest.raises(DataError, match=r"beside train/, validation would not be read; name it val or test"):
-        read(tmp_path)
+    assert read(tmp_path).notes == ("left out: validation/",)
 
 
 @pytest.mark.parametrize(("option", "value"), [("image_size", 0), ("crop_ratio", 0.0), ("crop_ratio", 2.0)])

@@ -1,0 +1,154 @@
+"""The callbacks of a training: what their keys say is completed and checked before anything is read.
+
+Figures of validation are looked at after each validation, figures of training at the end of each epoch: a callback never
+sees a figure that is older than the weights.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from rnnvision.checks import choose_one
+from rnnvision.cli.frame.arguments import instantiate_all, plain, shown
+from rnnvision.errors import UsageError
+
+if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
+    from lightning.pytorch.loggers import Logger
+
+# Arguments that cannot do here what they promise: what to do instead. Their defaults are legal.
+REFUSED = {
+    "verbose": "would print nothing here; each epoch has its line and its row in metrics.csv",
+    "log_rank_zero_only": "concerns what verbose=true would print, which is nothing here",
+    "train_time_interval": "cannot be written in a configuration; choose every_n_epochs",
+    "save_last": "callbacks.last does that",
+}
+CHECKPOINTS = ("BestCheckpoint", "ModelCheckpoint")
+STEPWISE = ("every_n_train_steps", "train_time_interval")
+
+
+def make_callbacks(
+    node: DictConfig | None, trainer: Mapping[str, Any], loggers: "list[Logger]", folder: Path
+) -> "list[Callback]":
+    """The callbacks of a run in `folder`, whose Trainer has these arguments and loggers.
+
+    Raises:
+        UsageError: for what one of them could not do; it names the key.
+    """
+    from rnnvision.training import RunLog
+
+    draws = any(not isinstance(logger, RunLog) for logger in loggers)
+    chosen = {key: dict(value) for key, value in (plain(node) or {}).items() if value is not None}
+    written: dict[str, str] = {}  # file -> the key of the callback that writes it
+    for name, arguments in chosen.items():
+        key, kind = f"callbacks.{name}", str(arguments.get("_target_")).rpartition(".")[2]
+        for argument, instead in REFUSED.items():
+            if arguments.get(argument):
+                raise UsageError(f"{key}.{argument}={shown(arguments[argument])}: {instead}")
+        if kind in CHECKPOINTS or kind == "EarlyStopping":
+            _complete_monitor(key, kind, arguments, trainer)
+        if kind in CHECKPOINTS:
+            _check_files(key, arguments, folder / "checkpoints", written)
+        if kind == "EMAWeightAveraging":
+            _check_average(key, arguments)
+        if kind == "LearningRateMonitor" and not draws:
+            raise UsageError(f"{key}: metrics.csv has the lr of each epoch; for more choose logger=tensorboard")
+    return instantiate_all("callbacks", chosen)
+
+
+def _complete_monitor(key: str, kind: str, arguments: dict[str, Any], trainer: Mapping[str, Any]) -> None:
+    """Check the figure that a callback looks at; fill in its direction and its time."""
+    from rnnvision.training import FIGURES
+
+    monitor = arguments.get("monitor", "val/accuracy" if kind == "BestCheckpoint" else None)
+    if monitor is None and kind == "ModelCheckpoint":
+        return
+    if monitor not in FIGURES:
+        raise UsageError(f"{key}.monitor={shown(monitor)}: {choose_one(monitor, FIGURES, f'{key}.monitor=')}")
+    better, mode = FIGURES[monitor], arguments.get("mode")
+    if mode is None and better is None:
+        raise UsageError(f"{key}.mode=null: says which {monitor} is better; choose min or max")
+    if mode is not None and better not in (mode, None):
+        meant = "lower" if better == "min" else "higher"
+        raise UsageError(f"{key}.mode={mode}: a {meant} {monitor} is better; choose {key}.mode={better}")
+    arguments["mode"] = mode or better
+    validates = monitor.startswith("val/")
+    if validates and trainer.get("limit_val_batches") == 0:
+        other = f"{key}.monitor={monitor.replace('val', 'train')}"
+        raise UsageError(
+            f"{key}.monitor={monitor}: trainer.limit_val_batches=0 leaves no validation; choose {other} or {key}=null"
+        )
+    for argument in STEPWISE:
+        if arguments.get(argument):
+            raise UsageError(
+                f"{key}.{argument}={shown(arguments[argument])}: {monitor} is known at the end of "
+                f"{'a validation' if validates else 'an epoch'} only; leave it out, or {key}.monitor"
+            )
+    if kind == "BestCheckpoint":
+        return
+    when = "check_on_train_epoch_end" if kind == "EarlyStopping" else "save_on_train_epoch_end"
+    if not validates and arguments.get(when) is False:
+        raise UsageError(f"{key}.{when}=false: {monitor} is known at the end of an epoch; choose null")
+    if validates and arguments.get(when) and not _validates_at_each_end(trainer):
+        raise UsageError(
+            f"{key}.{when}=true: {monitor} is not measured at the end of each epoch "
+            f"(trainer.check_val_every_n_epoch, trainer.val_check_interval); choose {key}.{when}=null"
+        )
+    if arguments.get(when) is None:
+        arguments[when] = not validates
+
+
+def _validates_at_each_end(trainer: Mapping[str, Any]) -> bool:
+    interval = trainer.get("val_check_interval")
+    return trainer.get("check_val_every_n_epoch", 1) == 1 and (interval is None or interval == 1.0)
+
+
+def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written: dict[str, str]) -> None:
+    """Check that what is tested and what is resumed from will be there, and that no checkpoint takes another's place."""
+    name = key.rpartition(".")[2]
+    default = "best" if str(arguments.get("_target_")).endswith("BestCheckpoint") else None
+    filename, folder = arguments.get("filename", default), arguments.get("dirpath")
+    top = arguments.get("save_top_k", 1)
+    if name in ("best", "last"):
+        if filename != name:
+            raise UsageError(
+                f"{key}.filename={shown(filename)}: must stay {name}, "
+                f"{'the file that is tested' if name == 'best' else 'from which a run is resumed'}; "
+                f"add a checkpoint of your own: +callbacks.NAME={{...}}"
+            )
+        if folder is None or os.path.realpath(folder) != os.path.realpath(checkpoints):
+            raise UsageError(f"{key}.dirpath={shown(folder)}: must stay checkpoints/ of the run folder")
+    if name == "last":
+        for argument in ("monitor", "save_weights_only", *STEPWISE):
+            if arguments.get(argument):
+                raise UsageError(
+                    f"{key}.{argument}={shown(arguments[argument])}: a run is resumed from this file, the whole state "
+                    f"at the end of the last epoch; leave it out"
+                )
+        if arguments.get("save_on_train_epoch_end") is False:
+            raise UsageError(
+                f"{key}.save_on_train_epoch_end=false: a run is resumed from the end of an epoch; choose true"
+            )
+    several = top not in (0, 1) or not isinstance(top, int)
+    if several and filename is not None and "{" not in filename and not arguments.get("enable_version_counter", True):
+        raise UsageError(
+            f"{key}.save_top_k={top}: each would overwrite the one before; choose a filename such as "
+            f"{key}.filename='{{epoch}}', or save_top_k=1"
+        )
+    if filename is None or top == 0:
+        return
+    file = os.path.join(os.path.realpath(folder) if folder else "", filename)
+    if file in written:
+        raise UsageError(f"{key}.filename={filename}: {written[file]} writes that file too; choose another name")
+    written[file] = key
+
+
+def _check_average(key: str, arguments: dict[str, Any]) -> None:
+    if arguments.get("device") not in (None, "cpu"):
+        raise UsageError(f"{key}.device={arguments['device']}: choose one of null (where the network is), cpu")
+    every = arguments.get("update_every_n_steps", 1)
+    if isinstance(every, int) and every < 1:
+        raise UsageError(f"{key}.update_every_n_steps={every}: must be a whole number of at least 1")

@@ -1,0 +1,112 @@
+"""The arguments of Lightning's Trainer: what each may be here, checked before anything is read.
+
+All of them are keys of `trainer`; those in `REFUSED` would contradict what this project does itself.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rnnvision.checks import at_least, choose_one, number
+from rnnvision.cli.frame.arguments import arguments_of, check_arguments, shown
+from rnnvision.errors import UsageError
+from rnnvision.signature import parameters
+
+if TYPE_CHECKING:
+    from rnnvision.data import ImageData
+
+REFUSED = {  # argument -> what does it here
+    "logger": "the loggers are a group of their own; choose logger=csv, tensorboard, mlflow or wandb",
+    "callbacks": "the callbacks are a group of their own; choose callbacks=early_stopping, or +callbacks.NAME={...}",
+    "plugins": "how checkpoints are written is fixed; modules of your own are plugins=[MODULE]",
+    "default_root_dir": "everything lies in the run folder; choose log_dir=FOLDER or hydra.run.dir=FOLDER",
+    "enable_checkpointing": "follows from the callbacks; choose callbacks.best=null and callbacks.last=null for none",
+    "enable_model_summary": "the first line of a run describes the network; rnnvision benchmark says more",
+    "use_distributed_sampler": "the loaders distribute the images to the processes themselves",
+    "reload_dataloaders_every_n_epochs": "the order and the augmentation of each epoch are new without it",
+    "overfit_batches": "the batches would be others in each epoch; choose debug=overfit, or data.max_train_samples=64",
+    "limit_predict_batches": "no verb predicts with a Trainer; see rnnvision.inference",
+    "barebones": "leaves out checkpoints and logs, which a run is made of; rnnvision benchmark measures the speed",
+    "model_registry": "checkpoints stay in the run folder",
+    "num_nodes": "a run has one machine; choose trainer.devices for its GPUs",
+}
+CHOICES: dict[str, tuple[object, ...]] = {
+    "accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
+    "strategy": ("auto", "ddp", "ddp_spawn", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false"),
+    "precision": ("auto", "32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true"),
+    "gradient_clip_algorithm": ("norm", "value"),
+    "profiler": ("simple", "advanced", "pytorch"),
+}
+ALIASES = (None, 16, 32, 64, "16", "32", "64", "bf16")  # of precisions, Lightning's
+LEAST = {"accumulate_grad_batches": 1, "check_val_every_n_epoch": 1, "min_epochs": 0, "min_steps": 0}
+LEAST |= {"num_sanity_val_steps": -1, "log_every_n_steps": 0, "max_epochs": -1, "max_steps": -1, "fast_dev_run": 0}
+LIMITS = {"limit_train_batches": "train", "limit_val_batches": "validate", "limit_test_batches": "test"}
+
+
+def check_trainer(arguments: Mapping[str, Any]) -> None:
+    """Check the arguments of a Trainer that the configuration gives.
+
+    Raises:
+        UsageError: for one that is unknown, refused or has a value that cannot be; it says what is legal.
+    """
+    from lightning import Trainer
+
+    given = {key: value for key, value in arguments.items() if value is not None}
+    defaults = {name: parameter.default for name, parameter in parameters(Trainer).items()}
+    for key in REFUSED:
+        if key not in given or given[key] == defaults[key]:
+            continue
+        raise UsageError(f"trainer.{key}={shown(given[key])}: {REFUSED[key]}")
+    for key, legal in CHOICES.items():
+        value = given.get(key)
+        if key in given and value not in legal and not (key == "precision" and value in ALIASES):
+            raise UsageError(f"trainer.{key}={shown(value)}: {choose_one(value, map(str, legal), f'trainer.{key}=')}")
+    check_arguments("trainer", {k: v for k, v in arguments.items() if k not in CHOICES}, Trainer)
+    with arguments_of("trainer"):
+        for key, least in LEAST.items():
+            if key in given and not isinstance(given[key], bool):
+                at_least(key, given[key], least)
+        if "gradient_clip_val" in given:
+            number("gradient_clip_val", given["gradient_clip_val"])
+    for key in ("max_epochs", "max_steps"):
+        if given.get(key) == 0:
+            raise UsageError(f"trainer.{key}=0: leaves nothing to train; choose at least 1")
+    for key, purpose in LIMITS.items():
+        if given.get(key) == 0 and key != "limit_val_batches":
+            raise UsageError(
+                f"trainer.{key}={given[key]}: leaves nothing to {purpose}; choose at least 1, or 1.0 for all"
+            )
+    every, interval = arguments.get("check_val_every_n_epoch", 1), given.get("val_check_interval")
+    if every is None and (interval is None or isinstance(interval, float)):
+        raise UsageError(
+            "trainer.check_val_every_n_epoch=null: validation then follows every so many batches; choose them, "
+            "+trainer.val_check_interval=100"
+        )
+    if given.get("sync_batchnorm") and given.get("accelerator") in ("cpu", "mps"):
+        raise UsageError("trainer.sync_batchnorm=true: works between GPUs; choose device=ddp")
+
+
+def check_batches(arguments: Mapping[str, Any], data: "ImageData", world_size: int) -> None:
+    """Check that the limits of a Trainer leave batches of this data, of which there are so many in each process.
+
+    Raises:
+        UsageError: for a limit that leaves none, and for a validation that no epoch would reach.
+    """
+    samples = {"validate": len(data.val_split), "test": len(data.splits.test)}
+    there = {purpose: math.ceil(size / data.eval_batch_size) for purpose, size in samples.items()}
+    there["train"] = data.num_train_batches(world_size)
+    for key, purpose in LIMITS.items():
+        limit = arguments.get(key)
+        if isinstance(limit, float) and limit > 0 and int(there[purpose] * limit) == 0:
+            raise UsageError(
+                f"trainer.{key}={limit}: of {there[purpose]} batches this is none to {purpose} on; "
+                f"choose a larger share, or a number of batches"
+            )
+    batches = data.num_train_batches(world_size, arguments.get("limit_train_batches") or 1.0)
+    interval = arguments.get("val_check_interval")
+    within_epochs = arguments.get("check_val_every_n_epoch", 1) is not None
+    if within_epochs and isinstance(interval, int) and interval > batches:
+        raise UsageError(
+            f"trainer.val_check_interval={interval}: an epoch has {batches} batches; choose at most so many, or "
+            f"trainer.check_val_every_n_epoch=null to count over epochs"
+        )

@@ -1,0 +1,97 @@
+"""The score of a training: the best weights on the test split, and what is written and printed of it."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.results import list_skipped, score_line
+from rnnvision.cli.frame.setup import Training
+from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs import RunFolder, read_epochs
+
+if TYPE_CHECKING:
+    import lightning as L
+
+
+def make_tester(training: Training) -> "L.Trainer":
+    """The Trainer of the test, in one process and in full precision.
+
+    It is made before the training, so that what Lightning refuses is refused then.
+    """
+    from rnnvision.cli.frame.device import make_trainer
+
+    alone = {"devices": 1, "strategy": "auto", "precision": "32-true", "profiler": None}
+    return make_trainer({**plain(training.cfg.trainer), **alone}, training.run)
+
+
+def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) -> float:
+    """Test the best weights on the data that is here, and say what to do next; returns their val/accuracy.
+
+    The figures of the training are written before anything else, and printing comes last.
+
+    Raises:
+        FailureError: for a best checkpoint that cannot be read any more, or a test that fails.
+    """
+    from rnnvision.training import read_checkpoint
+
+    run, learner, data = training.run, training.learner, training.data
+    best = run.path / "checkpoints" / "best.ckpt"
+    figures |= learner.validation  # of the last weights
+    run.write("metrics.json", figures)
+    if best.is_file():
+        try:
+            checkpoint = read_checkpoint(best)
+        except UsageError as error:
+            raise FailureError(str(error)) from error
+        learner.load_state_dict(checkpoint["state_dict"])
+        figures = {k: v for k, v in figures.items() if not k.startswith("val/")} | _validation(checkpoint, run)
+        run.write("metrics.json", figures)
+    learner.float()  # a training in another precision leaves its weights in it
+    figures |= {k: float(v) for k, v in _tested(tester, training).items()}
+    figures |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
+    run.write("metrics.json", figures)
+    about = f"{_chosen_by(training, figures)}; {figures['train/seconds']:.1f} s of training"
+    about = about if best.is_file() else "of the last weights; no best checkpoint was saved"
+    print(f"\n{score_line(figures)}   ({about})\nresults   {run.shown()}")
+    list_skipped(data.bad_files, run)
+    if (profile := run.path / "fit-profile.txt").is_file():
+        print(f"profile   {os.path.relpath(profile)}")
+    if best.is_file():
+        plugins = plain(training.cfg.get("plugins"))
+        needed = f" plugins=[{','.join(plugins)}]" if plugins else ""
+        print(f"next      rnnvision evaluate ckpt={run.shown()}{needed}")
+    return figures.get("val/accuracy", float("nan"))
+
+
+def _tested(tester: "L.Trainer", training: Training) -> "Mapping[str, float]":
+    from rnnvision.training.memory import ran_out
+
+    try:
+        return tester.test(training.learner, datamodule=training.data, verbose=False)[0]
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        size = training.data.eval_batch_size
+        raise FailureError(f"the memory of the device is too small to test with data.eval_batch_size={size}") from error
+
+
+def _validation(checkpoint: dict[str, Any], run: RunFolder) -> dict[str, float]:
+    """val/accuracy and val/loss of the weights in a checkpoint; {} where they were not validated.
+
+    A checkpoint of an earlier version does not say; it was written at the end of an epoch.
+    """
+    found = checkpoint["rnnvision"].get("validation")
+    if found is not None:
+        return dict(found)
+    rows = [row for row in read_epochs(run.path / "metrics.csv") if row.get("epoch") == str(checkpoint.get("epoch"))]
+    names = ("val/accuracy", "val/loss")
+    return {name: float(row[name]) for row in rows for name in names if row.get(name)}
+
+
+def _chosen_by(training: Training, figures: dict[str, float]) -> str:
+    """What the best checkpoint is the best in, and its accuracy on validation."""
+    chosen: Any = training.cfg.callbacks
+    monitor = str(((chosen or {}).get("best") or {}).get("monitor") or "val/accuracy")
+    names = dict.fromkeys([monitor, "val/accuracy"])
+    return "best " + ", ".join(f"{name} {figures[name]:.4f}" for name in names if name in figures)

@@ -1,0 +1,156 @@
+"""Decoding of images, for all files that come from elsewhere."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from PIL import Image, features
+from torch import Tensor
+
+from rnnvision.data.images.deep import Greys, check_colours, greys_of, has_deep_colours
+from rnnvision.data.images.orientation import jpeg_header, pillow_orientation, turn
+from rnnvision.data.images.view import MODES, View
+from rnnvision.data.splits import DataError
+
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".gif"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".tif", ".tiff", ".webp", ".avif", ".jp2"),
+)
+# What Pillow may open, whatever the suffix says: without a list it would start Ghostscript for what holds EPS.
+FORMATS = ("JPEG", "MPO", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000")
+OPTIONAL = {  # formats that some builds of Pillow lack: (place, bytes) in a file, and Pillow's name of the decoder
+    "AVIF": (((4, b"ftypavif"), (4, b"ftypavis")), "avif"),
+    "JPEG 2000": (((0, b"\0\0\0\x0cjP  "), (0, b"\xff\x4f\xff\x51")), "jpg_2000"),
+    "WebP": (((8, b"WEBP"),), "webp"),
+}
+AT_ONCE = 2**20  # pixels that are converted at a time: several copies of a whole image would take gigabytes
+
+
+def open_image(path: Path, view: View) -> Tensor:
+    """The image of a file, as `decode` returns it.
+
+    Raises:
+        DataError: if there is no such file, or `decode` refuses it.
+    """
+    if not path.is_file():  # a pipe would wait for ever
+        raise DataError(f"{path}: there is no such file")
+    try:
+        with path.open("rb") as file:
+            return decode(file, str(path), view)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def decode(file: BinaryIO, name: str, view: View) -> Tensor:
+    """One image as uint8 (channels, H, W), upright, on white where it is transparent; channels last in memory.
+
+    JPEGs are decoded by torchvision, the rest by Pillow. `view` says what is read, and in which colours; what the
+    network sees of it is `View.of`.
+
+    Raises:
+        DataError: that begins with `name`, if it is no image, is truncated, is larger than `max_pixels`, has several
+            frames, has floating-point or 32-bit values, whose range is unknown, or would have to be converted.
+    """
+    try:
+        start = file.read(12)
+        file.seek(0)
+        # Pillow's inspection of a header takes a tenth of the time that an image of 224 x 224 takes to decode.
+        if start.startswith(b"\xff\xd8\xff"):
+            header = jpeg_header(data := file.read())
+            file.seek(0)
+            if (
+                header is not None
+                and header.bits == 8
+                and header.components in (1, 3)
+                and 0 < header.width * header.height <= view.max_pixels
+            ):
+                return turn(_decode_jpeg(data, view.channels), header.orientation)
+        _check_decoder(name, start)
+        return _decode_by_pillow(file, name, view)
+    except DataError:
+        raise
+    except Exception as error:  # for damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
+        reason = " ".join(str(error).split()).rpartition(".cpp:")[2]  # torchvision begins with a line of its source
+        raise DataError(f"{name}: cannot be read as an image ({reason})") from error
+
+
+def _decode_by_pillow(file: BinaryIO, name: str, view: View) -> Tensor:
+    if Image.MAX_IMAGE_PIXELS is not None and view.max_pixels > Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = view.max_pixels  # Pillow's own limit, of this process
+    # No warnings filter here: it would change those of the other reading threads.
+    with Image.open(file, formats=_formats()) as image:
+        _check(name, image, view)
+        if image.format == "JPEG" and image.mode in MODES.values():
+            file.seek(0)
+            pixels = _decode_jpeg(file.read(), view.channels)
+        else:
+            deep = has_deep_colours(image)  # Pillow forgets it as it loads them
+            image.load()
+            if deep:
+                check_colours(name, image, view.used_bits)
+            pixels = _pixels(name, image, view)
+        return turn(pixels, pillow_orientation(image))
+
+
+@lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(kind for kind in FORMATS if kind in Image.OPEN)
+
+
+def _check_decoder(name: str, start: bytes) -> None:
+    for kind, (signatures, decoder) in OPTIONAL.items():
+        if any(start[at:].startswith(bytes_) for at, bytes_ in signatures) and not features.check(decoder):
+            raise DataError(
+                f"{name}: {kind}, which the Pillow that is installed cannot read; "
+                "try pip install --upgrade pillow, or save it as PNG"
+            )
+
+
+def _check(name: str, image: Image.Image, view: View) -> None:
+    if image.width * image.height > view.max_pixels:
+        raise DataError(
+            f"{name}: {image.width} x {image.height} pixels; data.max_pixels={view.max_pixels:_} allows no more"
+        )
+    # A camera's JPEG with a preview behind the image has one frame.
+    if not view.first_frame and image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
+        raise DataError(f"{name}: {frames} frames; an image has one, or data.first_frame=true reads the first")
+    if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):  # of a PGM the range is known
+        raise DataError(f"{name}: values of mode {image.mode} have no known range; save it with 8 bits")
+    lossy = "16 bits" if image.mode.startswith("I;16") else "CMYK" if image.mode == "CMYK" else None
+    if lossy and not view.convert:
+        raise DataError(f"{name}: {lossy}; save it as 8-bit grey or RGB, or data.on_bad_file=convert reads it")
+
+
+def _decode_jpeg(data: bytes, channels: int) -> Tensor:
+    from torchvision.io import ImageReadMode
+
+    wanted = ImageReadMode.GRAY if channels == 1 else ImageReadMode.RGB
+    content = torch.frombuffer(bytearray(data), dtype=torch.uint8)  # for bytes, torch warns that they are read-only
+    # What torchvision.io.decode_jpeg calls, which from 0.29 on warns of its end at every call. It would turn an image
+    # by the first of its segments alone.
+    return torch.ops.image.decode_jpeg(content, wanted.value, False)
+
+
+def _pixels(name: str, image: Image.Image, view: View) -> Tensor:
+    """The pixels of an image that is loaded, as it lies: uint8 (channels, H, W)."""
+    greys = greys_of(name, image, view.used_bits) if image.mode.startswith("I") else None
+    pixels = np.empty((image.height, image.width, view.channels), np.uint8)
+    rows = max(1, AT_ONCE // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        whole = rows >= image.height
+        part = _to_mode(image if whole else image.crop((0, top, image.width, bottom)), MODES[view.channels], greys)
+        pixels[top:bottom] = np.asarray(part).reshape(bottom - top, image.width, view.channels)
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def _to_mode(image: Image.Image, mode: str, greys: Greys | None) -> Image.Image:
+    if greys is not None:
+        return greys.to_eight_bits(image).convert(mode)
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image.convert("RGBA")).convert(mode)
+    return image.convert(mode)

@@ -1,0 +1,111 @@
+"""From the reader of a data set to its three splits, and what to say of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rnnvision.checks import shortened
+from rnnvision.data.catalog import CATALOG
+from rnnvision.data.membership import Record, copies
+from rnnvision.data.shards import read_shards
+from rnnvision.data.splits import DataError, Splits
+
+FEW_CLASSES = 12  # up to so many are counted one by one
+
+
+def read_splits(
+    name: str, root: str | None, format: str, options: Mapping[str, Any], class_names: Iterable[str]
+) -> Splits:
+    """The official splits of an entry of the catalog; `class_names` are those of a trained network, or none.
+
+    Raises:
+        ValueError: for an option out of range.
+        DataError: if the data is missing or damaged.
+    """
+    facts = CATALOG[name]
+    if format == "shards":
+        return read_shards(name, root, facts.read, options)
+    return facts.read(facts.class_names or tuple(class_names), root, **options)
+
+
+def missing_root(arguments: Mapping[str, Any]) -> str | None:
+    """The root of a checkpoint's data that is not on this machine, where the usual places may be searched instead."""
+    root = arguments["root"]
+    searched = not CATALOG[arguments["name"]].needs_root and arguments.get("format") != "shards"
+    return root if root and searched and not Path(root).exists() else None
+
+
+def divided(read: Splits, val_fraction: float, split_seed: int, *, allow_empty: bool = False) -> Splits:
+    """The splits with a validation split, cut from train where there is none.
+
+    Raises:
+        ValueError: if that leaves a part empty, unless it is allowed.
+    """
+    if read.val is None:
+        train, val = read.train.divide(val_fraction, split_seed)
+    else:  # train in a fixed random order here too, so that its first samples are of every class
+        train, val = read.train.divide(0.0, split_seed)[0], read.val
+    if not allow_empty and not (len(train) and len(val)):
+        raise ValueError(f"val_fraction={val_fraction}: leaves a part of {len(read.train)} images empty")
+    return replace(read, train=train, val=val)
+
+
+def recorded(splits: Splits, before: Mapping[str, Any] | None) -> tuple[Splits, Record | None]:
+    """The splits of a user's folder as the record in a checkpoint has them, and their own record.
+
+    Without one in a checkpoint, images that train shares with another split are noted.
+    """
+    now = splits.record()
+    if now is None:
+        return splits, None
+    if before is not None:
+        return splits.as_trained(Record.of(before), now)
+    notes = []
+    for part in ("val", "test"):
+        if found := copies(now, part):
+            example: Any = splits.parts()[part]
+            notes.append(f"{len(found):,} images of {part} are also in train, such as {example.name(found[0])}")
+    return replace(splits, notes=(*splits.notes, *notes)), now
+
+
+def limited(splits: Splits, needed: Iterable[str], max_train_samples: int | None) -> Splits:
+    """At most so many training samples.
+
+    Raises:
+        DataError: if a split that is needed is empty.
+    """
+    if empty := [part for part in needed if not len(splits.parts()[part])]:
+        raise DataError(f"{splits.origin}: holds no image for {empty[0]}; choose another split or data.root")
+    if max_train_samples is None:
+        return splits
+    return replace(splits, train=splits.train.select(torch.arange(min(max_train_samples, len(splits.train)))))
+
+
+def count_notes(splits: Splits, parts: Iterable[str], before: Mapping[str, int]) -> list[str]:
+    """Which splits have another number of images than when the network was trained, without a record of their files."""
+    now = {part: len(splits.parts()[part]) for part in parts}
+    return [
+        f"{part} has {count:,} images, and had {before[part]:,} when the network was trained"
+        for part, count in now.items()
+        if before.get(part, count) != count
+    ]
+
+
+def class_lines(splits: Splits, parts: tuple[str, ...]) -> list[str]:
+    """How many images each class has in the first of these splits, and which classes each of them lacks."""
+    names, first = splits.class_names, parts[0]
+    counts = {part: torch.bincount(splits.parts()[part].labels, minlength=len(names)).tolist() for part in parts}
+    if len(names) <= FEW_CLASSES:
+        shown = (f"{name}: {count:,}" for name, count in zip(names, counts[first], strict=True))
+        lines = [f"{', '.join(shown)} images of {first}"]
+    else:
+        few, many = min(counts[first]), max(counts[first])
+        fewest = shortened([name for name, count in zip(names, counts[first], strict=True) if count == few], most=3)
+        lines = [f"{few:,} to {many:,} images each in {first}, the fewest of {fewest}"]
+    for part in parts:
+        if lacking := [name for name, count in zip(names, counts[part], strict=True) if not count]:
+            lines.append(f"{part} has no image of {shortened(lacking)}")
+    return lines

@@ -1,0 +1,124 @@
+"""A folder that changes after a training: a score is of the same images, and what has changed is said."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.running import Verb
+
+OPTIONS = ("data=image_folder", "data.root=photos", "data.image_size=8", "data.num_workers=0", "data.batch_size=16")
+
+
+def noise(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(path)
+
+
+def draw(root: str, count: int = 20, classes: str = "abc", start: int = 0) -> None:
+    for label, name in enumerate(classes):
+        for i in range(count):
+            noise(Path(root, name, f"{i}.png"), start + 1000 * label + i)
+
+
+def _metrics(folder: str) -> dict[str, float]:
+    return json.loads((Path(folder) / "metrics.json").read_text())
+
+
+def _lines(out: str, head: str) -> list[str]:
+    return [line.removeprefix(head).strip() for line in out.splitlines() if line.startswith(head)]
+
+
+@pytest.fixture
+def run(train: Verb) -> str:
+    draw("photos")
+    assert train(*OPTIONS, "hydra.run.dir=run", "trainer.limit_val_batches=1.0").code == 0
+    return "run"
+
+
+@pytest.mark.parametrize("edit", ["add", "delete", "rename", "replace", "copy"])
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_the_score_stays_that_of_the_same_images(verb: Verb, run: str, edit: str, split: str) -> None:
+    """Edits of what was trained on; the network is random, so another image would give another loss."""
+    found = verb("evaluate", f"ckpt={run}", f"split={split}", "device=cpu", "hydra.run.dir=before")
+    assert "note" not in found.out
+    path = Path("photos/a/0.png")
+    trained = verb("evaluate", f"ckpt={run}", "split=train", "device=cpu", "hydra.run.dir=train")
+    assert trained.code == 0
+    if edit == "add":
+        noise(Path("photos/a/new.png"), 99)
+    elif edit == "delete":
+        path.unlink()
+    elif edit == "rename":
+        path.rename("photos/a/renamed.png")
+    elif edit == "replace":
+        noise(path, 99)
+    else:
+        Path("photos/a/copy.png").write_bytes(path.read_bytes())
+    after = verb("evaluate", f"ckpt={run}", f"split={split}", "device=cpu", "hydra.run.dir=after")
+    kind = {"delete": "removed", "add": "added", "copy": "copied"}.get(edit, f"{edit}d")
+    assert any(note.startswith(f"since the training: 1 {kind}") for note in _lines(after.out, "note"))
+    assert _metrics("after")[f"{split}/images"] - _metrics("before")[f"{split}/images"] in (-1, 0, 1)
+    assert f"on {_metrics('after')[f'{split}/images']:.0f} images" in after.out
+
+
+def test_a_resumed_run_says_what_came(verb: Verb, run: str) -> None:
+    before = _metrics(run)
+    for i in range(30):
+        noise(Path("photos/a", f"new{i}.png"), 5000 + i)
+    result = verb("train", f"resume={run}", "trainer.max_epochs=8", "trainer.max_steps=-1")
+    assert result.code == 0, result.err
+    assert _lines(result.out, "note")[0].startswith("since the training: 30 added")
+    assert _metrics("run")["test/images"] >= before["test/images"]
+
+
+def test_the_first_lines_count_the_images_of_each_class(train: Verb) -> None:
+    draw("photos", 40, "ab")
+    draw("photos", 1, "c", 500)
+    result = train(*OPTIONS)
+    assert result.code == 0, result.err
+    classes = _lines(result.out, "classes")
+    assert "c: 1 images of train" in classes[0]
+    assert classes[1:] == ["val has no image of c", "test has no image of c"]
+
+
+def test_another_folder_is_measured_whole_and_what_it_lacks_is_said(verb: Verb, run: str) -> None:
+    draw("other", 10, "ab", 7000)
+    result = verb("evaluate", f"ckpt={run}", "data.root=other", "device=cpu", "hydra.run.dir=out")
+    assert result.code == 0, result.err
+    assert _metrics("out")["test/images"] == 20
+    assert "on 20 images" in result.out
+    assert "test has no image of c" in _lines(result.out, "classes")
+    assert any("no image of this folder" in note for note in _lines(result.out, "note"))
+    draw("lone/test", 4, "abc", 8000)
+    result = verb("evaluate", f"ckpt={run}", "data.root=lone", "device=cpu", "hydra.run.dir=lone_out")
+    assert _metrics("lone_out")["test/images"] == 12
+
+
+def test_a_split_that_the_folder_does_not_have_is_told(verb: Verb, run: str) -> None:
+    draw("lone/test", 4, "abc", 8000)
+    result = verb("evaluate", f"ckpt={run}", "data.root=lone", "split=val", "device=cpu")
+    assert result.code == 1
+    assert result.message.endswith("lone: holds no image for val; choose another split or data.root")
+
+
+def test_what_only_other_splits_need_is_not_decoded(verb: Verb, run: str) -> None:
+    """A damaged training image does not stop the measuring of the test split."""
+    for path in Path("photos/a").iterdir():
+        content = path.read_bytes()
+        path.write_bytes(b"no image")
+        result = verb("evaluate", f"ckpt={run}", "device=cpu", "split=train", f"hydra.run.dir=out/{path.stem}")
+        path.write_bytes(content)
+        if result.code == 1:
+            break
+    path.write_bytes(b"no image")
+    assert verb("evaluate", f"ckpt={run}", "device=cpu", "split=test").code == 0
+
+
+def test_how_many_were_trained_on_is_kept(train: Verb, verb: Verb) -> None:
+    draw("photos")
+    assert train(*OPTIONS, "data.max_train_samples=10", "hydra.run.dir=run").code == 0
+    assert verb("evaluate", "ckpt=run", "split=train", "device=cpu", "hydra.run.dir=out").code == 0
+    assert _metrics("out")["train/images"] == 10
