@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from rnnvision.checks import choose_one, shortened
-from rnnvision.data.sets.csv_files import NamedFiles
-from rnnvision.data.sets.csv_table import Table
+from rnnvision.data.sets.csv_labels.named_files import NamedFiles
+from rnnvision.data.sets.csv_labels.table import Table
 from rnnvision.data.sets.layout import split_named
 from rnnvision.data.splits import DataError
 

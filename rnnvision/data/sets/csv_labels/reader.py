@@ -11,9 +11,9 @@ from rnnvision.checks import choose_one, fraction, shortened
 from rnnvision.data.files import FileSplit, encode, is_litter
 from rnnvision.data.images import View, with_view
 from rnnvision.data.membership import path_keys
-from rnnvision.data.sets.csv_columns import Columns, find_columns
-from rnnvision.data.sets.csv_files import NamedFiles
-from rnnvision.data.sets.csv_table import Row, Table, read_table
+from rnnvision.data.sets.csv_labels.columns import Columns, find_columns
+from rnnvision.data.sets.csv_labels.named_files import NamedFiles
+from rnnvision.data.sets.csv_labels.table import Row, Table, read_table
 from rnnvision.data.sets.layout import split_named
 from rnnvision.data.splits import DataError, Splits
 
