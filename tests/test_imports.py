@@ -27,6 +27,7 @@ ROOMS = {  # room -> (rooms that it may import, packages that it may import)
 LAZY = {  # imported within a function only, and only there
     "nn/kernels/triton_scan.py": {"accelerated_scan"},
     "nn/controls/torchvision_networks.py": {"torchvision"},
+    "data/sets/flat_imagenet.py": {"scipy"},  # which torchvision reads MATLAB's files with
     "training/svm_fit.py": {"sklearn"},
     "report/style.py": {"matplotlib"},
     "report/comparison_plot.py": {"matplotlib"},

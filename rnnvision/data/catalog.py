@@ -7,6 +7,7 @@ from functools import partial
 from rnnvision.data.sets import class_names as names
 from rnnvision.data.sets.arrays import read_cifar, read_semeion, read_stl10, read_svhn, read_usps
 from rnnvision.data.sets.builtin import read_digits, read_fake
+from rnnvision.data.sets.csv_labels import read_csv
 from rnnvision.data.sets.folders import read_image_folder, read_imagenet
 from rnnvision.data.sets.mnist_family import Family, read_family
 from rnnvision.data.sets.nist import read_emnist, read_qmnist
@@ -140,6 +141,7 @@ CATALOG: Registry[Dataset] = Registry(
         "oxford_pets": Dataset(read_pets, *IMAGENET, names.OXFORD_PETS),
         "imagenet": Dataset(read_imagenet, *IMAGENET),
         "image_folder": Dataset(read_image_folder, *IMAGENET, needs_root=True),
+        "csv": Dataset(read_csv, *IMAGENET, needs_root=True),
         "fake": Dataset(read_fake, (0.5,), (0.33,), COMPUTED),
     },
     rule=lambda entry: None if isinstance(entry, Dataset) else f"{entry} is no rnnvision.data.Dataset",

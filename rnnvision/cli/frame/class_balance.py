@@ -33,7 +33,7 @@ def make_class_weight(cfg: DictConfig, data: "ImageData") -> list[float] | None:
     from rnnvision.training import class_weights
 
     with arguments_of("loss"):
-        return class_weights(data.class_counts()["train"], data.class_names, **loss_arguments(cfg))
+        return class_weights(_train_counts(data), data.class_names, **loss_arguments(cfg))
 
 
 def balance_lines(data: "ImageData", class_weight: "Tensor | None") -> list[str]:
@@ -46,7 +46,7 @@ def balance_lines(data: "ImageData", class_weight: "Tensor | None") -> list[str]
     if class_weight is None:
         return lines
     weights = dict(zip(data.class_names, class_weight.tolist(), strict=True))
-    absent = [name for name, count in zip(weights, data.class_counts()["train"], strict=True) if not count]
+    absent = [name for name, count in zip(weights, _train_counts(data), strict=True) if not count]
     present = {name: weight for name, weight in weights.items() if name not in absent}
     if len(present) <= FEW_CLASSES:
         shown = ", ".join(f"{name} {weight:.3g}" for name, weight in present.items())
@@ -58,3 +58,7 @@ def balance_lines(data: "ImageData", class_weight: "Tensor | None") -> list[str]
     if data.sampler == "balanced":
         lines.append("warning   class weights and balanced sampling together count the rare classes twice")
     return lines
+
+
+def _train_counts(data: "ImageData") -> list[int]:
+    return data.splits.train.labels.bincount(minlength=len(data.class_names)).tolist()

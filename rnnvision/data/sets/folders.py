@@ -11,8 +11,11 @@ from rnnvision.data.files import FileSplit, encode, find_images
 from rnnvision.data.images import SUFFIXES, View, with_view
 from rnnvision.data.locate import search_roots
 from rnnvision.data.membership import path_keys
+from rnnvision.data.sets.flat_imagenet import is_flat, read_flat
 from rnnvision.data.sets.layout import Layout, read_layout, shown_name, split_named, subfolders
 from rnnvision.data.splits import DataError, Splits
+
+IMAGENET_FOLDERS = ("", "imagenet", "ImageNet", "ILSVRC/Data/CLS-LOC", "tiny-imagenet-200")
 
 
 @with_view()
@@ -84,7 +87,8 @@ def _too_few(base: Path, layout: Layout) -> DataError:
     if len(inside) == 1 and len(subfolders(inside[0])) > 1:
         return DataError(f"{folder}: holds one folder, {inside[0].name}/; did you mean data.root={inside[0]}?")
     count = len(layout.classes.get("train", layout.classes.get("", {})))
-    return DataError(f"{folder}: holds {count} class folders; a classifier needs two or more")
+    table = "; for labels in a CSV file choose data=csv" if next(base.glob("*.csv"), None) else ""
+    return DataError(f"{folder}: holds {count} class folders; a classifier needs two or more{table}")
 
 
 def _files(
@@ -125,14 +129,15 @@ def _kinds(base: Path, others: list[str]) -> list[str]:
 def read_imagenet(class_names: tuple[str, ...], root: str | None, view: View) -> Splits:
     """ImageNet-1k, or a part of its classes, as train/<wnid>/*.JPEG and val/<wnid>/*.JPEG; its val is the test split.
 
-    If the folder holds the downloaded archives, torchvision unpacks them first. Classes are named in words; a folder
-    that is no WordNet id of ImageNet-1k keeps its name.
+    The images of val/ may also lie in one folder, if a list of their labels is there (`flat_imagenet`); so Kaggle's
+    folder and Tiny-ImageNet can be read. If the folder holds the downloaded archives, torchvision unpacks them first.
+    Classes are named in words; a folder that is no WordNet id of ImageNet-1k keeps its name.
 
     Raises:
         DataError: if the folder does not exist, or is not as above; the message names it.
     """
-    bases = search_roots(root)[:1] if root else search_roots(None)  # if one is given, no other is searched
-    candidates = [base / sub for base in bases for sub in ("", "imagenet", "ImageNet")]
+    bases = search_roots(root)
+    candidates = [base / sub for base in bases for sub in IMAGENET_FOLDERS]
     base = next((c for c in candidates if (c / "train").is_dir() and (c / "val").is_dir()), None)
     if base is None:
         base = next((c for c in candidates if (c / "ILSVRC2012_devkit_t12.tar.gz").is_file()), None)
@@ -142,16 +147,17 @@ def read_imagenet(class_names: tuple[str, ...], root: str | None, view: View) ->
                 f"train/ and val/, or the three ILSVRC2012 archives of image-net.org, which cannot be downloaded here"
             )
         _unpack(base)
-    if loose := next((base / "val").glob("*.JPEG"), None):
-        raise DataError(
-            f"{base / 'val'}: {loose.name} lies in no class folder; delete val/ if its unpacking was interrupted"
-        )
     # The images of the official test/ have no labels.
     beside = [f"{sub.name}/" for sub in subfolders(base) if sub.name not in ("train", "val") and split_named(sub.name)]
-    layout = Layout({p: {sub.name: [sub] for sub in subfolders(base / p)} for p in ("train", "val")}, beside)
+    flat = is_flat(base / "val")
+    parts = ("train",) if flat else ("train", "val")
+    layout = Layout({p: {sub.name: [sub] for sub in subfolders(base / p)} for p in parts}, beside)
     words = wnid_names()
     ids = {word: wnid for wnid, word in words.items()}
     names, splits, notes = read_parts(base, layout, view, tuple(ids.get(n, n) for n in class_names), by_path=False)
+    if flat:
+        splits["val"], left_out = read_flat(base, names, view)
+        notes = (*notes, *(f"left out: {what}" for what in left_out))
     classes = tuple(words.get(name, name) for name in names)
     return Splits(splits["train"], splits["val"], classes, origin=str(base), root=str(base), notes=notes)
 
