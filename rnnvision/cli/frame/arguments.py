@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import re
 import types
 import typing
@@ -32,6 +33,14 @@ ALLOWED_TARGETS = frozenset(
         "rnnvision.training.RunLog",
     }
 )
+REFUSED = {  # arguments of those that cannot do here what they promise: what to do instead
+    "verbose": "would print nothing here; each epoch has its line and its row in metrics.csv",
+    "log_rank_zero_only": "concerns what verbose=true would print, which is nothing here",
+    "train_time_interval": "cannot be written in a configuration; choose every_n_epochs",
+    "save_last": "callbacks.last does that",
+    "log_graph": "would draw nothing here; rnnvision benchmark says what a network is made of",
+    "root_dir": "is save_dir",
+}
 Functions = Callable[..., Any] | tuple[Callable[..., Any], ...]
 _NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 
@@ -128,7 +137,7 @@ def _fits(value: Any, annotation: Any) -> bool:
         return isinstance(value, (int, annotation)) and not isinstance(value, bool)
     if annotation in (str, bool, type(None)):
         return isinstance(value, annotation) or (annotation is type(None) and value is None)
-    if origin is Mapping:
+    if origin in (dict, Mapping):
         return isinstance(value, dict)
     if origin in (list, tuple, Sequence):
         if not isinstance(value, (list, tuple)):
@@ -148,7 +157,7 @@ def _describe(annotation: Any) -> str:
     if origin in (list, tuple, Sequence):
         count = "" if origin is not tuple or inner[-1] is Ellipsis else f"{len(inner)} values, each "
         return f"a list of {count}{_describe(inner[0])}"
-    if origin is Mapping:
+    if origin in (dict, Mapping):
         return "KEY: VALUE pairs"
     return _NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
@@ -162,6 +171,15 @@ def instantiate_all(group: str, node: Any) -> list[Any]:
     return [_instantiate(f"{group}.{key}", value) for key, value in (plain(node) or {}).items() if value is not None]
 
 
+def _check_folder(key: str, folder: str) -> None:
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{key}={folder}: {error.strerror}; choose a folder that can be written") from error
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{key}={folder}: cannot be written; choose another folder")
+
+
 def _instantiate(key: str, arguments: dict[str, Any]) -> Any:
     arguments = dict(arguments)
     target = arguments.pop("_target_", None)
@@ -171,7 +189,13 @@ def _instantiate(key: str, arguments: dict[str, Any]) -> Any:
     made = getattr(importlib.import_module(module), name)
     if not (inspect.isclass(made) and made.__name__ == name):
         raise UsageError(f"{key}._target_={target}: is no class")
-    check_arguments(key, {k: v for k, v in arguments.items() if not isinstance(v, dict)}, *made.__mro__[:-1])
+    for argument, instead in REFUSED.items():
+        if arguments.get(argument):
+            raise UsageError(f"{key}.{argument}={shown(arguments[argument])}: {instead}")
+    check_arguments(key, arguments, made)
+    for folder in ("save_dir", "dirpath"):
+        if arguments.get(folder) is not None:
+            _check_folder(f"{key}.{folder}", arguments[folder])
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     try:
