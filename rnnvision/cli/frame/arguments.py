@@ -191,7 +191,7 @@ def _instantiate(key: str, arguments: dict[str, Any]) -> Any:
         raise UsageError(f"{key}._target_={target}: is no class")
     for argument, instead in REFUSED.items():
         if arguments.get(argument):
-            raise UsageError(f"{key}.{argument}={shown(arguments[argument])}: {instead}")
+            raise UsageError(f"{key}.{argument}={yaml_text(arguments[argument])}: {instead}")
     check_arguments(key, arguments, made)
     for folder in ("save_dir", "dirpath"):
         if arguments.get(folder) is not None:

@@ -89,7 +89,7 @@ def test_data_that_is_missing_is_told(verb: Verb, tmp_path: Path, monkeypatch: p
         raise OSError("no route to host")
 
     monkeypatch.setattr("torchvision.datasets.MNIST", refuse)
-    monkeypatch.setattr("rnnvision.data.locate.SYSTEM_ROOT", tmp_path / "none")
+    monkeypatch.setattr("rnnvision.data.sets.locate.SYSTEM_ROOT", tmp_path / "none")
     root = tmp_path / "root"
     _check(
         verb("train", "data=mnist", f"data.root={root}"),

@@ -9,7 +9,7 @@ from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.command_line.known import keys_of
 from rnnvision.cli.frame.paths import PATH_KEYS
-from rnnvision.data import locate
+from rnnvision.data.sets import locate
 from tests.cli.running import TINY, Verb
 
 CHDIR = "hydra.job.chdir=true"
