@@ -274,20 +274,13 @@ class ImageData(L.LightningDataModule):
         return self._loader(self.splits.parts()[self.tested_split], self.eval_batch_size)
 
     def _loader(self, samples: Samples, batch_size: int, seed: int | None = None) -> Loader:
-        norm, trainer = self.normalisation, self.trainer
+        trainer, norm = self.trainer, self.normalisation
         device = trainer.strategy.root_device if trainer is not None else torch.device("cpu")
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
         augmentation = Augmentation() if seed is None else self.augmentation
-        transform = BatchTransform(
-            tuple(norm["mean"]),
-            tuple(norm["std"]),
-            device,
-            augmentation=augmentation,
-            size=len(samples),
-            seed=seed or 0,
-            num_classes=len(self.class_names),
-            rank=rank,
-        )
+        sizes = {"size": len(samples), "num_classes": len(self.class_names), "seed": seed or 0, "rank": rank}
+        mean, std = tuple(norm["mean"]), tuple(norm["std"])
+        transform = BatchTransform(mean, std, device, augmentation=augmentation, **sizes)
         order: dict[str, Any] = {"seed": seed, "smallest": self.smallest_batch}
         order |= {"rank": rank, "world_size": world_size, "device": device}
         if seed is not None and self.sampler == "balanced":

@@ -109,7 +109,8 @@ def _check_time(key: str, value: object) -> None:
             seconds = value if isinstance(value, int) or value <= 1 else 0
     if value is not None and not seconds > 0:
         raise UsageError(
-            f"trainer.{key}={yaml_text(value)}: must be above 0, {batches}DD:HH:MM:SS, such as 00:02:30:00, or {{hours: 2}}"
+            f"trainer.{key}={yaml_text(value)}: must be {batches}DD:HH:MM:SS, such as 00:02:30:00, or {{hours: 2}}, "
+            f"and above 0"
         )
 
 
