@@ -176,12 +176,11 @@ def instantiate_all(group: str, node: Any) -> list[Any]:
 
 
 def _check_folder(key: str, folder: str) -> None:
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{key}={folder}: {error.strerror}; choose a folder that can be written") from error
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"{key}={folder}: cannot be written; choose another folder")
+    """Check that a folder is there or can be made; it is made when something is written."""
+    path = Path(folder).absolute()
+    there = next(part for part in (path, *path.parents) if part.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UsageError(f"{key}={folder}: {there} is no folder that can be written; choose another")
 
 
 def _instantiate(key: str, arguments: dict[str, Any]) -> Any:
