@@ -68,6 +68,7 @@ class RunLog(Logger):
 
     def _write(self) -> None:
         columns = dict.fromkeys(name for row in self._rows.values() for name in row)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_suffix(".csv.tmp")
         with temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(columns))

@@ -40,6 +40,7 @@ REFUSED = {  # arguments of those that cannot do here what they promise: what to
     "save_last": "callbacks.last does that",
     "log_graph": "would draw nothing here; rnnvision benchmark says what a network is made of",
     "root_dir": "is save_dir",
+    "experiment": "is an object, which a configuration cannot hold",
 }
 Functions = Callable[..., Any] | tuple[Callable[..., Any], ...]
 _NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
@@ -171,18 +172,25 @@ def instantiate_all(group: str, node: Any) -> list[Any]:
     return [_instantiate(f"{group}.{key}", value) for key, value in (plain(node) or {}).items() if value is not None]
 
 
-def _check_folder(key: str, folder: str) -> None:
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{key}={folder}: {error.strerror}; choose a folder that can be written") from error
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"{key}={folder}: cannot be written; choose another folder")
+def _check_folder(key: str, folder: object) -> None:
+    """Check that a folder is there or can be made; it is made when something is written."""
+    if not isinstance(folder, str):
+        raise UsageError(f"{key}={shown(folder)}: must be text, a folder")
+    path = Path(folder).absolute()
+    there = next(part for part in (path, *path.parents) if part.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UsageError(f"{key}={folder}: {there} is no folder that can be written; choose another")
 
 
-def _instantiate(key: str, arguments: dict[str, Any]) -> Any:
-    arguments = dict(arguments)
-    target = arguments.pop("_target_", None)
+def check_target(key: str, arguments: Any) -> type[Any]:
+    """The class that an entry with a `_target_` makes, its other arguments checked against the signature.
+
+    Raises:
+        UsageError: for a target that is not on the list, or an argument that it does not take or cannot obey here.
+    """
+    if not isinstance(arguments, dict):
+        raise UsageError(f"{key}={shown(arguments)}: must be null, or KEY: VALUE pairs with a _target_")
+    target = str(arguments.get("_target_"))
     if target not in ALLOWED_TARGETS:
         raise UsageError(f"{key}._target_={target}: choose one of {', '.join(sorted(ALLOWED_TARGETS))}")
     module, _, name = target.rpartition(".")
@@ -192,16 +200,21 @@ def _instantiate(key: str, arguments: dict[str, Any]) -> Any:
     for argument, instead in REFUSED.items():
         if arguments.get(argument):
             raise UsageError(f"{key}.{argument}={yaml_text(arguments[argument])}: {instead}")
-    check_arguments(key, arguments, made)
+    check_arguments(key, {k: v for k, v in arguments.items() if k != "_target_"}, made)
     for folder in ("save_dir", "dirpath"):
         if arguments.get(folder) is not None:
             _check_folder(f"{key}.{folder}", arguments[folder])
+    return made
+
+
+def _instantiate(key: str, arguments: Any) -> Any:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+    made = check_target(key, arguments)
     try:
-        return made(**arguments)
+        return made(**{k: v for k, v in arguments.items() if k != "_target_"})
     except ImportError as error:
-        extra = name.removesuffix("Logger").lower()
+        extra = made.__name__.removesuffix("Logger").lower()
         raise UsageError(
             f'logger={extra}: needs a package that is not here; pip install "rnnvision[{extra}]"'
         ) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from rnnvision.checks import at_least, choose_one
-from rnnvision.cli.frame.arguments import arguments_of, instantiate_all, plain
+from rnnvision.cli.frame.arguments import arguments_of, check_target, instantiate_all, plain
 from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.errors import UsageError
 
@@ -34,10 +34,12 @@ def make_callbacks(
     from rnnvision.training import RunLog
 
     draws = any(not isinstance(logger, RunLog) for logger in loggers)
-    chosen = {key: dict(value) for key, value in (plain(node) or {}).items() if value is not None}
+    chosen = {key: value for key, value in (plain(node) or {}).items() if value is not None}
     written: dict[str, str] = {}  # file -> the key of the callback that writes it
     for name, arguments in chosen.items():
-        key, kind = f"callbacks.{name}", str(arguments.get("_target_")).rpartition(".")[2]
+        key = f"callbacks.{name}"
+        given = {k: v for k, v in arguments.items() if v is not None} if isinstance(arguments, dict) else arguments
+        kind = check_target(key, given).__name__
         if kind in CHECKPOINTS or kind == "EarlyStopping":
             _complete_monitor(key, kind, arguments, trainer)
         if kind in CHECKPOINTS:

@@ -168,6 +168,7 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in (
         r"Checkpoint directory .* exists and is not empty",  # a resumed run
+        r"The dirpath has changed",  # of a run that was renamed; BestCheckpoint goes on all the same
         r".*does not have many workers",
         r"GPU available but not used",
         r"`ModelCheckpoint\(monitor=.*could not find the monitored key",  # an epoch without a validation

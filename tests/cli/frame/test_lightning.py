@@ -20,9 +20,10 @@ from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging
 from omegaconf import DictConfig
 
 from rnnvision.cli.frame import setup
-from rnnvision.cli.frame.arguments import ALLOWED_TARGETS
+from rnnvision.cli.frame.arguments import ALLOWED_TARGETS, check_target
 from rnnvision.cli.frame.setup import make_data
 from rnnvision.data import ImageData
+from rnnvision.errors import UsageError
 from rnnvision.runs import Run
 from rnnvision.signature import parameters
 from rnnvision.training import Learner, RunLog
@@ -456,6 +457,26 @@ def message(case: Refused, result: Result) -> str:
     return line.partition(": ")[2].partition(": ")[2]
 
 
+VALUES = {int: 1, float: 0.5, bool: True, str: "text", dict: {"a": "b"}}
+
+
+@pytest.mark.parametrize("target", sorted(PASSED_ON))
+def test_what_is_passed_on_to_a_package_is_held_to_its_signature(verb: Verb, target: str) -> None:
+    key = target.rpartition(".")[2].removesuffix("Logger").lower()
+    for argument in parameters(class_of(target)):
+        refusals = []
+        for value in VALUES.values():
+            try:
+                check_target("logger.it", {"_target_": target, argument: value})
+            except UsageError as error:
+                refusals.append(str(error))
+        assert (len(refusals) == len(VALUES)) is (argument == "experiment"), argument
+        assert all(refusal.startswith(f"logger.it.{argument}=") for refusal in refusals)
+    result = verb("train", *TINY, f"logger={key}", f"+logger.{key}.colour=red")
+    assert result.code == 2
+    assert f"logger.{key}.colour: there is no such key" in result.message
+
+
 def test_the_table_is_that_of_these_tests(verb: Verb) -> None:
     table = "\n".join(lines(verb))
     if os.environ.get(RECORD) == "1":
@@ -473,4 +494,7 @@ def lines(verb: Verb) -> Iterator[str]:
             if isinstance(case, Refused):
                 status, about = "refused", message(case, verb("train", *TINY, *case.words))
             yield f"| `{argument}` | {status} | {word} | {about} |"
+    yield ""
+    yield "`WandbLogger` and `MLFlowLogger` are of packages that the tests do not have: their arguments are checked"
+    yield "against the signatures and passed on. `experiment` is refused: a configuration cannot hold an object."
     yield ""
