@@ -45,6 +45,16 @@ def shortened(names: Iterable[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    Examples:
+        >>> counted(1, "file"), counted(2_000, "file")
+        ('1 file', '2,000 files')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def one_of(argument: str, value: object, legal: Iterable[str]) -> None:
     """Check that `value` is one of the names in `legal`."""
     names = list(legal)
@@ -111,7 +121,7 @@ def shares(argument: str, values: object, *, zero: bool = True) -> None:
         or (0 in numbers and not zero)
     ):
         limits = "from 0 to 1" if zero else "above 0 and at most 1"
-        raise ValueError(f"{argument}={numbers or values}: must be a list of numbers {limits}, for pixels from 0 to 1")
+        raise ValueError(f"{argument}={values}: must be a list of numbers {limits}, for pixels from 0 to 1")
 
 
 def whole_numbers(argument: str, values: object, minimum: int = 1) -> None:

@@ -61,6 +61,18 @@ CASES: dict[str, tuple[Check, list[Any], list[Any], str]] = {
         [(4, 6), (1, 0, 6), (0, 4, 6), (1, -4, 6), (1, 4.0, 6), (1, True, 6), (1, 2, 3, 4), 4, "abc", None, {1, 2, 3}],
         "must be (channels, height, width), whole numbers of at least 1",
     ),
+    "shares": (
+        lambda value: checks.shares("x", value),
+        [[0.5], (0, 1), [0.1, 0.2, 0.3]],
+        [[], 0.5, [1.5], [-0.1], [128, 128, 128], [NAN], [True], ["0.5"], "0.5", None, {0.5}, [None]],
+        "must be a list of numbers from 0 to 1, for pixels from 0 to 1",
+    ),
+    "shares_from_above_zero": (
+        lambda value: checks.shares("x", value, zero=False),
+        [[0.5], (1e-9, 1)],
+        [[], [0.5, 0], [0.0], [-0.1]],
+        "must be a list of numbers above 0 and at most 1, for pixels from 0 to 1",
+    ),
     "whole_numbers": (
         lambda value: checks.whole_numbers("x", value),
         [[1], (1, 2), [7, 7]],

@@ -11,8 +11,8 @@ from omegaconf import DictConfig
 
 from rnnvision.cli.compare.comparison import OWN, Comparison, configurations
 from rnnvision.cli.dispatch import VERBS
-from rnnvision.cli.frame.app import register_resolvers
 from rnnvision.cli.frame.arguments import named_arguments
+from rnnvision.cli.frame.paths import register_resolvers
 from tests.cli.frame.test_config import CONF, TABLES, bind
 from tests.cli.running import TINY, exit_code_of, in_folder
 

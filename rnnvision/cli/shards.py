@@ -4,9 +4,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from rnnvision.checks import positive
+from rnnvision.checks import counted, positive
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import arguments_of, named_arguments
+from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder
 
@@ -45,7 +46,8 @@ def _make(cfg: DictConfig) -> None:
         splits = facts.read(facts.class_names, arguments["root"], **options)
     target = Path(cfg.to).expanduser()
     make_shards(arguments["name"], splits, Path(arguments["root"] or "."), target, cfg.shard_mb)
-    print(f"next      python train.py data={arguments['name']} data.format=shards data.root={target}")
+    words = [f"data={arguments['name']}", "data.format=shards", override("data.root", target)]
+    print(f"next      {command(words, 'python train.py')}")
 
 
 def _check(folder: str) -> None:
@@ -56,7 +58,7 @@ def _check(folder: str) -> None:
         count = check_shards(folder)
     except DataError as error:
         raise FailureError(str(error).replace("data.root=", "check=")) from error
-    print(f"{count} files are as they were made")
+    print(f"{counted(count, 'file')} {'is as it was' if count == 1 else 'are as they were'} made")
 
 
 if __name__ == "__main__":

@@ -12,16 +12,24 @@ import torch
 from rnnvision.checks import at_least, fraction, one_of, shares
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
-from rnnvision.data.files import EncodedSplit, survey
 from rnnvision.data.loader import SAMPLERS, Loader, count_train_batches
 from rnnvision.data.membership import PARTS, Record
-from rnnvision.data.reading import class_lines, count_notes, divided, limited, missing_root, read_splits, recorded
+from rnnvision.data.reading import (
+    arguments_of,
+    class_counts,
+    class_lines,
+    count_notes,
+    divided,
+    in_words,
+    limited,
+    read_splits,
+    recorded,
+)
 from rnnvision.data.resident import ResidentLoader
-from rnnvision.data.serving import FORMATS, ON_BAD_FILE, Serving, choose, prepare, refusal
+from rnnvision.data.serving import FORMATS, Serving, choose, prepare, refusal, treatments, unreadable
 from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
-from rnnvision.signature import parameters
 
 EVAL_BATCH_SIZE = 1000
 LOOK_THROUGH = 20_000  # up to so many images are decoded once before training: it takes seconds
@@ -103,22 +111,17 @@ class ImageData(L.LightningDataModule):
             at_least("max_train_samples", max_train_samples, 1)
         one_of("sampler", sampler, SAMPLERS)
         one_of("format", format, FORMATS)
-        treatment = (on_bad_file,) if isinstance(on_bad_file, str) else tuple(on_bad_file)
-        for word in treatment:
-            one_of("on_bad_file", word, ON_BAD_FILE)
-        if len(treatment) != 1 and set(treatment) != {"skip", "convert"}:
-            raise ValueError(f"on_bad_file={on_bad_file}: choose one of {', '.join(ON_BAD_FILE)}, or [skip,convert]")
         if num_workers is not None:
             at_least("num_workers", num_workers, 0)
         at_least("prefetch", prefetch, 1)
         if not timeout > 0:
             raise ValueError(f"timeout={timeout}: must be a number of seconds above 0")
-        if root is not None and not str(root).strip():
-            raise ValueError("root=: names no folder; give one, or null for the usual places")
         if mean is not None:
             shares("mean", mean)
         if std is not None:
             shares("std", std, zero=False)
+        if root is not None and not str(root).strip():
+            raise ValueError("root=: names no folder; give one, or null for the usual places")
         self.name: str = name
         self.root = str(Path(root).expanduser().resolve()) if root and not is_address(root) else root or None
         self.batch_size = batch_size
@@ -132,7 +135,7 @@ class ImageData(L.LightningDataModule):
         self.max_train_samples = max_train_samples
         self.augmentation = augmentation or Augmentation()
         self.format = format
-        self.on_bad_file = treatment
+        self.on_bad_file = treatments(on_bad_file)
         self.num_workers = min(8, (os.cpu_count() or 1) // 2) if num_workers is None else num_workers
         self.prefetch = prefetch
         self.timeout = timeout
@@ -160,16 +163,11 @@ class ImageData(L.LightningDataModule):
             parts: the splits that are needed; no image of another is decoded.
             **changes: arguments in place of those that it was trained with.
         """
-        arguments = {**description["data"], **changes}
-        if "files" not in description and "by_path" in parameters(CATALOG[arguments["name"]].read):
-            arguments["by_path"] = False  # of a version that kept no record
-        gone = None if "root" in changes else missing_root(arguments)
-        if gone:  # only a root of another machine may fall back, and it is said
-            arguments["root"] = None
-        data = cls(**arguments).as_trained(description)
-        data._notes = (f"{gone}, where the training read it, is not here",) if gone else ()
+        arguments, notes = arguments_of(description, changes)
+        data = cls(**arguments)
+        data._notes = notes
         data.parts = tuple(parts)
-        return data
+        return data.as_trained(description)
 
     def as_trained(self, description: Mapping[str, Any]) -> "ImageData":
         """Keep each file in the split, and each class in the place, that the checkpoint of a network gives it."""
@@ -189,8 +187,8 @@ class ImageData(L.LightningDataModule):
             splits = limited(splits, self.parts, self.max_train_samples)
             self.serving = choose(splits, self.format, self.augmentation, self.num_workers)
             splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers, self.parts)
-            notes = count_notes(splits, self.parts, self._trained.get("images", {})) if self.record is None else []
-            self._splits = replace(splits, notes=(*self._notes, *splits.notes, *notes))
+            counted = count_notes(splits, self.parts, self._trained.get("images", {})) if self.record is None else []
+            self._splits = replace(splits, notes=(*self._notes, *splits.notes, *counted))
         return self._splits
 
     @property
@@ -233,38 +231,34 @@ class ImageData(L.LightningDataModule):
         batches = count_train_batches(len(self.splits.train), self.batch_size, world_size, self.smallest_batch)
         return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
+    def class_counts(self) -> dict[str, list[int]]:
+        """The number of images of each class in each split that is needed."""
+        return class_counts(self.splits, self.parts)
+
     def class_lines(self) -> list[str]:
         """How many images each class has, and which classes a split lacks."""
         return class_lines(self.splits, self.parts)
 
     def summary(self) -> str:
         """One line: sizes, where the data came from, and how it is served; what else to know is in `splits.notes`."""
-        s = self.splits
-        sizes = " / ".join(f"{len(part):,}" for part in (s.train, self.val_split, s.test))
-        shape = " x ".join(map(str, self.input_shape))
         augmented = "" if self.augmentation == Augmentation() else f"; augmentation: {self.augmentation}"
-        return (
-            f"{self.name}, {sizes} images (train / val / test) of {shape}, {len(s.class_names)} classes, "
-            f"from {s.origin}; {self.serving.reason}{augmented}"
-        )
+        return f"{self.name}, {in_words(self.splits)}; {self.serving.reason}{augmented}"
 
     def _stop_for_bad_files(self, first: str) -> NoReturn:
         """Raise an error that names every file that cannot be read, now that one was met."""
-        bad = self._bad_files(self.splits.train, self.val_split, self.splits.test)
+        bad = self._bad_files()
         raise refusal(bad) if bad else DataError(first)
 
-    def _bad_files(self, *parts: Samples) -> list[str]:
-        here = [part for part in parts if isinstance(part, EncodedSplit) and part.at_hand]
-        return [file.reason for part in here for file in survey(part, self.num_workers or 1)[1]]
+    def _bad_files(self) -> list[str]:
+        return unreadable([self.splits.parts()[part] for part in self.parts], self.num_workers or 1)
 
     # Called by Lightning.
 
     def setup(self, stage: str | None = None) -> None:
-        splits = self.splits
-        parts = (splits.train, self.val_split, splits.test)
+        parts = self.splits.parts().values()
         if stage == "fit" and self.serving.streams and "skip" not in self.on_bad_file and not self._looked_through:
             self._looked_through = True
-            if sum(map(len, parts)) <= LOOK_THROUGH and (bad := self._bad_files(*parts)):
+            if sum(map(len, parts)) <= LOOK_THROUGH and (bad := self._bad_files()):
                 raise refusal(bad)
 
     def teardown(self, stage: str | None = None) -> None:
@@ -283,8 +277,7 @@ class ImageData(L.LightningDataModule):
         return self._loader(self.val_split, self.eval_batch_size)
 
     def test_dataloader(self) -> Loader:
-        parts = {"train": self.splits.train, "val": self.val_split, "test": self.splits.test}
-        return self._loader(parts[self.tested_split], self.eval_batch_size)
+        return self._loader(self.splits.parts()[self.tested_split], self.eval_batch_size)
 
     def _loader(self, samples: Samples, batch_size: int, seed: int | None = None) -> Loader:
         norm, trainer = self.normalisation, self.trainer

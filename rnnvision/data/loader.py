@@ -83,8 +83,8 @@ class Loader(ABC):
         transform: makes a batch of uint8 images.
         seed: shuffles each epoch; None keeps the file order.
         shard_of: (N,) the shard of each sample, see `EpochOrder`.
-        balance: (N,) the labels, if each class is to be drawn equally often, see `EpochOrder`.
         smallest: fewest samples of a batch in training; with fewer the last one is left out.
+        balance: (N,) the labels, if each class is to be drawn equally often, see `EpochOrder`.
         rank, world_size: with several processes, each global batch of B * world_size samples is distributed, so that
             all make the same number of steps. While training, a last batch with too few for all is left out.
     """
@@ -97,8 +97,8 @@ class Loader(ABC):
         *,
         seed: int | None = None,
         shard_of: Tensor | None = None,
-        balance: Tensor | None = None,
         smallest: int = 1,
+        balance: Tensor | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:

@@ -12,8 +12,22 @@ from rnnvision.data.catalog import CATALOG
 from rnnvision.data.membership import Record, copies
 from rnnvision.data.shards import read_shards
 from rnnvision.data.splits import DataError, Splits
+from rnnvision.signature import parameters
 
 FEW_CLASSES = 12  # up to so many are counted one by one
+
+
+def arguments_of(description: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The arguments of `ImageData` for the data of a trained network, with `changes` in place of its own, and notes."""
+    arguments = {**description["data"], **changes}
+    facts, root = CATALOG[arguments["name"]], arguments["root"]
+    if "files" not in description and "by_path" in parameters(facts.read):
+        arguments["by_path"] = False  # of a version that kept no record
+    searched = not facts.needs_root and arguments.get("format") != "shards"
+    if root and searched and "root" not in changes and not Path(root).exists():
+        # Only the root of another machine may fall back to the usual places, and it is said.
+        return {**arguments, "root": None}, (f"{root}, where the training read it, is not here",)
+    return arguments, ()
 
 
 def read_splits(
@@ -29,13 +43,6 @@ def read_splits(
     if format == "shards":
         return read_shards(name, root, facts.read, options)
     return facts.read(facts.class_names or tuple(class_names), root, **options)
-
-
-def missing_root(arguments: Mapping[str, Any]) -> str | None:
-    """The root of a checkpoint's data that is not on this machine, where the usual places may be searched instead."""
-    root = arguments["root"]
-    searched = not CATALOG[arguments["name"]].needs_root and arguments.get("format") != "shards"
-    return root if root and searched and not Path(root).exists() else None
 
 
 def divided(read: Splits, val_fraction: float, split_seed: int, *, allow_empty: bool = False) -> Splits:
@@ -94,10 +101,22 @@ def count_notes(splits: Splits, parts: Iterable[str], before: Mapping[str, int])
     ]
 
 
+def in_words(splits: Splits) -> str:
+    """Sizes and origin, in words."""
+    sizes = " / ".join(f"{len(part):,}" for part in splits.parts().values())
+    shape = " x ".join(map(str, splits.train.image_shape))
+    return f"{sizes} images (train / val / test) of {shape}, {len(splits.class_names)} classes, from {splits.origin}"
+
+
+def class_counts(splits: Splits, parts: Iterable[str]) -> dict[str, list[int]]:
+    """The number of images of each class in these splits."""
+    classes = len(splits.class_names)
+    return {part: torch.bincount(splits.parts()[part].labels, minlength=classes).tolist() for part in parts}
+
+
 def class_lines(splits: Splits, parts: tuple[str, ...]) -> list[str]:
     """How many images each class has in the first of these splits, and which classes each of them lacks."""
-    names, first = splits.class_names, parts[0]
-    counts = {part: torch.bincount(splits.parts()[part].labels, minlength=len(names)).tolist() for part in parts}
+    names, first, counts = splits.class_names, parts[0], class_counts(splits, parts)
     if len(names) <= FEW_CLASSES:
         shown = (f"{name}: {count:,}" for name, count in zip(names, counts[first], strict=True))
         lines = [f"{', '.join(shown)} images of {first}"]

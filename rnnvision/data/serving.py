@@ -1,9 +1,11 @@
 """Serving: whether images are resident or streamed, and the treatment of files that cannot be read."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
+from rnnvision.checks import one_of
 from rnnvision.data.augment import Augmentation
 from rnnvision.data.files import BadFile, EncodedSplit, read_all, survey
 from rnnvision.data.splits import DataError, Samples, Splits
@@ -19,6 +21,20 @@ class Serving:
 
     streams: bool
     reason: str
+
+
+def treatments(on_bad_file: str | Sequence[str]) -> tuple[str, ...]:
+    """One of `ON_BAD_FILE`, or skip with convert.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    words = (on_bad_file,) if isinstance(on_bad_file, str) else tuple(on_bad_file)
+    for word in words:
+        one_of("on_bad_file", word, ON_BAD_FILE)
+    if len(words) != 1 and sorted(words) != ["convert", "skip"]:
+        raise ValueError(f"on_bad_file={on_bad_file}: choose one of {', '.join(ON_BAD_FILE)}, or [skip,convert]")
+    return words
 
 
 def choose(splits: Splits, format: str, augmentation: Augmentation, num_workers: int) -> Serving:
@@ -86,6 +102,12 @@ def refusal(bad: list[str]) -> DataError:
     return DataError(
         f"{len(bad)} files cannot be used; mend or delete them, or leave them out with data.on_bad_file=skip\n  {files}"
     )
+
+
+def unreadable(parts: Iterable[Samples], num_workers: int) -> list[str]:
+    """What is wrong with each file on this machine that cannot be read."""
+    here = [part for part in parts if isinstance(part, EncodedSplit) and part.at_hand]
+    return [file.reason for part in here for file in survey(part, num_workers)[1]]
 
 
 def _check_classes(part: Samples, bad: list[BadFile], class_names: tuple[str, ...]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rnnvision.checks import counted
 from rnnvision.data.files import FileSplit
 from rnnvision.data.shards import FORMAT, MEMBERS, META, PARTS, SAMPLES, VERSION, check, parse
 from rnnvision.data.splits import DataError, Splits
@@ -42,7 +43,8 @@ def make_shards(name: str, splits: Splits, root: Path, shards: Path, shard_mb: f
         megabytes = sum(file["bytes"] for file in files) / 1e6
         seconds = time.perf_counter() - begun
         print(
-            f"{part:9} {len(split):,} images, {megabytes:,.1f} MB in {len(files)} shards, {seconds:.1f} s", flush=True
+            f"{part:9} {len(split):,} images, {megabytes:,.1f} MB in {counted(len(files), 'shard')}, {seconds:.1f} s",
+            flush=True,
         )
     meta = {
         "format": FORMAT,

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnnvision.checks import counted
 from rnnvision.data.files import EncodedSplit
 from rnnvision.data.images import View, decode, default_view, view_from
 from rnnvision.data.splits import DataError, Splits
@@ -192,7 +193,7 @@ def read_shards(name: str, root: str | None, reader: Callable[..., Splits], opti
     except ImportError as error:
         raise ValueError('format=shards: needs a package that is not here; pip install "rnnvision[shards]"') from error
     if root is None:
-        raise DataError(f"data={name} data.format=shards needs data.root=FOLDER, which `rnnvision shards` has made")
+        raise ValueError("root=null: format=shards needs data.root=FOLDER, which `rnnvision shards` has made")
     store, content = open_store(root, META)
     meta = parse(content, f"{store.root}/{META}")
     if meta.data != name:
@@ -233,11 +234,8 @@ def check(store: Store, meta: Meta, *, digest: bool = False) -> None:
         return
     faults = [fault for entry in meta.files if (fault := entry.fault(store.folder / entry.file, digest=digest))]
     if faults:
-        files = "\n  ".join(faults)
-        raise DataError(
-            f"{store.root}: {len(faults)} of {len(meta.files)} files are missing or damaged; copy or make them again"
-            f"\n  {files}"
-        )
+        files, wrong = "\n  ".join(faults), f"{len(faults)} of {counted(len(meta.files), 'file')}"
+        raise DataError(f"{store.root}: {wrong} missing or damaged; copy or make them again\n  {files}")
 
 
 def parse(content: bytes, name: str) -> Meta:

@@ -10,7 +10,7 @@ from typing import Any
 from rnnvision.runs import Run, read_json
 
 METHODS = (
-    "accuracy: of the best checkpoint on the official test split, mean +- sample standard deviation over the seeds.\n"
+    "accuracy: of the best checkpoint on the test split, mean +- sample standard deviation over the seeds.\n"
     "samples/s: over the whole training, validation included; with *, over timed steps alone.\n"
     "memory: peak during training steps at the run's batch size, above that of the imports; on a GPU, the GPU's.\n"
     "anytime: accuracy after each token, averaged over all tokens. latency: one image, median. -: does not apply.\n"

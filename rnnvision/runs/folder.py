@@ -17,8 +17,9 @@ def is_first_process() -> bool:
 class RunFolder:
     """Records of one run, written at once and atomically, by the first process only."""
 
-    def __init__(self, path: str | Path, log_dir: str | Path, verb: str) -> None:
+    def __init__(self, path: str | Path, log_dir: str | Path, verb: str, seen_from: str | Path | None = None) -> None:
         self.path = Path(path)
+        self._seen_from = Path(seen_from or Path.cwd())  # where the command was typed
         self._latest = Path(log_dir) / verb / "latest"
         self._latest_before: str | None = None
         self._started = time.time()
@@ -27,8 +28,12 @@ class RunFolder:
         """Mark the run as running, record its environment, and point `latest` to it."""
         self.write_status("running")
         self.write("environment.json", environment)
-        if is_first_process():
+        if is_first_process() and not self._is_part():
             self._link()
+
+    def _is_part(self) -> bool:
+        """Whether the run is a part of another one, such as a training of a comparison, which has a `latest` itself."""
+        return (self.path.absolute().parent / "status.json").is_file()
 
     def refuse(self) -> None:
         """Point `latest` back to where it was before `open`: a command with a usage error is not a run to continue."""
@@ -60,7 +65,8 @@ class RunFolder:
 
     def shown(self) -> str:
         """The path as a person would type it."""
-        return os.path.relpath(self.path) if self.path.is_relative_to(Path.cwd()) else str(self.path)
+        inside = self.path.absolute().is_relative_to(self._seen_from)
+        return os.path.relpath(self.path, self._seen_from) if inside else str(self.path)
 
     def _link(self) -> None:
         link = self._latest.absolute()

@@ -87,7 +87,8 @@ def test_only_a_root_that_is_recorded_may_fall_back_and_it_is_told(
     Path("there").rename(moved)
     monkeypatch.setenv("RNNVISION_DATA", str(moved))
     result = verb("evaluate", "ckpt=run", "device=cpu", "hydra.run.dir=out1")
-    assert f" from {moved / 'eurosat' / '2750'};" in result.out
+    line = next(line for line in result.out.splitlines() if line.startswith("data "))
+    assert f" from {moved / 'eurosat' / '2750'};" in line
     assert f"note        {there}, where the training read it, is not here" in result.out.splitlines()
     assert _metrics("out0") == _metrics("out1")
     for name, root in (("evaluate", "there"), ("evaluate", "elsewhere"), ("train", "elsewhere")):

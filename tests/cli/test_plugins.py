@@ -62,7 +62,7 @@ def test_a_layer_of_ones_own_goes_through_every_verb(verb: Verb) -> None:
     assert result.code == 0, result.err
     assert "recurrence mgu" in result.out.splitlines()[0]
     assert "layer.forget_bias -2.0" in result.out.splitlines()[0]
-    assert result.out.rstrip().endswith(f" {plugin}")  # the command to go on with
+    assert result.out.rstrip().endswith(f" '{plugin}'")  # the command to go on with
     forget()
     one_line(
         verb("evaluate", "ckpt=logs/train/latest", "device=cpu"),

@@ -91,8 +91,9 @@ def test_a_refused_resume_changes_nothing(train: Verb, verb: Verb, word: str) ->
 def test_a_sweep_cannot_resume(trained: Copy, verb: Verb) -> None:
     trained("run")
     result = verb("train", "-m", "resume=run", "seed=0,1")
-    assert result.code == 1
-    assert "leave out -m" in result.out
+    assert result.code == 2
+    assert result.message == "rnnvision train: resume=run: continues one run; leave out -m"
+    assert not Path("logs").exists()
 
 
 def test_a_damaged_last_checkpoint_is_told(trained: Copy, verb: Verb) -> None:

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -81,9 +82,9 @@ def test_a_tiff_that_states_its_range_is_read_so(tmp_path: Path, stated: int) ->
     assert is_ramp(opened(path), 255 * 2**9 / 2**stated)
 
 
-@pytest.mark.parametrize("described", [511, 700])
-def test_a_largest_value_that_only_describes_an_image_is_no_range(tmp_path: Path, described: int) -> None:
-    values = np.minimum(ramp(10), 700)
+@pytest.mark.parametrize(("described", "largest"), [(511, 700), (300, 300), (700, 700), (0, 1023)])
+def test_a_largest_value_that_only_describes_an_image_is_no_range(tmp_path: Path, described: int, largest: int) -> None:
+    values = np.minimum(ramp(10), largest)
     path = save(tmp_path / "a.tif", values, tiffinfo=tags(MaxSampleValue=described))
     assert np.array_equal(opened(path)[..., 0], values >> 2)
 
@@ -151,14 +152,27 @@ def png(values: np.ndarray) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in chunks)
 
 
+def tiff(values: np.ndarray) -> bytes:
+    """A TIFF of three colours of 16 bits."""
+    pixels = values.astype("<u2").tobytes() + struct.pack("<3H", 16, 16, 16)
+    where = 8 + len(pixels) - 6
+    entries = {256: (1, WIDTH), 257: (1, HEIGHT), 258: (3, where), 259: (1, 1), 262: (1, 2), 273: (1, 8), 277: (1, 3)}
+    entries |= {278: (1, HEIGHT), 279: (1, len(pixels) - 6)}
+    directory = b"".join(struct.pack("<HHII", tag, 3 if tag == 258 else 4, *entry) for tag, entry in entries.items())
+    header = struct.pack("<2sHI", b"II", 42, 8 + len(pixels))
+    return header + pixels + struct.pack("<H", len(entries)) + directory + bytes(4)
+
+
 @pytest.mark.parametrize("bits", [10, 12, 14, 16])
-@pytest.mark.parametrize("count", [2, 3, 4])
-def test_deep_colours_are_never_served_nearly_black(tmp_path: Path, count: int, bits: int) -> None:
+@pytest.mark.parametrize(("count", "kind"), [(2, png), (3, png), (4, png), (3, tiff)])
+def test_deep_colours_are_never_served_nearly_black(
+    tmp_path: Path, count: int, kind: Callable[[np.ndarray], bytes], bits: int
+) -> None:
     values = np.stack([ramp(bits)] * count, axis=2)
     if count in (2, 4):
         values[..., -1] = 65535  # opaque
-    path = tmp_path / "a.png"
-    path.write_bytes(png(values))
+    path = tmp_path / "a"
+    path.write_bytes(kind(values))
     if bits < 16:
         assert f"16-bit colours that use {bits} bits; save it with 8 bits a channel" in refusal(path)
         assert refusal(path, convert=False).endswith("data.used_bits=16 reads it as it is")

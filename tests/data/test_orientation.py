@@ -150,7 +150,7 @@ def tiff_tags(exif: bytes, xmp: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
         kind = struct.unpack_from(f"{order}H", exif, len(exif) - 14)[0]
         tags.tagtype[0x0112] = kind
         tags[0x0112] = struct.unpack_from(order + "HI"[kind - 3], exif, len(exif) - 8)[0]
-    else:
+    if xmp:
         tags.tagtype[700] = 1
         tags[700] = xmp
     return tags
@@ -163,6 +163,23 @@ def test_another_file_is_turned_once(tmp_path: Path, kind: str, where: str, orie
     said = {"SHORT": exif(orientation), "LONG": exif(orientation, 4, ">")}.get(where, b"")
     xmp = {"attribute": attribute(orientation), "element": element(orientation)}.get(where, b"")
     assert shows(opened(tmp_path / f"a.{kind.lower()}", CONTAINERS[kind](said, xmp)), orientation, 0)
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+@pytest.mark.parametrize("form", [attribute, element])
+@pytest.mark.parametrize("kind", ["WEBP", "TIFF"])
+def test_of_two_orientations_that_of_exif_counts(
+    tmp_path: Path, kind: str, form: Callable[[int], bytes], orientation: int
+) -> None:
+    content = CONTAINERS[kind](exif(orientation), form(9 - orientation))
+    assert shows(opened(tmp_path / f"a.{kind.lower()}", content), orientation, 0)
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+def test_an_avif_is_turned_once(tmp_path: Path, orientation: int) -> None:
+    """Its own boxes say how, and Pillow hands that on as EXIF data; XMP data has no say."""
+    content = encoded("AVIF", exif=exif(orientation), xmp=attribute(9 - orientation), quality=100)
+    assert shows(opened(tmp_path / "a.avif", content), orientation, 20)
 
 
 UNREADABLE = {

@@ -1,4 +1,4 @@
-"""Balanced sampling: each class equally often, in an order that is a function of (seed, epoch), in every serving."""
+"""Balanced sampling: each class equally often, in an order that follows from (seed, epoch), however it is served."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from rnnvision.cli.frame import app
+from rnnvision.cli.frame import paths
 from rnnvision.cli.frame.arguments import config_dir, named_arguments
 from rnnvision.cli.frame.plugins import load_plugins
 from rnnvision.insight import multiply_adds
@@ -100,7 +100,7 @@ def layer(folder: Path) -> RecurrentLayer:
 
 def composed(folder: Path, *overrides: str) -> DictConfig:
     """What `train --config-dir FOLDER/conf model=made_up_leaky ...` reads."""
-    app.register_resolvers()
+    paths.register_resolvers()
     search = f"hydra.searchpath=[file://{folder / 'conf'}]"
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         return compose("train", overrides=[search, f"model={NAME}", *overrides])

@@ -4,11 +4,11 @@ Each training is a process and an ordinary run folder, FOLDER/MODEL_SEED; the ta
 """
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.compare.comparison import FILE, Comparison, configurations, settings_from
@@ -28,13 +28,12 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    run_verb("compare", compare)
+    run_verb("compare", compare, sweeps=False)
 
 
 def compare(cfg: DictConfig, run: RunFolder) -> float:
     """Train every model with every seed, measure what each costs, and put them into a table; returns the best score."""
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise UsageError("compare trains one model after another by itself; leave out -m")
+    os.chdir(HydraConfig.get().runtime.cwd)  # where relative paths are meant, for its trainings too
     comparison = settings_from(cfg, run)
     configs = configurations(comparison)
     plugins = dict.fromkeys(module for config in configs.values() for module in plain(config.get("plugins")) or [])

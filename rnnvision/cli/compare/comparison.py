@@ -14,7 +14,9 @@ from omegaconf import DictConfig
 
 from rnnvision.checks import at_least, choose_one, nearest
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain
+from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.frame.messages import no_such
+from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, read_json
 
@@ -81,7 +83,7 @@ class Comparison:
 
     def resumption(self, folder: str) -> str:
         """What to type to go on with it in its folder."""
-        return shlex.join(["rnnvision", "compare", *self.config_dir, f"resume={folder}"])
+        return shlex.join(["rnnvision", "compare", *self.config_dir, override("resume", folder)])
 
     def words(self, entrant: Entrant) -> list[str]:
         """The overrides of an entrant's trainings, but for the seed and how long they last."""
@@ -181,6 +183,7 @@ def configurations(comparison: Comparison) -> dict[str, DictConfig]:
     for entrant in comparison.entrants:
         try:
             made[entrant.label] = compose("train", overrides=comparison.words(entrant))
+            locate_paths(made[entrant.label], HydraConfig.get().runtime.cwd)
         except ConfigCompositionException as error:
             if (match := re.search(r"Could not override '([^']+)'", str(error))) is None:
                 raise

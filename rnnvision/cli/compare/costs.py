@@ -14,9 +14,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from rnnvision.cli.frame.app import EXIT_FAILURE, EXIT_USAGE
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.device import make_trainer
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.setup import optimizer_arguments, takes_steps
 from rnnvision.data import ImageData

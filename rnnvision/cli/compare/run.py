@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.compare.comparison import Comparison, Entrant
+from rnnvision.cli.frame.command_line.words import override
 from rnnvision.runs import Run, RunFolder, last_line, read_json, run_child
 
 TRIAL_SHARE, SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 1.0, 10.0  # of the budget; seconds
@@ -40,7 +41,7 @@ class Task:
 
     def _train(self, length: list[str]) -> bool:
         if (self.folder / "checkpoints" / "last.ckpt").is_file():
-            words = [*self.comparison.config_dir, f'resume="{self.folder}"']
+            words = [*self.comparison.config_dir, override("resume", self.folder)]
         else:
             shutil.rmtree(self.folder, ignore_errors=True)  # it stopped before an epoch ended
             words = [
@@ -49,9 +50,9 @@ class Task:
                 *ENDLESS[: 2 if "max_time" in self.cfg.trainer else 1],
                 *length,
                 f"seed={self.seed}",
-                f"name={self.folder.name}",
-                f'log_dir="{self.log_dir}"',
-                f'hydra.run.dir="{self.folder}"',
+                override("name", self.folder.name),
+                override("log_dir", self.log_dir),
+                override("hydra.run.dir", self.folder),
             ]
         return self._succeeds("rnnvision.cli.train", *words)
 

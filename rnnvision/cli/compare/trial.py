@@ -14,7 +14,7 @@ from typing import Any
 import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.frame.app import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_USAGE
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_USAGE
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.setup import make_training
 from rnnvision.errors import FailureError, UsageError

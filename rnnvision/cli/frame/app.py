@@ -8,30 +8,40 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NoReturn
 
-import hydra
+import hydra.version
+from hydra._internal import utils as hydra_utils
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from rnnvision.cli.frame.arguments import config_dir
-from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain
+from rnnvision.cli.frame.arguments import config_dir, own_config_dir
+from rnnvision.cli.frame.command_line.help import help_text
+from rnnvision.cli.frame.command_line.known import own_folder
+from rnnvision.cli.frame.command_line.line import read_command
+from rnnvision.cli.frame.command_line.own_files import check_own_files, yaml_fault
+from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_TERMINATED, EXIT_USAGE, leave
+from rnnvision.cli.frame.log import logged
+from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, with_command
+from rnnvision.cli.frame.paths import locate_paths, register_resolvers
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
+from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused
 from rnnvision.errors import FailureError, UsageError
-from rnnvision.runs import RunFolder, environment, read_json
+from rnnvision.runs import RunFolder, environment, is_first_process, read_json
 
-EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPT, EXIT_TERMINATED = 1, 2, 130, 143
 FULL_ERROR = "HYDRA_FULL_ERROR"
 Task = Callable[[DictConfig, RunFolder], float | None]
 
 
-def run_verb(verb: str, task: Task) -> None:
+def run_verb(verb: str, task: Task, *, sweeps: bool = True) -> None:
     """Run `task` under Hydra with conf/<verb>.yaml; never returns on failure but exits.
 
     0 success; 1 failure, or a failed job of a sweep; 2 wrong use; 130 Ctrl-C; 143 SIGTERM.
+
+    `sweeps` is whether -m is of use to the verb.
     """
     signal.signal(signal.SIGTERM, _terminate)
     register_resolvers()
@@ -42,58 +52,102 @@ def run_verb(verb: str, task: Task) -> None:
             return _run_job(verb, task, config, wants_traceback)
 
     try:
-        with (
-            unfailing_output(),
-            _environment_set(FULL_ERROR, "1"),
-        ):  # Hydra raises what it would print, so that the message is ours
-            hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=verb)(job)()
+        line = read_command(sys.argv[1:], verb, config_dir())
+        if line.multirun and not sweeps:
+            once = command(word for word in sys.argv[1:] if word not in ("-m", "--multirun"))
+            raise UsageError(f"-m: {verb} makes several runs by itself; leave out -m: {once}")
+        check_own_files(line.overrides, own_folder(), config_dir())
+        if line.wants_help:
+            print(help_text(verb, config_dir()))
+            return
+        # Hydra raises what it would print, so that the message is ours.
+        with unfailing_output(), _environment_set(FULL_ERROR, "1"):
+            _run_hydra(verb, job, [*line.flags, *line.overrides])
     except KeyboardInterrupt:
-        _exit(verb, "interrupted", EXIT_INTERRUPT)
+        leave(verb, "interrupted", EXIT_INTERRUPT)
     except (*CONFIG_ERRORS, UsageError, FailureError) as error:  # before OSError, which some of Hydra's are too
         if wants_traceback:
             traceback.print_exc()
         code, message = _verdict(error, verb)
-        _exit(verb, str(message), code)
+        leave(verb, str(message), code)
     except OSError as error:
-        _exit(verb, _unwritable(error), EXIT_USAGE)
+        leave(verb, _unwritable(error), EXIT_USAGE)
+    except Exception as error:
+        if (fault := yaml_fault(error)) is None:
+            raise
+        leave(verb, fault, EXIT_USAGE)
+
+
+def _run_hydra(verb: str, job: Callable[[DictConfig], float | None], words: list[str]) -> None:
+    """What `hydra.main` does, but for the words: it would take sys.argv, which stays as it was typed."""
+    hydra.version.setbase("1.3")
+    if not any(word.startswith("hydra/job_logging=") for word in words):
+        words = [*words, "hydra/job_logging=stdout"]  # the log of a run is <verb>.log, see log.py
+    parser = hydra_utils.get_args_parser()
+    hydra_utils._run_hydra(
+        args=parser.parse_args(words),
+        args_parser=parser,
+        task_function=job,
+        config_path=str(config_dir()),
+        config_name=verb,
+    )
 
 
 def _run_job(verb: str, task: Task, config: DictConfig, wants_traceback: bool) -> float | None:
     """One job: a plain run, or one of a sweep, where a failure is written down and the others go on."""
     hydra_config = HydraConfig.get()
-    run = RunFolder(hydra_config.runtime.output_dir, config.log_dir, verb)
-    if config.get("resume") is None and run.is_used():
-        _exit(verb, f"{run.shown()}: already holds a run; choose another folder, or resume={run.shown()}", EXIT_USAGE)
+    locate_paths(config, hydra_config.runtime.cwd)
+    run = RunFolder(hydra_config.runtime.output_dir, config.log_dir, verb, seen_from=hydra_config.runtime.cwd)
+    in_a_sweep = hydra_config.mode == RunMode.MULTIRUN
+    if in_a_sweep:
+        try:
+            check_unused(run)
+        except UsageError as error:
+            leave(verb, str(error), EXIT_USAGE)
     status_before = read_json(run.path / "status.json")  # of a run that is resumed
     _import_libraries()
-    try:
-        run.open({**environment(), **_hardware(), "overrides": list(hydra_config.overrides.task)})
-    except OSError as error:
-        _exit(verb, _unwritable(error), EXIT_USAGE)
-    try:
-        load_plugins_of(config, hydra_config.runtime.cwd)
-        score = task(config, run)
-    except (KeyboardInterrupt, SystemExit) as error:
-        run.write_status("interrupted")
-        code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else EXIT_INTERRUPT
-        _exit(verb, f"interrupted; what is done lies in {run.shown()}", code)
-    except Exception as error:
-        code, message = _verdict(error, verb)
-        if message is None or wants_traceback:
-            traceback.print_exc()
-        message = message or f"{type(error).__name__}: {error}"
-        if code == EXIT_USAGE:
-            run.refuse()
-        if code == EXIT_USAGE and status_before:
-            run.write("status.json", status_before)  # a resume that was refused changes nothing
-        else:
-            run.write_status("failed", message)
-        if hydra_config.mode != RunMode.MULTIRUN:
-            _exit(verb, message, code)
-        print(f"job {hydra_config.job.num} failed: {message}", file=sys.stderr)
-        return float("nan")  # a sweeper that optimises sees that the job is worth nothing, and goes on
-    run.write_status("completed")
-    return score
+    with logged(run.path / f"{verb}.log", write=is_first_process()) as log:
+        try:
+            run.open({**environment(), **_hardware(), "overrides": list(hydra_config.overrides.task)})
+        except OSError as error:
+            leave(verb, _unwritable(error), EXIT_USAGE)
+        try:
+            if in_a_sweep:
+                check_keys(config, verb, hydra_config.runtime.choices)
+            check_checkpoint(config)
+            load_plugins_of(config, hydra_config.runtime.cwd)
+            score = task(config, run)
+        except (KeyboardInterrupt, SystemExit) as error:
+            run.write_status("interrupted")
+            code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else EXIT_INTERRUPT
+            leave(verb, f"interrupted; what is done lies in {run.shown()}{_resumption(run, config)}", code)
+        except Exception as error:
+            code, message = _verdict(error, verb)
+            if message is None or wants_traceback:
+                traceback.print_exc()
+            message = message or f"{type(error).__name__}: {error}"
+            if code == EXIT_USAGE:
+                run.refuse()
+            if code == EXIT_USAGE and status_before:
+                run.write("status.json", status_before)  # a resume that was refused changes nothing
+                log.keep = False
+            else:
+                run.write_status("failed", message)
+            if not in_a_sweep:
+                leave(verb, message, code)
+            print(f"job {hydra_config.job.num} failed: {message}", file=sys.stderr)
+            return float("nan")  # a sweeper that optimises sees that the job is worth nothing, and goes on
+        run.write_status("completed")
+        return score
+
+
+def _resumption(run: RunFolder, config: DictConfig) -> str:
+    """What to type to go on with a run that has got as far as a checkpoint."""
+    if "resume" not in config or not any(
+        (run.path / part / "last.ckpt").is_file() for part in ("checkpoints", "pretrain")
+    ):
+        return ""
+    return f"; go on: {command([*own_config_dir(), override('resume', run.shown())])}"
 
 
 def _import_libraries() -> None:
@@ -125,7 +179,7 @@ def _verdict(error: Exception, verb: str) -> tuple[int, str | None]:
     if isinstance(error, CONFIG_ERRORS):
         return EXIT_USAGE, explain(error, config_dir(), verb)
     if isinstance(error, UsageError):
-        return EXIT_USAGE, str(error)
+        return EXIT_USAGE, with_command(str(error))
     return EXIT_FAILURE, str(error) if isinstance(error, FailureError) else None
 
 
@@ -137,11 +191,6 @@ def _unwritable(error: OSError) -> str:
 
 def _terminate(signum: int, frame: object) -> NoReturn:
     raise SystemExit(EXIT_TERMINATED)
-
-
-def _exit(verb: str, message: str, code: int) -> NoReturn:
-    print(f"rnnvision {verb}: {message}", file=sys.stderr)
-    sys.exit(code)
 
 
 @contextmanager
@@ -159,25 +208,3 @@ def _set_or_delete(name: str, value: str | None) -> None:
         os.environ.pop(name, None)
     else:
         os.environ[name] = value
-
-
-# A resumed run goes on in its own folder, and keeps the configuration it began with.
-
-
-def register_resolvers() -> None:
-    """Teach OmegaConf the two functions that conf/ calls by ${NAME:...}."""
-    OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
-    OmegaConf.register_new_resolver("config_subdir", _config_subdir, replace=True)
-
-
-def _run_dir(resume: str | None, new: str) -> str:
-    if resume is None:
-        return new
-    folder = Path(resume).expanduser().resolve()
-    if not (folder / ".hydra" / "config.yaml").is_file():
-        raise ValueError(f"resume={resume}: is no run folder (it has no .hydra/config.yaml)")
-    return str(folder)
-
-
-def _config_subdir(resume: str | None) -> str:
-    return ".hydra" if resume is None else ".hydra/resume"

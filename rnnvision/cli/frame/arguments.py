@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import choose_one
+from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.errors import UsageError
 from rnnvision.signature import constructors, parameters
 
@@ -99,7 +100,7 @@ def check_arguments(prefix: str, arguments: Mapping[str, Any], *functions: Calla
         if key not in annotations:
             raise UsageError(f"{prefix}{key}: there is no such key; {choose_one(key, annotations, prefix)}")
         if not _fits(value, annotations[key]):
-            raise UsageError(f"{prefix}{key}={shown(value)}: must be {_describe(annotations[key])}")
+            raise UsageError(f"{prefix}{key}={yaml_text(value)}: must be {_describe(annotations[key])}")
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
@@ -150,11 +151,6 @@ def _describe(annotation: Any) -> str:
     if origin is Mapping:
         return "KEY: VALUE pairs"
     return _NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))
-
-
-def shown(value: Any) -> str:
-    """A value as it is typed."""
-    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def instantiate_all(group: str, node: Any) -> list[Any]:

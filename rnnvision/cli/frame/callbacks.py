@@ -1,7 +1,7 @@
 """The callbacks of a training: what their keys say is completed and checked before anything is read.
 
-Figures of validation are looked at after each validation, figures of training at the end of each epoch: a callback never
-sees a figure that is older than the weights.
+Figures of validation are looked at after each validation, figures of training at the end of each epoch: a callback
+never sees a figure that is older than the weights.
 """
 
 import os
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from rnnvision.checks import choose_one
-from rnnvision.cli.frame.arguments import instantiate_all, plain, shown
+from rnnvision.cli.frame.arguments import instantiate_all, plain
+from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def make_callbacks(
         key, kind = f"callbacks.{name}", str(arguments.get("_target_")).rpartition(".")[2]
         for argument, instead in REFUSED.items():
             if arguments.get(argument):
-                raise UsageError(f"{key}.{argument}={shown(arguments[argument])}: {instead}")
+                raise UsageError(f"{key}.{argument}={yaml_text(arguments[argument])}: {instead}")
         if kind in CHECKPOINTS or kind == "EarlyStopping":
             _complete_monitor(key, kind, arguments, trainer)
         if kind in CHECKPOINTS:
@@ -67,7 +68,7 @@ def _complete_monitor(key: str, kind: str, arguments: dict[str, Any], trainer: M
     if monitor is None and kind == "ModelCheckpoint":
         return
     if monitor not in FIGURES:
-        raise UsageError(f"{key}.monitor={shown(monitor)}: {choose_one(monitor, FIGURES, f'{key}.monitor=')}")
+        raise UsageError(f"{key}.monitor={yaml_text(monitor)}: {choose_one(monitor, FIGURES, f'{key}.monitor=')}")
     better, mode = FIGURES[monitor], arguments.get("mode")
     if mode is None and better is None:
         raise UsageError(f"{key}.mode=null: says which {monitor} is better; choose min or max")
@@ -84,7 +85,7 @@ def _complete_monitor(key: str, kind: str, arguments: dict[str, Any], trainer: M
     for argument in STEPWISE:
         if arguments.get(argument):
             raise UsageError(
-                f"{key}.{argument}={shown(arguments[argument])}: {monitor} is known at the end of "
+                f"{key}.{argument}={yaml_text(arguments[argument])}: {monitor} is known at the end of "
                 f"{'a validation' if validates else 'an epoch'} only; leave it out, or {key}.monitor"
             )
     if kind == "BestCheckpoint":
@@ -107,7 +108,7 @@ def _validates_at_each_end(trainer: Mapping[str, Any]) -> bool:
 
 
 def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written: dict[str, str]) -> None:
-    """Check that what is tested and what is resumed from will be there, and that no checkpoint takes another's place."""
+    """Check that what is tested and resumed from will be there, and that no checkpoint takes another's place."""
     name = key.rpartition(".")[2]
     default = "best" if str(arguments.get("_target_")).endswith("BestCheckpoint") else None
     filename, folder = arguments.get("filename", default), arguments.get("dirpath")
@@ -115,18 +116,18 @@ def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written
     if name in ("best", "last"):
         if filename != name:
             raise UsageError(
-                f"{key}.filename={shown(filename)}: must stay {name}, "
+                f"{key}.filename={yaml_text(filename)}: must stay {name}, "
                 f"{'the file that is tested' if name == 'best' else 'from which a run is resumed'}; "
                 f"add a checkpoint of your own: +callbacks.NAME={{...}}"
             )
         if folder is None or os.path.realpath(folder) != os.path.realpath(checkpoints):
-            raise UsageError(f"{key}.dirpath={shown(folder)}: must stay checkpoints/ of the run folder")
+            raise UsageError(f"{key}.dirpath={yaml_text(folder)}: must stay checkpoints/ of the run folder")
     if name == "last":
         for argument in ("monitor", "save_weights_only", *STEPWISE):
             if arguments.get(argument):
                 raise UsageError(
-                    f"{key}.{argument}={shown(arguments[argument])}: a run is resumed from this file, the whole state "
-                    f"at the end of the last epoch; leave it out"
+                    f"{key}.{argument}={yaml_text(arguments[argument])}: a run is resumed from this file, the whole "
+                    f"state at the end of the last epoch; leave it out"
                 )
         if arguments.get("save_on_train_epoch_end") is False:
             raise UsageError(
@@ -140,7 +141,7 @@ def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written
         )
     if filename is None or top == 0:
         return
-    file = os.path.join(os.path.realpath(folder) if folder else "", filename)
+    file = str(Path(os.path.realpath(folder) if folder else "") / filename)
     if file in written:
         raise UsageError(f"{key}.filename={filename}: {written[file]} writes that file too; choose another name")
     written[file] = key

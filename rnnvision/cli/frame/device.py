@@ -10,12 +10,14 @@ from typing import Any
 
 import lightning as L
 import torch
+from hydra.core.hydra_config import HydraConfig
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, Checkpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
 from torch import nn
 
+from rnnvision.checks import counted
 from rnnvision.cli.frame.trainer_arguments import REFUSED, check_trainer
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
@@ -97,7 +99,7 @@ def share_cores(num_workers: int) -> None:
 def device_line(trainer: L.Trainer, precision: object) -> str:
     """Where the run runs, and in which precision and why, in words; `precision` is what was asked for."""
     device = trainer.strategy.root_device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else counted(torch.get_num_threads(), "thread")
     processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     _, reason = choose_precision(precision, device.type)
     return f"{device.type} ({name}){processes}, precision {trainer.precision}{f' ({reason})' if reason else ''}"
@@ -137,13 +139,19 @@ def _check_device(arguments: dict[str, Any]) -> None:
         found = torch.cuda.device_count()
         wanted = devices if isinstance(devices, int) else 1
         if found == 0 or wanted > found:
-            raise UsageError(
-                f"trainer.accelerator={accelerator}: torch sees {found} CUDA GPUs; choose device=cpu or device=auto"
-            )
+            seen = counted(found, "CUDA GPU")
+            raise UsageError(f"{_typed_device(accelerator)}: torch sees {seen}; choose device=cpu or device=auto")
     if accelerator == "mps" and not torch.backends.mps.is_available():
-        raise UsageError("trainer.accelerator=mps: there is no Apple GPU here; choose device=cpu or device=auto")
+        raise UsageError(f"{_typed_device('mps')}: there is no Apple GPU here; choose device=cpu or device=auto")
     if arguments.get("deterministic"):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuDNN's recurrences are not repeatable without
+
+
+def _typed_device(accelerator: str) -> str:
+    """The word that has chosen the accelerator: device=gpu, device=ddp, or the key itself."""
+    chosen = HydraConfig.get().runtime.choices.get("device") if HydraConfig.initialized() else None
+    by_key = chosen in (None, "auto", "cpu", "cpu_ddp")
+    return f"trainer.accelerator={accelerator}" if by_key else f"device={chosen}"
 
 
 def _quieten() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
+from rnnvision.checks import counted
 from rnnvision.runs import RunFolder
 
 
@@ -23,7 +24,7 @@ def list_skipped(skipped: list[str], run: RunFolder) -> None:
         # Names of files may be bytes that no encoding has; they are written as they are.
         (run.path / "skipped_files.txt").write_text(lines, encoding="utf-8", errors="surrogateescape")
         shown = "".join(f"\n            {reason}" for reason in skipped)
-        print(f"skipped     {len(skipped)} files, also in skipped_files.txt:{shown}")
+        print(f"skipped     {counted(len(skipped), 'file')}, also in skipped_files.txt:{shown}")
 
 
 @contextmanager

@@ -4,18 +4,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from rnnvision.checks import choose_one
 from rnnvision.cli.frame.arguments import (
     arguments_of,
     check_arguments,
-    config_dir,
     instantiate_all,
     named_arguments,
     plain,
 )
-from rnnvision.cli.frame.class_balance import check_loss, loss_arguments, make_class_weight
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, versions
 
@@ -53,7 +50,6 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     from rnnvision.nn import fits_in_one_go
     from rnnvision.training import Learner
 
-    _check_keys(cfg)
     trainer_arguments = plain(cfg.trainer)
     check_trainer(trainer_arguments)
     loggers = instantiate_all("logger", cfg.logger)
@@ -182,6 +178,28 @@ def _check_layer_types(arguments: dict[str, Any]) -> None:
         check_arguments("model.layer", own, kind)
 
 
+def loss_arguments(cfg: DictConfig) -> dict[str, Any]:
+    """What is set under `loss`; nothing in a run of an earlier version."""
+    return plain(cfg.get("loss")) or {}
+
+
+def check_loss(cfg: DictConfig) -> None:
+    """Check `cfg.loss` as far as it can be without the data."""
+    from rnnvision.training import check_class_weight, class_weights
+
+    check_arguments("loss", loss_arguments(cfg), class_weights)
+    with arguments_of("loss"):
+        check_class_weight(loss_arguments(cfg).get("class_weight"))
+
+
+def make_class_weight(cfg: DictConfig, data: "ImageData") -> list[float] | None:
+    """The weight of each class in the training loss, counted over the training images that are served."""
+    from rnnvision.training import class_weights
+
+    with arguments_of("loss"):
+        return class_weights(data.class_counts()["train"], data.class_names, **loss_arguments(cfg))
+
+
 def make_optimisation(cfg: DictConfig, network: "nn.Module", data: "ImageData", trainer: "L.Trainer") -> dict[str, Any]:
     """The arguments `optimizer` and `scheduler` of a Learner, each tried once: what is wrong in them is found here."""
     from rnnvision.training import SCHEDULES, count_steps, make_optimizer, make_scheduler
@@ -237,13 +255,3 @@ def one_go_refusal(cfg: DictConfig, data: "ImageData", world_size: int = 1) -> t
     if world_size > 1 or (isinstance(devices, int) and devices > 1):
         return f"trainer.devices={devices}: {why}, by one process", "trainer.devices=1"
     return None
-
-
-def _check_keys(cfg: DictConfig) -> None:
-    """Refuse a top-level key that conf/train.yaml does not have, such as one that an experiment misspells."""
-    file: Any = OmegaConf.load(config_dir() / "train.yaml")
-    groups = [str(name) for entry in file.defaults if OmegaConf.is_dict(entry) for name in entry]
-    legal = [*groups, *(str(key) for key in file if key not in ("defaults", "hydra"))]
-    for key in map(str, cfg):
-        if key not in legal:
-            raise UsageError(f"{key}: there is no such key; {choose_one(key, legal)}")

@@ -8,6 +8,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from rnnvision.checks import counted
 from rnnvision.runs import Run, find_runs
 
 FIGURES = ("val/accuracy", "test/accuracy", "train/seconds")
@@ -28,7 +29,7 @@ class SweepTable(Callback):
         print(f"\n{_table(folder, jobs)}\n\nresults   {folder}", flush=True)
         failed = [run for run in jobs if not run.completed]
         if failed:
-            print(f"{len(failed)} of {len(jobs)} jobs failed", file=sys.stderr)
+            print(f"{len(failed)} of {counted(len(jobs), 'job')} failed", file=sys.stderr)
             raise SystemExit(1)
 
 

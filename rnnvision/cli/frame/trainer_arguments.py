@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rnnvision.checks import at_least, choose_one, number
-from rnnvision.cli.frame.arguments import arguments_of, check_arguments, shown
+from rnnvision.cli.frame.arguments import arguments_of, check_arguments
+from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.errors import UsageError
 from rnnvision.signature import parameters
 
@@ -56,11 +57,12 @@ def check_trainer(arguments: Mapping[str, Any]) -> None:
     for key in REFUSED:
         if key not in given or given[key] == defaults[key]:
             continue
-        raise UsageError(f"trainer.{key}={shown(given[key])}: {REFUSED[key]}")
+        raise UsageError(f"trainer.{key}={yaml_text(given[key])}: {REFUSED[key]}")
     for key, legal in CHOICES.items():
         value = given.get(key)
         if key in given and value not in legal and not (key == "precision" and value in ALIASES):
-            raise UsageError(f"trainer.{key}={shown(value)}: {choose_one(value, map(str, legal), f'trainer.{key}=')}")
+            choice = choose_one(value, map(str, legal), f"trainer.{key}=")
+            raise UsageError(f"trainer.{key}={yaml_text(value)}: {choice}")
     check_arguments("trainer", {k: v for k, v in arguments.items() if k not in CHOICES}, Trainer)
     with arguments_of("trainer"):
         for key, least in LEAST.items():

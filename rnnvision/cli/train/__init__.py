@@ -8,13 +8,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
-from rnnvision.cli.frame.class_balance import balance_lines
 from rnnvision.cli.frame.setup import Training, make_training
+from rnnvision.cli.train.balance import balance_lines
 from rnnvision.cli.train.resume import kept_if_refused, resumed
 from rnnvision.cli.train.score import make_tester, score
 from rnnvision.cli.train.stages import Stage, stages_of
 from rnnvision.cli.train.sweep_job import run_as_command
-from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
 
 
@@ -25,8 +24,6 @@ def main() -> None:
 def train(cfg: DictConfig, run: RunFolder) -> float:
     """One run: its stages, then the test of the best checkpoint; returns its val/accuracy."""
     in_a_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    if in_a_sweep and cfg.resume is not None:
-        raise UsageError("resume: continues one run; leave out -m")
     if in_a_sweep and str(cfg.trainer.strategy).startswith("ddp"):
         return run_as_command(run)
     if cfg.resume is not None:
@@ -49,8 +46,8 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
         f"network   {_network(training)}",
         f"data      {training.data.summary()}",
         *(f"classes   {line}" for line in training.data.class_lines()),
-        *balance_lines(training.data, training.learner.class_weight),
         *(f"note      {note}" for note in training.data.splits.notes),
+        *balance_lines(training.data, training.learner.class_weight),
         f"device    {device_line(trainer, cfg.trainer.precision)}",
         *kernel_lines(training.learner, trainer, training.data.batch_size),
         *_batch_lines(training),

@@ -6,7 +6,7 @@ pretrain/: last.ckpt, from which it is resumed, and metrics.csv.
 
 from typing import Any
 
-from rnnvision.checks import at_least, choose_one
+from rnnvision.checks import at_least, choose_one, counted
 from rnnvision.cli.frame.arguments import arguments_of, plain
 from rnnvision.cli.frame.setup import Training, make_optimisation
 from rnnvision.cli.train.stages import fit
@@ -40,7 +40,7 @@ class Reconstruction:
             )
         self.training = training
         self.folder = training.run.path / "pretrain"
-        self.line = f"pretrain  {cfg.pretrain} for {cfg.pretrain_epochs} epochs, without labels"
+        self.line = f"pretrain  {cfg.pretrain} for {counted(cfg.pretrain_epochs, 'epoch')}, without labels"
 
     def run(self) -> dict[str, float]:
         training_proper = self.training.run.path / "checkpoints" / "last.ckpt"

@@ -7,6 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
@@ -32,6 +33,7 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
             allowed = ", ".join(f"{k}*" if k.endswith(".") else k for k in MAY_CHANGE)
             raise UsageError(f"{key}: cannot change on resume, it would be another run; what can: {allowed}")
         OmegaConf.update(saved, key, OmegaConf.select(cfg, key), force_add=True)
+    locate_paths(saved, HydraConfig.get().runtime.cwd)
     load_plugins_of(saved, HydraConfig.get().runtime.cwd)
     saved.model = current_arguments(plain(saved.model))
     saved.resume = cfg.resume

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.results import list_skipped, score_line
 from rnnvision.cli.frame.setup import Training
 from rnnvision.errors import FailureError, UsageError
@@ -59,8 +60,8 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
         print(f"profile   {os.path.relpath(profile)}")
     if best.is_file():
         plugins = plain(training.cfg.get("plugins"))
-        needed = f" plugins=[{','.join(plugins)}]" if plugins else ""
-        print(f"next      rnnvision evaluate ckpt={run.shown()}{needed}")
+        needed = [f"plugins=[{','.join(plugins)}]"] if plugins else []
+        print(f"next      {command([override('ckpt', run.shown()), *needed], 'rnnvision evaluate')}")
     return figures.get("val/accuracy", float("nan"))
 
 

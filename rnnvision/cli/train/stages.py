@@ -101,7 +101,8 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
         if not ran_out(error):
             raise
         raise FailureError(
-            f"the memory of the device is too small to train with data.batch_size={data.batch_size}; choose a smaller one"
+            f"the memory of the device is too small to train with data.batch_size={data.batch_size}; "
+            f"choose a smaller one"
         ) from error
     except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1
         raise SystemExit(error.code if error.code not in (0, 1, None) else 130) from error

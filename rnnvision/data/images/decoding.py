@@ -10,7 +10,7 @@ from PIL import Image, features
 from torch import Tensor
 
 from rnnvision.data.images.deep import Greys, check_colours, greys_of, has_deep_colours
-from rnnvision.data.images.orientation import jpeg_header, pillow_orientation, turn
+from rnnvision.data.images.orientation import is_left_to_pillow, jpeg_header, pillow_orientation, turn
 from rnnvision.data.images.view import MODES, View
 from rnnvision.data.splits import DataError
 
@@ -71,6 +71,8 @@ def decode(file: BinaryIO, name: str, view: View) -> Tensor:
         return _decode_by_pillow(file, name, view)
     except DataError:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # above Pillow's own limit
+        raise DataError(f"{name}: more pixels than data.max_pixels={view.max_pixels} allows ({error})") from error
     except Exception as error:  # for damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
         reason = " ".join(str(error).split()).rpartition(".cpp:")[2]  # torchvision begins with a line of its source
         raise DataError(f"{name}: cannot be read as an image ({reason})") from error
@@ -84,14 +86,13 @@ def _decode_by_pillow(file: BinaryIO, name: str, view: View) -> Tensor:
         _check(name, image, view)
         if image.format == "JPEG" and image.mode in MODES.values():
             file.seek(0)
-            pixels = _decode_jpeg(file.read(), view.channels)
-        else:
-            deep = has_deep_colours(image)  # Pillow forgets it as it loads them
-            image.load()
-            if deep:
-                check_colours(name, image, view.used_bits)
-            pixels = _pixels(name, image, view)
-        return turn(pixels, pillow_orientation(image))
+            return turn(_decode_jpeg(file.read(), view.channels), pillow_orientation(image))
+        deep, upright = has_deep_colours(image), is_left_to_pillow(image)  # Pillow forgets both as it loads
+        image.load()
+        if deep:
+            check_colours(name, image, view.used_bits)
+        pixels = _pixels(name, image, view)
+        return pixels if upright else turn(pixels, pillow_orientation(image))
 
 
 @lru_cache(maxsize=1)
@@ -112,7 +113,8 @@ def _check_decoder(name: str, start: bytes) -> None:
 def _check(name: str, image: Image.Image, view: View) -> None:
     if image.width * image.height > view.max_pixels:
         raise DataError(
-            f"{name}: {image.width} x {image.height} pixels; data.max_pixels={view.max_pixels:_} allows no more"
+            f"{name}: {image.width} x {image.height} pixels, more than data.max_pixels={view.max_pixels} allows; "
+            f"data.max_pixels={image.width * image.height} would read it"
         )
     # A camera's JPEG with a preview behind the image has one frame.
     if not view.first_frame and image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:

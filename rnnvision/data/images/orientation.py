@@ -71,8 +71,13 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
     return None
 
 
+def is_left_to_pillow(image: Image.Image) -> bool:
+    """Whether Pillow itself brings an image upright as it loads it: a TIFF of which it finds an orientation."""
+    return image.format == "TIFF" and image.getexif().get(TAG) in TURNS
+
+
 def pillow_orientation(image: Image.Image) -> int:
-    """The orientation of an image that Pillow has loaded: what is left to be done, since it turns a TIFF by itself."""
+    """The orientation of an image that Pillow has loaded, and left as it lies."""
     exif = image.info.get("exif", b"")
     if raw := image.info.get("Raw profile type exif"):  # of PNGs by ImageMagick: hexadecimal, after three lines
         with suppress(ValueError):
@@ -80,8 +85,6 @@ def pillow_orientation(image: Image.Image) -> int:
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     if image.format == "AVIF":  # turned by its own boxes, which Pillow writes into the EXIF data
         xmp = b""
-    if image.format == "TIFF":
-        exif = b""
     return orientation([exif], [xmp.encode() if isinstance(xmp, str) else xmp])
 
 

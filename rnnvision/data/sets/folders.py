@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from rnnvision.checks import fraction, shortened
+from rnnvision.checks import counted, fraction, shortened
 from rnnvision.data.files import FileSplit, encode, find_images
 from rnnvision.data.images import SUFFIXES, View, with_view
 from rnnvision.data.locate import search_roots
@@ -39,7 +39,7 @@ def read_image_folder(
     """
     fraction("test_fraction", test_fraction)
     if root is None:
-        raise DataError("data=image_folder needs data.root=FOLDER, which holds CLASS/*.jpg or train/CLASS/*.jpg")
+        raise ValueError("root=null: image_folder needs data.root=FOLDER with CLASS/*.jpg or train/CLASS/*.jpg in it")
     base = Path(root).expanduser().resolve()
     if not base.is_dir():
         raise DataError(f"data.root={root}: there is no such folder")
@@ -121,7 +121,7 @@ def _files(
 def _kinds(base: Path, others: list[str]) -> list[str]:
     links = [os.path.relpath(path, base) for path in others if Path(path).is_dir()]
     count = len(others) - len(links)
-    files = [f"{count:,} files that are no images by their names"] if count else []
+    files = [f"{counted(count, 'file')} without the name of an image"] if count else []
     return [*files, *(f"{shown_name(link)}, a link in a circle" for link in links)]
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from rnnvision.cli.frame import app
 from rnnvision.cli.frame import arguments as config
 from rnnvision.cli.frame.arguments import ALLOWED_TARGETS, check_arguments, config_dir, named_arguments
+from rnnvision.cli.frame.paths import register_resolvers
 from rnnvision.data import CATALOG, Augmentation, ImageData
 from rnnvision.nn import MODELS, RECURRENCES
 from rnnvision.nn.networks.sequencer import VARIANTS
@@ -36,8 +36,7 @@ EXPERIMENTS = options("experiment")
 
 @pytest.fixture(scope="module", autouse=True)
 def _resolvers() -> None:
-    OmegaConf.register_new_resolver("run_dir", app._run_dir, replace=True)
-    OmegaConf.register_new_resolver("config_subdir", app._config_subdir, replace=True)
+    register_resolvers()
 
 
 def composed(*overrides: str) -> DictConfig:

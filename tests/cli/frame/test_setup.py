@@ -7,8 +7,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from rnnvision.cli.frame.app import register_resolvers
 from rnnvision.cli.frame.arguments import config_dir
+from rnnvision.cli.frame.paths import register_resolvers
 from rnnvision.cli.frame.setup import Training, make_training
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder

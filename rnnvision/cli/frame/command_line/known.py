@@ -1,0 +1,107 @@
+"""The keys and options that there are: of conf/, and of the user's own folder (--config-dir)."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from rnnvision.cli.frame.command_line.groups import default_options
+from rnnvision.cli.frame.paths import expanded
+
+
+def own_folder() -> Path | None:
+    """The folder that --config-dir names on the command line, absolute."""
+    for word, following in zip(sys.argv, [*sys.argv[1:], ""], strict=True):
+        flag, equals, value = word.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            return Path(expanded(value if equals else following)).absolute()
+    return None
+
+
+def composed(conf: Path, verb: str, *, with_hydra: bool = False) -> DictConfig:
+    """The configuration that the group choices on the command line give, else the default one."""
+    from hydra import compose, initialize_config_dir
+
+    choices = [word for word in sys.argv[1:] if _chooses(word, conf) and "," not in word]
+    own = own_folder()
+    found = [f"hydra.searchpath=['file://{own}']"] if own else []
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(conf)):
+        try:
+            return compose(verb, overrides=[*found, *choices], return_hydra_config=with_hydra)
+        except HydraException:
+            return compose(verb, return_hydra_config=with_hydra)
+
+
+def _chooses(word: str, conf: Path) -> bool:
+    key, equals, value = word.partition("=")
+    return bool(equals and value) and (key == "model.recurrence" or (conf / key).is_dir())
+
+
+def keys_of(verb: str, conf: Path) -> list[str]:
+    """Every key of a verb's configuration, and the groups from which it chooses."""
+    return keys(composed(conf, verb), conf, verb)
+
+
+def keys(config: DictConfig, conf: Path, verb: str) -> list[str]:
+    """Every key of a configuration, and the groups from which the verb chooses."""
+    return [*walk(OmegaConf.to_container(config, resolve=False)), *sorted(default_options(conf, verb))]
+
+
+def walk(node: Any, prefix: str = "") -> Iterator[str]:
+    """The dotted keys of nested mappings."""
+    for key, value in node.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from walk(value, f"{prefix}{key}.")
+
+
+def below(key: str, keys: list[str]) -> list[str]:
+    """Those of the dotted keys that lie directly below `key`."""
+    return [k for k in keys if k.rpartition(".")[0] == key]
+
+
+def options_with(key: str, group: Path) -> list[str]:
+    """The options of a group whose files, or those that they begin with, have the key."""
+
+    def has(file: Path) -> bool:
+        node = cast(DictConfig, OmegaConf.load(file))
+        bases = [group / f"{base}.yaml" for base in node.get("defaults", []) if isinstance(base, str)]
+        return key in node or any(has(base) for base in bases if base.is_file())
+
+    return sorted(file.stem for file in group.glob("*.yaml") if not file.stem.startswith("_") and has(file))
+
+
+def places_of(group: str, option: str, conf: Path) -> tuple[list[str], str, str] | None:
+    """Where an option is that the group does not have: the flags to add, the word to type, and what it is.
+
+    It may be an option of another group, or a file of the user's in a folder that --config-dir would name.
+    """
+    name = Path(option).stem if option.endswith((".yaml", ".yml")) else option
+    if not name or Path(name).name != name:
+        return None
+    own = own_folder()
+    here = [] if own else [path for path in (Path(), *sorted(Path().glob("*/"))) if not path.name.startswith(".")]
+    for folder in here:
+        if (folder / group / f"{name}.yaml").is_file():
+            file = folder / group / f"{name}.yaml"
+            return ["--config-dir", str(folder)], f"{group}={name}", f"{file} is found with --config-dir"
+    for other in sorted(path.parent.name for path in conf.glob(f"*/{name}.yaml")):
+        return [], f"{other}={name}", f"{name} is an option of {other}"
+    return None
+
+
+def own_file_with(text: str) -> Path | None:
+    """The file of the user's own, chosen on the command line, that has this text."""
+    own = own_folder()
+    for word in sys.argv[1:] if own else []:
+        group, _, options = word.lstrip("+").partition("=")
+        for option in options.strip("[]").split(","):
+            file = Path(own or "") / group / f"{option}.yaml"
+            if file.is_file() and text in file.read_text(encoding="utf-8"):
+                return file
+    return None

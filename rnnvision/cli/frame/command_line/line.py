@@ -1,0 +1,174 @@
+"""A command line before Hydra reads it: flags and KEY=VALUE words, in any order, each meaning what it says."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from rnnvision.checks import nearest
+from rnnvision.cli.frame.command_line.groups import read_group
+from rnnvision.cli.frame.command_line.known import keys_of
+from rnnvision.cli.frame.command_line.words import command, override, parsed
+from rnnvision.cli.frame.paths import PATH_KEYS, expanded
+from rnnvision.errors import UsageError
+
+# Those of Hydra 1.3; the second ones take a value.
+SHORT_FLAGS = ("-h", "-r", "-m", "-sc")
+FLAGS = ("--help", "--hydra-help", "--version", "--resolve", "--run", "--multirun", "--shell-completion", *SHORT_FLAGS)
+FOLDER_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
+NAME_FLAGS = ("--config-name", "-cn", "--cfg", "-c", "--info", "-i", "--package", "-p")
+VALUE_FLAGS = (*FOLDER_FLAGS, *NAME_FLAGS)
+CLOSED = {"--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all")}
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What was typed, checked: `flags` with their values, and `overrides` that Hydra reads as they were meant."""
+
+    flags: tuple[str, ...]
+    overrides: tuple[str, ...]
+
+    @property
+    def multirun(self) -> bool:
+        return not {"-m", "--multirun"}.isdisjoint(self.flags)
+
+    @property
+    def wants_help(self) -> bool:
+        return not {"-h", "--help"}.isdisjoint(self.flags)
+
+
+def read_command(words: Sequence[str], verb: str, conf: Path) -> CommandLine:
+    """Check the words of a command.
+
+    Raises:
+        UsageError: with the corrected command, for what Hydra would refuse in words of its own, or misread.
+    """
+    flags, settings = _separated(words, verb, conf)
+    line = CommandLine(tuple(flags), ())
+    read = [_read(word, words, verb, line.multirun) for word in settings]
+    checked = [read_group(word, words, verb, conf, line.multirun) for word in read]
+    return CommandLine(tuple(flags), tuple(word for word in checked if word is not None))
+
+
+def _separated(words: Sequence[str], verb: str, conf: Path) -> tuple[list[str], list[str]]:
+    flags: list[str] = []
+    settings: list[str] = []
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0)
+        flag, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            _refuse_spaces(word, waiting, words)
+            settings.append(word)
+        elif flag in VALUE_FLAGS:
+            if not equals and not (waiting and not waiting[0].startswith("-")):
+                raise UsageError(f"{flag}: needs a value")
+            flags += [flag, _flag_value(flag, value if equals else waiting.pop(0))]
+        elif word in FLAGS:
+            flags.append(word)
+        else:
+            raise UsageError(_no_such_flag(word, waiting, words, verb, conf))
+    return flags, settings
+
+
+def _flag_value(flag: str, value: str) -> str:
+    if flag in CLOSED and value not in CLOSED[flag]:
+        raise UsageError(f"{flag} {value}: choose one of {', '.join(CLOSED[flag])}")
+    if flag not in FOLDER_FLAGS:
+        return value
+    folder = os.path.abspath(expanded(value))  # noqa: PTH100  # links stay as they are
+    if not Path(folder).is_dir():
+        raise UsageError(f"{flag} {value}: there is no such folder")
+    return folder
+
+
+def _refuse_spaces(word: str, following: Sequence[str], words: Sequence[str]) -> None:
+    """Refuse KEY = VALUE, KEY= VALUE and KEY =VALUE, with the command without the spaces."""
+    at = len(words) - len(following) - 1
+    if "=" not in word and following and following[0].startswith("="):
+        value = following[0][1:] or "".join(following[1:2])
+        used = 2 if following[0] != "=" else min(3, len(words) - at)
+    elif (
+        word.endswith("=")
+        and word != "="
+        and following
+        and not following[0].startswith("-")
+        and "=" not in following[0]
+    ):
+        value, used = following[0], 2
+    else:
+        return
+    right = f"{word.rstrip('=')}={value}"
+    wrong = " ".join(words[at : at + used])
+    raise UsageError(f"{wrong}: leave out the spaces; try: {command([*words[:at], right, *words[at + used :]])}")
+
+
+def _no_such_flag(word: str, following: Sequence[str], words: Sequence[str], verb: str, conf: Path) -> str:
+    """A flag that there is not: another one, or a setting in the form of other programs (--epochs 3, --lr=0.1)."""
+    at = len(words) - len(following) - 1
+    name, equals, value = word.partition("=")
+    known = [*FLAGS, *VALUE_FLAGS]
+    key = name.lstrip("-").replace("-", "_")
+    keys = keys_of(verb, conf)
+    near_key = key if key in keys else nearest(key, keys)
+    near_flag = next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), None)
+    if near_flag and not equals and key not in keys:
+        right, used = [near_flag], 1
+    elif near_key:
+        given = value if equals else following[0] if following and not _is_setting(following[0]) else "VALUE"
+        right, used = [f"{near_key}={given}"], 1 if equals or given == "VALUE" else 2
+    else:
+        return f"{word}: there is no such flag; settings are KEY=VALUE, and {command(['--help'])} lists them"
+    corrected = command([*words[:at], *right, *words[at + used :]])
+    return f"{word}: there is no such flag; settings are KEY=VALUE. Try: {corrected}"
+
+
+def _is_setting(word: str) -> bool:
+    return word.startswith("--") or "=" in word
+
+
+def _read(word: str, words: Sequence[str], verb: str, multirun: bool) -> str:
+    """The word as Hydra has to be given it: a path is any text, whatever Hydra's grammar would make of it."""
+    key, equals, value = word.partition("=")
+    found = parsed(word)
+    if key.lstrip("+") in PATH_KEYS and equals:
+        return _path_word(key, value, multirun)
+    if found is not None:
+        return word
+    raise UsageError(f"{word}: {_unreadable(word, words, verb)}")
+
+
+def _path_word(key: str, text: str, multirun: bool) -> str:
+    found = parsed(f"{key}={text}")
+    if found is not None:
+        value = found.value()
+        if value is None or text == "":
+            return f"{key}={text}"
+        if multirun and found.is_sweep_override():
+            return f"{key}={','.join(_path_word('x', part, False)[2:] for part in text.split(','))}"
+        if isinstance(value, str) and ("${" in value or not value.startswith("~")):
+            return f"{key}={text}"
+        text = value if isinstance(value, str) else text
+    return override(key, expanded(text))
+
+
+def _unreadable(word: str, words: Sequence[str], verb: str) -> str:
+    """What to type in place of a word that cannot be parsed."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        if Path(word).exists() and verb != "train":
+            return f"is not KEY=VALUE; a checkpoint or the folder of a run is {override('ckpt', word)}"
+        near = nearest(word, ("help", "multirun"))
+        hint = f"; did you mean --{near}" if near else ""
+        return f"is not KEY=VALUE{hint}; {command(['--help'])} lists the keys"
+    if key == "models":
+        return """is not KEY=VALUE; quote each network that has options, as 'models=[gru,"lstm model.scan=columns"]'"""
+    if value[:1] in ("[", "{", "'", '"') and value.count(value[0]) != value.count(
+        {"[": "]", "{": "}"}.get(value[0], "")
+    ):
+        return f"is not KEY=VALUE; a {value[0]} is not closed"
+    right = override(key, value)
+    if parsed(right) is None:
+        return "is not KEY=VALUE; a key is made of letters, digits, _ and dots"
+    return f"has characters that need quotes; try: {command(right if w == word else w for w in words)}"

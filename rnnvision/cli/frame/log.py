@@ -1,0 +1,87 @@
+"""The log of a run: what it prints, warnings and errors among it, as <verb>.log in its folder."""
+
+import io
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+BAR = re.compile(r"\d+%\|")  # of a progress bar
+
+
+class Tee(io.TextIOBase):
+    """A stream whose whole lines are also written to a log; for the rest it is that stream, terminal or not."""
+
+    def __init__(self, stream: TextIO, log: TextIO) -> None:
+        self._stream, self._log, self._line = stream, log, ""
+
+    def write(self, text: str) -> int:
+        self._stream.write(text)
+        *lines, self._line = (self._line + text).replace("\r\n", "\n").split("\n")
+        self._write(lines)
+        return len(text)
+
+    def end(self) -> None:
+        """Write the line that has begun; what is written afterwards goes to the stream alone."""
+        self._write([self._line] if self._line else [])
+        self._line = ""
+
+    def _write(self, lines: list[str]) -> None:
+        if self._log.closed:  # a handler that was made within a run may outlive it
+            return
+        shown = (ESCAPE.sub("", line.rpartition("\r")[2]) for line in lines)  # a terminal writes over what precedes \r
+        self._log.writelines(f"{line}\n" for line in shown if not BAR.search(line))
+        self._log.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
+
+
+class Log:
+    """The log of one job."""
+
+    keep = True  # false: what this job adds to an existing log is taken out again
+
+
+@contextmanager
+def logged(path: Path, *, write: bool = True) -> Iterator[Log]:
+    """Append what is printed within to the log; where `write` is false nothing changes."""
+    wish = Log()
+    if not write:
+        yield wish
+        return
+    with path.open("a", encoding="utf-8", errors="backslashreplace") as log:
+        before_this = log.tell()
+        out, err = Tee(sys.stdout, log), Tee(sys.stderr, log)
+        before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = out, err
+        try:
+            yield wish
+        finally:
+            out.end()
+            err.end()
+            if not wish.keep:
+                log.truncate(before_this)
+            if sys.stdout is out:
+                sys.stdout = before[0]
+            if sys.stderr is err:
+                sys.stderr = before[1]

@@ -1,0 +1,46 @@
+"""Paths in a configuration: `~`, and relative to the folder of the command, in every key alike."""
+
+import os
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+# Keys that hold one path. Any text on the command line is a path there: spaces and brackets need no quotes of Hydra's.
+PATH_KEYS = ("data.root", "ckpt", "resume", "log_dir", "to", "check", "hydra.run.dir", "hydra.sweep.dir")
+
+
+def expanded(path: str) -> str:
+    """The path with `~` replaced by the home folder."""
+    return os.path.expanduser(path)  # noqa: PTH111  # Path would take "." and doubled slashes out
+
+
+def locate_paths(cfg: DictConfig, folder: str) -> None:
+    """Make the paths in a job's configuration mean what they mean in `folder`, where the command was typed.
+
+    A relative path stays as it was typed where the job runs in that folder, as it does without hydra.job.chdir=true.
+    """
+    elsewhere = Path(folder) != Path.cwd()
+    with open_dict(cfg):
+        for key in PATH_KEYS:
+            value = None if key.startswith("hydra.") else OmegaConf.select(cfg, key)
+            if isinstance(value, str):
+                path = expanded(value)
+                OmegaConf.update(cfg, key, os.path.join(folder, path) if elsewhere else path)  # noqa: PTH118
+    if elsewhere:
+        os.environ.setdefault("RNNVISION_DATA", os.path.join(folder, "data"))  # noqa: PTH118  # what ./data means
+
+
+def register_resolvers() -> None:
+    """Teach OmegaConf the two functions that conf/ calls by ${NAME:...}."""
+    OmegaConf.register_new_resolver("run_dir", run_dir, replace=True)
+    OmegaConf.register_new_resolver("config_subdir", config_subdir, replace=True)
+
+
+def run_dir(resume: str | None, new: str) -> str:
+    """The folder of a run: a resumed run goes on in its own."""
+    return expanded(new) if resume is None else str(Path(resume).expanduser().resolve())
+
+
+def config_subdir(resume: str | None) -> str:
+    """Where Hydra writes the configuration of a run; a resumed run keeps the one it began with."""
+    return ".hydra" if resume is None else ".hydra/resume"

@@ -1,0 +1,155 @@
+"""What refuses a start: checked when the configuration is composed, before Hydra makes the run folder."""
+
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from rnnvision.checks import choose_one
+from rnnvision.cli.frame.arguments import config_dir
+from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options
+from rnnvision.cli.frame.command_line.own_files import package_of
+from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
+from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, with_command
+from rnnvision.cli.frame.paths import expanded
+from rnnvision.errors import UsageError
+from rnnvision.runs import Run, RunFolder
+
+
+class Start(Callback):
+    """Hydra calls this. What it raises Hydra would turn into a warning, all but SystemExit."""
+
+    def __init__(self, verb: str) -> None:
+        self.verb = verb
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        self._check(config, multirun=False)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        self._check(config, multirun=True)
+
+    def _check(self, config: DictConfig, multirun: bool) -> None:
+        before = HydraConfig.instance().cfg
+        HydraConfig.instance().set_config(config)  # for ${hydra:...}, as Hydra does for the job
+        try:
+            check_start(config, self.verb, multirun)
+        except CONFIG_ERRORS as error:
+            leave(self.verb, explain(error, config_dir(), self.verb), EXIT_USAGE)
+        except UsageError as error:
+            leave(self.verb, with_command(str(error)), EXIT_USAGE)
+        except Exception:
+            traceback.print_exc()
+            sys.exit(EXIT_FAILURE)
+        finally:
+            HydraConfig.instance().cfg = before
+
+
+def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
+    """Refuse what cannot be the beginning of a run, or of a sweep.
+
+    Raises:
+        UsageError: with what to type instead.
+    """
+    check_keys(config, verb, config.hydra.runtime.choices)
+    _check_choices(config, verb)
+    if multirun:
+        if config.get("resume") is not None:
+            raise UsageError(f"resume={config.resume}: continues one run; leave out -m")
+        return
+    _check_not_a_sweep(config)
+    if config.get("resume") is not None:
+        _check_resume(config)
+    else:
+        check_unused(RunFolder(str(config.hydra.run.dir), config.log_dir, verb))
+
+
+def check_unused(run: RunFolder) -> None:
+    """Refuse a folder that holds the results of another run.
+
+    Raises:
+        UsageError: with what goes on with that run.
+    """
+    if run.is_used():
+        again = override("resume", run.shown())
+        raise UsageError(f"{run.shown()}: already holds a run; choose another folder, or {again}")
+
+
+def check_keys(config: DictConfig, verb: str, choices: Mapping[Any, Any]) -> None:
+    """Refuse a key that the verb does not read: one added with +, or misspelt in a file.
+
+    Raises:
+        UsageError: also for a file of a group whose header does not say where its values belong.
+    """
+    legal = _keys_of_file(verb)
+    for key in map(str, config):
+        if key in legal or key == "hydra":
+            continue
+        option = choices.get(key)
+        if option is not None and (package := package_of(key, config_dir())):
+            raise UsageError(
+                f"{key}={option}: its values would be of no use; let the file begin with the line # @package {package}"
+            )
+        raise UsageError(f"{key}: there is no such key; {choose_one(key, legal)}")
+
+
+def _keys_of_file(verb: str) -> list[str]:
+    """The top-level keys of conf/<verb>.yaml, and of the file of a verb that it begins with."""
+    file = cast(DictConfig, OmegaConf.load(config_dir() / f"{verb}.yaml"))
+    parts = [entry for entry in file.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+    keys = [key for part in parts for key in _keys_of_file(part)]
+    keys += [group for group in default_options(config_dir(), verb) if not package_of(group, config_dir())]
+    keys += ["trainer"] if "device" in default_options(config_dir(), verb) else []
+    keys += [str(key) for key in file if key not in ("defaults", "hydra")]
+    return list(dict.fromkeys(keys))
+
+
+def _check_choices(config: DictConfig, verb: str) -> None:
+    """What a file's defaults list chooses is held to the same rules as a word of the command line."""
+    choices = config.hydra.runtime.choices
+    for group in default_options(config_dir(), verb):
+        option = choices.get(group)
+        if str(option).startswith("_"):
+            raise UsageError(f"{group}={option}: is a part of other options; choose one that does not begin with _")
+        if option is None and group not in SEVERAL and package_of(group, config_dir()) is None and config.get(group):
+            raise UsageError(f"{group}: a file chooses several options; {group} takes one")
+
+
+def _check_not_a_sweep(config: DictConfig) -> None:
+    if config.hydra.sweeper.get("params"):
+        sweep = config.hydra.runtime.choices.get("sweep")
+        what = f"sweep={sweep}: is" if sweep else "hydra.sweeper.params: is"
+        raise UsageError(f"{what} a list of runs; add -m: {command(['-m', *sys.argv[1:]])}")
+
+
+def _check_resume(config: DictConfig) -> None:
+    typed = str(config.resume)
+    folder = Path(expanded(typed)).resolve()
+    if not (folder / ".hydra" / "config.yaml").is_file():
+        lacks = "it has no .hydra/config.yaml" if folder.is_dir() else "there is no such folder"
+        run = next((p for p in folder.parents if (p / ".hydra" / "config.yaml").is_file()), None)
+        hint = f"; try: {command([override('resume', run)])}" if run else ""
+        raise UsageError(f"resume={typed}: {'lies in a run folder' if run else f'is no run folder ({lacks})'}{hint}")
+    if Path(str(config.hydra.run.dir)).resolve() != folder:
+        raise UsageError(f"resume={typed}: goes on in that folder; leave out hydra.run.dir={config.hydra.run.dir}")
+
+
+def check_checkpoint(cfg: DictConfig) -> None:
+    """Say of a run folder without a best checkpoint how the run ended.
+
+    Raises:
+        UsageError: with the status of the run, and its error.
+    """
+    folder = Path(str(cfg.get("ckpt")))
+    if cfg.get("ckpt") is None or not (folder / "status.json").is_file():
+        return
+    run = Run(folder)
+    if run.completed or (folder / "checkpoints" / "best.ckpt").is_file():
+        return
+    error = f": {run.error}" if run.error else ""
+    raise UsageError(f"ckpt={cfg.ckpt}: holds no checkpoints/best.ckpt; the run is {run.status or 'unfinished'}{error}")

@@ -1,0 +1,176 @@
+"""Words of a command line that mean something else than they seem to: told before anything is made."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra._internal.utils import get_args_parser
+
+from rnnvision.cli.dispatch import VERBS
+from rnnvision.cli.frame.arguments import config_dir
+from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options, options_of
+from rnnvision.cli.frame.command_line.line import FLAGS, VALUE_FLAGS, read_command
+from rnnvision.errors import UsageError
+from tests.cli.running import Verb
+
+CONF = config_dir()
+UNDER_HYDRA = [name for name in VERBS if (CONF / f"{name}.yaml").is_file()]
+ONE_OPTION = [group for group in default_options(CONF, "train") if group not in SEVERAL]
+
+
+def one_line(verb: Verb, name: str, *words: str) -> str:
+    result = verb(name, *words)
+    assert result.code == 2, result.err
+    assert len(result.message.splitlines()) == 1, result.message
+    assert "Traceback" not in result.err
+    assert not Path("logs").exists(), "something was left behind"
+    return result.message.removeprefix(f"rnnvision {name}: ")
+
+
+def overrides(*words: str) -> tuple[str, ...]:
+    return read_command(words, "train", CONF).overrides
+
+
+def test_the_flags_are_those_of_hydra() -> None:
+    known = {flag for action in get_args_parser()._actions for flag in action.option_strings}
+    assert {*FLAGS, *VALUE_FLAGS} == known - {"--experimental-rerun"}
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        (["--epochs", "3", "model=gru"], "trainer.max_epochs=3 model=gru"),
+        (["--epochs=3"], "trainer.max_epochs=3"),
+        (["--model", "lstm"], "model=lstm"),
+        (["model=gru", "--batch-size", "64"], "model=gru data.batch_size=64"),
+        (["--lr=0.1"], "optimizer.lr=0.1"),
+        (["--helpp"], "--help"),
+        (["--multi", "model=lstm,gru"], "--multirun model=lstm,gru"),
+        (["model", "=", "gru", "seed=1"], "model=gru seed=1"),
+        (["seed=1", "model=", "gru"], "seed=1 model=gru"),
+        (["model", "=gru"], "model=gru"),
+        (["model=[lstm,gru]", "seed=1"], "-m model=lstm,gru seed=1"),
+        (["-m", "model=[lstm,gru],rnn"], "-m model=lstm,gru,rnn"),
+        (["data=[mnist]"], "data=mnist"),
+        (["model=lsmt", "seed=1"], "model=lstm seed=1"),
+        (["data=mnsit"], "data=mnist"),
+        (["model=mnist_lstm"], "experiment=mnist_lstm"),
+        (["sweep=recurrences", "trainer=smoke"], "-m sweep=recurrences trainer=smoke"),
+        (["model=lstm,gru"], "-m model=lstm,gru"),
+        (["hydra.run.dirr=x"], "hydra.run.dir=x"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_the_corrected_command_is_in_the_message(verb: Verb, words: list[str], right: str) -> None:
+    message = one_line(verb, "train", *words)
+    assert f"rnnvision train {right}" in message
+
+
+def test_a_value_with_a_near_one_gets_the_command_too(verb: Verb) -> None:
+    result = verb("train", "model.scan=rosw", "data=fake", "device=cpu")
+    assert result.code == 2
+    assert "did you mean rows? Try: rnnvision train model.scan=rows data=fake device=cpu" in result.message
+
+
+def test_a_long_message_has_the_command_before_the_list(verb: Verb) -> None:
+    message = one_line(verb, "train", "model=lsmt")
+    assert 0 < message.index("Try: ") < message.index("choose one of ") < 200
+
+
+def test_flags_and_words_may_come_in_any_order() -> None:
+    line = read_command(["model=lstm", "-m", "seed=0,1", "--config-dir=.", "data=fake"], "train", CONF)
+    assert line.multirun
+    assert line.overrides == ("model=lstm", "seed=0,1", "data=fake")
+    assert line.flags == ("-m", "--config-dir", str(Path.cwd()))
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["-x"], ["-x: there is no such flag", "rnnvision train --help"]),
+        (["--cfg", "jobb"], ["job, hydra, all"]),
+        (["--config-dir"], ["--config-dir: needs a value"]),
+        (["--config-dir", "nowhere"], ["nowhere: there is no such folder"]),
+        (["help"], ["did you mean --help", "rnnvision train --help"]),
+        (["1a=2"], ["a key is made of letters"]),
+        (["model.hidden_size=[1"], ["a [ is not closed"]),
+    ],
+    ids=lambda value: value[0],
+)
+def test_words_that_are_neither_are_told(verb: Verb, words: list[str], parts: list[str]) -> None:
+    message = one_line(verb, "train", *words)
+    assert all(part in message for part in parts), message
+
+
+# Groups ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("group", ONE_OPTION)
+def test_a_list_for_a_group_of_one_option_is_refused(group: str) -> None:
+    first, second = options_of([CONF], group)[:2]
+    with pytest.raises(UsageError, match="takes one option; for a run each: .* -m "):
+        overrides(f"{group}=[{first},{second}]")
+
+
+@pytest.mark.parametrize("group", SEVERAL)
+def test_a_list_for_a_group_that_adds_up_is_taken(group: str) -> None:
+    words = f"{group}=[{','.join(options_of([CONF], group)[:2])}]"
+    assert overrides(words) == (words,)
+
+
+@pytest.mark.parametrize("group", ["data", "model"])
+@pytest.mark.parametrize("form", ["{}", "mnist,{}", "[{}]"])
+def test_a_part_of_options_is_no_option(group: str, form: str) -> None:
+    inner = sorted(path.stem for path in (CONF / group).glob("_*.yaml"))
+    assert inner
+    for name in inner:
+        with pytest.raises(UsageError) as refused:
+            overrides(f"{group}={form.format(name)}")
+        assert f" {name}" not in str(refused.value).partition("choose one of")[2]
+
+
+@pytest.mark.parametrize("group", default_options(CONF, "train"))
+@pytest.mark.parametrize("word", ["{}=null", "~{}"])
+def test_null_switches_a_group_off_or_says_that_it_cannot_be(group: str, word: str) -> None:
+    off = {"augmentation": "none", "callbacks": "none", "logger": "none", "scheduler": "constant"}
+    if group in off:
+        assert overrides(word.format(group)) == (f"{group}={off[group]}",)
+    elif group in ("experiment", "sweep", "debug"):
+        assert overrides(word.format(group)) == ()
+    else:
+        with pytest.raises(UsageError, match=f"{group} cannot be off; leave it out for {group}="):
+            overrides(word.format(group))
+
+
+def test_null_in_a_sweep_is_one_of_the_runs() -> None:
+    assert overrides("-m", "logger=null,csv", "experiment=null,mnist_gru") == (
+        "logger=none,csv",
+        "experiment=[],mnist_gru",
+    )
+
+
+def test_a_run_without_groups_that_can_be_off_trains(verb: Verb) -> None:
+    off = [f"{group}=null" for group in ("logger", "callbacks", "scheduler", "augmentation")]
+    result = verb("train", "data=fake", "trainer=smoke", "device=cpu", "model.hidden_size=4", "hydra.run.dir=run", *off)
+    assert result.code == 0, result.err
+    assert not list(Path("run").rglob("*.ckpt"))
+    assert not Path("run/metrics.csv").exists()
+
+
+# Every verb -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", UNDER_HYDRA)
+def test_a_key_that_is_added_and_read_by_nothing_is_refused(verb: Verb, name: str) -> None:
+    assert "x: there is no such key; choose one of " in one_line(verb, name, "+x=1")
+
+
+@pytest.mark.parametrize("name", UNDER_HYDRA)
+def test_the_form_of_other_programs_is_told_by_every_verb(verb: Verb, name: str) -> None:
+    message = one_line(verb, name, "--log-dir", "my logs")
+    assert shlex.split(message.partition("Try: ")[2]) == ["rnnvision", name, "log_dir=my logs"]
+
+
+def test_a_comparison_is_no_sweep(verb: Verb) -> None:
+    message = one_line(verb, "compare", "-m", "models=[lstm,gru]")
+    assert message.endswith("leave out -m: rnnvision compare 'models=[lstm,gru]'")
