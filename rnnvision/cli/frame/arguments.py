@@ -175,7 +175,7 @@ def instantiate_all(group: str, node: Any) -> list[Any]:
 def _check_folder(key: str, folder: object) -> None:
     """Check that a folder is there or can be made; it is made when something is written."""
     if not isinstance(folder, str):
-        raise UsageError(f"{key}={shown(folder)}: must be text, a folder")
+        raise UsageError(f"{key}={yaml_text(folder)}: must be text, a folder")
     path = Path(folder).absolute()
     there = next(part for part in (path, *path.parents) if part.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
@@ -189,7 +189,7 @@ def check_target(key: str, arguments: Any) -> type[Any]:
         UsageError: for a target that is not on the list, or an argument that it does not take or cannot obey here.
     """
     if not isinstance(arguments, dict):
-        raise UsageError(f"{key}={shown(arguments)}: must be null, or KEY: VALUE pairs with a _target_")
+        raise UsageError(f"{key}={yaml_text(arguments)}: must be null, or KEY: VALUE pairs with a _target_")
     target = str(arguments.get("_target_"))
     if target not in ALLOWED_TARGETS:
         raise UsageError(f"{key}._target_={target}: choose one of {', '.join(sorted(ALLOWED_TARGETS))}")

@@ -13,7 +13,6 @@ from rnnvision.cli.frame.arguments import (
     named_arguments,
     plain,
 )
-from rnnvision.cli.frame.class_balance import check_loss, loss_arguments, make_class_weight
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, versions
 
@@ -176,6 +175,28 @@ def _check_layer_types(arguments: dict[str, Any]) -> None:
     if kind is not None and layer:
         own = {key: value for key, value in layer.items() if value is not None and key in kind.options()}
         check_arguments("model.layer", own, kind)
+
+
+def loss_arguments(cfg: DictConfig) -> dict[str, Any]:
+    """What is set under `loss`; nothing in a run of an earlier version."""
+    return plain(cfg.get("loss")) or {}
+
+
+def check_loss(cfg: DictConfig) -> None:
+    """Check `cfg.loss` as far as it can be without the data."""
+    from rnnvision.training import check_class_weight, class_weights
+
+    check_arguments("loss", loss_arguments(cfg), class_weights)
+    with arguments_of("loss"):
+        check_class_weight(loss_arguments(cfg).get("class_weight"))
+
+
+def make_class_weight(cfg: DictConfig, data: "ImageData") -> list[float] | None:
+    """The weight of each class in the training loss, counted over the training images that are served."""
+    from rnnvision.training import class_weights
+
+    with arguments_of("loss"):
+        return class_weights(data.class_counts()["train"], data.class_names, **loss_arguments(cfg))
 
 
 def make_optimisation(cfg: DictConfig, network: "nn.Module", data: "ImageData", trainer: "L.Trainer") -> dict[str, Any]:

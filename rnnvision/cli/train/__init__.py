@@ -8,8 +8,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
-from rnnvision.cli.frame.class_balance import balance_lines
 from rnnvision.cli.frame.setup import Training, make_training
+from rnnvision.cli.train.balance import balance_lines
 from rnnvision.cli.train.resume import kept_if_refused, resumed
 from rnnvision.cli.train.score import make_tester, score
 from rnnvision.cli.train.stages import Stage, stages_of
