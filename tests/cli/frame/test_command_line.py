@@ -60,6 +60,8 @@ def test_the_flags_are_those_of_hydra() -> None:
         (["sweep=recurrences", "trainer=smoke"], "-m sweep=recurrences trainer=smoke"),
         (["model=lstm,gru"], "-m model=lstm,gru"),
         (["hydra.run.dirr=x"], "hydra.run.dir=x"),
+        (["+trainer.max_epochs=3", "seed=1"], "trainer.max_epochs=3 seed=1"),
+        (["seed=range(0,2)"], "-m 'seed=range(0,2)'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -116,6 +118,8 @@ def test_flags_and_words_may_come_in_any_order() -> None:
         (["--config-dir", "nowhere"], ["nowhere: there is no such folder"]),
         (["help"], ["did you mean --help", "rnnvision train --help"]),
         (["1a=2"], ["a key is made of letters"]),
+        (["=3"], ["a key is made of letters"]),
+        (["model=3"], ["model=3: there is no such option; choose one of ", " lstm, "]),
         (["model.hidden_size=[1"], ["a [ is not closed"]),
     ],
     ids=lambda value: value[0],
@@ -131,7 +135,7 @@ def test_words_that_are_neither_are_told(verb: Verb, words: list[str], parts: li
 @pytest.mark.parametrize("group", ONE_OPTION)
 def test_a_list_for_a_group_of_one_option_is_refused(group: str) -> None:
     first, second = options_of([CONF], group)[:2]
-    with pytest.raises(UsageError, match=r"takes one option; for a run each: .* -m "):
+    with pytest.raises(UsageError, match=r"takes one option, not a list; for a run each: .* -m "):
         overrides(f"{group}=[{first},{second}]")
 
 
@@ -163,6 +167,11 @@ def test_null_switches_a_group_off_or_says_that_it_cannot_be(group: str, word: s
     else:
         with pytest.raises(UsageError, match=f"{group} cannot be off; leave it out for {group}="):
             overrides(word.format(group))
+
+
+@pytest.mark.parametrize("plus", ["+", "++"])
+def test_to_choose_from_a_group_adds_nothing(plus: str) -> None:
+    assert overrides(f"{plus}model=gru") == ("model=gru",)
 
 
 def test_null_in_a_sweep_is_one_of_the_runs() -> None:

@@ -127,7 +127,7 @@ def test_a_checkpoint_of_a_failed_run_says_why_there_is_none(
     assert verb("train", *QUICK).code == 1
     result = verb(name, "ckpt=logs/train/latest", "device=cpu")
     assert result.code == 2
-    assert result.message.endswith("holds no checkpoints/best.ckpt; the run is failed: the disk is full")
+    assert result.message.endswith("holds no checkpoint; the run is failed: the disk is full")
 
 
 @pytest.mark.parametrize("epochs_before", [0, 1])

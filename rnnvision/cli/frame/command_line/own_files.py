@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -65,6 +66,7 @@ def check_file(file: Path) -> None:
         raise UsageError(f"{file}: is no YAML of KEY: VALUE pairs but a list")
 
 
+@cache
 def package_of(group: str, conf: Path) -> str | None:
     """Where the values of a group's options belong, if not under the group's own name."""
     for file in sorted((conf / group).glob("*.yaml")):
