@@ -20,6 +20,12 @@ LOCK = ".download.lock"
 Archives = Mapping[str, str | None]  # what is downloaded, as paths below a search root -> the published MD5, if any
 
 
+def check_root(root: object) -> None:
+    """Check that a given root is not empty, as `data.root=$UNSET` is: that would search the usual places, or here."""
+    if root is not None and not str(root).strip():
+        raise ValueError("root=: names no folder; give one, or null for the usual places")
+
+
 def search_roots(root: str | None) -> list[Path]:
     """The folders to search: the given one and no other; without one the environment's, ./data, the system's."""
     given = [root] if root else [os.environ.get(ENVIRONMENT_VARIABLE), "data", str(SYSTEM_ROOT)]
