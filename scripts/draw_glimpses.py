@@ -35,7 +35,7 @@ def main() -> None:
     network, names = classifier.network, classifier.class_names
     if not isinstance(network, EncoderDecoder):
         parser.error(f"{arguments.ckpt}: takes no glimpses; draw a run of model=encoder_decoder")
-    data = ImageData(**classifier.description["data"])
+    data = ImageData.of_checkpoint(classifier.description)
     batch = next(iter(data.test_dataloader()))[0][arguments.images]
     with torch.no_grad():
         probabilities = network.forward_anytime(batch).softmax(dim=-1)  # (B, K, num_classes)

@@ -27,7 +27,7 @@ def main() -> None:
         classifier = rnnvision.load(arguments.ckpt)
     except UsageError as error:
         parser.error(f"ckpt {error}")
-    data, names = ImageData(**classifier.description["data"]), classifier.class_names
+    data, names = ImageData.of_checkpoint(classifier.description), classifier.class_names
     batch = next(iter(data.test_dataloader()))[0][arguments.images]
     with torch.no_grad():
         probabilities = classifier.network.forward_anytime(batch).softmax(dim=-1).numpy()  # (B, T, num_classes)

@@ -34,6 +34,7 @@ def shards(cfg: DictConfig, run: RunFolder) -> None:
 
 def _make(cfg: DictConfig) -> None:
     from rnnvision.data import CATALOG, ImageData
+    from rnnvision.data.locate import check_root
     from rnnvision.data.shard_writer import make_shards
     from rnnvision.signature import parameters
 
@@ -41,6 +42,7 @@ def _make(cfg: DictConfig) -> None:
         positive("shard_mb", cfg.shard_mb)
     with arguments_of("data"):
         arguments = named_arguments("data", cfg.data, {name: (ImageData, d.read) for name, d in CATALOG.items()})
+        check_root(arguments["root"])
         facts = CATALOG[arguments["name"]]
         options = {key: arguments[key] for key in parameters(facts.read) if key in arguments and key != "root"}
         splits = facts.read(facts.class_names, arguments["root"], **options)

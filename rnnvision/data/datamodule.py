@@ -14,6 +14,7 @@ from rnnvision.data import reading
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
 from rnnvision.data.loader import SAMPLERS, Loader, count_train_batches
+from rnnvision.data.locate import check_root
 from rnnvision.data.membership import PARTS, Record
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.serving import FORMATS, Serving, choose, prepare, refusal, treatments, unreadable
@@ -110,8 +111,7 @@ class ImageData(L.LightningDataModule):
             shares("mean", mean)
         if std is not None:
             shares("std", std, zero=False)
-        if root is not None and not str(root).strip():
-            raise ValueError("root=: names no folder; give one, or null for the usual places")
+        check_root(root)
         self.name: str = name
         self.root = str(Path(root).expanduser().resolve()) if root and not is_address(root) else root or None
         self.batch_size = batch_size

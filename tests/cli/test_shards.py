@@ -66,6 +66,7 @@ def test_a_changed_byte_is_found(verb: Verb, images: Path) -> None:
         (["to=new", "data.image_size=0"], 2, ["data.image_size=0: must be a whole number of at least 1"]),
         (["to=new", "data=digits"], 1, ["digits: is not kept as image files"]),
         (["to=new", "data.root=nowhere"], 1, ["nowhere"]),
+        (["to=new", "data.root="], 2, ["data.root=: names no folder"]),
         (["check=nowhere"], 1, ["nowhere"]),
         (["check=."], 1, ["holds no meta.json, so it is no folder of shards", "rnnvision shards"]),
     ],

@@ -108,6 +108,20 @@ def test_an_empty_root_is_no_root_left_out(root: str) -> None:
         ImageData("mnist", root=root)
 
 
+def test_a_folder_that_may_not_be_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(locate.ENVIRONMENT_VARIABLE, str(tmp_path / "closed"))
+    write("mnist", locate.SYSTEM_ROOT, monkeypatch)
+    is_file = Path.is_file
+
+    def refuse(path: Path) -> bool:
+        if "closed" in path.parts:
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert read_from("mnist", None).root == str(locate.SYSTEM_ROOT)
+
+
 # Sizes of Imagenette --------------------------------------------------------------------------------------------------
 
 

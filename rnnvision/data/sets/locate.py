@@ -20,6 +20,12 @@ LOCK = ".download.lock"
 Archives = Mapping[str, str | None]  # what is downloaded, as paths below a search root -> the published MD5, if any
 
 
+def check_root(root: object) -> None:
+    """Check that a given root is not empty, as `data.root=$UNSET` is: that would search the usual places, or here."""
+    if root is not None and not str(root).strip():
+        raise ValueError("root=: names no folder; give one, or null for the usual places")
+
+
 def search_roots(root: str | None) -> list[Path]:
     """The folders to search: the given one and no other; without one the environment's, ./data, the system's."""
     given = [root] if root else [os.environ.get(ENVIRONMENT_VARIABLE), "data", str(SYSTEM_ROOT)]
@@ -38,8 +44,9 @@ def find_folder(
     for base in search_roots(root):
         places = [place for folder in folders for _, place in _on_the_way(base, folder)]
         for place in [*places, *([base] if by_content else [])]:
-            if is_complete(place):
-                return base, place
+            with suppress(PermissionError):  # a folder of somebody else's is none to read from
+                if is_complete(place):
+                    return base, place
     return None
 
 
@@ -103,7 +110,7 @@ def obtain(
 def _begun(root: str | None, archives: Archives) -> tuple[Path, Path] | None:
     """The first archive that is there already, after the folder that it is below."""
     places = (place for base in search_roots(root) for archive in archives for place in _on_the_way(base, archive))
-    return next((place for place in places if place[1].is_file()), None)
+    return next((place for place in places if os.path.isfile(place[1])), None)  # noqa: PTH113  # raises for no folder
 
 
 def download(
