@@ -14,10 +14,10 @@ from rnnvision.data import reading
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
 from rnnvision.data.loader import SAMPLERS, Loader, count_train_batches
-from rnnvision.data.locate import check_root
 from rnnvision.data.membership import PARTS, Record
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.serving import FORMATS, Serving, choose, prepare, refusal, treatments, unreadable
+from rnnvision.data.sets.locate import check_root
 from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
