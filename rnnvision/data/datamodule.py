@@ -162,6 +162,7 @@ class ImageData(L.LightningDataModule):
     def as_trained(self, description: Mapping[str, Any]) -> "ImageData":
         """Keep each file in the split, and each class in the place, that the checkpoint of a network gives it."""
         self._trained = description
+        self.options |= reading.options_of(description, self.name)
         return self
 
     # Facts, known once the data is read.

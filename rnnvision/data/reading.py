@@ -21,13 +21,17 @@ def arguments_of(description: Mapping[str, Any], changes: Mapping[str, Any]) -> 
     """The arguments of `ImageData` for the data of a trained network, with `changes` in place of its own, and notes."""
     arguments = {**description["data"], **changes}
     facts, root = CATALOG[arguments["name"]], arguments["root"]
-    if "files" not in description and "by_path" in parameters(facts.read):
-        arguments["by_path"] = False  # of a version that kept no record
     searched = not facts.needs_root and arguments.get("format") != "shards"
     if root and searched and "root" not in changes and not Path(root).exists():
         # Only the root of another machine may fall back to the usual places, and it is said.
         return {**arguments, "root": None}, (f"{root}, where the training read it, is not here",)
     return arguments, ()
+
+
+def options_of(description: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Options of the reader that the data of a trained network needs, whatever else is chosen."""
+    kept_no_record = "files" not in description  # as version 0.1
+    return {"by_path": False} if kept_no_record and "by_path" in parameters(CATALOG[name].read) else {}
 
 
 def read_splits(

@@ -10,6 +10,7 @@ import torch
 from rnnvision.cli.compare import costs
 from rnnvision.data import ImageData
 from tests.cli.running import Copy, Verb
+from tests.cli.test_folders import OPTIONS, draw
 
 pytestmark = pytest.mark.xdist_group("measures")
 
@@ -75,3 +76,13 @@ def test_images_are_picked_evenly_over_the_batches(samples: int | None, stride: 
     expected = [label for batch in data.test_dataloader() for label in batch[1].tolist()][::stride]
     assert torch.cat([labels for _, labels in costs.evenly(data, samples)]).tolist() == expected
     assert samples is None or len(expected) <= samples
+
+
+def test_the_anytime_accuracy_is_of_the_images_that_were_not_trained_on(train: Verb) -> None:
+    """A file that is renamed after the training would be drawn anew."""
+    draw("photos", 20)
+    assert train(*OPTIONS, "model.hidden_size=8", "hydra.run.dir=run").code == 0
+    before = _measure()["anytime/accuracy"]
+    for path in sorted(Path("photos/a").iterdir()):
+        path.rename(path.with_name(f"again{path.name}"))
+    assert _measure()["anytime/accuracy"] == before

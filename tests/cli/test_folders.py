@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rnnvision.training import VerifiedCheckpointIO, read_checkpoint
 from tests.cli.running import Verb
 
 OPTIONS = ("data=image_folder", "data.root=photos", "data.image_size=8", "data.num_workers=0", "data.batch_size=16")
@@ -122,3 +123,21 @@ def test_how_many_were_trained_on_is_kept(train: Verb, verb: Verb) -> None:
     assert train(*OPTIONS, "data.max_train_samples=10", "hydra.run.dir=run").code == 0
     assert verb("evaluate", "ckpt=run", "split=train", "device=cpu", "hydra.run.dir=out").code == 0
     assert _metrics("out")["train/images"] == 10
+
+
+def test_a_run_of_version_0_1_goes_on_with_the_split_of_that_time(verb: Verb, train: Verb) -> None:
+    """It kept no record, and its configuration does not say how the split was cut: by position."""
+    draw("photos", 40)
+    assert train(*OPTIONS, "+data.by_path=false", "hydra.run.dir=run", "trainer.limit_val_batches=1.0").code == 0
+    config = Path("run/.hydra/config.yaml")
+    config.write_text(config.read_text().replace("  by_path: false\n", ""))
+    for name in ("best", "last"):
+        path = Path(f"run/checkpoints/{name}.ckpt")
+        checkpoint = read_checkpoint(path)
+        del checkpoint["rnnvision"]["data"]["by_path"]
+        VerifiedCheckpointIO().save_checkpoint(checkpoint, path)
+    before = _metrics("run")
+    result = verb("train", "resume=run")  # nothing is left to train
+    assert result.code == 0, result.err
+    again = _metrics("run")
+    assert [again[f"test/{name}"] for name in ("images", "nll")] == [before[f"test/{name}"] for name in ("images", "nll")]

@@ -87,7 +87,7 @@ def _one_device(arguments: dict[str, Any]) -> dict[str, Any]:
 def _anytime(network: nn.Module, checkpoint: dict[str, Any], samples: int | None) -> dict[str, Any]:
     if not hasattr(network, "forward_anytime"):
         return {}
-    data = ImageData(**checkpoint["rnnvision"]["data"])
+    data = ImageData.of_checkpoint(checkpoint["rnnvision"], parts=("test",))
     accuracy = anytime_accuracy(network, evenly(data, samples))
     return {"anytime/accuracy": accuracy.tolist(), "anytime/area": float(accuracy.mean())}
 
