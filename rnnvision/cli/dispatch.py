@@ -1,6 +1,7 @@
 """rnnvision VERB KEY=VALUE ...: run the verb's module in place of this process."""
 
 import os
+import shlex
 import sys
 
 from rnnvision.checks import nearest
@@ -27,7 +28,8 @@ def main() -> None:
         return
     if words[0] not in VERBS:
         near = nearest(words[0], VERBS)
-        hint = f"; did you mean {near}? Try: rnnvision {' '.join([near, *words[1:]])}" if near else ""
+        right = ["train", *words] if "=" in words[0] else [near, *words[1:]] if near else []
+        hint = f"; {f'did you mean {near}? ' if near else ''}Try: {shlex.join(['rnnvision', *right])}" if right else ""
         print(f"rnnvision: {words[0]}: there is no such verb; choose one of {', '.join(VERBS)}{hint}", file=sys.stderr)
         sys.exit(2)
     command = [sys.executable, "-m", f"rnnvision.cli.{words[0]}", *words[1:]]

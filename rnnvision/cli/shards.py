@@ -34,7 +34,7 @@ def shards(cfg: DictConfig, run: RunFolder) -> None:
 
 def _make(cfg: DictConfig) -> None:
     from rnnvision.data import CATALOG, ImageData
-    from rnnvision.data.locate import check_root
+    from rnnvision.data.sets.locate import check_root
     from rnnvision.data.shard_writer import make_shards
     from rnnvision.signature import parameters
 

@@ -10,24 +10,14 @@ import lightning as L
 import torch
 
 from rnnvision.checks import at_least, fraction, one_of, shares
+from rnnvision.data import reading
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
 from rnnvision.data.loader import SAMPLERS, Loader, count_train_batches
-from rnnvision.data.locate import check_root
 from rnnvision.data.membership import PARTS, Record
-from rnnvision.data.reading import (
-    arguments_of,
-    class_counts,
-    class_lines,
-    count_notes,
-    divided,
-    in_words,
-    limited,
-    read_splits,
-    recorded,
-)
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.serving import FORMATS, Serving, choose, prepare, refusal, treatments, unreadable
+from rnnvision.data.sets.locate import check_root
 from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
@@ -163,7 +153,7 @@ class ImageData(L.LightningDataModule):
             parts: the splits that are needed; no image of another is decoded.
             **changes: arguments in place of those that it was trained with.
         """
-        arguments, notes = arguments_of(description, changes)
+        arguments, notes = reading.arguments_of(description, changes)
         data = cls(**arguments)
         data._notes = notes
         data.parts = tuple(parts)
@@ -180,14 +170,18 @@ class ImageData(L.LightningDataModule):
     def splits(self) -> Splits:
         """Train, val and test, read on first use."""
         if self._splits is None:
-            read = read_splits(self.name, self.root, self.format, self.options, self._trained.get("class_names", ()))
+            read = reading.read_splits(
+                self.name, self.root, self.format, self.options, self._trained.get("class_names", ())
+            )
             CATALOG[self.name].normalisation(read.train.image_shape[0], self.mean, self.std)  # before any is decoded
-            splits = divided(read, self.val_fraction, self.split_seed, allow_empty=bool(self._trained))
-            splits, self.record = recorded(splits, self._trained.get("files"))
-            splits = limited(splits, self.parts, self.max_train_samples)
+            splits = reading.divided(read, self.val_fraction, self.split_seed, allow_empty=bool(self._trained))
+            splits, self.record = reading.recorded(splits, self._trained.get("files"))
+            splits = reading.limited(splits, self.parts, self.max_train_samples)
             self.serving = choose(splits, self.format, self.augmentation, self.num_workers)
             splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers, self.parts)
-            counted = count_notes(splits, self.parts, self._trained.get("images", {})) if self.record is None else []
+            counted = (
+                reading.count_notes(splits, self.parts, self._trained.get("images", {})) if self.record is None else []
+            )
             self._splits = replace(splits, notes=(*self._notes, *splits.notes, *counted))
         return self._splits
 
@@ -233,16 +227,16 @@ class ImageData(L.LightningDataModule):
 
     def class_counts(self) -> dict[str, list[int]]:
         """The number of images of each class in each split that is needed."""
-        return class_counts(self.splits, self.parts)
+        return reading.class_counts(self.splits, self.parts)
 
     def class_lines(self) -> list[str]:
         """How many images each class has, and which classes a split lacks."""
-        return class_lines(self.splits, self.parts)
+        return reading.class_lines(self.splits, self.parts)
 
     def summary(self) -> str:
         """One line: sizes, where the data came from, and how it is served; what else to know is in `splits.notes`."""
         augmented = "" if self.augmentation == Augmentation() else f"; augmentation: {self.augmentation}"
-        return f"{self.name}, {in_words(self.splits)}; {self.serving.reason}{augmented}"
+        return f"{self.name}, {reading.in_words(self.splits)}; {self.serving.reason}{augmented}"
 
     def _stop_for_bad_files(self, first: str) -> NoReturn:
         """Raise an error that names every file that cannot be read, now that one was met."""
@@ -280,20 +274,13 @@ class ImageData(L.LightningDataModule):
         return self._loader(self.splits.parts()[self.tested_split], self.eval_batch_size)
 
     def _loader(self, samples: Samples, batch_size: int, seed: int | None = None) -> Loader:
-        norm, trainer = self.normalisation, self.trainer
+        trainer, norm = self.trainer, self.normalisation
         device = trainer.strategy.root_device if trainer is not None else torch.device("cpu")
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
         augmentation = Augmentation() if seed is None else self.augmentation
-        transform = BatchTransform(
-            tuple(norm["mean"]),
-            tuple(norm["std"]),
-            device,
-            augmentation=augmentation,
-            size=len(samples),
-            seed=seed or 0,
-            num_classes=len(self.class_names),
-            rank=rank,
-        )
+        sizes = {"size": len(samples), "num_classes": len(self.class_names), "seed": seed or 0, "rank": rank}
+        mean, std = tuple(norm["mean"]), tuple(norm["std"])
+        transform = BatchTransform(mean, std, device, augmentation=augmentation, **sizes)
         order: dict[str, Any] = {"seed": seed, "smallest": self.smallest_batch}
         order |= {"rank": rank, "world_size": world_size, "device": device}
         if seed is not None and self.sampler == "balanced":
@@ -301,16 +288,8 @@ class ImageData(L.LightningDataModule):
         if not self.serving.streams:
             assert isinstance(samples, Split)
             return ResidentLoader(samples, batch_size, transform, **order)
-        stream = StreamingLoader(
-            samples,
-            batch_size,
-            transform,
-            augmentation=augmentation,
-            stop=self._stop_for_bad_files,
-            num_workers=self.num_workers,
-            prefetch=self.prefetch,
-            timeout=self.timeout,
-            **order,
-        )
+        order |= {"num_workers": self.num_workers, "prefetch": self.prefetch, "timeout": self.timeout}
+        stop = self._stop_for_bad_files
+        stream = StreamingLoader(samples, batch_size, transform, augmentation=augmentation, stop=stop, **order)
         self._streams.append(stream)
         return stream

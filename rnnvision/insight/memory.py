@@ -32,13 +32,13 @@ def activation_bytes(network: nn.Module, input_shape: Sequence[int]) -> int:
 
     leaves = (m for m in network.modules() if isinstance(m, RecurrentLayer) or not any(True for _ in m.children()))
     handles = [leaf.register_forward_hook(look) for leaf in leaves]
-    was_training = network.training
+    mode = network.training
     like = next(network.parameters(), torch.zeros(()))
     try:
         with torch.inference_mode():
             network.eval()(torch.zeros(1, *input_shape, device=like.device, dtype=like.dtype))
     finally:
-        network.train(was_training)
+        network.train(mode)
         for handle in handles:
             handle.remove()
     return AT_ONCE * max(largest, _bytes(torch.zeros(1, *input_shape)))

@@ -8,7 +8,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric, MetricCollection
@@ -148,9 +148,10 @@ class Learner(L.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        if gradient_clip_val and gradient_clip_algorithm in (None, "norm") and scaler is None:
+        if gradient_clip_val and scaler is None:
             # Lightning would not clip for a fused optimiser in bf16, as if a loss scaler were at work there too.
-            clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], gradient_clip_val)
+            clip = clip_grad_value_ if gradient_clip_algorithm == "value" else clip_grad_norm_
+            clip([p for group in optimizer.param_groups for p in group["params"]], gradient_clip_val)
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 

@@ -1,6 +1,7 @@
 """The run log: metrics.csv with one row per epoch, printed as a line too where there is no progress bar."""
 
 import csv
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,14 @@ class RunLog(Logger):
 
     Args:
         save_dir: the run folder.
-        echo: print each row when it is complete; None leaves it to the verb, which does so
-            where it shows no progress bar.
+        echo: print each row when it is complete; by default where there is no terminal for a progress bar.
     """
 
     def __init__(self, save_dir: str, echo: bool | None = None) -> None:
         super().__init__()
         self.path = Path(save_dir) / "metrics.csv"
-        self.echo = echo
+        self.echo = not sys.stdout.isatty() if echo is None else echo
+        self.follows_bar = echo is None  # a verb that decides about the bar decides about the lines
         self._rows: dict[int, dict[str, Any]] = {}
         self._started = time.monotonic()
         if self.path.is_file():
@@ -67,6 +68,7 @@ class RunLog(Logger):
 
     def _write(self) -> None:
         columns = dict.fromkeys(name for row in self._rows.values() for name in row)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_suffix(".csv.tmp")
         with temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(columns))

@@ -72,7 +72,12 @@ FAULTS = (
     defect(
         "data", "the last pictures of a test split are left out", ("return full + (rest > self._rank)", "return full")
     ),
-    defect("data", "the last batch of an epoch is left out", ("return full + (rest >= world_size)", "return full")),
+    defect(
+        "data",
+        "the last batch of an epoch is left out",
+        ("return full + (rest >= world_size * smallest)", "return full"),
+        ("return full + (rest >= world_size)", "return full"),
+    ),
     defect(
         "data",
         "validation pictures are augmented",

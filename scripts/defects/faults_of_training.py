@@ -31,6 +31,7 @@ FAULTS = (
     defect(
         "training",
         "the validation loss is smoothed too",
+        ("[self._step(part) for", "[self._step(part, self.label_smoothing) for"),
         (
             "self._step(batch)\n        if self.classifies:",
             "self._step(batch, self.label_smoothing)\n        if self.classifies:",

@@ -104,6 +104,7 @@ FAULTS = (
         "cli",
         "a resumed run forgets the seconds before",
         ("round(before + seconds, 3)", "round(seconds, 3)"),
+        ('round(before.get("train/seconds", 0.0) + seconds, 3)', "round(seconds, 3)"),
         ('round(earlier.get("train/seconds", 0.0) + seconds, 3)', "round(seconds, 3)"),
     ),
     # Costs ----------------------------------------------------------------------------------------------------------

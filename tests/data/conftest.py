@@ -7,7 +7,7 @@ from urllib.error import URLError
 
 import pytest
 
-from rnnvision.data import locate
+from rnnvision.data.sets import locate
 
 
 @pytest.fixture(autouse=True)

@@ -149,6 +149,45 @@ def test_the_figures_of_the_test(tmp_path: Path, num_classes: int) -> None:
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+class Greedy(nn.Module):
+    """A network for which memory runs out with more than so many images."""
+
+    def __init__(self, network: nn.Module, most: int) -> None:
+        super().__init__()
+        self.network, self.most = network, most
+
+    def forward(self, images: Tensor) -> Tensor:
+        if len(images) > self.most:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 17500000000 bytes")
+        return self.network(images)
+
+
+@pytest.mark.parametrize("stage", ["test", "validate"])
+def test_memory_that_runs_out_halves_the_batch_and_changes_no_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], stage: str
+) -> None:
+    data = make_data(noise=3.0, eval_batch_size=32)
+    network, _ = make_network(data)
+    whole, greedy = Learner(network, num_classes=4), Learner(Greedy(network, 9), num_classes=4)
+    expected = getattr(make_trainer(tmp_path), stage)(whole, datamodule=data, verbose=False)[0]
+    found = getattr(make_trainer(tmp_path), stage)(greedy, datamodule=data, verbose=False)[0]
+    assert found == pytest.approx(expected, rel=1e-5)
+    halved = [line.split()[1] for line in capsys.readouterr().out.splitlines()]
+    assert halved == (["32", "16"] if stage == "test" else ["18"])  # of 70 and 18 images; that size is kept
+
+
+def test_memory_that_is_too_small_for_an_image_is_told(tmp_path: Path) -> None:
+    data = make_data(eval_batch_size=4)
+    with pytest.raises(TrainingError, match="too small for a single image"):
+        make_trainer(tmp_path).test(Learner(Greedy(make_network(data)[0], 0), num_classes=4), data, verbose=False)
+
+
+def test_a_defect_is_not_taken_for_a_lack_of_memory(tmp_path: Path) -> None:
+    data = make_data()
+    with pytest.raises(RuntimeError, match="shape"):
+        make_trainer(tmp_path).test(Learner(nn.Linear(3, 4), num_classes=4), data, verbose=False)
+
+
 def test_a_second_test_does_not_remember_the_first(tmp_path: Path) -> None:
     data = make_data()
     learner = Learner(make_network(data)[0], num_classes=4)
@@ -176,6 +215,23 @@ def test_plateau_follows_the_validation_loss_of_every_epoch(tmp_path: Path, monk
     state = trainer.lr_scheduler_configs[0].scheduler.state_dict()
     assert (state["last_epoch"], state["num_bad_epochs"]) == (4, 1)  # best, bad, bad and lowered, bad
     assert state["best"] == pytest.approx(float(trainer.callback_metrics["val/loss"]))
+
+
+@pytest.mark.parametrize(
+    ("options", "looked"),
+    [({"check_val_every_n_epoch": 2}, 3), ({"val_check_interval": 0.5}, 6), ({"limit_val_batches": 0}, 0)],
+    ids=["every second epoch", "within epochs", "never"],
+)
+def test_plateau_looks_at_a_validation_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], looked: int
+) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "still", {"name": "sgd", "lr": 0.0})
+    data = make_data()
+    learner = make_learner(data, optimizer="still", scheduler={"name": "plateau", "patience": 9})
+    trainer = make_trainer(tmp_path, max_epochs=6, **options)
+    trainer.fit(learner, datamodule=data)
+    state = trainer.lr_scheduler_configs[0].scheduler.state_dict()
+    assert (state["last_epoch"], state["num_bad_epochs"]) == (looked, max(0, looked - 1))
 
 
 def test_drawing_learns_what_can_be_learned(tmp_path: Path) -> None:

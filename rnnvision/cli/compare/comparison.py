@@ -3,6 +3,7 @@
 import re
 import shlex
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from hydra import compose
@@ -183,7 +184,7 @@ def configurations(comparison: Comparison) -> dict[str, DictConfig]:
     for entrant in comparison.entrants:
         try:
             made[entrant.label] = compose("train", overrides=comparison.words(entrant))
-            locate_paths(made[entrant.label], HydraConfig.get().runtime.cwd)
+            locate_paths(made[entrant.label], Path.cwd())
         except ConfigCompositionException as error:
             if (match := re.search(r"Could not override '([^']+)'", str(error))) is None:
                 raise

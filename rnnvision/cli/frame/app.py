@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hydra.version
 from hydra._internal import utils as hydra_utils
@@ -126,13 +126,7 @@ def _run_job(verb: str, task: Task, config: DictConfig, wants_traceback: bool) -
             if message is None or wants_traceback:
                 traceback.print_exc()
             message = message or f"{type(error).__name__}: {error}"
-            if code == EXIT_USAGE:
-                run.refuse()
-            if code == EXIT_USAGE and status_before:
-                run.write("status.json", status_before)  # a resume that was refused changes nothing
-                log.keep = False
-            else:
-                run.write_status("failed", message)
+            log.keep = _write_down(run, code, message, status_before)
             if not in_a_sweep:
                 leave(verb, message, code)
             print(f"job {hydra_config.job.num} failed: {message}", file=sys.stderr)
@@ -141,11 +135,21 @@ def _run_job(verb: str, task: Task, config: DictConfig, wants_traceback: bool) -
         return score
 
 
+def _write_down(run: RunFolder, code: int, message: str, status_before: dict[str, Any]) -> bool:
+    """Record how a run failed, and whether it was one: a resume that is refused leaves the folder as it was."""
+    if code == EXIT_USAGE:
+        run.refuse()
+    if code == EXIT_USAGE and status_before:
+        run.write("status.json", status_before)
+        return False
+    run.write_status("failed", message)
+    return True
+
+
 def _resumption(run: RunFolder, config: DictConfig) -> str:
     """What to type to go on with a run that has got as far as a checkpoint."""
-    if "resume" not in config or not any(
-        (run.path / part / "last.ckpt").is_file() for part in ("checkpoints", "pretrain")
-    ):
+    begun = any((run.path / part / "last.ckpt").is_file() for part in ("checkpoints", "pretrain"))
+    if "resume" not in config or not begun:
         return ""
     return f"; go on: {command([*own_config_dir(), override('resume', run.shown())])}"
 

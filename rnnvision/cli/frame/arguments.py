@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import re
 import types
 import typing
@@ -32,6 +33,15 @@ ALLOWED_TARGETS = frozenset(
         "rnnvision.training.RunLog",
     }
 )
+REFUSED = {  # arguments of those that cannot do here what they promise: what to do instead
+    "verbose": "would print nothing here; each epoch has its line and its row in metrics.csv",
+    "log_rank_zero_only": "concerns what verbose=true would print, which is nothing here",
+    "train_time_interval": "cannot be written in a configuration; choose every_n_epochs",
+    "save_last": "callbacks.last does that",
+    "log_graph": "would draw nothing here; rnnvision benchmark says what a network is made of",
+    "root_dir": "is save_dir",
+    "experiment": "is an object, which a configuration cannot hold",
+}
 Functions = Callable[..., Any] | tuple[Callable[..., Any], ...]
 _NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 
@@ -128,7 +138,7 @@ def _fits(value: Any, annotation: Any) -> bool:
         return isinstance(value, (int, annotation)) and not isinstance(value, bool)
     if annotation in (str, bool, type(None)):
         return isinstance(value, annotation) or (annotation is type(None) and value is None)
-    if origin is Mapping:
+    if origin in (dict, Mapping):
         return isinstance(value, dict)
     if origin in (list, tuple, Sequence):
         if not isinstance(value, (list, tuple)):
@@ -148,7 +158,7 @@ def _describe(annotation: Any) -> str:
     if origin in (list, tuple, Sequence):
         count = "" if origin is not tuple or inner[-1] is Ellipsis else f"{len(inner)} values, each "
         return f"a list of {count}{_describe(inner[0])}"
-    if origin is Mapping:
+    if origin in (dict, Mapping):
         return "KEY: VALUE pairs"
     return _NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
@@ -162,22 +172,49 @@ def instantiate_all(group: str, node: Any) -> list[Any]:
     return [_instantiate(f"{group}.{key}", value) for key, value in (plain(node) or {}).items() if value is not None]
 
 
-def _instantiate(key: str, arguments: dict[str, Any]) -> Any:
-    arguments = dict(arguments)
-    target = arguments.pop("_target_", None)
+def _check_folder(key: str, folder: object) -> None:
+    """Check that a folder is there or can be made; it is made when something is written."""
+    if not isinstance(folder, str):
+        raise UsageError(f"{key}={yaml_text(folder)}: must be text, a folder")
+    path = Path(folder).absolute()
+    there = next(part for part in (path, *path.parents) if part.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UsageError(f"{key}={folder}: {there} is no folder that can be written; choose another")
+
+
+def check_target(key: str, arguments: Any) -> type[Any]:
+    """The class that an entry with a `_target_` makes, its other arguments checked against the signature.
+
+    Raises:
+        UsageError: for a target that is not on the list, or an argument that it does not take or cannot obey here.
+    """
+    if not isinstance(arguments, dict):
+        raise UsageError(f"{key}={yaml_text(arguments)}: must be null, or KEY: VALUE pairs with a _target_")
+    target = str(arguments.get("_target_"))
     if target not in ALLOWED_TARGETS:
         raise UsageError(f"{key}._target_={target}: choose one of {', '.join(sorted(ALLOWED_TARGETS))}")
     module, _, name = target.rpartition(".")
     made = getattr(importlib.import_module(module), name)
     if not (inspect.isclass(made) and made.__name__ == name):
         raise UsageError(f"{key}._target_={target}: is no class")
-    check_arguments(key, {k: v for k, v in arguments.items() if not isinstance(v, dict)}, *made.__mro__[:-1])
+    for argument, instead in REFUSED.items():
+        if arguments.get(argument):
+            raise UsageError(f"{key}.{argument}={yaml_text(arguments[argument])}: {instead}")
+    check_arguments(key, {k: v for k, v in arguments.items() if k != "_target_"}, made)
+    for folder in ("save_dir", "dirpath"):
+        if arguments.get(folder) is not None:
+            _check_folder(f"{key}.{folder}", arguments[folder])
+    return made
+
+
+def _instantiate(key: str, arguments: Any) -> Any:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+    made = check_target(key, arguments)
     try:
-        return made(**arguments)
+        return made(**{k: v for k, v in arguments.items() if k != "_target_"})
     except ImportError as error:
-        extra = name.removesuffix("Logger").lower()
+        extra = made.__name__.removesuffix("Logger").lower()
         raise UsageError(
             f'logger={extra}: needs a package that is not here; pip install "rnnvision[{extra}]"'
         ) from error

@@ -1,18 +1,18 @@
 """The callbacks of a training: what their keys say is completed and checked before anything is read.
 
-Figures of validation are looked at after each validation, figures of training at the end of each epoch: a callback
-never sees a figure that is older than the weights.
+Figures of validation are looked at after each validation, figures of training at the end of each epoch: no callback
+sees a figure that is older than the weights.
 """
 
-import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from rnnvision.checks import choose_one
-from rnnvision.cli.frame.arguments import instantiate_all, plain
+from rnnvision.checks import at_least, choose_one
+from rnnvision.cli.frame.arguments import arguments_of, check_target, instantiate_all, plain
 from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.errors import UsageError
 
@@ -20,15 +20,7 @@ if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
     from lightning.pytorch.loggers import Logger
 
-# Arguments that cannot do here what they promise: what to do instead. Their defaults are legal.
-REFUSED = {
-    "verbose": "would print nothing here; each epoch has its line and its row in metrics.csv",
-    "log_rank_zero_only": "concerns what verbose=true would print, which is nothing here",
-    "train_time_interval": "cannot be written in a configuration; choose every_n_epochs",
-    "save_last": "callbacks.last does that",
-}
 CHECKPOINTS = ("BestCheckpoint", "ModelCheckpoint")
-STEPWISE = ("every_n_train_steps", "train_time_interval")
 
 
 def make_callbacks(
@@ -42,22 +34,27 @@ def make_callbacks(
     from rnnvision.training import RunLog
 
     draws = any(not isinstance(logger, RunLog) for logger in loggers)
-    chosen = {key: dict(value) for key, value in (plain(node) or {}).items() if value is not None}
+    chosen = {key: value for key, value in (plain(node) or {}).items() if value is not None}
     written: dict[str, str] = {}  # file -> the key of the callback that writes it
     for name, arguments in chosen.items():
-        key, kind = f"callbacks.{name}", str(arguments.get("_target_")).rpartition(".")[2]
-        for argument, instead in REFUSED.items():
-            if arguments.get(argument):
-                raise UsageError(f"{key}.{argument}={yaml_text(arguments[argument])}: {instead}")
+        key = f"callbacks.{name}"
+        given = {k: v for k, v in arguments.items() if v is not None} if isinstance(arguments, dict) else arguments
+        kind = check_target(key, given).__name__
         if kind in CHECKPOINTS or kind == "EarlyStopping":
             _complete_monitor(key, kind, arguments, trainer)
         if kind in CHECKPOINTS:
             _check_files(key, arguments, folder / "checkpoints", written)
+        if kind == "EarlyStopping":
+            with arguments_of(key):
+                at_least("patience", arguments.get("patience", 0), 0)
         if kind == "EMAWeightAveraging":
             _check_average(key, arguments)
         if kind == "LearningRateMonitor" and not draws:
             raise UsageError(f"{key}: metrics.csv has the lr of each epoch; for more choose logger=tensorboard")
-    return instantiate_all("callbacks", chosen)
+    made = instantiate_all("callbacks", chosen)
+    for name, callback in zip(chosen, made, strict=True):
+        _check_filename(f"callbacks.{name}", callback)
+    return made
 
 
 def _complete_monitor(key: str, kind: str, arguments: dict[str, Any], trainer: Mapping[str, Any]) -> None:
@@ -82,12 +79,11 @@ def _complete_monitor(key: str, kind: str, arguments: dict[str, Any], trainer: M
         raise UsageError(
             f"{key}.monitor={monitor}: trainer.limit_val_batches=0 leaves no validation; choose {other} or {key}=null"
         )
-    for argument in STEPWISE:
-        if arguments.get(argument):
-            raise UsageError(
-                f"{key}.{argument}={yaml_text(arguments[argument])}: {monitor} is known at the end of "
-                f"{'a validation' if validates else 'an epoch'} only; leave it out, or {key}.monitor"
-            )
+    if steps := arguments.get("every_n_train_steps"):
+        raise UsageError(
+            f"{key}.every_n_train_steps={yaml_text(steps)}: {monitor} is known at the end of "
+            f"{'a validation' if validates else 'an epoch'} only; leave it out, or {key}.monitor"
+        )
     if kind == "BestCheckpoint":
         return
     when = "check_on_train_epoch_end" if kind == "EarlyStopping" else "save_on_train_epoch_end"
@@ -102,13 +98,33 @@ def _complete_monitor(key: str, kind: str, arguments: dict[str, Any], trainer: M
         arguments[when] = not validates
 
 
+def _check_filename(key: str, callback: "Callback") -> None:
+    """Try a name that is made of figures, such as {epoch:02d}; Lightning takes 0 for a figure that there is not."""
+    import torch
+    from lightning.pytorch.callbacks import ModelCheckpoint
+
+    from rnnvision.training import FIGURES
+
+    filename = callback.filename if isinstance(callback, ModelCheckpoint) else None
+    if filename is None:
+        return
+    figures = {**dict.fromkeys(FIGURES, torch.tensor(0.5)), "epoch": torch.tensor(0), "step": torch.tensor(0)}
+    for figure in re.findall(r"\{([^:}]*)", filename):
+        if figure not in figures:
+            raise UsageError(f"{key}.filename={filename}: {choose_one(figure, figures)}")
+    try:
+        ModelCheckpoint(filename=filename).format_checkpoint_name(figures)
+    except (ValueError, KeyError, IndexError) as error:
+        raise UsageError(f"{key}.filename={filename}: {error}") from error
+
+
 def _validates_at_each_end(trainer: Mapping[str, Any]) -> bool:
     interval = trainer.get("val_check_interval")
     return trainer.get("check_val_every_n_epoch", 1) == 1 and (interval is None or interval == 1.0)
 
 
 def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written: dict[str, str]) -> None:
-    """Check that what is tested and resumed from will be there, and that no checkpoint takes another's place."""
+    """Check that what is tested and resumed from will be there, and that no checkpoint overwrites another."""
     name = key.rpartition(".")[2]
     default = "best" if str(arguments.get("_target_")).endswith("BestCheckpoint") else None
     filename, folder = arguments.get("filename", default), arguments.get("dirpath")
@@ -120,10 +136,10 @@ def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written
                 f"{'the file that is tested' if name == 'best' else 'from which a run is resumed'}; "
                 f"add a checkpoint of your own: +callbacks.NAME={{...}}"
             )
-        if folder is None or os.path.realpath(folder) != os.path.realpath(checkpoints):
+        if folder is None or Path(folder).resolve() != checkpoints.resolve():
             raise UsageError(f"{key}.dirpath={yaml_text(folder)}: must stay checkpoints/ of the run folder")
     if name == "last":
-        for argument in ("monitor", "save_weights_only", *STEPWISE):
+        for argument in ("monitor", "save_weights_only", "every_n_train_steps"):
             if arguments.get(argument):
                 raise UsageError(
                     f"{key}.{argument}={yaml_text(arguments[argument])}: a run is resumed from this file, the whole "
@@ -141,7 +157,7 @@ def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written
         )
     if filename is None or top == 0:
         return
-    file = str(Path(os.path.realpath(folder) if folder else "") / filename)
+    file = str(Path(folder or "").resolve() / filename)
     if file in written:
         raise UsageError(f"{key}.filename={filename}: {written[file]} writes that file too; choose another name")
     written[file] = key
@@ -150,6 +166,5 @@ def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written
 def _check_average(key: str, arguments: dict[str, Any]) -> None:
     if arguments.get("device") not in (None, "cpu"):
         raise UsageError(f"{key}.device={arguments['device']}: choose one of null (where the network is), cpu")
-    every = arguments.get("update_every_n_steps", 1)
-    if isinstance(every, int) and every < 1:
-        raise UsageError(f"{key}.update_every_n_steps={every}: must be a whole number of at least 1")
+    with arguments_of(key):
+        at_least("update_every_n_steps", arguments.get("update_every_n_steps", 1), 1)

@@ -18,11 +18,11 @@ from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, Simpl
 from torch import nn
 
 from rnnvision.checks import counted
-from rnnvision.cli.frame.trainer_arguments import REFUSED, check_trainer
+from rnnvision.cli.frame.trainer_arguments import ALIASES, REFUSED, check_trainer
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
 from rnnvision.training import RunLog, VerifiedCheckpointIO
-from rnnvision.training.precision import choose_precision
+from rnnvision.training.precision import FP16, choose_precision
 
 ALL_THREADS = torch.get_num_threads()  # of this process, before a job of a sweep takes fewer
 PROFILERS: dict[str, Any] = {  # into the run folder
@@ -46,14 +46,17 @@ def make_trainer(
     keep_freed_memory()
     check_trainer(arguments)
     _check_device(arguments)
-    precision, _ = choose_precision(arguments.get("precision"), _device_type(arguments))
+    asked = arguments.get("precision")
+    precision, _ = choose_precision(ALIASES.get(str(asked), asked), _device_type(arguments))
+    if str(precision) == FP16 and _device_type(arguments) == "cpu":
+        raise UsageError(f"trainer.precision={asked}: a GPU's; choose trainer.precision=bf16-mixed, or auto")
     arguments = {k: v for k, v in arguments.items() if k not in REFUSED} | {"precision": precision}
     if profiler := PROFILERS.get(str(arguments.get("profiler"))):
         arguments["profiler"] = profiler(dirpath=str(run.path), filename="profile")
     shows_bar = arguments.pop("enable_progress_bar", None)
     shows_bar = is_first_process() and (sys.stdout.isatty() if shows_bar is None else shows_bar)
     for line in loggers:
-        if isinstance(line, RunLog) and line.echo is None:
+        if isinstance(line, RunLog) and line.follows_bar:
             line.echo = not shows_bar
     try:
         return L.Trainer(
@@ -141,6 +144,8 @@ def _check_device(arguments: dict[str, Any]) -> None:
         if found == 0 or wanted > found:
             seen = counted(found, "CUDA GPU")
             raise UsageError(f"{_typed_device(accelerator)}: torch sees {seen}; choose device=cpu or device=auto")
+    if arguments.get("sync_batchnorm") and (_device_type(arguments) != "cuda" or devices == 1):
+        raise UsageError("trainer.sync_batchnorm=true: works between several GPUs; choose device=ddp")
     if accelerator == "mps" and not torch.backends.mps.is_available():
         raise UsageError(f"{_typed_device('mps')}: there is no Apple GPU here; choose device=cpu or device=auto")
     if arguments.get("deterministic"):
@@ -163,9 +168,11 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in (
         r"Checkpoint directory .* exists and is not empty",  # a resumed run
+        r"The dirpath has changed",  # of a run that was renamed; BestCheckpoint goes on all the same
         r".*does not have many workers",
         r"GPU available but not used",
         r"`ModelCheckpoint\(monitor=.*could not find the monitored key",  # an epoch without a validation
+        r"The number of training batches .* is smaller than the logging interval",  # nothing is logged within an epoch
         r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     ):
         warnings.filterwarnings("ignore", message=message)

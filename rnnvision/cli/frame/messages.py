@@ -45,14 +45,15 @@ def _replaced(word: str, wrong: str, right: str) -> str:
     if not wrong_option:
         return word.replace(wrong, right, 1)
     right_key, _, right_option = right.partition("=")
-    replaced = re.sub(rf"(?<!\w){re.escape(wrong_option)}(?!\w)", lambda _: right_option, value)
-    return word if replaced == value and right_key == wrong_key else f"{key.replace(wrong_key, right_key)}={replaced}"
+    replaced, found = re.subn(rf"(?<!\w){re.escape(wrong_option)}(?!\w)", lambda _: right_option, value)
+    return f"{key.replace(wrong_key, right_key)}={replaced}" if found else word
 
 
 def hint(near: str | None, wrong: str) -> str:
     """The nearest spelling, with the whole command if `wrong` was typed; "" where there is none."""
     if not near:
         return ""
+    wrong = re.sub(r"=\[(.*)\]$", r"=\1", wrong)  # of a list the one that is wrong, wherever it stands
     whole = corrected(wrong, near if "=" in near or "=" not in wrong else f"{wrong.partition('=')[0]}={near}")
     return f"did you mean {near}?{f' Try: {whole}' if whole else ''}"
 
@@ -91,8 +92,11 @@ def explain(error: Exception, conf: Path, verb: str) -> str:
         return _missing_option(group, option, [o for o in error.options if not o.startswith("_")], conf)
     if isinstance(error, ConfigCompositionException) and (found := re.search(r"Could not override '([^']+)'", text)):
         return _missing_key(found[1], conf, verb)
-    if found := re.search(r"Ambiguous value for argument '([^']*)'", text):
-        return _several_values(found[1], conf)
+    if found := re.search(r"Could not append to config\. An item is already at '([^']+)'", text):
+        whole = command(word.lstrip("+") if word.startswith(f"+{found[1]}=") else word for word in sys.argv[1:])
+        return f"+{found[1]}: the key is there already; leave out the +: {whole}"
+    if found := re.search(r"Ambiguous value for argument '([^']*)'|Sweep parameters '(.*)' requires", text):
+        return _several_values(found[1] or found[2], conf)
     if found := re.search(r"Multiple values for (\S+)\. To override a value use '(override [^']+)'", text):
         file = f"{own_folder()}: a file there" if own_folder() else "a file"
         return f"{file} chooses {found[1]} again; write '{found[2].replace('override ', 'override /')}' in its defaults"
@@ -138,7 +142,8 @@ def _missing_key(key: str, conf: Path, verb: str) -> str:
 def _several_values(word: str, conf: Path) -> str:
     """KEY=A,B without -m."""
     key, _, values = word.partition("=")
-    a_list = "" if (conf / key).is_dir() else f", or write a list as {command([f'{key}=[{values}]'], '').strip()}"
+    no_list = (conf / key).is_dir() or "(" in values
+    a_list = "" if no_list else f", or write a list as {command([f'{key}=[{values}]'], '').strip()}"
     return f"{word}: several values; add -m for a run each: {command(['-m', *sys.argv[1:]])}{a_list}"
 
 

@@ -14,7 +14,7 @@ def expanded(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111  # Path would take "." and doubled slashes out
 
 
-def locate_paths(cfg: DictConfig, folder: str) -> None:
+def locate_paths(cfg: DictConfig, folder: str | Path) -> None:
     """Make the paths in a job's configuration mean what they mean in `folder`, where the command was typed.
 
     A relative path stays as it was typed where the job runs in that folder, as it does without hydra.job.chdir=true.

@@ -46,12 +46,11 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
 
     from rnnvision.cli.frame.callbacks import make_callbacks
     from rnnvision.cli.frame.device import make_trainer, share_cores
-    from rnnvision.cli.frame.trainer_arguments import check_batches, check_trainer
+    from rnnvision.cli.frame.trainer_arguments import check_batches
     from rnnvision.nn import fits_in_one_go
     from rnnvision.training import Learner
 
     trainer_arguments = plain(cfg.trainer)
-    check_trainer(trainer_arguments)
     loggers = instantiate_all("logger", cfg.logger)
     callbacks = make_callbacks(cfg.callbacks, trainer_arguments, loggers, run.path)
     if cfg.scheduler.get("name") == "plateau" and trainer_arguments.get("limit_val_batches") == 0:
@@ -59,6 +58,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
             "scheduler.name=plateau: looks at val/loss, and trainer.limit_val_batches=0 leaves no validation; "
             "choose another scheduler"
         )
+    trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers)
     check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
     check_loss(cfg)
     with arguments_of("seed"):
@@ -68,7 +68,6 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     if not takes_steps(network) and not fits_in_one_go(cfg.model.name):
         raise UsageError(f"model.name={cfg.model.name}: has no parameter that is trained")
     fit_data_to(data, network)
-    trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers)
     check_batches(trainer_arguments, data, trainer.world_size)
     if trainer_arguments.get("enable_autolog_hparams", True):
         for logger in loggers:

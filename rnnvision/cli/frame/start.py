@@ -1,5 +1,6 @@
 """What refuses a start: checked when the configuration is composed, before Hydra makes the run folder."""
 
+import shlex
 import sys
 import traceback
 from collections.abc import Mapping
@@ -76,7 +77,7 @@ def check_unused(run: RunFolder) -> None:
         UsageError: with what goes on with that run.
     """
     if run.is_used():
-        again = override("resume", run.shown())
+        again = shlex.quote(override("resume", run.shown()))
         raise UsageError(f"{run.shown()}: already holds a run; choose another folder, or {again}")
 
 
@@ -140,7 +141,7 @@ def _check_resume(config: DictConfig) -> None:
 
 
 def check_checkpoint(cfg: DictConfig) -> None:
-    """Say of a run folder without a best checkpoint how the run ended.
+    """Say of a run folder without a checkpoint how the run ended.
 
     Raises:
         UsageError: with the status of the run, and its error.
@@ -149,7 +150,7 @@ def check_checkpoint(cfg: DictConfig) -> None:
     if cfg.get("ckpt") is None or not (folder / "status.json").is_file():
         return
     run = Run(folder)
-    if run.completed or (folder / "checkpoints" / "best.ckpt").is_file():
+    if run.completed or any((folder / "checkpoints" / f"{name}.ckpt").is_file() for name in ("best", "last")):
         return
     error = f": {run.error}" if run.error else ""
-    raise UsageError(f"ckpt={cfg.ckpt}: holds no checkpoints/best.ckpt; the run is {run.status or 'unfinished'}{error}")
+    raise UsageError(f"ckpt={cfg.ckpt}: holds no checkpoint; the run is {run.status or 'unfinished'}{error}")

@@ -5,6 +5,8 @@ All of them are keys of `trainer`; those in `REFUSED` would contradict what this
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rnnvision.checks import at_least, choose_one, number
@@ -38,8 +40,8 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "gradient_clip_algorithm": ("norm", "value"),
     "profiler": ("simple", "advanced", "pytorch"),
 }
-ALIASES = (None, 16, 32, 64, "16", "32", "64", "bf16")  # of precisions, Lightning's
-LEAST = {"accumulate_grad_batches": 1, "check_val_every_n_epoch": 1, "min_epochs": 0, "min_steps": 0}
+ALIASES = {"16": "16-mixed", "32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}  # of precisions, Lightning's
+LEAST: dict[str, int] = {"accumulate_grad_batches": 1, "check_val_every_n_epoch": 1, "min_epochs": 0, "min_steps": 0}
 LEAST |= {"num_sanity_val_steps": -1, "log_every_n_steps": 0, "max_epochs": -1, "max_steps": -1, "fast_dev_run": 0}
 LIMITS = {"limit_train_batches": "train", "limit_val_batches": "validate", "limit_test_batches": "test"}
 
@@ -60,7 +62,7 @@ def check_trainer(arguments: Mapping[str, Any]) -> None:
         raise UsageError(f"trainer.{key}={yaml_text(given[key])}: {REFUSED[key]}")
     for key, legal in CHOICES.items():
         value = given.get(key)
-        if key in given and value not in legal and not (key == "precision" and value in ALIASES):
+        if key in given and value not in legal and not (key == "precision" and str(value) in ALIASES):
             choice = choose_one(value, map(str, legal), f"trainer.{key}=")
             raise UsageError(f"trainer.{key}={yaml_text(value)}: {choice}")
     check_arguments("trainer", {k: v for k, v in arguments.items() if k not in CHOICES}, Trainer)
@@ -73,7 +75,14 @@ def check_trainer(arguments: Mapping[str, Any]) -> None:
     for key in ("max_epochs", "max_steps"):
         if given.get(key) == 0:
             raise UsageError(f"trainer.{key}=0: leaves nothing to train; choose at least 1")
+    for key, fewest in (("max_epochs", "min_epochs"), ("max_steps", "min_steps")):
+        if 0 < given.get(key, -1) < given.get(fewest, 0):
+            raise UsageError(f"trainer.{fewest}={given[fewest]}: is more than trainer.{key}={given[key]}")
+    for key in ("max_time", "val_check_interval"):
+        _check_time(key, given.get(key))
     for key, purpose in LIMITS.items():
+        if key in given and not 0 <= given[key] <= (1 if isinstance(given[key], float) else math.inf):
+            raise UsageError(f"trainer.{key}={given[key]}: must be a share from 0.0 to 1.0, or a number of batches")
         if given.get(key) == 0 and key != "limit_val_batches":
             raise UsageError(
                 f"trainer.{key}={given[key]}: leaves nothing to {purpose}; choose at least 1, or 1.0 for all"
@@ -84,8 +93,25 @@ def check_trainer(arguments: Mapping[str, Any]) -> None:
             "trainer.check_val_every_n_epoch=null: validation then follows every so many batches; choose them, "
             "+trainer.val_check_interval=100"
         )
-    if given.get("sync_batchnorm") and given.get("accelerator") in ("cpu", "mps"):
-        raise UsageError("trainer.sync_batchnorm=true: works between GPUs; choose device=ddp")
+
+
+def _check_time(key: str, value: object) -> None:
+    """Check a time, or what `val_check_interval` may be instead of one."""
+    batches = "" if key == "max_time" else "a number of batches, a share of an epoch from 0.0 to 1.0, or a time, "
+    seconds: float = 0
+    with suppress(TypeError, ValueError):
+        if isinstance(value, str) and len(parts := [int(part) for part in value.split(":")]) == 4:
+            days, hours, minutes, rest = parts
+            seconds = timedelta(days=days, hours=hours, minutes=minutes, seconds=rest).total_seconds()
+        elif isinstance(value, dict):
+            seconds = timedelta(**value).total_seconds()
+        elif batches and isinstance(value, (int, float)) and not isinstance(value, bool):
+            seconds = value if isinstance(value, int) or value <= 1 else 0
+    if value is not None and not seconds > 0:
+        raise UsageError(
+            f"trainer.{key}={yaml_text(value)}: must be {batches}DD:HH:MM:SS, such as 00:02:30:00, or {{hours: 2}}, "
+            f"and above 0"
+        )
 
 
 def check_batches(arguments: Mapping[str, Any], data: "ImageData", world_size: int) -> None:

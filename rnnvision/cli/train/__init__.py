@@ -24,7 +24,7 @@ def main() -> None:
 def train(cfg: DictConfig, run: RunFolder) -> float:
     """One run: its stages, then the test of the best checkpoint; returns its val/accuracy."""
     in_a_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    if in_a_sweep and str(cfg.trainer.strategy).startswith("ddp"):
+    if in_a_sweep and _may_have_several_processes(cfg):
         return run_as_command(run)
     if cfg.resume is not None:
         cfg = resumed(cfg, run)
@@ -36,6 +36,11 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
     with kept_if_refused(cfg, run):
         figures = {key: value for stage in stages for key, value in stage.run().items()}
     return score(training, tester, figures) if is_first_process() else 0.0
+
+
+def _may_have_several_processes(cfg: DictConfig) -> bool:
+    one = str(cfg.trainer.get("devices", 1)) in ("1", "[0]")
+    return str(cfg.trainer.get("strategy", "auto")).startswith("ddp") or not one
 
 
 def _first_lines(training: Training, stages: list[Stage]) -> str:

@@ -59,12 +59,13 @@ class Epochs:
         trainer, learner, folder = self.training.trainer, self.training.learner, self.training.run.path
         before = _earlier(folder) if self.last is not None else {}
         seconds = fit(trainer, learner, self.training.data, self.last)
-        if not learner.has_trained:
+        if not learner.has_trained and self.last is not None:
             print("train     nothing is left to train; what is here is tested again", flush=True)
             return before
         figures = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("train/")}
         figures["train/seconds"] = round(before.get("train/seconds", 0.0) + seconds, 3)
-        figures["train/samples_per_second"] = round(learner.samples_seen / seconds, 2)
+        if learner.samples_seen:
+            figures["train/samples_per_second"] = round(learner.samples_seen / seconds, 2)
         return figures
 
 
@@ -101,8 +102,7 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
         if not ran_out(error):
             raise
         raise FailureError(
-            f"the memory of the device is too small to train with data.batch_size={data.batch_size}; "
-            f"choose a smaller one"
+            f"the memory of the device is too small to train with data.batch_size={data.batch_size}; choose fewer"
         ) from error
     except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1
         raise SystemExit(error.code if error.code not in (0, 1, None) else 130) from error

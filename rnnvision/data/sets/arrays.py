@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from rnnvision.checks import flags
-from rnnvision.data.locate import Archives, obtain, unpack_again, wrong_md5
+from rnnvision.data.sets.locate import Archives, obtain, unpack_again, wrong_md5
 from rnnvision.data.splits import DataError, Split, Splits
 
 

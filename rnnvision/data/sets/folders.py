@@ -9,10 +9,10 @@ import torch
 from rnnvision.checks import counted, fraction, shortened
 from rnnvision.data.files import FileSplit, encode, find_images
 from rnnvision.data.images import SUFFIXES, View, with_view
-from rnnvision.data.locate import search_roots
 from rnnvision.data.membership import path_keys
 from rnnvision.data.sets.flat_imagenet import is_flat, read_flat
 from rnnvision.data.sets.layout import Layout, read_layout, shown_name, split_named, subfolders
+from rnnvision.data.sets.locate import search_roots
 from rnnvision.data.splits import DataError, Splits
 
 IMAGENET_FOLDERS = ("", "imagenet", "ImageNet", "ILSVRC/Data/CLS-LOC", "tiny-imagenet-200")

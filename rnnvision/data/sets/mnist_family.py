@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnvision.data.locate import obtain
+from rnnvision.data.sets.locate import obtain
 from rnnvision.data.splits import DataError, Split, Splits
 
 FILES = (

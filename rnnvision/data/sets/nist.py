@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rnnvision.checks import one_of
-from rnnvision.data.locate import obtain, wrong_md5
+from rnnvision.data.sets.locate import obtain, wrong_md5
 from rnnvision.data.sets.mnist_family import checked_split, packed_or_not, read_idx
 from rnnvision.data.splits import DataError, Split, Splits
 

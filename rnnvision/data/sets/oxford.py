@@ -4,7 +4,7 @@ from functools import partial
 
 from rnnvision.data.files import FileSplit
 from rnnvision.data.images import View, with_view
-from rnnvision.data.locate import obtain, unpack_again, wrong_md5
+from rnnvision.data.sets.locate import obtain, unpack_again, wrong_md5
 from rnnvision.data.sets.photos import check_rows, damaged, listed
 from rnnvision.data.splits import DataError, Splits
 

@@ -14,7 +14,7 @@ import torch
 from rnnvision.checks import one_of
 from rnnvision.data.files import FileSplit, encode, find_images
 from rnnvision.data.images import View, with_view
-from rnnvision.data.locate import find_folder, obtain, unpack_again
+from rnnvision.data.sets.locate import find_folder, obtain, unpack_again
 from rnnvision.data.splits import DataError, Splits
 
 # Images of the official splits.

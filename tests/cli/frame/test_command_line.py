@@ -1,11 +1,13 @@
 """Words of a command line that mean something else than they seem to: told before anything is made."""
 
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 from hydra._internal.utils import get_args_parser
 
+from rnnvision.cli import dispatch
 from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options, options_of
@@ -58,6 +60,8 @@ def test_the_flags_are_those_of_hydra() -> None:
         (["sweep=recurrences", "trainer=smoke"], "-m sweep=recurrences trainer=smoke"),
         (["model=lstm,gru"], "-m model=lstm,gru"),
         (["hydra.run.dirr=x"], "hydra.run.dir=x"),
+        (["+trainer.max_epochs=3", "seed=1"], "trainer.max_epochs=3 seed=1"),
+        (["seed=range(0,2)"], "-m 'seed=range(0,2)'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -70,6 +74,27 @@ def test_a_value_with_a_near_one_gets_the_command_too(verb: Verb) -> None:
     result = verb("train", "model.scan=rosw", "data=fake", "device=cpu")
     assert result.code == 2
     assert "did you mean rows? Try: rnnvision train model.scan=rows data=fake device=cpu" in result.message
+
+
+def test_of_a_list_the_one_that_is_wrong_is_corrected(verb: Verb) -> None:
+    result = verb("train", "plugins=[./lay.py,json]", "data=fake")
+    assert result.message.endswith("did you mean lay? Try: rnnvision train 'plugins=[lay,json]' data=fake")
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        (["trian", "name=a b"], ["rnnvision", "train", "name=a b"]),
+        (["model=lstm", "name=a b"], ["rnnvision", "train", "model=lstm", "name=a b"]),
+    ],
+)
+def test_the_dispatcher_corrects_its_command_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], right: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["rnnvision", *words])
+    with pytest.raises(SystemExit, match="2"):
+        dispatch.main()
+    assert shlex.split(capsys.readouterr().err.partition("Try: ")[2]) == right
 
 
 def test_a_long_message_has_the_command_before_the_list(verb: Verb) -> None:
@@ -93,6 +118,8 @@ def test_flags_and_words_may_come_in_any_order() -> None:
         (["--config-dir", "nowhere"], ["nowhere: there is no such folder"]),
         (["help"], ["did you mean --help", "rnnvision train --help"]),
         (["1a=2"], ["a key is made of letters"]),
+        (["=3"], ["a key is made of letters"]),
+        (["model=3"], ["model=3: there is no such option; choose one of ", " lstm, "]),
         (["model.hidden_size=[1"], ["a [ is not closed"]),
     ],
     ids=lambda value: value[0],
@@ -108,7 +135,7 @@ def test_words_that_are_neither_are_told(verb: Verb, words: list[str], parts: li
 @pytest.mark.parametrize("group", ONE_OPTION)
 def test_a_list_for_a_group_of_one_option_is_refused(group: str) -> None:
     first, second = options_of([CONF], group)[:2]
-    with pytest.raises(UsageError, match="takes one option; for a run each: .* -m "):
+    with pytest.raises(UsageError, match=r"takes one option, not a list; for a run each: .* -m "):
         overrides(f"{group}=[{first},{second}]")
 
 
@@ -140,6 +167,11 @@ def test_null_switches_a_group_off_or_says_that_it_cannot_be(group: str, word: s
     else:
         with pytest.raises(UsageError, match=f"{group} cannot be off; leave it out for {group}="):
             overrides(word.format(group))
+
+
+@pytest.mark.parametrize("plus", ["+", "++"])
+def test_to_choose_from_a_group_adds_nothing(plus: str) -> None:
+    assert overrides(f"{plus}model=gru") == ("model=gru",)
 
 
 def test_null_in_a_sweep_is_one_of_the_runs() -> None:

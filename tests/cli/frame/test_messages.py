@@ -69,6 +69,7 @@ def _check(result: Result, code: int, *parts: str) -> None:
         (["model.hidden_size=[1"], ["model.hidden_size=[1"]),
         (["callbacks.best._target_=os.system"], ["callbacks.best._target_=os.system", "ModelCheckpoint"]),
         (["+callbacks.best.colour=red"], ["callbacks.best.colour"]),
+        (["data=image_folder"], ["data.root=null: image_folder needs data.root=FOLDER"]),
         (["resume=nowhere"], ["resume=nowhere"]),
         (["log_dir=/dev/null/logs"], ["/dev/null", "log_dir=FOLDER"]),
         (["hydra.run.dir=/dev/null/run"], ["/dev/null", "log_dir=FOLDER"]),
@@ -81,7 +82,8 @@ def test_wrong_use_of_train_is_told(verb: Verb, words: list[str], parts: list[st
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_told(verb: Verb) -> None:
-    _check(verb("train", "device=gpu"), 2, "CUDA", "device=cpu")
+    _check(verb("train", "device=gpu"), 2, "train: device=gpu: torch sees 0 CUDA GPUs; choose device=cpu")
+    _check(verb("train", "trainer.accelerator=gpu"), 2, "train: trainer.accelerator=gpu: torch sees 0 CUDA GPUs")
 
 
 def test_data_that_is_missing_is_told(verb: Verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +91,7 @@ def test_data_that_is_missing_is_told(verb: Verb, tmp_path: Path, monkeypatch: p
         raise OSError("no route to host")
 
     monkeypatch.setattr("torchvision.datasets.MNIST", refuse)
-    monkeypatch.setattr("rnnvision.data.locate.SYSTEM_ROOT", tmp_path / "none")
+    monkeypatch.setattr("rnnvision.data.sets.locate.SYSTEM_ROOT", tmp_path / "none")
     root = tmp_path / "root"
     _check(
         verb("train", "data=mnist", f"data.root={root}"),

@@ -79,3 +79,15 @@ def test_only_the_jobs_of_this_sweep_count_in_a_folder_that_is_used_again(train:
     result = train("-m", "seed=0,1", "hydra.sweep.dir=sweep")
     assert result.code == 0, result.err
     assert len(_table(result.out)) == 2
+
+
+@pytest.mark.parametrize("word", ["trainer.devices=2", "trainer.strategy=ddp", "device=cpu_ddp"])
+def test_a_job_with_several_processes_is_a_command_of_its_own(
+    verb: Verb, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """Its processes would repeat the whole sweep otherwise."""
+    started: list[str] = []
+    monkeypatch.setattr("rnnvision.cli.train.run_as_command", lambda run: started.append(run.path.name) or 0.5)
+    result = verb("train", "-m", "seed=0,1", *([word] if word.startswith("device=") else ["device=cpu", word]))
+    assert result.code == 0, result.err
+    assert started == ["0", "1"]

@@ -11,7 +11,7 @@ from rnnvision.cli.frame.command_line.words import command, override, parsed
 from tests.cli.running import TINY, Copy, Verb
 
 PIECES = [*"ab12 =,[](){}'\"\\$:~äß?*!&;|<>#%@.-_/\t", "${", "${x}", "null", "true", "1e3", "..", "\\${"]
-NASTY = "o ut=1,(ü) [x] 'q' ${n} \\ $HOME"
+NASTY = "o ut=1,(ü) [x] 'q' \\ $HOME"  # Hydra itself takes a ${ in the name of a run folder for an interpolation
 
 
 def read_back(line: str) -> object:

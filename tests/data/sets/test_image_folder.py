@@ -136,7 +136,7 @@ def test_options_set_the_shape(tmp_path: Path, options: dict[str, int], shape: t
 
 
 def test_no_root_and_a_missing_root_are_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"data=image_folder needs data\.root=FOLDER"):
+    with pytest.raises(ValueError, match=r"^root=null: image_folder needs data\.root=FOLDER"):
         read_image_folder((), None)
     assert refusal(tmp_path / "nowhere") == f"data.root={tmp_path / 'nowhere'}: there is no such folder"
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from rnnvision.data import DataError, ImageData, Splits
-from rnnvision.data.locate import ENVIRONMENT_VARIABLE
 from rnnvision.data.sets.folders import read_imagenet, wnid_names
+from rnnvision.data.sets.locate import ENVIRONMENT_VARIABLE
 
 # Of the synset list of ILSVRC2012, by its order.
 KNOWN = {0: ("n01440764", "tench"), 207: ("n02099601", "golden retriever"), 999: ("n15075141", "toilet tissue")}

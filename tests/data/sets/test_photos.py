@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnvision.data import locate
+from rnnvision.data.sets import locate
 from tests.data.layouts import WRITERS, read, refusal, write_imagenette
 
 

@@ -1,6 +1,7 @@
 """Words that choose from a group (GROUP=OPTION): one option, none (null), or several where they add up."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ SEVERAL = ("callbacks", "logger")  # of these a list of options is their sum
 OFF = {"augmentation": "none", "callbacks": "none", "logger": "none", "scheduler": "constant"}  # what null means
 
 
+@cache
 def default_options(conf: Path, verb: str) -> dict[str, str | None]:
     """The groups from which a verb chooses, each with its default option (None: none)."""
     found: dict[str, str | None] = {}
@@ -46,36 +48,28 @@ def read_group(word: str, words: Sequence[str], verb: str, conf: Path, multirun:
     Raises:
         UsageError: for a list of options that exclude each other, and for a group that cannot be off.
     """
-    found = parsed(word)
-    defaults = default_options(conf, verb)
-    group = found.key_or_group if found is not None else ""
-    if found is None or group not in defaults:
+    found, defaults = parsed(word), default_options(conf, verb)
+    if found is None or found.key_or_group not in defaults:
         return word
-    legal = options_of([conf], group)
-
-    def again(right: str, *flags: str) -> str:
-        return command([*flags, *(right if typed == word else typed for typed in words)])
-
-    if found.is_delete():
-        return _off(word, group, defaults)
-    options = options_in(found)
-    for option in options:
-        if isinstance(option, list) and group not in SEVERAL:
-            names = ",".join(str(name) for each in options for name in (each if isinstance(each, list) else [each]))
-            if "," not in names:
-                raise UsageError(f"{word}: is a list, and {group} takes one option; try: {again(f'{group}={names}')}")
-            each = again(f"{group}={names}", *([] if multirun else ["-m"]))
-            raise UsageError(f"{word}: {group} takes one option; for a run each: {each}")
-        for name in option if isinstance(option, list) else [option]:
-            if str(name).startswith("_"):
-                raise UsageError(f"{word}: is a part of other options; choose one of {', '.join(legal)}")
+    group = found.key_or_group
+    options = [None] if found.is_delete() else options_in(found)
+    names = [name for option in options for name in (option if isinstance(option, list) else [option])]
+    if group not in SEVERAL and any(isinstance(option, list) for option in options):
+        right = f"{group}={','.join(map(str, names))}"
+        flags = [] if multirun or len(names) == 1 else ["-m"]
+        each = command([*flags, *(right if typed == word else typed for typed in words)])
+        raise UsageError(
+            f"{word}: {group} takes one option, not a list; {'for a run each' if flags else 'try'}: {each}"
+        )
+    for name in names:
+        if not isinstance(name, str | None) or str(name).startswith("_"):
+            why = "is a part of other options" if isinstance(name, str) else "there is no such option"
+            raise UsageError(f"{word}: {why}; choose one of {', '.join(options_of([conf], group))}")
     if options == [None]:
         return _off(word, group, defaults)
-    if any(option is None for option in options):
+    if None in options:
         return f"{group}=" + ",".join(_written(option, word, group, defaults) for option in options)
-    if found.is_add() and not found.is_force_add():
-        return word.replace("+", "", 1)  # every group is there, and to choose from it adds nothing
-    return word
+    return word.lstrip("+")  # every group is there, and to choose from it adds nothing
 
 
 def _off(word: str, group: str, defaults: dict[str, str | None]) -> str | None:

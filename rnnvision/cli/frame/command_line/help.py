@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.frame.command_line.groups import default_options, options_of
+from rnnvision.cli.frame.command_line.groups import OFF, default_options, options_of
 from rnnvision.cli.frame.command_line.known import composed, own_folder
 from rnnvision.cli.frame.command_line.words import yaml_text
 
@@ -37,12 +37,12 @@ def help_text(verb: str, conf: Path) -> str:
 
 
 def _groups(verb: str, conf: Path, folders: list[Path]) -> str:
-    about = _comments(conf / f"{verb}.yaml", "defaults")
+    about = _of_verb(verb, conf)
     lines = []
     for group, default in default_options(conf, verb).items():
         own = sorted({path.stem for folder in folders[1:] for path in (folder / group).glob("[!_]*.yaml")})
-        options = [*options_of(folders[:1], group), *own, *(["null"] if default is None else [])]
-        what = f"{about[group]}: " if about.get(group) else ""
+        options = [*options_of(folders[:1], group), *own, *(["null"] if default is None or group in OFF else [])]
+        what = f"{words}: " if (words := about.get(f"defaults.{group}")) else ""
         text = what + ", ".join(options)
         lines.append(textwrap.fill(text, WIDTH, initial_indent=f"  {group:13}", subsequent_indent=" " * 15))
     return "\n".join([*lines, ""])
@@ -97,8 +97,8 @@ def _of_file(file: Path, package: str) -> dict[str, str]:
     return found | {f"{package}.{key}": words for key, words in _comments(file).items()}
 
 
-def _comments(file: Path, below: str | None = None) -> dict[str, str]:
-    """The comment beside each key of a file, by its dotted key; those of the list `below` a key, by their own name."""
+def _comments(file: Path) -> dict[str, str]:
+    """The comment beside each key of a file, by its dotted key; defaults.GROUP is that of an entry of its defaults."""
     found: dict[str, str] = {}
     path: list[tuple[int, str]] = []
     for line in file.read_text(encoding="utf-8").splitlines():
@@ -108,5 +108,5 @@ def _comments(file: Path, below: str | None = None) -> dict[str, str]:
         path = [*(part for part in path if part[0] < depth), (depth, match["key"])]
         key = ".".join(name for _, name in path)
         if match["comment"]:
-            found[key if below is None else key.removeprefix(f"{below}.")] = match["comment"]
+            found[key] = match["comment"]
     return found

@@ -1,6 +1,7 @@
 """A command line before Hydra reads it: flags and KEY=VALUE words, in any order, each meaning what it says."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -89,13 +90,7 @@ def _refuse_spaces(word: str, following: Sequence[str], words: Sequence[str]) ->
     if "=" not in word and following and following[0].startswith("="):
         value = following[0][1:] or "".join(following[1:2])
         used = 2 if following[0] != "=" else min(3, len(words) - at)
-    elif (
-        word.endswith("=")
-        and word != "="
-        and following
-        and not following[0].startswith("-")
-        and "=" not in following[0]
-    ):
+    elif len(word) > 1 and word.endswith("=") and following and not re.search("^-|=", following[0]):
         value, used = following[0], 2
     else:
         return
@@ -134,23 +129,23 @@ def _read(word: str, words: Sequence[str], verb: str, multirun: bool) -> str:
     found = parsed(word)
     if key.lstrip("+") in PATH_KEYS and equals:
         return _path_word(key, value, multirun)
-    if found is not None:
+    if found is not None and (key or not equals):
         return word
     raise UsageError(f"{word}: {_unreadable(word, words, verb)}")
 
 
 def _path_word(key: str, text: str, multirun: bool) -> str:
     found = parsed(f"{key}={text}")
-    if found is not None:
-        value = found.value()
-        if value is None or text == "":
-            return f"{key}={text}"
-        if multirun and found.is_sweep_override():
-            return f"{key}={','.join(_path_word('x', part, False)[2:] for part in text.split(','))}"
-        if isinstance(value, str) and ("${" in value or not value.startswith("~")):
-            return f"{key}={text}"
-        text = value if isinstance(value, str) else text
-    return override(key, expanded(text))
+    if multirun and found is not None and found.is_sweep_override() and "(" in text:
+        return f"{key}={text}"  # choice(a,b)
+    if multirun and "," in text and text[0] not in "'\"[{":
+        return f"{key}={','.join(_path_word('x', part, False)[2:] for part in text.split(','))}"
+    value = found.value() if found is not None and text else None
+    if found is not None and value is None:
+        return f"{key}={text}"
+    if isinstance(value, str) and ("${" in value or not value.startswith("~")):
+        return f"{key}={text}"
+    return override(key, expanded(value if isinstance(value, str) else text))
 
 
 def _unreadable(word: str, words: Sequence[str], verb: str) -> str:
@@ -164,11 +159,10 @@ def _unreadable(word: str, words: Sequence[str], verb: str) -> str:
         return f"is not KEY=VALUE{hint}; {command(['--help'])} lists the keys"
     if key == "models":
         return """is not KEY=VALUE; quote each network that has options, as 'models=[gru,"lstm model.scan=columns"]'"""
-    if value[:1] in ("[", "{", "'", '"') and value.count(value[0]) != value.count(
-        {"[": "]", "{": "}"}.get(value[0], "")
-    ):
+    closing = {"[": "]", "{": "}"}.get(value[:1])
+    if closing and value.count(value[0]) != value.count(closing):
         return f"is not KEY=VALUE; a {value[0]} is not closed"
     right = override(key, value)
-    if parsed(right) is None:
+    if not key or parsed(right) is None:
         return "is not KEY=VALUE; a key is made of letters, digits, _ and dots"
     return f"has characters that need quotes; try: {command(right if w == word else w for w in words)}"

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
-from typing import cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -66,6 +66,7 @@ def check_file(file: Path) -> None:
         raise UsageError(f"{file}: is no YAML of KEY: VALUE pairs but a list")
 
 
+@cache
 def package_of(group: str, conf: Path) -> str | None:
     """Where the values of a group's options belong, if not under the group's own name."""
     for file in sorted((conf / group).glob("*.yaml")):
@@ -75,8 +76,6 @@ def package_of(group: str, conf: Path) -> str | None:
 
 
 def _check_package(file: Path, package: str | None) -> None:
-    content = cast(DictConfig, OmegaConf.load(file))
-    has_values = any(key != "defaults" for key in content)
     found = PACKAGE.match(file.read_text(encoding="utf-8"))
-    if package and has_values and (found is None or found[1] != package):
+    if package and (found is None or found[1] != package):
         raise UsageError(f"{file}: its values would be of no use; its first line has to be: # @package {package}")

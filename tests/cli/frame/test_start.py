@@ -1,0 +1,156 @@
+"""What refuses a start comes before the run folder; what a run was is said where it is asked for."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from rnnvision.cli.dispatch import VERBS
+from rnnvision.cli.frame.arguments import config_dir
+from rnnvision.errors import FailureError
+from rnnvision.training import Learner
+from tests.cli.running import TINY, Copy, Verb
+
+UNDER_HYDRA = [name for name in VERBS if (config_dir() / f"{name}.yaml").is_file()]
+QUICK = ("data=fake", "data.num_train=40", "data.num_test=10", "model.hidden_size=4", "trainer=smoke", "device=cpu")
+
+
+def tree(folder: Path = Path()) -> dict[str, bytes]:
+    """Every file below a folder, with its content."""
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def refused(verb: Verb, name: str, *words: str) -> str:
+    """The one line of a command that is refused, and that leaves everything as it was."""
+    before = tree()
+    result = verb(name, *words)
+    assert result.code == 2, result.err
+    assert len(result.message.splitlines()) == 1, result.message
+    assert tree() == before
+    return result.message.removeprefix(f"rnnvision {name}: ")
+
+
+def own(name: str, text: str | bytes, group: str = "experiment") -> None:
+    """A file of the user's own, for --config-dir mine."""
+    file = Path("mine", group, f"{name}.yaml")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+# Resuming -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["train", "compare"])
+@pytest.mark.parametrize("other", [(), ("hydra.run.dir=X",), ("log_dir=X",), ("hydra.job.chdir=true",)])
+def test_a_resume_of_nothing_leaves_nothing_behind(verb: Verb, name: str, other: tuple[str, ...]) -> None:
+    message = refused(verb, name, "resume=no-such", *other)
+    assert message == "resume=no-such: is no run folder (there is no such folder)"
+    assert list(Path().iterdir()) == []
+
+
+def test_a_resume_goes_on_in_its_own_folder(verb: Verb, trained: Copy) -> None:
+    trained("run")
+    assert "leave out hydra.run.dir=X" in refused(verb, "train", "resume=run", "hydra.run.dir=X")
+    assert "leave out -m" in refused(verb, "train", "-m", "resume=run")
+    message = refused(verb, "train", "resume=run/checkpoints/last.ckpt")
+    assert message.endswith(f"try: rnnvision train resume={Path('run').resolve()}")
+
+
+def test_a_used_folder_is_left_as_it_was(verb: Verb, trained: Copy) -> None:
+    trained("a run")
+    message = refused(verb, "train", "hydra.run.dir=a run", "model=gru", *TINY)
+    assert message == "a run: already holds a run; choose another folder, or 'resume=a run'"
+
+
+# Files of the user's own ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("multirun", [False, True])
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("defaults:\n  - override /model: gru\n", ["first line has to be: # @package _global_"]),
+        ("model:\n  hidden_size: 4\n", ["first line has to be: # @package _global_"]),
+        ("model:\n  hidden_size: 4\n# @package _global_\n", ["first line has to be: # @package _global_"]),
+        ("# @package model\nhidden_size: 4\n", ["first line has to be: # @package _global_"]),
+        ("# @package _global_\nmodel: [1\nseed: 1\n", [", line 3: is no YAML: "]),
+        ("# @package _global_\nseed: 1\nseed: 2\n", [", line 3: is no YAML: found duplicate key seed"]),
+        ("# @package _global_\nmodel:\n\thidden_size: 4\n", [", line 3: is no YAML: ", "indent with spaces"]),
+        (b"# @package _global_\nname: caf\xe9\n", [", line 2: is not UTF-8"]),
+        ("- a\n- b\n", ["is no YAML of KEY: VALUE pairs but a list"]),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_told_with_its_place(
+    verb: Verb, text: str | bytes, parts: list[str], multirun: bool
+) -> None:
+    own("one", text)
+    words = ("-m", "experiment=one,digits_lstm") if multirun else ("experiment=one",)
+    message = refused(verb, "train", "--config-dir", "mine", *words)
+    assert message.startswith(str(Path("mine/experiment/one.yaml").resolve()))
+    assert all(part in message for part in parts), message
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("defaults:\n  - override /model: [lstm, gru]", "model: a file chooses several options; model takes one"),
+        ("defaults:\n  - override /data: _common", "data=_common: is a part of other options"),
+        ("defaults:\n  - /model: gru", "write 'override /model: gru'"),
+        ("defaults:\n  - override /model: lsmt", "did you mean model=lstm?"),
+        ("hydra:\n  sweeper:\n    params:\n      seed: 0,1", "is a list of runs; add -m: rnnvision train -m"),
+        ("sabotage: 1", "sabotage: there is no such key"),
+    ],
+)
+def test_a_file_is_held_to_the_rules_of_the_command_line(verb: Verb, line: str, part: str) -> None:
+    own("one", f"# @package _global_\n{line}\n")
+    assert part in refused(verb, "train", "--config-dir", "mine", "experiment=one")
+
+
+def test_a_folder_of_ones_own_that_was_forgotten_is_named(verb: Verb) -> None:
+    own("one", "# @package _global_\nseed: 3\n")
+    message = refused(verb, "train", "experiment=one", "seed=1")
+    assert message.endswith("Try: rnnvision train --config-dir mine experiment=one seed=1")
+
+
+# How a run ended ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["evaluate", "benchmark"])
+def test_a_checkpoint_of_a_failed_run_says_why_there_is_none(
+    verb: Verb, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def fail(*args: object) -> None:
+        raise FailureError("the disk is full")
+
+    monkeypatch.setattr(Learner, "on_train_epoch_start", fail)
+    assert verb("train", *QUICK).code == 1
+    result = verb(name, "ckpt=logs/train/latest", "device=cpu")
+    assert result.code == 2
+    assert result.message.endswith("holds no checkpoint; the run is failed: the disk is full")
+
+
+@pytest.mark.parametrize("epochs_before", [0, 1])
+def test_an_interrupted_run_says_how_to_go_on_if_it_can(
+    verb: Verb, monkeypatch: pytest.MonkeyPatch, epochs_before: int
+) -> None:
+    start = Learner.on_train_epoch_start
+
+    def stop(self: Learner) -> None:
+        if self.current_epoch == epochs_before:
+            signal.raise_signal(signal.SIGTERM)
+        start(self)
+
+    monkeypatch.setattr(Learner, "on_train_epoch_start", stop)
+    result = verb("train", *QUICK, "hydra.run.dir=a run")
+    assert result.code == 143
+    assert result.message.startswith("rnnvision train: interrupted; what is done lies in a run")
+    assert result.message.endswith("; go on: rnnvision train 'resume=a run'") == bool(epochs_before)
+
+
+def test_a_run_within_another_is_not_the_latest_one(verb: Verb) -> None:
+    Path("logs/compare/runs/x").mkdir(parents=True)
+    Path("logs/compare/runs/x/status.json").write_text(json.dumps({"status": "running"}))
+    assert verb("train", *QUICK, "hydra.run.dir=logs/train/runs/mine").code == 0
+    assert verb("train", *QUICK, "hydra.run.dir=logs/compare/runs/x/lstm_0").code == 0
+    assert Path("logs/train/latest").resolve().name == "mine"
