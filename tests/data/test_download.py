@@ -9,7 +9,8 @@ from urllib.error import URLError
 import pytest
 from torchvision import datasets
 
-from rnnvision.data import CATALOG, DataError, Splits, locate
+from rnnvision.data import CATALOG, DataError, Splits
+from rnnvision.data.sets import locate
 from rnnvision.data.sets import mnist_family as idx
 from rnnvision.data.sets.mnist_family import FILES, read_family
 from tests.data.cases import CONTENTS, COUNTS, FOLDER, VERIFIED, write_family

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rnnvision.data import CATALOG, DataError, ImageData, Splits, locate
+from rnnvision.data import CATALOG, DataError, ImageData, Splits
+from rnnvision.data.sets import locate
 from rnnvision.data.sets import mnist_family as idx
 from rnnvision.data.sets.photos import IMAGENETTE_FOLDERS
 from tests.data.cases import COUNTS, FOLDER, write_family

@@ -18,7 +18,7 @@ from rnnvision.data.shard_writer import make_shards
 from rnnvision.data.streaming import RandomResizedCrop
 from tests.data.layouts import WRITERS, read
 
-IMAGE_FILES = ("gtsrb", "eurosat", "imagenette", "flowers102", "oxford_pets", "imagenet", "image_folder")
+IMAGE_FILES = ("csv", "gtsrb", "eurosat", "imagenette", "flowers102", "oxford_pets", "imagenet", "image_folder")
 OPTIONS = {"image_size", "crop_ratio", "fit", "channels", "max_pixels", "first_frame", "used_bits"}
 
 

@@ -285,7 +285,7 @@ def test_a_root_that_is_none_is_told(root: Path, tmp_path_factory: pytest.TempPa
     (root / "train.csv").write_text(usual())
     assert refusal(root / "nowhere") == f"data.root={root / 'nowhere'}: there is no such folder"
     assert f"choose data.root={root} data.labels=train.csv" in refusal(root / "train.csv")
-    with pytest.raises(DataError, match=r"^data=csv needs data\.root=FOLDER"):
+    with pytest.raises(ValueError, match=r"^root=null: csv needs data\.root=FOLDER"):
         read_csv((), None)
     empty = tmp_path_factory.mktemp("empty")
     (empty / "train.csv").write_text(usual())

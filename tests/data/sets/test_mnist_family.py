@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from rnnvision.data import DataError, Splits, locate
+from rnnvision.data import DataError, Splits
+from rnnvision.data.sets import locate
 from rnnvision.data.sets import mnist_family as idx
 from rnnvision.data.sets.mnist_family import FILES, Family, read_family, read_idx
 from tests.data.cases import (

@@ -51,7 +51,7 @@ def read_csv(
     """
     fraction("test_fraction", test_fraction)
     if root is None:
-        raise DataError("data=csv needs data.root=FOLDER, which holds images and a CSV file with their labels")
+        raise ValueError("root=null: csv needs data.root=FOLDER with images and a CSV file of their labels in it")
     base = Path(root).expanduser().resolve()
     if base.is_file():
         raise DataError(f"data.root={root}: is a file; choose data.root={base.parent} data.labels={base.name}")
