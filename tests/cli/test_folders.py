@@ -140,4 +140,6 @@ def test_a_run_of_version_0_1_goes_on_with_the_split_of_that_time(verb: Verb, tr
     result = verb("train", "resume=run")  # nothing is left to train
     assert result.code == 0, result.err
     again = _metrics("run")
-    assert [again[f"test/{name}"] for name in ("images", "nll")] == [before[f"test/{name}"] for name in ("images", "nll")]
+    assert [again[f"test/{name}"] for name in ("images", "nll")] == [
+        before[f"test/{name}"] for name in ("images", "nll")
+    ]

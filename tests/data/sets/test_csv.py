@@ -257,6 +257,17 @@ CHOICES = {
         {"split_column": "fold", "label_column": "fold"},
         "line 2: fold=cat is none of train, val and test",
     ),
+    "a row without a split": (
+        {
+            "labels.csv": usual()
+            .replace("label", "label,split")
+            .replace("cat\n", "cat,test\n")
+            .replace("dog\n", "dog,train\n")
+            .replace("owl\n", "owl,\n")
+        },
+        {},
+        "line 4: split= is none of train, val and test; mend it, or rename the column",
+    ),
     "one class": ({"labels.csv": table([["id", "y"], *([n, "a"] for n in NAMES)])}, {}, "holds 1 classes"),
     "a class each": ({"labels.csv": table([["id", "y"], *([n, "x" + n] for n in NAMES)])}, {}, "a label of its own"),
     "nothing": ({"labels.csv": ""}, {}, "labels.csv: is empty"),
@@ -279,6 +290,12 @@ def test_a_choice_that_is_not_clear_is_told_with_what_there_is(root: Path, case:
     for name, content in files.items():
         (root / name).write_text(content)
     assert said in refusal(root, **options)
+
+
+def test_a_column_of_splits_that_is_not_read_is_told(root: Path) -> None:
+    rows = [[f"{name}.png", LABELS[name], str(i % 3)] for i, name in enumerate(NAMES)]  # 0 1 2, as of CelebA
+    (root / "labels.csv").write_text(table([["image", "label", "partition"], *rows]))
+    assert read(root).notes == ("column partition is not read as a split: 0, 1, 2 are none of train, val and test",)
 
 
 def test_a_root_that_is_none_is_told(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

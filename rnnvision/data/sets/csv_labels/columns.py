@@ -92,8 +92,19 @@ def _label_column(table: Table, taken: Sequence[str]) -> str:
 
 def _split_column(table: Table, taken: Sequence[str]) -> str | None:
     others = [column for column in table.named() if column not in taken]
-    found = [c for c in _by_name(others, SPLIT_NAMES) if all(map(split_named, table.values(c)))]
+    # One cell that names a split is enough: of the others, what names none is refused with its line.
+    found = [c for c in _by_name(others, SPLIT_NAMES) if any(map(split_named, table.values(c)))]
     return found[0] if found else None
+
+
+def unread_split(table: Table, columns: Columns) -> list[str]:
+    """Notes on columns with a name as of splits that is not read as one."""
+    found = {c: shortened(sorted(set(table.values(c))), most=3) for c in _by_name(table.named(), SPLIT_NAMES)}
+    return [
+        f"column {column} is not read as a split: {cells} are none of train, val and test"
+        for column, cells in found.items()
+        if column not in columns
+    ]
 
 
 def _by_name(columns: Sequence[str], names: Sequence[str]) -> list[str]:

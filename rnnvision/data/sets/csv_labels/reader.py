@@ -11,7 +11,7 @@ from rnnvision.checks import choose_one, fraction, shortened
 from rnnvision.data.files import FileSplit, encode, is_litter
 from rnnvision.data.images import View, with_view
 from rnnvision.data.membership import path_keys
-from rnnvision.data.sets.csv_labels.columns import Columns, find_columns
+from rnnvision.data.sets.csv_labels.columns import Columns, find_columns, unread_split
 from rnnvision.data.sets.csv_labels.named_files import NamedFiles, below
 from rnnvision.data.sets.csv_labels.table import Row, Table, read_table
 from rnnvision.data.sets.layout import split_named
@@ -136,7 +136,7 @@ def _labelled(table: Table, columns: Columns, files: NamedFiles) -> tuple[Labell
     if absent:
         rest = f" ({len(absent):,} of {len(table.rows):,} rows)" if len(absent) > 1 else ""
         raise DataError(f"{absent[0]}{rest}; put it there, or delete the line")
-    notes = []
+    notes = unread_split(table, columns)
     if others := [path for path in files.paths if path not in found]:
         example = below(files.folder, others[0])
         notes.append(f"left out: {len(others):,} images without a row, such as {example}")
@@ -176,7 +176,9 @@ def _members(table: Table, columns: Columns, labelled: Labelled) -> dict[str, li
             cell = row.cells[table.columns.index(columns.split)]
             part = split_named(cell)
             if part is None:
-                raise DataError(f"{table.path}, line {row.line}: {columns.split}={cell} is none of train, val and test")
+                raise DataError(
+                    f"{table.path}, line {row.line}: {columns.split}={cell} is none of train, val and test; mend it, or rename the column"
+                )
         assert part is not None
         members.setdefault(part, []).append(file)
     if "train" not in members:
