@@ -25,6 +25,8 @@ PARTS = ("train", "val", "test")
 UNKNOWN = len(PARTS)
 NOT_COMPARED = 0  # fingerprint of a file whose content was not looked at
 MOST_COMPARED = 200_000  # files of a folder; of a larger one the paths alone are compared
+SHARED = 0.1  # of the images of two folders, so many are the same if the folders are: one may be anywhere
+CHUNK = 64  # files in a thread's task
 BLOCK = 4096
 WHOLE = 2**20  # bytes up to which all of a file counts; of a larger one its size and 256 blocks
 
@@ -45,11 +47,11 @@ def chosen(keys: Tensor, labels: Tensor, fraction: float, *seed: int | str) -> t
     order = np.argsort(draw, kind="stable")
     cut = draw < fraction
     if fraction > 0:
-        for label in torch.unique(labels).tolist():
-            own = order[labels.numpy()[order] == label]
+        by_class = order[np.argsort(labels.numpy()[order], kind="stable")]
+        for own in np.split(by_class, torch.unique(labels, return_counts=True)[1].cumsum(0)[:-1]):
             if len(own) > 1 and not cut[own].any():
                 cut[own[0]] = True
-            elif cut[own].all():
+            elif len(own) and cut[own].all():
                 cut[own[-1]] = False
     return torch.from_numpy(order[~cut[order]]), torch.from_numpy(order[cut[order]])
 
@@ -65,11 +67,13 @@ def _draws(keys: Tensor, seed: int) -> np.ndarray:
 
 
 def fingerprints(paths: list[str]) -> Tensor:
-    """int64 (N,): a hash of each file's content; NOT_COMPARED where it cannot be read, or where there are too many."""
-    if len(paths) > MOST_COMPARED:
-        return torch.full((len(paths),), NOT_COMPARED)
+    """int64 (N,): a hash of each file's content; NOT_COMPARED where it cannot be read."""
+
+    def hashes(start: int) -> list[bytes]:
+        return [_content_hash(path) for path in paths[start : start + CHUNK]]
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return _int64(list(pool.map(_content_hash, paths, chunksize=64)))
+        return _int64([digest for chunk in pool.map(hashes, range(0, len(paths), CHUNK)) for digest in chunk])
 
 
 def content_hash(size: int, read: Callable[[int, int], bytes]) -> bytes:
@@ -126,14 +130,15 @@ class Record:
     def changes(self, now: "Record") -> str:
         """What differs in `now`, in words; "" for nothing."""
         old, new = self._all(), now._all()
-        contents_old, contents_new = set(old.values()), set(new.values())
+        contents_old, contents_new = self.contents(), now.contents()
+        compared = contents_old and contents_new
         added, removed = new.keys() - old.keys(), old.keys() - new.keys()
-        came = sum(1 for key in added if new[key] in contents_old and new[key] != NOT_COMPARED)
-        went = sum(1 for key in removed if old[key] in contents_new and old[key] != NOT_COMPARED)
+        came = sum(1 for key in added if new[key] in contents_old)
+        went = sum(1 for key in removed if old[key] in contents_new)
         counts = {
             "added": len(added) - came,
             "removed": len(removed) - went,
-            "replaced": sum(1 for key in new.keys() & old.keys() if new[key] != old[key]),
+            "replaced": sum(1 for key in new.keys() & old.keys() if new[key] != old[key]) if compared else 0,
             "renamed": min(came, went),
             "copied": came - min(came, went),
             "of several copies removed": went - min(came, went),
@@ -143,6 +148,18 @@ class Record:
     def members(self, row: int) -> list[set[int]]:
         """For each of PARTS the keys (row 0) or the fingerprints (row 1) of its files."""
         return [set(self.files[part][row].tolist()) - {NOT_COMPARED} if part in self.files else set() for part in PARTS]
+
+    def contents(self) -> set[int]:
+        """The fingerprints of all files; none where the paths alone are compared."""
+        return set().union(*self.members(1))
+
+    def is_of_folder(self, other: "Record") -> bool:
+        """Whether it is of the same folder, which may have been moved and have changed."""
+        if self.root == other.root:
+            return True
+        by_content = self.contents() and other.contents()
+        mine, others = (set().union(*record.members(1 if by_content else 0)) for record in (self, other))
+        return len(mine & others) > SHARED * min(len(mine), len(others))
 
     def _all(self) -> dict[int, int]:
         return dict(pair for part in self.files for pair in _pairs(self, part))
@@ -167,7 +184,7 @@ def placed(now: Record, before: Record, *, cut: bool) -> tuple[Tensor, bool]:
     own = [place for place, part in enumerate(PARTS) for _ in range(now.files[part].shape[1])]
     known_keys, known_contents = before.members(0), before.members(1)
     unchanged = {pair: place for place, part in enumerate(PARTS) for pair in _pairs(before, part)}
-    same = now.root == before.root or any(not known.isdisjoint(contents) for known in known_contents)
+    same = now.is_of_folder(before)
     places = []
     for key, content, mine in zip(keys, contents, own, strict=True):
         place = min(_first(known_contents, content), _first(known_keys, key) if same else UNKNOWN)

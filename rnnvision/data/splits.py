@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from rnnvision.data.membership import PARTS, Record, chosen, placed
+from rnnvision.checks import counted
+from rnnvision.data.membership import MOST_COMPARED, NOT_COMPARED, PARTS, Record, chosen, placed
 from rnnvision.errors import FailureError
 
 Self = TypeVar("Self", bound="Samples")
@@ -124,7 +125,13 @@ class Splits:
         keys = {name: found for name, found in parts.items() if found is not None}
         if set(keys) != set(PARTS):
             return None
-        files = {name: torch.stack([found, self.parts()[name].contents()]) for name, found in keys.items()}
+        compares = sum(map(len, keys.values())) <= MOST_COMPARED
+        files = {
+            name: torch.stack(
+                [found, self.parts()[name].contents() if compares else torch.full_like(found, NOT_COMPARED)]
+            )
+            for name, found in keys.items()
+        }
         return Record(self.root or self.origin, files)
 
     def as_trained(self, before: Record, now: Record) -> tuple["Splits", Record]:
@@ -146,7 +153,13 @@ class Splits:
 
 def _changes(before: Record, now: Record, same: bool, moved: int) -> list[str]:
     if not same:
-        return [f"the network has seen no image of this folder, it was trained in {before.root}"]
+        known = len(before.contents() & now.contents())
+        seen = (
+            f"{counted(known, 'image')} of this folder, kept in the split of then;"
+            if known
+            else "no image of this folder,"
+        )
+        return [f"the network has seen {seen} it was trained in {before.root}"]
     changes = before.changes(now)
     kept = f"; {moved:,} kept in the split that it was in then" if moved else ""
     return [f"since the training: {changes}{kept}"] if changes else []

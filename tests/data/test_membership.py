@@ -1,6 +1,7 @@
 """Membership: no edit of a folder brings a training image into the test split, and no edit goes unsaid."""
 
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,32 @@ def test_all_of_another_folder_is_measured(tmp_path: Path) -> None:
     (tmp_path / "other" / learned).with_name("known.png").write_bytes((tmp_path / "trained" / learned).read_bytes())
     other = ImageData.of_checkpoint(description, root=str(tmp_path / "other"), parts=("test",))
     assert not any("known" in path for path in listed(other)["test"])
+
+
+def test_one_image_of_the_training_does_not_make_another_folder_its_own(tmp_path: Path) -> None:
+    """Of names that are the same in both, as 0.png, nothing follows then."""
+    draw(tmp_path / "trained")
+    draw(tmp_path / "other", start=50_000)
+    description = description_of(folder(tmp_path / "trained"))
+    learned = sorted(listed(folder(tmp_path / "trained"))["train"])[0]
+    (tmp_path / "other" / "ant" / "known.png").write_bytes((tmp_path / "trained" / learned).read_bytes())
+    other = ImageData.of_checkpoint(description, root=str(tmp_path / "other"), parts=("test",))
+    assert len(other.splits.test) == 60
+    assert "has seen 1 image of this folder" in notes(other)
+
+
+def test_a_folder_of_which_the_paths_alone_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be moved; and it may have grown smaller since, so that contents are compared now."""
+    draw(tmp_path / "trained")
+    monkeypatch.setattr("rnnvision.data.splits.MOST_COMPARED", 10)
+    description, splits = description_of(folder(tmp_path / "trained")), listed(folder(tmp_path / "trained"))
+    shutil.copytree(tmp_path / "trained", tmp_path / "moved")
+    for most in (10, 100):
+        monkeypatch.setattr("rnnvision.data.splits.MOST_COMPARED", most)
+        for root in ("trained", "moved"):
+            again = ImageData.of_checkpoint(description, root=str(tmp_path / root))
+            assert listed(again) == splits
+            assert notes(again) == ""
 
 
 def test_a_lone_test_folder_and_one_that_lacks_a_class_are_measured(tmp_path: Path) -> None:

@@ -1,13 +1,12 @@
 """Readers of image folders: a user's own, and ImageNet's."""
 
-import os
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
 from rnnvision.checks import counted, fraction, shortened
-from rnnvision.data.files import FileSplit, encode, find_images
+from rnnvision.data.files import FileSplit, below, encode, find_images
 from rnnvision.data.images import SUFFIXES, View, with_view
 from rnnvision.data.membership import path_keys
 from rnnvision.data.sets.flat_imagenet import is_flat, read_flat
@@ -69,7 +68,7 @@ def read_parts(
     splits = {}
     for part in ("train", *(part for part in classes if part != "train")):
         files, labels, others = _files(base, classes.get(part, {}), names, part, trained=bool(class_names))
-        keys = path_keys(os.path.relpath(file, base) for file in files) if by_path else None
+        keys = path_keys(below(base, file) for file in files) if by_path else None
         splits[part] = FileSplit(encode(files), torch.tensor(labels, dtype=torch.int64), view, keys)
         left_out += others
     if not any(len(split) for split in splits.values()):
@@ -119,7 +118,7 @@ def _files(
 
 
 def _kinds(base: Path, others: list[str]) -> list[str]:
-    links = [os.path.relpath(path, base) for path in others if Path(path).is_dir()]
+    links = [below(base, path) for path in others if Path(path).is_dir()]
     count = len(others) - len(links)
     files = [f"{counted(count, 'file')} without the name of an image"] if count else []
     return [*files, *(f"{shown_name(link)}, a link in a circle" for link in links)]

@@ -4,7 +4,7 @@ import os
 import unicodedata
 from pathlib import Path
 
-from rnnvision.data.files import find_images
+from rnnvision.data.files import below, find_images
 from rnnvision.data.splits import DataError
 
 LOOKED_AT = 200  # cells of a column, to tell whether they name files
@@ -61,11 +61,6 @@ class NamedFiles:
         folders = sorted({name.partition("/")[0] for name in names if "/" in name})
         hint = f"choose data.images={folders[0]}, or write" if len(folders) > 1 else "write"
         return f"{' or '.join(names)}; {hint} the whole path in the table"
-
-
-def below(folder: Path, path: str) -> str:
-    """The path of a file as seen from a folder that it was found below: a tenth of the time of os.path.relpath."""
-    return path.removeprefix(str(folder)).lstrip(os.sep)
 
 
 def _parts(cell: str) -> list[str]:

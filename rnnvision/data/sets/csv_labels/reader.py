@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from rnnvision.checks import choose_one, fraction, shortened
-from rnnvision.data.files import FileSplit, encode, is_litter
+from rnnvision.data.files import FileSplit, below, encode, is_litter
 from rnnvision.data.images import View, with_view
 from rnnvision.data.membership import path_keys
 from rnnvision.data.sets.csv_labels.columns import Columns, find_columns, unread_split
-from rnnvision.data.sets.csv_labels.named_files import NamedFiles, below
+from rnnvision.data.sets.csv_labels.named_files import NamedFiles
 from rnnvision.data.sets.csv_labels.table import Row, Table, read_table
 from rnnvision.data.sets.layout import split_named
 from rnnvision.data.splits import DataError, Splits
@@ -177,7 +177,8 @@ def _members(table: Table, columns: Columns, labelled: Labelled) -> dict[str, li
             part = split_named(cell)
             if part is None:
                 raise DataError(
-                    f"{table.path}, line {row.line}: {columns.split}={cell} is none of train, val and test; mend it, or rename the column"
+                    f"{table.path}, line {row.line}: {columns.split}={cell} is none of train, val and test; "
+                    "mend it, or rename the column"
                 )
         assert part is not None
         members.setdefault(part, []).append(file)
