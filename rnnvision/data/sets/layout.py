@@ -66,7 +66,11 @@ def read_layout(base: Path) -> Layout:
             f"{base}: {splits} beside {classes} can be read in two ways; move the classes into train/, or give "
             f"{splits} another name"
         )
-    return _layout(base, split_roots, [f"{folder.name}/, no split by its name" for folder in others])
+    return _layout(base, split_roots, [f"{shown_name(folder.name)}/, {_why_no_split(folder)}" for folder in others])
+
+
+def _why_no_split(folder: Path) -> str:
+    return "which holds no folders of classes" if split_named(folder.name) else "no split by its name"
 
 
 def subfolders(folder: Path) -> list[Path]:

@@ -79,7 +79,7 @@ def test_a_lone_test_folder_is_nothing_to_learn_from(tmp_path: Path) -> None:
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     for part in ("train", "val"):
         draw(tmp_path / part, "a", "b")
-    draw(tmp_path, "unlabelled")
+    draw(tmp_path, "unlabelled", "test")
     draw(tmp_path / "train" / "..", "train")  # images in train/ itself
     (tmp_path / "train" / "New folder").mkdir()
     (tmp_path / "train" / "a" / "notes.txt").write_text("notes")
@@ -91,9 +91,10 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     (note,) = splits.notes
     for part in (
         "unlabelled/, no split by its name",
+        "test/, which holds no folders of classes",
         "4 images in train/ itself",
         "train/New folder/, which is empty",
-        "1 files that are no images by their names",
+        "1 file without the name of an image",
     ):
         assert part in note
 
