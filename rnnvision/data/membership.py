@@ -145,6 +145,15 @@ class Record:
         }
         return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
+    def after(self, before: "Record") -> "Record":
+        """This record for a network that goes on from `before`: train also has what it was trained on and is gone."""
+        keys, contents = set(self._all()), self.contents()
+        known = contents if contents and before.contents() else keys
+        row = 1 if known is contents else 0
+        gone = [column for column in before.files["train"].T.tolist() if column[row] not in known]
+        train = torch.cat([torch.tensor(gone, dtype=torch.int64).reshape(-1, 2).T, self.files["train"]], dim=1)
+        return Record(self.root, {**self.files, "train": train})
+
     def members(self, row: int) -> list[set[int]]:
         """For each of PARTS the keys (row 0) or the fingerprints (row 1) of its files."""
         return [set(self.files[part][row].tolist()) - {NOT_COMPARED} if part in self.files else set() for part in PARTS]

@@ -148,7 +148,9 @@ class Splits:
         record = Record(now.root, {part: files[:, index] for part, index in chosen.items()})
         parts: dict[str, Samples] = {part: everything.select(index) for part, index in chosen.items()}
         notes = (*self.notes, *_changes(before, now, same, moved))
-        return replace(self, train=parts["train"], val=parts["val"], test=parts["test"], notes=notes), record
+        return replace(self, train=parts["train"], val=parts["val"], test=parts["test"], notes=notes), record.after(
+            before
+        )
 
 
 def _changes(before: Record, now: Record, same: bool, moved: int) -> list[str]:

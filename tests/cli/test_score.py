@@ -123,9 +123,12 @@ def test_memory_that_runs_out_in_training_is_told(train: Verb, monkeypatch: pyte
 
 def test_a_finished_run_that_is_resumed_keeps_its_figures_and_says_so(trained: Copy, verb: Verb) -> None:
     before = Run(trained("run")).metrics
-    for interrupted in (False, True):
-        if interrupted:  # as if it had been killed before its score
-            Path("run/metrics.json").unlink()
+    written = Path("run/metrics.json")
+    for interrupted in ("", "at first", "when it was resumed"):  # as if it had been killed before its score
+        if interrupted == "at first":
+            written.unlink()
+        elif interrupted:
+            written.write_text(json.dumps({**before, "train/loss": 9.0, "train/seconds": 0.0}))
         result = verb("train", "resume=run")
         assert result.code == 0, result.err
         assert "nothing is left to train" in result.out

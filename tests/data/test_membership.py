@@ -253,6 +253,21 @@ def test_all_of_another_folder_is_measured(tmp_path: Path) -> None:
     assert not any("known" in path for path in listed(other)["test"])
 
 
+@pytest.mark.parametrize("edit", ["delete", "replace"])
+def test_what_an_earlier_part_of_the_training_saw_is_kept(tmp_path: Path, edit: str) -> None:
+    """It goes, the run is resumed without it, and it comes back under another name."""
+    draw(tmp_path)
+    description = description_of(folder(tmp_path))
+    trained = {path: (tmp_path / path).read_bytes() for path in sorted(listed(folder(tmp_path))["train"])[::2]}
+    for seed, path in enumerate(trained):
+        noise(90_000 + seed).save(tmp_path / path) if edit == "replace" else (tmp_path / path).unlink()
+    description = description_of(ImageData.of_checkpoint(description))
+    for path, content in trained.items():
+        (tmp_path / path).with_suffix(".again.png").write_bytes(content)
+    splits = listed(ImageData.of_checkpoint(description))
+    assert not [path for part in ("val", "test") for path in splits[part] if "again" in path]
+
+
 def test_one_image_of_the_training_does_not_make_another_folder_its_own(tmp_path: Path) -> None:
     """Of names that are the same in both, as 0.png, nothing follows then."""
     draw(tmp_path / "trained")

@@ -69,9 +69,6 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
         raise UsageError(f"model.name={cfg.model.name}: has no parameter that is trained")
     fit_data_to(data, network)
     check_batches(trainer_arguments, data, trainer.world_size)
-    if trainer_arguments.get("enable_autolog_hparams", True):
-        for logger in loggers:
-            logger.log_hyperparams(plain(cfg))
     if trainer.strategy.root_device.type == "cpu":
         share_cores(data.num_workers if data.serving.streams else 0)
     plugins = plain(cfg.get("plugins"))
@@ -95,6 +92,9 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
                 **({"plugins": plugins} if plugins else {}),
             },
         )
+    if trainer_arguments.get("enable_autolog_hparams", True):
+        for logger in loggers:
+            logger.log_hyperparams(plain(cfg))
     return Training(cfg, run, data, learner, trainer)
 
 

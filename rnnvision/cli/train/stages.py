@@ -70,12 +70,12 @@ class Epochs:
 
 
 def _earlier(folder: Path) -> dict[str, float]:
-    """The figures of a training so far: from its metrics.json, else from its metrics.csv where it was interrupted."""
+    """The figures of a training so far: of its metrics.csv, which an interrupted one has too, and its metrics.json."""
     written = {key: value for key, value in read_json(folder / "metrics.json").items() if key.startswith("train/")}
     rows = read_epochs(folder / "metrics.csv")
     found = {key: float(value) for row in rows for key, value in row.items() if key.startswith("train/") and value}
     seconds = sum(float(row["seconds"]) for row in rows if row.get("seconds"))
-    return {**found, "train/seconds": round(seconds, 3), **written}
+    return {**written, **found, "train/seconds": round(max(seconds, written.get("train/seconds", 0.0)), 3)}
 
 
 def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path | None) -> float:
