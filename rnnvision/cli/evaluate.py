@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rnnvision.inference import Classifier
 
 SPLITS = ("train", "val", "test")
+OF_TRAINING = ("name", "batch_size", "val_fraction", "split_seed", "seed", "sampler", "augmentation")  # keys of data
 
 
 def main() -> None:
@@ -55,17 +56,25 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
 
 
 def _data_of(classifier: "Classifier", cfg: DictConfig) -> "ImageData":
-    """The data that a checkpoint was trained on, made anew; what `cfg.data` gives takes the place of its own."""
-    from rnnvision.data import ImageData
+    """The data that a checkpoint was trained on, made anew; what `cfg.data` gives takes the place of its own.
+
+    That may be an option of the reader too, such as another table of labels.
+    """
+    from rnnvision.data import CATALOG, ImageData
 
     given = {k: v for k, v in plain(cfg.data).items() if v is not None}
-    check_arguments("data", given, ImageData)
+    if kept := [key for key in OF_TRAINING if key in given]:
+        raise UsageError(f"data.{kept[0]}: is that of the training, which the checkpoint says; leave it out")
+    check_arguments("data", given, ImageData, CATALOG[classifier.description["data"]["name"]].read)
     with arguments_of("data"):
         data = ImageData.of_checkpoint(classifier.description, parts=(cfg.split,), **given)
         data.tested_split = cfg.split
         data.setup()
     if data.class_names != classifier.class_names:
         raise FailureError(f"{data.splits.origin}: its classes are not those that {classifier.path} was trained on")
+    if data.input_shape != classifier.input_shape:
+        found, read = (" x ".join(map(str, shape)) for shape in (data.input_shape, classifier.input_shape))
+        raise UsageError(f"data: gives images of {found}, and the network reads {read}")
     return data
 
 

@@ -40,6 +40,20 @@ def test_a_training_is_measured_again_on_the_same_images(train: Verb, verb: Verb
         assert metrics("out")[f"test/{name}"] == pytest.approx(metrics("run")[f"test/{name}"])
 
 
+def test_another_table_can_be_measured(train: Verb, verb: Verb) -> None:
+    assert train(*WORDS, "hydra.run.dir=run").code == 0
+    Path("more/images").mkdir(parents=True)
+    for i in range(10):
+        Image.new("RGB", (8, 6), (0, 9 * i + 9, 0)).save(f"more/images/m{i}.jpg")
+    Path("more/test.csv").write_text(
+        "file,kind\n" + "".join(f"m{i},{'hawk' if i % 2 else 'wren'}\n" for i in range(10))
+    )
+    words = ("+data.labels=test.csv", "+data.image_column=file", "+data.label_column=kind")
+    result = verb("evaluate", "ckpt=run", "device=cpu", "data.root=more", *words, "hydra.run.dir=out")
+    assert result.code == 0, result.message
+    assert metrics("out")["test/images"] == 10
+
+
 def test_shards_are_made_of_it(train: Verb, verb: Verb) -> None:
     pytest.importorskip("litdata")
     assert verb("shards", "data=csv", "data.root=birds", "to=shards").code == 0

@@ -100,3 +100,20 @@ def test_only_a_root_that_is_recorded_may_fall_back_and_it_is_told(
         assert not Path(root).exists()
     result = verb("evaluate", "ckpt=run", "device=cpu", "data.root=")
     assert (result.code, "data.root=: names no folder" in result.message) == (2, True)
+
+
+@pytest.mark.parametrize("word", ["name=mnist", "split_seed=1", "val_fraction=0.5", "seed=1", "batch_size=2"])
+def test_what_decides_which_images_were_trained_on_cannot_change(trained: Copy, verb: Verb, word: str) -> None:
+    """With another split_seed, most images of val would be images of the training."""
+    result = verb("evaluate", f"ckpt={trained('run')}", "split=val", f"+data.{word}")
+    assert result.code == 2
+    assert result.message.endswith(
+        f"data.{word.partition('=')[0]}: is that of the training, which the checkpoint says; leave it out"
+    )
+
+
+def test_images_of_another_size_are_refused(train: Verb, verb: Verb) -> None:
+    assert train("data=fake", "data.num_train=40", "data.num_test=10", "hydra.run.dir=run").code == 0
+    result = verb("evaluate", "ckpt=run", "+data.image_shape=[1,14,14]")
+    assert result.code == 2
+    assert result.message.endswith("data: gives images of 1 x 14 x 14, and the network reads 1 x 28 x 28")
