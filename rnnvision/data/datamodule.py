@@ -162,7 +162,9 @@ class ImageData(L.LightningDataModule):
     def as_trained(self, description: Mapping[str, Any]) -> "ImageData":
         """Keep each file in the split, and each class in the place, that the checkpoint of a network gives it."""
         self._trained = description
-        self.options |= reading.options_of(description, self.name)
+        if self.format != "shards" and (cut_by_position := reading.options_of(description, self.name)):
+            self.options |= cut_by_position
+            self._notes = (*self._notes, reading.NO_RECORD)
         return self
 
     # Facts, known once the data is read.

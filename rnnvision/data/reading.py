@@ -14,6 +14,7 @@ from rnnvision.data.shards import read_shards
 from rnnvision.data.splits import DataError, Splits
 from rnnvision.signature import parameters
 
+NO_RECORD = "the checkpoint has no record of its files; each is in its old split only if none has come or gone since"
 FEW_CLASSES = 12  # up to so many are counted one by one
 
 

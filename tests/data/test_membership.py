@@ -313,6 +313,7 @@ def test_a_checkpoint_without_a_record_gets_the_split_of_its_time(tmp_path: Path
     files = sorted((str(path) for path in tmp_path.rglob("*.png")), key=lambda path: path.split("/"))
     order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
     assert listed(old)["test"] == {files[i].removeprefix(f"{tmp_path}/") for i in order[:12].tolist()}
+    assert "no record of its files" in notes(old)
 
 
 def test_a_record_goes_through_plain_values(tmp_path: Path) -> None:
