@@ -93,7 +93,7 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
         "unlabelled/, no split by its name",
         "4 images in train/ itself",
         "train/New folder/, which is empty",
-        "1 files that are no images by their names",
+        "1 file without the name of an image",
     ):
         assert part in note
 
