@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rnnvision.data import ImageData
 from rnnvision.training import VerifiedCheckpointIO, read_checkpoint
 from tests.cli.running import Verb
 
@@ -143,3 +144,25 @@ def test_a_run_of_version_0_1_goes_on_with_the_split_of_that_time(verb: Verb, tr
     assert [again[f"test/{name}"] for name in ("images", "nll")] == [
         before[f"test/{name}"] for name in ("images", "nll")
     ]
+
+
+def test_a_bad_file_that_is_not_trained_on_ends_nothing(train: Verb, verb: Verb) -> None:
+    """Beyond data.max_train_samples: it is neither decoded for the training nor for the test after it."""
+    draw("photos")
+    assert train(*OPTIONS, "data.max_train_samples=10", "hydra.run.dir=before").code == 0
+    kept = ImageData("image_folder", root="photos", image_size=8, num_workers=0, max_train_samples=10)
+    kept.parts = ()
+    everything = ImageData("image_folder", root="photos", image_size=8, num_workers=0)
+    everything.parts = ()
+    train_files, first = (
+        [data.splits.train.name(i) for i in range(len(data.splits.train))]  # type: ignore[attr-defined]
+        for data in (everything, kept)
+    )
+    beyond = next(name for name in train_files if name not in first)
+    Path(beyond).write_bytes(b"no image")
+    for folder in ("run", "streamed"):
+        words = ("data.format=streaming",) if folder == "streamed" else ()
+        result = train(*OPTIONS, *words, "data.max_train_samples=10", f"hydra.run.dir={folder}")
+        assert result.code == 0, result.err
+        assert _metrics(folder)["test/images"] == _metrics("before")["test/images"]
+    assert verb("evaluate", "ckpt=run", "split=train", "device=cpu").code == 0

@@ -99,9 +99,9 @@ def ran(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run_]:
         def counted(self: RunLog, params: Any, *args: Any, **kwargs: Any) -> None:
             seen.hparams += 1
 
-        def reading(cfg: DictConfig) -> ImageData:
+        def reading(cfg: DictConfig, begun_with: dict[str, Any] | None = None) -> ImageData:
             seen.reads += 1
-            return make_data(cfg)
+            return make_data(cfg, begun_with)
 
         with monkeypatch.context() as patch:
             for stage, name in (("train", "training_step"), ("val", "validation_step"), ("test", "test_step")):
