@@ -111,8 +111,9 @@ class Record:
     """The files of each split of a folder.
 
     Attributes:
-        root: the folder.
-        files: of train, val and test, int64 (2, N): the key of each path, and the fingerprint of each content.
+        root: the folder, and the table of its labels if it has one.
+        files: of train, val and test, int64 (3, N): of each file the key of its path, the fingerprint of its content,
+            and a hash of the name of its class.
     """
 
     root: str
@@ -129,7 +130,7 @@ class Record:
 
     def changes(self, now: "Record") -> str:
         """What differs in `now`, in words; "" for nothing."""
-        old, new = self._all(), now._all()
+        old, new, before_labels = self._all(), now._all(), self._labels()
         contents_old, contents_new = self.contents(), now.contents()
         compared = contents_old and contents_new
         added, removed = new.keys() - old.keys(), old.keys() - new.keys()
@@ -142,6 +143,7 @@ class Record:
             "renamed": min(came, went),
             "copied": came - min(came, went),
             "of several copies removed": went - min(came, went),
+            "relabelled": sum(1 for key, label in now._labels().items() if before_labels.get(key, label) != label),
         }
         return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
@@ -151,7 +153,7 @@ class Record:
         known = contents if contents and before.contents() else keys
         row = 1 if known is contents else 0
         gone = [column for column in before.files["train"].T.tolist() if column[row] not in known]
-        train = torch.cat([torch.tensor(gone, dtype=torch.int64).reshape(-1, 2).T, self.files["train"]], dim=1)
+        train = torch.cat([torch.tensor(gone, dtype=torch.int64).reshape(-1, 3).T, self.files["train"]], dim=1)
         return Record(self.root, {**self.files, "train": train})
 
     def members(self, row: int) -> list[set[int]]:
@@ -172,6 +174,9 @@ class Record:
 
     def _all(self) -> dict[int, int]:
         return dict(pair for part in self.files for pair in _pairs(self, part))
+
+    def _labels(self) -> dict[int, int]:
+        return {key: label for files in self.files.values() for key, _, label in files.T.tolist()}
 
 
 def _digest(files: Tensor) -> str:
@@ -209,7 +214,7 @@ def copies(record: Record, part: str) -> list[int]:
 
 
 def _pairs(record: Record, part: str) -> list[tuple[int, int]]:
-    return list(zip(*record.files[part].tolist(), strict=True)) if part in record.files else []
+    return list(zip(*record.files[part][:2].tolist(), strict=True)) if part in record.files else []
 
 
 def _first(members: list[set[int]], value: int) -> int:

@@ -124,7 +124,7 @@ def class_lines(splits: Splits, parts: tuple[str, ...]) -> list[str]:
     names, first, counts = splits.class_names, parts[0], class_counts(splits, parts)
     if len(names) <= FEW_CLASSES:
         shown = (f"{name}: {count:,}" for name, count in zip(names, counts[first], strict=True))
-        lines = [f"{', '.join(shown)} images of {first}"]
+        lines = [f"{', '.join(shown)} in {first}"]
     else:
         few, many = min(counts[first]), max(counts[first])
         fewest = shortened([name for name, count in zip(names, counts[first], strict=True) if count == few], most=3)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from rnnvision.checks import one_of
+from rnnvision.checks import counted, one_of
 from rnnvision.data.augment import Augmentation
 from rnnvision.data.files import BadFile, EncodedSplit, read_all, survey
 from rnnvision.data.splits import DataError, Samples, Splits
@@ -46,7 +46,7 @@ def choose(splits: Splits, format: str, augmentation: Augmentation, num_workers:
     whole = augmentation.needs_whole_images
     parts = splits.parts().values()
     megabytes = sum(len(part) * torch.Size(part.image_shape).numel() for part in parts) / 2**20
-    workers = f"streaming with {num_workers} workers"
+    workers = f"streaming with {counted(num_workers, 'worker')}"
     if format == "resident":
         if whole:
             raise ValueError(
@@ -55,7 +55,7 @@ def choose(splits: Splits, format: str, augmentation: Augmentation, num_workers:
             )
         return Serving(False, f"resident: {megabytes:.1f} MB in memory, as asked")
     if format == "shards":
-        return Serving(True, f"shards, read by {num_workers} workers")
+        return Serving(True, f"shards, read by {counted(num_workers, 'worker')}")
     if format == "streaming":
         return Serving(True, f"{workers}, as asked")
     if whole:
@@ -119,6 +119,6 @@ def _check_classes(part: Samples, bad: list[BadFile], class_names: tuple[str, ..
         if bool(unread[own].all()):
             reasons = "\n  ".join(file.reason for file in bad if own[file.index])
             raise DataError(
-                f"train: none of the {int(own.sum())} images of {class_names[label]} can be read; mend them, or delete "
-                f"the folder of the class\n  {reasons}"
+                f"train: {class_names[label]} would have no image: {counted(int(own.sum()), 'file')} of it cannot be "
+                f"read; mend one at least, or move the class out of the folder\n  {reasons}"
             )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rnnvision.checks import counted
-from rnnvision.data.membership import MOST_COMPARED, NOT_COMPARED, PARTS, Record, chosen, placed
+from rnnvision.data.membership import MOST_COMPARED, NOT_COMPARED, PARTS, Record, chosen, path_keys, placed
 from rnnvision.errors import FailureError
 
 Self = TypeVar("Self", bound="Samples")
@@ -126,13 +126,13 @@ class Splits:
         if set(keys) != set(PARTS):
             return None
         compares = sum(map(len, keys.values())) <= MOST_COMPARED
-        files = {
-            name: torch.stack(
-                [found, self.parts()[name].contents() if compares else torch.full_like(found, NOT_COMPARED)]
-            )
-            for name, found in keys.items()
-        }
-        return Record(self.root or self.origin, files)
+        labels = path_keys(self.class_names)
+        files = {}
+        for name, found in keys.items():
+            part = self.parts()[name]
+            contents = part.contents() if compares else torch.full_like(found, NOT_COMPARED)
+            files[name] = torch.stack([found, contents, labels[part.labels]])
+        return Record(self.origin, files)
 
     def as_trained(self, before: Record, now: Record) -> tuple["Splits", Record]:
         """Each file in the split that it has for a network which was trained with `before`; what has changed is noted.
@@ -151,6 +151,22 @@ class Splits:
         return replace(self, train=parts["train"], val=parts["val"], test=parts["test"], notes=notes), record.after(
             before
         )
+
+
+def splits_of(parts: Mapping[str, Samples], test_fraction: float, **facts: Any) -> Splits:
+    """The splits of a user's own data: without a test split val is it, and without either a part of train.
+
+    Args:
+        parts: train, and what else there is.
+        test_fraction: about this share of each class is cut from train, if it has to be.
+        **facts: the other arguments of `Splits`.
+    """
+    train, val, test = parts["train"], parts.get("val"), parts.get("test")
+    if test is not None:
+        return Splits(train, test, val=val, **facts)
+    if val is not None:
+        return Splits(train, val, **facts)
+    return Splits(*train.divide(test_fraction, 0, "test"), cut=True, **facts)
 
 
 def _changes(before: Record, now: Record, same: bool, moved: int) -> list[str]:

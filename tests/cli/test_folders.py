@@ -82,7 +82,7 @@ def test_the_first_lines_count_the_images_of_each_class(train: Verb) -> None:
     result = train(*OPTIONS)
     assert result.code == 0, result.err
     classes = _lines(result.out, "classes")
-    assert "c: 1 images of train" in classes[0]
+    assert "c: 1 in train" in classes[0]
     assert classes[1:] == ["val has no image of c", "test has no image of c"]
 
 

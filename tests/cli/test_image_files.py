@@ -96,7 +96,7 @@ def test_images_that_are_not_square_are_trained_on_evaluated_and_classified(
         ("data.image_size=8x12", "data.image_size=8x12: must be a whole number or a list of 2 values"),
         ("data.image_size=[8]", "data.image_size=[8]: must be a whole number or a list of 2 values"),
         ("data.image_size=[8,0]", "data.image_size=[8, 0]: must be a side, or [height, width]"),
-        ("data.fit=lettrbox", "data.fit=lettrbox: did you mean letterbox? Try: "),
+        ("data.fit=lettrbox", "did you mean letterbox? Try: rnnvision train "),
         ("data.first_frame=once", "data.first_frame=once: must be true or false"),
         ("data.mean=[128]", "data.mean=[128]: must be a list of numbers from 0 to 1"),
         ("data.std=[0.1,0.2]", "data.std=[0.1, 0.2]: give 1 value or 3, one for each channel"),

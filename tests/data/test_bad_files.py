@@ -166,7 +166,7 @@ def test_a_class_that_training_would_lose_is_refused_and_its_files_named(
 ) -> None:
     for path in (root / "train" / "bee").iterdir():
         text(path)
-    with pytest.raises(DataError, match=r"^train: none of the 4 images of bee can be read") as error:
+    with pytest.raises(DataError, match=r"^train: bee would have no image: 4 files of it cannot be read") as error:
         folder(root, format=format, on_bad_file=treatment).setup()
     assert sorted(line.split(": ")[0].strip() for line in str(error.value).splitlines()[1:]) == [
         str(root / "train" / "bee" / f"{i}.png") for i in range(4)

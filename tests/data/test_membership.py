@@ -299,7 +299,7 @@ def test_a_lone_test_folder_and_one_that_lacks_a_class_are_measured(tmp_path: Pa
     draw(tmp_path / "other" / "test", count=3, classes=("bee", "cat"), start=50_000)
     description = description_of(folder(tmp_path / "trained"))
     data = ImageData.of_checkpoint(description, root=str(tmp_path / "other"), parts=("test",))
-    assert data.class_lines() == ["ant: 0, bee: 3, cat: 3 images of test", "test has no image of ant"]
+    assert data.class_lines() == ["ant: 0, bee: 3, cat: 3 in test", "test has no image of ant"]
     assert data.class_names == CLASSES
     assert set(data.splits.test.labels.tolist()) == {1, 2}
 

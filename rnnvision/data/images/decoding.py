@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, features
+from PIL import Image, UnidentifiedImageError, features
 from torch import Tensor
 
 from rnnvision.data.images.deep import Greys, check_colours, greys_of, has_deep_colours
@@ -75,6 +75,7 @@ def decode(file: BinaryIO, name: str, view: View) -> Tensor:
         raise DataError(f"{name}: more pixels than data.max_pixels={view.max_pixels} allows ({error})") from error
     except Exception as error:  # for damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
         reason = " ".join(str(error).split()).rpartition(".cpp:")[2]  # torchvision begins with a line of its source
+        reason = "its content is none" if isinstance(error, UnidentifiedImageError) else reason
         raise DataError(f"{name}: cannot be read as an image ({reason})") from error
 
 

@@ -12,7 +12,7 @@ from rnnvision.data.membership import path_keys
 from rnnvision.data.sets.flat_imagenet import is_flat, read_flat
 from rnnvision.data.sets.layout import Layout, read_layout, shown_name, split_named, subfolders
 from rnnvision.data.sets.locate import search_roots
-from rnnvision.data.splits import DataError, Splits
+from rnnvision.data.splits import DataError, Splits, splits_of
 
 IMAGENET_FOLDERS = ("", "imagenet", "ImageNet", "ILSVRC/Data/CLS-LOC", "tiny-imagenet-200")
 
@@ -43,14 +43,7 @@ def read_image_folder(
     if not base.is_dir():
         raise DataError(f"data.root={root}: there is no such folder")
     names, splits, notes = read_parts(base, read_layout(base), view, class_names, by_path=by_path)
-    train, test, val = splits["train"], splits.get("test"), splits.get("val")
-    cut = test is None and val is None
-    if cut:
-        train, test = train.divide(test_fraction, 0, "test")
-    elif test is None:
-        test, val = val, None
-    assert test is not None
-    return Splits(train, test, names, origin=str(base), val=val, root=str(base), notes=notes, cut=cut)
+    return splits_of(splits, test_fraction, class_names=names, origin=str(base), root=str(base), notes=notes)
 
 
 def read_parts(
@@ -111,10 +104,16 @@ def _files(
         files += images
         labels += [label] * len(images)
     if empty:
-        raise DataError(
-            f"{shortened(empty)}: holds no image ({', '.join(SUFFIXES)}); delete the folder if it is no class"
-        )
+        raise DataError(f"{shortened(empty)}: holds no image ({', '.join(SUFFIXES)}); {_meant(base)}")
     return files, labels, _kinds(base, others)
+
+
+def _meant(base: Path) -> str:
+    """What to do about a folder without images: choose the one that holds the classes, or move the other away."""
+    inside = [folder for folder in subfolders(base) if len([s for s in subfolders(folder) if find_images(s)[0]]) > 1]
+    if len(inside) == 1:
+        return f"did you mean data.root={inside[0]}?"
+    return "if it is no class, move it out of the folder"
 
 
 def _kinds(base: Path, others: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from rnnvision.checks import shortened
 from rnnvision.data.files import find_images, is_image, is_litter
 from rnnvision.data.splits import DataError
 
@@ -32,7 +33,7 @@ class Layout:
 
 def split_named(name: str) -> str | None:
     """The split that the name of a folder means: train for training_set, val for dev; None for any other name."""
-    words = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
+    words = set(re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
     meant = [part for part, own in SPLIT_WORDS.items() if words & own]
     return meant[0] if len(meant) == 1 and words <= SPLIT_WORDS[meant[0]] | FILLERS else None
 
@@ -104,10 +105,33 @@ def _layout(base: Path, split_roots: dict[str, Path], left_out: list[str]) -> La
             else:
                 left_out.append(f"{shown_name(str(sub.relative_to(base)))}/, which is empty")
         classes[part] = dict(sorted(found.items()))
+        left_out += _the_other_way_round(folder, list(found.values()))
     for folder in {base, *split_roots.values()}:
         if count := _images_in(folder):
             left_out.append(f"{count:,} images in {shown_name(folder.name)}/ itself, in no class folder")
     return Layout(classes, left_out)
+
+
+def _the_other_way_round(folder: Path, classes: list[list[Path]]) -> list[str]:
+    """A note where what is taken for classes holds the same folders in each, which may be the classes.
+
+    Raises:
+        DataError: if these are splits.
+    """
+    inside = [{sub.name for folder in folders for sub in subfolders(folder)} for folders in classes]
+    if len(classes) < 2 or not inside[0] or any(names != inside[0] for names in inside):
+        return []
+    if any(_images_in(folder) for folders in classes for folder in folders):
+        return []
+    names, first = sorted(inside[0]), classes[0][0].name
+    if all(split_named(name) for name in names):
+        raise DataError(
+            f"{folder}: each of its folders holds {' and '.join(f'{name}/' for name in names)}; put the splits on top, "
+            f"as {names[0]}/{first}/"
+        )
+    if len(names) < 2:
+        return []
+    return [f"nothing, but each class holds the same folders ({shortened(names)}); are these the classes?"]
 
 
 def _images_in(folder: Path) -> int:

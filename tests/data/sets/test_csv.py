@@ -314,3 +314,34 @@ def test_a_class_that_the_network_does_not_know_is_told(root: Path) -> None:
     assert read(root, ("ant", "cat", "dog", "owl")).class_names == ("ant", "cat", "dog", "owl")
     with pytest.raises(DataError, match="holds classes that the network does not know: owl"):
         read(root, ("cat", "dog"))
+
+
+def test_a_label_that_has_changed_since_the_training_is_told(root: Path) -> None:
+    (root / "labels.csv").write_text(usual())
+    data = ImageData("csv", root=str(root), image_size=6, num_workers=0, val_fraction=0.3)
+    data.parts = ()
+    assert data.splits.parts()
+    assert data.record is not None
+    description = {"data": data.describe(), "class_names": list(data.class_names), "files": data.record.plain()}
+    again = ImageData.of_checkpoint(description, parts=())
+    assert again.splits.notes == ()
+    relabelled = {name: CLASSES[(i + 1) % 3] for i, name in enumerate(NAMES[:2])}
+    (root / "labels.csv").write_text(usual(**relabelled))
+    (note,) = ImageData.of_checkpoint(description, parts=()).splits.notes
+    assert note.startswith("since the training: 2 relabelled")
+
+
+def test_another_table_beside_the_first_is_measured_whole(root: Path) -> None:
+    (root / "labels.csv").write_text(usual())
+    data = ImageData("csv", root=str(root), labels="labels.csv", image_size=6, num_workers=0, val_fraction=0.3)
+    data.parts = ()
+    assert data.splits.parts()
+    assert data.record is not None
+    description = {"data": data.describe(), "class_names": list(data.class_names), "files": data.record.plain()}
+    others = [f"{i}" for i in range(40, 52)]
+    for number in others:
+        Image.new("L", (6, 6), 4 * int(number) + 1).save(root / f"{number}.png")
+    rows = [["image", "label"], *([f"{number}.png", CLASSES[int(number) % 3]] for number in others)]
+    (root / "other.csv").write_text(table(rows))
+    other = ImageData.of_checkpoint(description, parts=("test",), labels="other.csv")
+    assert len(other.splits.test) == len(others)

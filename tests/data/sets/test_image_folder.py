@@ -160,7 +160,7 @@ def test_a_class_that_a_split_lacks_is_told(tmp_path: Path, part: str) -> None:
         draw(tmp_path / name, [c for c in COLOURS if (name, c) != (part, "bee")])
     data = ImageData("image_folder", root=str(tmp_path), image_size=8)
     assert data.class_lines()[1:] == [f"{part} has no image of bee"]
-    assert data.class_lines()[0] == "ant: 5, bee: 5, cat: 5 images of train"
+    assert data.class_lines()[0] == "ant: 5, bee: 5, cat: 5 in train"
 
 
 @pytest.mark.parametrize("part", ["val", "test"])

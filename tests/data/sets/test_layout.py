@@ -32,6 +32,7 @@ def size(splits: Splits) -> int:
     [
         ("train", "train"), ("Training_Set", "train"), ("trainImages", "train"), ("seg-train", "train"),
         ("valid", "val"), ("dev", "val"), ("validation data", "val"), ("TEST", "test"), ("test2017", "test"),
+        ("train_猫", None),
         ("train_station", None), ("contest", None), ("device", None), ("train_test", None), ("cats", None),
     ],
 )  # fmt: skip
@@ -141,3 +142,30 @@ def test_a_name_that_is_no_utf_8_can_be_kept_and_printed(tmp_path: Path) -> None
     assert data.class_names == ("b", r"caf\xe9")
     data.summary().encode()
     str(data.describe()).encode()
+
+
+def test_splits_within_the_classes_are_refused_and_classes_within_something_else_are_asked_about(
+    tmp_path: Path,
+) -> None:
+    for name in ("cat", "dog"):
+        draw(tmp_path / "inside" / name, "train", "test")
+        draw(tmp_path / "folds" / f"fold{len(name + name) if name == 'cat' else 1}", "cat", "dog")
+    with pytest.raises(
+        DataError, match="each of its folders holds test/ and train/; put the splits on top, as test/cat/"
+    ):
+        read(tmp_path / "inside")
+    (note,) = read(tmp_path / "folds").notes
+    assert "each class holds the same folders (cat, dog); are these the classes?" in note
+
+
+def test_a_folder_of_other_things_beside_the_classes_is_told_with_what_may_be_meant(tmp_path: Path) -> None:
+    draw(tmp_path / "images", "a", "b")
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "list.txt").write_text("a b")
+    with pytest.raises(DataError, match=r"annotations: holds no image .*; did you mean data\.root=.*/images\?"):
+        read(tmp_path)
+    draw(tmp_path / "flat", "a", "b")
+    (tmp_path / "flat" / "notes").mkdir()
+    (tmp_path / "flat" / "notes" / "list.txt").write_text("a b")
+    with pytest.raises(DataError, match=r"notes: holds no image .*; if it is no class, move it out of the folder"):
+        read(tmp_path / "flat")

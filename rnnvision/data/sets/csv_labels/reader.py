@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -15,7 +14,7 @@ from rnnvision.data.sets.csv_labels.columns import Columns, find_columns, unread
 from rnnvision.data.sets.csv_labels.named_files import NamedFiles
 from rnnvision.data.sets.csv_labels.table import Row, Table, read_table
 from rnnvision.data.sets.layout import split_named
-from rnnvision.data.splits import DataError, Splits
+from rnnvision.data.splits import DataError, Splits, splits_of
 
 USUAL = ("labels.csv", "train.csv", "train_labels.csv")
 Labelled = dict[str, tuple[Row, str]]  # file -> its row and its label
@@ -68,16 +67,15 @@ def read_csv(
         part: _split(base, {f: labelled[f][1] for f in members}, names, table, view)
         for part, members in _members(table, columns, labelled).items()
     }
-    train, test, val = splits["train"], splits.get("test"), splits.get("val")
-    cut = test is None and val is None
-    if cut:
-        train, test = train.divide(test_fraction, 0, "test")
-    elif test is None:
-        test, val = val, None
-    assert test is not None
-    found: dict[str, Any] = {"labels": os.path.relpath(table.path, base), **columns.options()}
-    origin = f"{base}, labelled by {table.path.name}"
-    return Splits(train, test, names, origin, val=val, root=str(base), notes=notes, cut=cut, settled=found)
+    return splits_of(
+        splits,
+        test_fraction,
+        class_names=names,
+        origin=f"{base}, labelled by {table.path.name}",
+        root=str(base),
+        notes=notes,
+        settled={"labels": os.path.relpath(table.path, base), **columns.options()},
+    )
 
 
 def _labels_file(base: Path, labels: str | None) -> Path:
