@@ -14,7 +14,8 @@ import torch
 
 from rnnvision.checks import counted
 from rnnvision.data.files import FileSplit
-from rnnvision.data.shards import FORMAT, MEMBERS, META, PARTS, SAMPLES, VERSION, check, parse
+from rnnvision.data.membership import PARTS
+from rnnvision.data.shards import FORMAT, MEMBERS, META, SAMPLES, VERSION, check, parse
 from rnnvision.data.splits import DataError, Splits
 from rnnvision.data.store import open_store, sha256
 from rnnvision.seeding import derive_seed

@@ -29,12 +29,12 @@ from torch import Tensor
 from rnnvision.checks import counted
 from rnnvision.data.files import EncodedSplit
 from rnnvision.data.images import View, decode, default_view, view_from
+from rnnvision.data.membership import PARTS
 from rnnvision.data.splits import DataError, Splits
 from rnnvision.data.store import Entry, Store, open_store
 
 META, SAMPLES, MEMBERS = "meta.json", "samples.npy", "members.npy"
 FORMAT, VERSION = "rnnvision shards", 2  # version 1 had no members
-PARTS = ("train", "val", "test")
 ITEM = (0, b"", b"")  # label, file name, content
 SERIALIZED = ["int", "bytes", "bytes"]  # what litdata calls these
 

@@ -7,11 +7,11 @@ if TYPE_CHECKING:
 
     from rnnvision.data import ImageData
 
-FEW_CLASSES = 12  # the weights of up to so many are shown one by one
-
 
 def balance_lines(data: "ImageData", class_weight: "Tensor | None") -> list[str]:
     """The lines of the first screen on weights and on balanced sampling; none if there is neither."""
+    from rnnvision.data.reading import FEW_CLASSES
+
     lines = []
     if data.sampler == "balanced":
         lines.append(
