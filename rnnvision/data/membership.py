@@ -138,11 +138,10 @@ class Record:
         went = sum(1 for key in removed if old[key] in contents_new)
         counts = {
             "added": len(added) - came,
-            "removed": len(removed) - went,
+            "removed": len(removed) - min(came, went),
             "replaced": sum(1 for key in new.keys() & old.keys() if new[key] != old[key]) if compared else 0,
             "renamed": min(came, went),
             "copied": came - min(came, went),
-            "of several copies removed": went - min(came, went),
             "relabelled": sum(1 for key, label in now._labels().items() if before_labels.get(key, label) != label),
         }
         return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from rnnvision.checks import shortened
+from rnnvision.checks import counted, shortened
 from rnnvision.data.catalog import CATALOG
 from rnnvision.data.membership import Record, copies
 from rnnvision.data.shards import read_shards
@@ -61,7 +61,10 @@ def divided(read: Splits, val_fraction: float, split_seed: int, *, allow_empty: 
     else:  # train in a fixed random order here too, so that its first samples are of every class
         train, val = read.train.divide(0.0, split_seed)[0], read.val
     if not allow_empty and not (len(train) and len(val)):
-        raise ValueError(f"val_fraction={val_fraction}: leaves a part of {len(read.train)} images empty")
+        raise ValueError(
+            f"val_fraction={val_fraction}: leaves a part of {counted(len(read.train), 'image')} empty; "
+            "a class needs three images or more to be in train, val and test"
+        )
     return replace(read, train=train, val=val)
 
 
@@ -90,7 +93,8 @@ def limited(splits: Splits, needed: Iterable[str], max_train_samples: int | None
         DataError: if a split that is needed is empty.
     """
     if empty := [part for part in needed if not len(splits.parts()[part])]:
-        raise DataError(f"{splits.origin}: holds no image for {empty[0]}; choose another split or data.root")
+        why = f" ({'; '.join(splits.notes)})" if splits.notes else ""
+        raise DataError(f"{splits.origin}: holds no image for {empty[0]}{why}; choose another split or data.root")
     if max_train_samples is None:
         return splits
     return replace(splits, train=splits.train.select(torch.arange(min(max_train_samples, len(splits.train)))))

@@ -179,5 +179,5 @@ def _changes(before: Record, now: Record, same: bool, moved: int) -> list[str]:
         )
         return [f"the network has seen {seen} it was trained in {before.root}"]
     changes = before.changes(now)
-    kept = f"; {moved:,} kept in the split that it was in then" if moved else ""
+    kept = f"; {counted(moved, 'image')} put back into the split of then" if moved else ""
     return [f"since the training: {changes}{kept}"] if changes else []

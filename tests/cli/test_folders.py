@@ -103,7 +103,22 @@ def test_a_split_that_the_folder_does_not_have_is_told(verb: Verb, run: str) -> 
     draw("lone/test", 4, "abc", 8000)
     result = verb("evaluate", f"ckpt={run}", "data.root=lone", "split=val", "device=cpu")
     assert result.code == 1
-    assert result.message.endswith("lone: holds no image for val; choose another split or data.root")
+    assert "lone: holds no image for val (the network has seen no image of this folder" in result.message
+    assert result.message.endswith("choose another split or data.root")
+
+
+def test_a_test_folder_of_nothing_but_training_images_is_told(verb: Verb, run: str) -> None:
+    trained = ImageData("image_folder", root="photos", image_size=8, num_workers=0)
+    trained.parts = ()
+    for index in range(len(trained.splits.train)):
+        path = Path(trained.splits.train.name(index))  # type: ignore[attr-defined]
+        copy = Path("seen/test", path.parent.name, path.name)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    result = verb("evaluate", f"ckpt={run}", "data.root=seen", "device=cpu")
+    assert result.code == 1
+    assert "holds no image for test (since the training: " in result.message
+    assert "put back into the split of then" in result.message
 
 
 def test_what_only_other_splits_need_is_not_decoded(verb: Verb, run: str) -> None:

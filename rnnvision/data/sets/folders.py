@@ -1,5 +1,6 @@
 """Readers of image folders: a user's own, and ImageNet's."""
 
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +11,15 @@ from rnnvision.data.files import FileSplit, below, encode, find_images
 from rnnvision.data.images import SUFFIXES, View, with_view
 from rnnvision.data.membership import path_keys
 from rnnvision.data.sets.flat_imagenet import is_flat, read_flat
-from rnnvision.data.sets.layout import Layout, read_layout, shown_name, split_named, subfolders
+from rnnvision.data.sets.layout import (
+    Layout,
+    classes_below,
+    images_in,
+    read_layout,
+    shown_name,
+    split_named,
+    subfolders,
+)
 from rnnvision.data.sets.locate import search_roots
 from rnnvision.data.splits import DataError, Splits, splits_of
 
@@ -40,8 +49,10 @@ def read_image_folder(
     if root is None:
         raise ValueError("root=null: image_folder needs data.root=FOLDER with CLASS/*.jpg or train/CLASS/*.jpg in it")
     base = Path(root).expanduser().resolve()
+    if base.is_file():
+        raise DataError(f"data.root={root}: is a file; give the folder of the classes, data.root={base.parent.parent}")
     if not base.is_dir():
-        raise DataError(f"data.root={root}: there is no such folder")
+        raise DataError(f"data.root={root}: there is no such folder; give data.root=FOLDER")
     names, splits, notes = read_parts(base, read_layout(base), view, class_names, by_path=by_path)
     return splits_of(splits, test_fraction, class_names=names, origin=str(base), root=str(base), notes=notes)
 
@@ -71,16 +82,19 @@ def read_parts(
 
 
 def _too_few(base: Path, layout: Layout) -> DataError:
-    """A folder of fewer classes than two, and the folder within it that may have been meant."""
+    """A folder of fewer classes than two, and what may have been meant."""
     if "" not in layout.classes and "train" not in layout.classes:
         return DataError(f"{base}: holds {' and '.join(layout.classes)}, and no train/ to learn from")
     folder = base if "" in layout.classes else base / "train"
-    inside = subfolders(folder)
-    if len(inside) == 1 and len(subfolders(inside[0])) > 1:
-        return DataError(f"{folder}: holds one folder, {inside[0].name}/; did you mean data.root={inside[0]}?")
+    if found := classes_below(folder):
+        return DataError(f"{folder}: holds no classes itself; did you mean data.root={found}?")
     count = len(layout.classes.get("train", layout.classes.get("", {})))
     table = "; for labels in a CSV file choose data=csv" if next(base.glob("*.csv"), None) else ""
-    return DataError(f"{folder}: holds {count} class folders; a classifier needs two or more{table}")
+    loose = images_in(folder)
+    lies = f"; {counted(loose, 'image')} in it {'lies' if loose == 1 else 'lie'} in no class folder" if loose else ""
+    return DataError(
+        f"{folder}: holds {counted(count, 'class folder')}; a classifier needs two or more, as CLASS/*.jpg{lies}{table}"
+    )
 
 
 def _files(
@@ -104,22 +118,20 @@ def _files(
         files += images
         labels += [label] * len(images)
     if empty:
-        raise DataError(f"{shortened(empty)}: holds no image ({', '.join(SUFFIXES)}); {_meant(base)}")
+        found_below = classes_below(base)
+        remedy = (
+            f"did you mean data.root={found_below}?" if found_below else "if it is no class, move it out of the folder"
+        )
+        what = f", but {'; '.join(_kinds(base, others))}" if others else ""
+        raise DataError(f"{shortened(empty)}: holds no image ({', '.join(SUFFIXES)}){what}; {remedy}")
     return files, labels, _kinds(base, others)
-
-
-def _meant(base: Path) -> str:
-    """What to do about a folder without images: choose the one that holds the classes, or move the other away."""
-    inside = [folder for folder in subfolders(base) if len([s for s in subfolders(folder) if find_images(s)[0]]) > 1]
-    if len(inside) == 1:
-        return f"did you mean data.root={inside[0]}?"
-    return "if it is no class, move it out of the folder"
 
 
 def _kinds(base: Path, others: list[str]) -> list[str]:
     links = [below(base, path) for path in others if Path(path).is_dir()]
-    count = len(others) - len(links)
-    files = [f"{counted(count, 'file')} without the name of an image"] if count else []
+    kinds = Counter(Path(path).suffix.lower() or "no suffix" for path in others if below(base, path) not in links)
+    shown = shortened([f"{count:,} {kind}" for kind, count in kinds.most_common()], most=4)
+    files = [f"{counted(kinds.total(), 'file')} without the name of an image ({shown})"] if kinds else []
     return [*files, *(f"{shown_name(link)}, a link in a circle" for link in links)]
 
 

@@ -107,7 +107,7 @@ def _layout(base: Path, split_roots: dict[str, Path], left_out: list[str]) -> La
         classes[part] = dict(sorted(found.items()))
         left_out += _the_other_way_round(folder, list(found.values()))
     for folder in {base, *split_roots.values()}:
-        if count := _images_in(folder):
+        if count := images_in(folder):
             left_out.append(f"{count:,} images in {shown_name(folder.name)}/ itself, in no class folder")
     return Layout(classes, left_out)
 
@@ -121,7 +121,7 @@ def _the_other_way_round(folder: Path, classes: list[list[Path]]) -> list[str]:
     inside = [{sub.name for folder in folders for sub in subfolders(folder)} for folders in classes]
     if len(classes) < 2 or not inside[0] or any(names != inside[0] for names in inside):
         return []
-    if any(_images_in(folder) for folders in classes for folder in folders):
+    if any(images_in(folder) for folders in classes for folder in folders):
         return []
     names, first = sorted(inside[0]), classes[0][0].name
     if all(split_named(name) for name in names):
@@ -134,7 +134,21 @@ def _the_other_way_round(folder: Path, classes: list[list[Path]]) -> list[str]:
     return [f"nothing, but each class holds the same folders ({shortened(names)}); are these the classes?"]
 
 
-def _images_in(folder: Path) -> int:
+def classes_below(folder: Path, depth: int = 3) -> Path | None:
+    """The only folder below this one that holds folders of images, where that is clear."""
+    inside = subfolders(folder)
+    found = [sub for sub in inside if sum(map(_holds_image, subfolders(sub))) > 1]
+    if not found and depth > 1:
+        found = [deeper for sub in inside if (deeper := classes_below(sub, depth - 1)) is not None]
+    return found[0] if len(found) == 1 else None
+
+
+def images_in(folder: Path) -> int:
+    """The number of images in a folder itself.
+
+    Raises:
+        DataError: if it cannot be listed.
+    """
     try:
         with os.scandir(folder) as entries:
             return sum(is_image(entry.name) and entry.is_file() for entry in entries)
@@ -143,4 +157,4 @@ def _images_in(folder: Path) -> int:
 
 
 def _holds_image(folder: Path) -> bool:
-    return bool(_images_in(folder) or find_images(folder)[0])
+    return bool(images_in(folder) or find_images(folder)[0])

@@ -130,7 +130,7 @@ def test_tiny_imagenet_is_read_as_it_is_unpacked(tmp_path: Path, folder: str) ->
     splits = read(tmp_path)
     assert labels_of(splits) == {f"val_{number}": NAMES[wnid] for number, wnid in enumerate(WNIDS)}
     assert (len(splits.train), splits.val) == (9, None)
-    assert "left out: test/; 3 files without the name of an image" in splits.notes
+    assert "left out: test/; 3 files without the name of an image (3 .txt)" in splits.notes
     (root / "val" / "val_annotations.txt").write_text("\n".join([*lines[:2], "val_2.JPEG"]))
     with pytest.raises(DataError, match=r"val_annotations.txt, line 3: names no image and class$"):
         read(tmp_path)

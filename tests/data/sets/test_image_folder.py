@@ -138,20 +138,38 @@ def test_options_set_the_shape(tmp_path: Path, options: dict[str, int], shape: t
 def test_no_root_and_a_missing_root_are_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^root=null: image_folder needs data\.root=FOLDER"):
         read_image_folder((), None)
-    assert refusal(tmp_path / "nowhere") == f"data.root={tmp_path / 'nowhere'}: there is no such folder"
+    assert (
+        refusal(tmp_path / "nowhere")
+        == f"data.root={tmp_path / 'nowhere'}: there is no such folder; give data.root=FOLDER"
+    )
 
 
 @pytest.mark.parametrize("classes", [[], ["ant"]])
 def test_one_class_is_too_few(tmp_path: Path, classes: list[str]) -> None:
     draw(tmp_path, classes)
-    assert refusal(tmp_path) == f"{tmp_path}: holds {len(classes)} class folders; a classifier needs two or more"
+    folders = f"{len(classes)} class folder{'' if classes else 's'}"
+    assert refusal(tmp_path) == f"{tmp_path}: holds {folders}; a classifier needs two or more, as CLASS/*.jpg"
 
 
 def test_a_class_with_files_but_no_image_is_named(tmp_path: Path) -> None:
     draw(tmp_path / "train")
     for path in (tmp_path / "train" / "bee").iterdir():
         path.rename(path.with_suffix(".heic"))
-    assert refusal(tmp_path).startswith(f"{tmp_path / 'train' / 'bee'}: holds no image (.png,")
+    message = refusal(tmp_path)
+    assert message.startswith(f"{tmp_path / 'train' / 'bee'}: holds no image (.png,")
+    assert "but 5 files without the name of an image (5 .heic)" in message
+
+
+@pytest.mark.parametrize("depth", ["outer", "outer/inner", "a/b/c"])
+def test_classes_further_below_are_what_was_meant(tmp_path: Path, depth: str) -> None:
+    draw(tmp_path / depth)
+    assert refusal(tmp_path).endswith(f"did you mean data.root={tmp_path / depth}?")
+
+
+def test_images_in_no_class_folder_are_counted(tmp_path: Path) -> None:
+    draw(tmp_path / "..", [tmp_path.name])
+    assert refusal(tmp_path).endswith("as CLASS/*.jpg; 5 images in it lie in no class folder")
+    assert "is a file; give the folder of the classes" in refusal(tmp_path / "0.png")
 
 
 @pytest.mark.parametrize("part", ["val", "test"])

@@ -67,7 +67,7 @@ def test_two_folders_for_one_split_and_a_split_beside_classes_are_refused(tmp_pa
 
 def test_a_folder_around_the_folder_is_named(tmp_path: Path) -> None:
     draw(tmp_path / "archive" / "PetImages", "Cat", "Dog")
-    with pytest.raises(DataError, match=r"holds one folder, PetImages/; did you mean data.root=.*PetImages\?$"):
+    with pytest.raises(DataError, match=r"holds no classes itself; did you mean data.root=.*PetImages\?$"):
         read(tmp_path / "archive")
 
 
@@ -95,7 +95,7 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
         "test/, which holds no folders of classes",
         "4 images in train/ itself",
         "train/New folder/, which is empty",
-        "1 file without the name of an image",
+        "1 file without the name of an image (1 .txt)",
     ):
         assert part in note
 
