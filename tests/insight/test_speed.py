@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnnvision.insight import Speed, growth, latency, matrix_rate, peak_memory, throughput
+from rnnvision.insight import Speed, growth, latency, matrix_rate, peak_memory, speed, throughput
 from rnnvision.insight.speed import time_rounds
 from rnnvision.nn import build
 
@@ -127,3 +127,13 @@ def test_a_peak_that_is_forgotten_leaves_what_is_in_use() -> None:
 
 def test_the_rate_is_that_of_the_median_round() -> None:
     assert Speed(10, (1.0, 1.0, 4.0)).samples_per_second == 10.0
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="there is one library of matrix products here")
+def test_the_faster_of_two_libraries_of_products_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the slower one a fused recurrence would use more than all of the machine."""
+    seconds = iter([2.0, 1.0])
+    monkeypatch.setattr(speed, "time_rounds", lambda step, *_: (step(), (next(seconds),))[1])
+    assert matrix_rate(CPU, size=64) == 64**3 / 1.0
+    seconds = iter([1.0, 2.0])
+    assert matrix_rate(CPU, size=64) == 64**3 / 1.0
