@@ -177,3 +177,12 @@ def test_data_that_is_not_here_is_not_read(verb: Verb) -> None:
     result = verb("check", "my_absent")
     assert result.code == 0, result.err
     assert "  not checked, since it cannot be read here: two: download it first" in result.out
+
+
+def test_data_of_which_the_user_has_to_give_the_folder_is_not_read(verb: Verb) -> None:
+    content = GOOD.replace("    split = Split(", "    raise ValueError('root=null: give a folder')\n    split = Split(")
+    assert '("a", "b"))' in content
+    Path("my_folder.py").write_text(content.replace('("a", "b"))', '("a", "b"), needs_root=True)'))
+    result = verb("check", "my_folder")
+    assert result.code == 0, result.err
+    assert "  not read, since it needs data.root=FOLDER" in result.out

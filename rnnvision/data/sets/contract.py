@@ -18,6 +18,8 @@ def check_data_set(name: str) -> list[str]:
     if len(first) != 2 or any(p.default is p.empty for p in parameters if p.kind is p.KEYWORD_ONLY):
         raise ValueError(f"{name}: read takes {first}; it takes (class_names, root, *, options with defaults)")
     checked = ["read takes (class_names, root, *, options with defaults)"]
+    if facts.needs_root:
+        return [*checked, "not read, since it needs data.root=FOLDER"]
     try:
         splits = facts.read(facts.class_names, None)
     except DataError as error:
