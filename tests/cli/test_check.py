@@ -185,4 +185,4 @@ def test_data_of_which_the_user_has_to_give_the_folder_is_not_read(verb: Verb) -
     Path("my_folder.py").write_text(content.replace('("a", "b"))', '("a", "b"), needs_root=True)'))
     result = verb("check", "my_folder")
     assert result.code == 0, result.err
-    assert "  not read, since it needs data.root=FOLDER" in result.out
+    assert "  not checked, since it needs data.root=FOLDER" in result.out

@@ -19,7 +19,7 @@ def check_data_set(name: str) -> list[str]:
         raise ValueError(f"{name}: read takes {first}; it takes (class_names, root, *, options with defaults)")
     checked = ["read takes (class_names, root, *, options with defaults)"]
     if facts.needs_root:
-        return [*checked, "not read, since it needs data.root=FOLDER"]
+        return [*checked, "not checked, since it needs data.root=FOLDER"]
     try:
         splits = facts.read(facts.class_names, None)
     except DataError as error:
