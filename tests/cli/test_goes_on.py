@@ -75,7 +75,7 @@ def test_early_stopping_says_why_and_a_resume_goes_on_with_more_patience_only(
     result = verb("train", "resume=run")
     assert result.code == 0, result.err
     assert f"nothing is left to train: it stopped {why}" in result.out
-    assert f"{STOP}=null" in result.out
+    assert f"to go on anyway: +{STOP}=null, or a larger +{STOP}.patience" in result.out
     assert epochs_of("run") == list(range(patience + 1))
     assert json.loads(Path("run/metrics.json").read_text()) == metrics
 

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.setup import Training
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import is_first_process, read_epochs, read_json
@@ -72,18 +73,17 @@ class Epochs:
         )
 
     def _validation_line(self) -> str:
-        """Of a limit of steps that ends the training before its first validation."""
+        """Of a limit that ends the training before its first validation, at the end of an epoch."""
         trainer = self.training.trainer
-        every = trainer.check_val_every_n_epoch
-        if every is None or trainer.limit_val_batches == 0 or trainer.val_check_interval != 1.0:
+        every, epochs, steps = trainer.check_val_every_n_epoch, trainer.max_epochs, trainer.max_steps
+        if every is None or trainer.limit_val_batches == 0 or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return ""
-        steps = every * math.ceil(self._batches() / trainer.accumulate_grad_batches)
-        if not 0 < trainer.max_steps < steps:
+        if epochs is not None and 0 < epochs < every:
+            return f"note      no validation: trainer.check_val_every_n_epoch={every}, of trainer.max_epochs={epochs}"
+        first = every * math.ceil(self._batches() / trainer.accumulate_grad_batches)
+        if trainer.val_check_interval != 1.0 or not 0 < steps < first:
             return ""
-        return (
-            f"note      no validation: trainer.max_steps={trainer.max_steps} ends the training before the first, after "
-            f"{steps} steps"
-        )
+        return f"note      no validation: it would come after {first} steps, and trainer.max_steps={steps} ends before"
 
     def run(self) -> dict[str, float]:
         trainer, learner, folder = self.training.trainer, self.training.learner, self.training.run.path
@@ -129,14 +129,13 @@ def _limit_is_reached(trainer: "L.Trainer") -> bool:
 def _nothing_left(training: Training, stopped: str) -> str:
     if not stopped or _limit_is_reached(training.trainer):
         return "nothing is left to train; what is here is tested again"
-    keys = [
-        f"callbacks.{name}"
-        for name, node in training.cfg.callbacks.items()
-        if str((node or {}).get("_target_")).endswith("EarlyStopping")
-    ]
+    callbacks = plain(training.cfg.callbacks) or {}
+    stopping = [name for name, node in callbacks.items() if str((node or {}).get("_target_")).endswith("EarlyStopping")]
+    stopping = stopping or ["NAME"]  # of a class of one's own
+    words = " ".join(f"+callbacks.{name}=null" for name in stopping)  # a resume is composed without them
     return (
         f"nothing is left to train: it stopped early: {stopped}; what is here is tested again\n"
-        f"          to go on anyway: {' '.join(f'{key}=null' for key in keys)}, or a larger patience"
+        f"          to go on anyway: {words}, or a larger +callbacks.{stopping[0]}.patience"
     )
 
 
