@@ -83,6 +83,14 @@ STOP = "callbacks.early_stopping"
         (["+callbacks.best.filename=mine"], ["callbacks.best.filename=mine: must stay best", "+callbacks.NAME="]),
         (["callbacks.best.dirpath=elsewhere"], ["callbacks.best.dirpath=elsewhere: must stay checkpoints/"]),
         (["trainer.limit_val_batches=0"], ["trainer.limit_val_batches=0 leaves no validation", "callbacks.best=null"]),
+        (
+            ["trainer.check_val_every_n_epoch=5", "trainer.max_epochs=3"],
+            ["callbacks.best.monitor=val/accuracy: ", "leaves no validation in trainer.max_epochs=3", "=3 or less"],
+        ),
+        (
+            ["callbacks=early_stopping", "callbacks.best.monitor=train/loss", "trainer.check_val_every_n_epoch=21"],
+            [f"{STOP}.monitor=val/loss: ", "leaves no validation in trainer.max_epochs=20"],
+        ),
         (["trainer.limit_val_batches=0", "scheduler=plateau", "callbacks.best=null"], ["scheduler.name=plateau"]),
         (["+callbacks.best.every_n_train_steps=3"], ["callbacks.best.every_n_train_steps: there is no such key"]),
         (["callbacks.last.filename=mine"], ["callbacks.last.filename=mine: must stay last"]),

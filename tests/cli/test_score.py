@@ -59,8 +59,72 @@ def test_what_the_trainer_or_the_test_could_not_do_is_refused_before_the_trainin
 ) -> None:
     monkeypatch.setattr(L.Trainer, "fit", lambda *_, **__: pytest.fail("the training began"))
     key = words[0].lstrip("+").partition("=")[0]
-    _check(verb("train", "device=cpu", *words), 2, "trainer" if key == "trainer.devices" else key)
+    _check(verb("train", "device=cpu", *words), 2, key)
     assert not LATEST.is_symlink()
+
+
+CPU = ("must be the number of processes on the CPU",)
+GPU = ("must be the number of GPUs", "such as [0,1]")
+
+
+@pytest.mark.parametrize(
+    ("devices", "accelerator", "parts"),
+    [
+        *((devices, "cpu", CPU) for devices in ("0", "-1", "-2", "'0'", "[]", "[0]", "abc", "'0,1'")),
+        *((devices, "auto", CPU) for devices in ("0", "-1")),
+        *((devices, "gpu", GPU) for devices in ("0", "-2", "'0'", "[]", "[0,0]", "[-1]", "abc", "','", "'0,x'")),
+    ],
+)
+def test_devices_that_cannot_be_are_told_with_what_can(
+    verb: Verb, monkeypatch: pytest.MonkeyPatch, devices: str, accelerator: str, parts: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("rnnvision.cli.frame.setup.make_data", lambda *_: pytest.fail("the data was read"))
+    result = verb("train", f"trainer.accelerator={accelerator}", f"trainer.devices={devices}")
+    _check(result, 2, "trainer.devices=", *parts)
+
+
+@pytest.mark.parametrize("devices", ["1", "2", "-1", "auto", "[0]", "[0,1]", "'0,1'", "'0,'", "'-1'", "'2'"])
+def test_devices_that_a_gpu_machine_may_have_are_not_refused_for_their_form(verb: Verb, devices: str) -> None:
+    result = verb("train", "trainer.accelerator=gpu", f"trainer.devices={devices}", "trainer.max_epochs=0")
+    assert result.code == 2
+    assert "must be the number of" not in result.message
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("callbacks=none", "trainer.check_val_every_n_epoch=3", "trainer.max_epochs=2"), "of trainer.max_epochs=2"),
+        (("trainer.max_steps=5",), "it would come after 10 steps, and trainer.max_steps=5 ends before"),
+        (("trainer.check_val_every_n_epoch=2", "trainer.max_steps=19"), "after 20 steps, and trainer.max_steps=19"),
+        (("trainer.accumulate_grad_batches=3", "trainer.max_steps=3"), "after 4 steps, and trainer.max_steps=3"),
+    ],
+)
+def test_a_training_without_a_validation_says_so_before_it_begins(
+    train: Verb, words: tuple[str, ...], line: str
+) -> None:
+    result = train(*words)
+    assert result.code == 0, result.err
+    first_lines = result.out.partition("folder ")[0]
+    assert "note      no validation" in first_lines
+    assert line in first_lines
+    assert "val loss" not in result.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("trainer.max_steps=10",),
+        ("trainer.accumulate_grad_batches=3", "trainer.max_steps=4"),
+        ("trainer.check_val_every_n_epoch=2", "trainer.max_epochs=2"),
+        ("trainer.max_steps=5", "+trainer.val_check_interval=0.5"),
+    ],
+)
+def test_a_training_with_one_validation_does_not(train: Verb, words: tuple[str, ...]) -> None:
+    result = train(*words)
+    assert result.code == 0, result.err
+    assert "no validation" not in result.out
+    assert "best val/accuracy" in result.out
 
 
 def test_a_precision_is_told_with_all_that_are_legal(verb: Verb) -> None:

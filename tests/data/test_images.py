@@ -3,6 +3,8 @@
 import io
 import os
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -224,7 +226,29 @@ def png_of_size(width: int, height: int) -> bytes:
 def test_a_huge_size_in_a_header_is_refused(tmp_path: Path, side: int) -> None:
     path = tmp_path / "huge.png"
     path.write_bytes(png_of_size(side, side))
-    assert "more than data.max_pixels=64000000 allows" in refusal(path).replace("more pixels than", "more than")
+    told = refusal(path)
+    assert "pixels, more than data.max_pixels=64000000 allows" in told
+    assert f"data.max_pixels={side * side} would read it" in told
+
+
+@pytest.mark.parametrize("side", [10_000, 20_000])
+def test_of_a_huge_size_nothing_is_said_but_the_refusal(tmp_path: Path, side: int) -> None:
+    """In a process of its own, whose filters of warnings are not those of the tests."""
+    (tmp_path / "huge.png").write_bytes(png_of_size(side, side))
+    code = """
+import sys
+from pathlib import Path
+from rnnvision.data import DataError
+from rnnvision.data.images import View, open_image
+try:
+    open_image(Path(sys.argv[1]), View(channels=3))
+except DataError as error:
+    print(error)
+"""
+    words = [sys.executable, "-c", code, str(tmp_path / "huge.png")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert f"data.max_pixels={side * side} would read it" in done.stdout
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "TIFF"])

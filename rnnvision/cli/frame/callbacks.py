@@ -79,6 +79,14 @@ def _complete_monitor(key: str, kind: str, arguments: dict[str, Any], trainer: M
         raise UsageError(
             f"{key}.monitor={monitor}: trainer.limit_val_batches=0 leaves no validation; choose {other} or {key}=null"
         )
+    every, epochs = trainer.get("check_val_every_n_epoch"), trainer.get("max_epochs")
+    may_miss = arguments.get("save_top_k") == 0 or trainer.get("fast_dev_run")
+    if validates and not may_miss and isinstance(every, int) and isinstance(epochs, int) and 0 < epochs < every:
+        raise UsageError(
+            f"{key}.monitor={monitor}: trainer.check_val_every_n_epoch={every} leaves no validation in "
+            f"trainer.max_epochs={epochs}; choose trainer.check_val_every_n_epoch={epochs} or less, or "
+            f"{key}.monitor={monitor.replace('val', 'train')}"
+        )
     if steps := arguments.get("every_n_train_steps"):
         raise UsageError(
             f"{key}.every_n_train_steps={yaml_text(steps)}: {monitor} is known at the end of "

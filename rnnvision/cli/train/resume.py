@@ -2,17 +2,30 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from rnnvision.checks import counted
 from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.callbacks import CHECKPOINTS
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
 
 MAY_CHANGE = ("trainer.", "callbacks.", "logger.", "data.root", "data.num_workers", "data.timeout")
+# What Lightning knows the state of a checkpoint by: with another of them it would begin to choose anew.
+CHOSEN_BY = (
+    "_target_",
+    "monitor",
+    "mode",
+    "every_n_epochs",
+    "every_n_train_steps",
+    "train_time_interval",
+    "save_top_k",
+)
 
 
 def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
@@ -25,6 +38,7 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
 
     saved = OmegaConf.load(run.path / ".hydra" / "config.yaml")
     assert isinstance(saved, DictConfig)
+    before = plain(saved.get("callbacks")) or {}
     for override in HydraConfig.get().overrides.task:
         key = override.lstrip("+~").partition("=")[0]
         if key == "resume" or (key == "plugins" and cfg.plugins == saved.get("plugins")):
@@ -33,11 +47,68 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
             allowed = ", ".join(f"{k}*" if k.endswith(".") else k for k in MAY_CHANGE)
             raise UsageError(f"{key}: cannot change on resume, it would be another run; what can: {allowed}")
         OmegaConf.update(saved, key, OmegaConf.select(cfg, key), force_add=True)
+    _check_checkpoints(before, plain(saved.get("callbacks")) or {})
+    _check_limits(saved, run)
     locate_paths(saved, HydraConfig.get().runtime.cwd)
     load_plugins_of(saved, HydraConfig.get().runtime.cwd)
     saved.model = current_arguments(plain(saved.model))
     saved.resume = cfg.resume
     return saved
+
+
+def _check_checkpoints(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """A checkpoint that looks at another figure would forget its best score, and overwrite a better one by a worse.
+
+    Raises:
+        UsageError: for a change of what a checkpoint is chosen by.
+    """
+    for name, saved in before.items():
+        kind = str((saved or {}).get("_target_")).rpartition(".")[2]
+        if kind not in CHECKPOINTS or (name != "best" and now.get(name) is None):
+            continue  # one that is no checkpoint, or is not written any more
+        chosen = now.get(name)
+        keys = (
+            [f"callbacks.{name}"]
+            if not isinstance(chosen, dict)
+            else [f"callbacks.{name}.{key}" for key in CHOSEN_BY if _choice(saved, key) != _choice(chosen, key)]
+        )
+        for key in keys:
+            raise UsageError(
+                f"{key}: cannot change on resume, {name} is chosen by {_choice(saved, 'monitor') or 'no figure'} since "
+                f"the first epoch; add a second checkpoint, +callbacks.NAME={{...}}, or begin a run of its own"
+            )
+
+
+def _choice(arguments: dict[str, Any], key: str) -> Any:
+    """The value of an argument of a checkpoint, with what is taken where it is left out."""
+    from rnnvision.training import FIGURES
+
+    is_best = str(arguments.get("_target_")).endswith("BestCheckpoint")
+    defaults = {"monitor": "val/accuracy" if is_best else None, "every_n_epochs": 1, "save_top_k": 1}
+    if arguments.get(key) is None and key == "mode":
+        return FIGURES.get(str(_choice(arguments, "monitor")))
+    return defaults.get(key) if arguments.get(key) is None else arguments[key]
+
+
+def _check_limits(cfg: DictConfig, run: RunFolder) -> None:
+    """Refuse a limit that is lower than what is trained already.
+
+    Raises:
+        UsageError: that says how far the run has got.
+    """
+    from rnnvision.cli.train.progress import read_progress
+
+    last = run.path / "checkpoints" / "last.ckpt"
+    if not last.is_file():
+        return
+    progress = read_progress(last)
+    for key, done in (("max_epochs", progress.epochs), ("max_steps", progress.steps)):
+        limit = cfg.trainer.get(key)
+        if isinstance(limit, int) and 0 < limit < done:
+            raise UsageError(
+                f"trainer.{key}={limit}: {counted(done, key[4:-1])} of this run are trained already; choose more than "
+                f"{done} to go on, or {done} to test what is here again"
+            )
 
 
 @contextmanager

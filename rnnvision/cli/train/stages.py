@@ -1,12 +1,14 @@
 """The stages of a training: pre-training, then epochs of gradient steps, or one fit to the end."""
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.setup import Training
 from rnnvision.errors import FailureError, UsageError
-from rnnvision.runs import read_epochs, read_json
+from rnnvision.runs import is_first_process, read_epochs, read_json
 
 if TYPE_CHECKING:
     import lightning as L
@@ -42,31 +44,99 @@ def stages_of(training: Training) -> list[Stage]:
 class Epochs:
     """Epochs of gradient steps, with a validation after each and checkpoints."""
 
-    line = ""
-
     def __init__(self, training: Training) -> None:
         self.training = training
-        last = training.run.path / "checkpoints" / "last.ckpt"
+        folder = training.run.path
+        last = folder / "checkpoints" / "last.ckpt"
         self.last = last if training.cfg.resume is not None and last.is_file() else None
-        begun = (training.run.path / "pretrain" / "last.ckpt").is_file()
+        begun = (folder / "pretrain" / "last.ckpt").is_file()
         if training.cfg.resume is not None and self.last is None and not begun:
-            raise UsageError(
-                f"resume={training.run.shown()}: holds no checkpoints/last.ckpt; "
-                f"it stopped before its first epoch ended"
-            )
+            raise UsageError(f"resume={training.run.shown()}: holds no checkpoints/last.ckpt; {_why_none(folder)}")
+        self.line = "\n".join(line for line in (self._resume_line(), self._validation_line()) if line)
+
+    def _batches(self) -> int:
+        """Of an epoch, in each process."""
+        trainer = self.training.trainer
+        return self.training.data.num_train_batches(trainer.world_size, trainer.limit_train_batches)
+
+    def _resume_line(self) -> str:
+        """Of an epoch that was left before its end, of which the rest is left out."""
+        from rnnvision.cli.train.progress import read_progress
+
+        progress = None if self.last is None else read_progress(self.last)
+        if progress is None or progress.cut_after is None:
+            return ""
+        epoch = progress.epochs
+        return (
+            f"resume    epoch {epoch} was left after {progress.cut_after} of {self._batches()} batches; "
+            f"its rest is left out, and epoch {epoch + 1} begins"
+        )
+
+    def _validation_line(self) -> str:
+        """Of a limit that ends the training before its first validation, at the end of an epoch."""
+        trainer = self.training.trainer
+        every, epochs, steps = trainer.check_val_every_n_epoch, trainer.max_epochs, trainer.max_steps
+        if every is None or trainer.limit_val_batches == 0 or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return ""
+        if epochs is not None and 0 < epochs < every:
+            return f"note      no validation: trainer.check_val_every_n_epoch={every}, of trainer.max_epochs={epochs}"
+        first = every * math.ceil(self._batches() / trainer.accumulate_grad_batches)
+        if trainer.val_check_interval != 1.0 or not 0 < steps < first:
+            return ""
+        return f"note      no validation: it would come after {first} steps, and trainer.max_steps={steps} ends before"
 
     def run(self) -> dict[str, float]:
         trainer, learner, folder = self.training.trainer, self.training.learner, self.training.run.path
         before = _earlier(folder) if self.last is not None else {}
         seconds = fit(trainer, learner, self.training.data, self.last)
+        stopped = "; ".join(_early_stops(trainer, folder))
         if not learner.has_trained and self.last is not None:
-            print("train     nothing is left to train; what is here is tested again", flush=True)
+            print(f"train     {_nothing_left(self.training, stopped)}", flush=True)
             return before
+        if stopped and is_first_process() and not _limit_is_reached(trainer):
+            print(f"stopped   early: {stopped}", flush=True)
         figures = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("train/")}
         figures["train/seconds"] = round(before.get("train/seconds", 0.0) + seconds, 3)
         if learner.samples_seen:
             figures["train/samples_per_second"] = round(learner.samples_seen / seconds, 2)
         return figures
+
+
+def _why_none(folder: Path) -> str:
+    """Why a run has no checkpoint to go on with; what it scored is written at the end of its training."""
+    if (folder / "metrics.json").is_file():
+        return "its training has ended, and none was saved (callbacks.last=null, callbacks=none), or it is gone"
+    return "it stopped before its first epoch ended"
+
+
+def _early_stops(trainer: "L.Trainer", folder: Path) -> list[str]:
+    """What each of the callbacks that stop early has against another epoch."""
+    from lightning.pytorch.callbacks import EarlyStopping
+
+    from rnnvision.cli.train.progress import early_stop
+
+    if trainer.fast_dev_run:  # type: ignore[attr-defined]
+        return []
+    found = (early_stop(c, folder) for c in trainer.callbacks if isinstance(c, EarlyStopping))  # type: ignore[attr-defined]
+    return [reason for reason in found if reason is not None]
+
+
+def _limit_is_reached(trainer: "L.Trainer") -> bool:
+    epochs = trainer.max_epochs not in (None, -1) and trainer.current_epoch >= trainer.max_epochs
+    return epochs or 0 < trainer.max_steps <= trainer.global_step
+
+
+def _nothing_left(training: Training, stopped: str) -> str:
+    if not stopped or _limit_is_reached(training.trainer):
+        return "nothing is left to train; what is here is tested again"
+    callbacks = plain(training.cfg.callbacks) or {}
+    stopping = [name for name, node in callbacks.items() if str((node or {}).get("_target_")).endswith("EarlyStopping")]
+    stopping = stopping or ["NAME"]  # of a class of one's own
+    words = " ".join(f"+callbacks.{name}=null" for name in stopping)  # a resume is composed without them
+    return (
+        f"nothing is left to train: it stopped early: {stopped}; what is here is tested again\n"
+        f"          to go on anyway: {words}, or a larger +callbacks.{stopping[0]}.patience"
+    )
 
 
 def _earlier(folder: Path) -> dict[str, float]:
@@ -90,8 +160,11 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
     import torch
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+    from rnnvision.cli.train.progress import go_on
     from rnnvision.training.memory import ran_out
 
+    if last is not None:
+        go_on(trainer, last)
     started = time.monotonic()
     try:
         trainer.fit(learner, datamodule=data, ckpt_path=None if last is None else str(last))

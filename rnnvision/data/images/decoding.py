@@ -1,5 +1,7 @@
 """Decoding of images, for all files that come from elsewhere."""
 
+import re
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +15,10 @@ from rnnvision.data.images.deep import Greys, check_colours, greys_of, has_deep_
 from rnnvision.data.images.orientation import is_left_to_pillow, jpeg_header, pillow_orientation, turn
 from rnnvision.data.images.view import MODES, View
 from rnnvision.data.splits import DataError
+
+# `decode` refuses what is too large itself, and Pillow's warning would come before that. For the whole process, once: a
+# filter around each call would change those of the other reading threads.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".gif"),
@@ -72,7 +78,8 @@ def decode(file: BinaryIO, name: str, view: View) -> Tensor:
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # above Pillow's own limit
-        raise DataError(f"{name}: more pixels than data.max_pixels={view.max_pixels} allows ({error})") from error
+        pixels = re.findall(r"\d+", str(error))[0]
+        raise DataError(_too_large(name, f"{pixels} pixels", int(pixels), view)) from error
     except Exception as error:  # for damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
         reason = " ".join(str(error).split()).rpartition(".cpp:")[2]  # torchvision begins with a line of its source
         reason = "its content is none" if isinstance(error, UnidentifiedImageError) else reason
@@ -82,7 +89,6 @@ def decode(file: BinaryIO, name: str, view: View) -> Tensor:
 def _decode_by_pillow(file: BinaryIO, name: str, view: View) -> Tensor:
     if Image.MAX_IMAGE_PIXELS is not None and view.max_pixels > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = view.max_pixels  # Pillow's own limit, of this process
-    # No warnings filter here: it would change those of the other reading threads.
     with Image.open(file, formats=_formats()) as image:
         _check(name, image, view)
         if image.format == "JPEG" and image.mode in MODES.values():
@@ -113,10 +119,8 @@ def _check_decoder(name: str, start: bytes) -> None:
 
 def _check(name: str, image: Image.Image, view: View) -> None:
     if image.width * image.height > view.max_pixels:
-        raise DataError(
-            f"{name}: {image.width} x {image.height} pixels, more than data.max_pixels={view.max_pixels} allows; "
-            f"data.max_pixels={image.width * image.height} would read it"
-        )
+        size = f"{image.width} x {image.height} pixels"
+        raise DataError(_too_large(name, size, image.width * image.height, view))
     # A camera's JPEG with a preview behind the image has one frame.
     if not view.first_frame and image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
         raise DataError(f"{name}: {frames} frames; an image has one, or data.first_frame=true reads the first")
@@ -125,6 +129,10 @@ def _check(name: str, image: Image.Image, view: View) -> None:
     lossy = "16 bits" if image.mode.startswith("I;16") else "CMYK" if image.mode == "CMYK" else None
     if lossy and not view.convert:
         raise DataError(f"{name}: {lossy}; save it as 8-bit grey or RGB, or data.on_bad_file=convert reads it")
+
+
+def _too_large(name: str, size: str, pixels: int, view: View) -> str:
+    return f"{name}: {size}, more than data.max_pixels={view.max_pixels} allows; data.max_pixels={pixels} would read it"
 
 
 def _decode_jpeg(data: bytes, channels: int) -> Tensor:

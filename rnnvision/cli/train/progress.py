@@ -1,0 +1,114 @@
+"""How far a run has got that is resumed, what has ended it, and what Lightning has to be told to go on rightly."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping
+
+from rnnvision.checks import counted
+from rnnvision.runs import read_epochs
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the last checkpoint of a run says of its training."""
+
+    epochs: int  # that have ended, the last one perhaps before its last batch
+    steps: int  # of the optimiser
+    cut_after: int | None  # batches of the last epoch, where it was left before its end
+    callbacks: dict[str, Any]  # state_key -> state
+
+
+def read_progress(last: Path) -> Progress:
+    """What the checkpoint `last`, which was written at the end of an epoch, says of the training so far.
+
+    Raises:
+        UsageError: if it cannot be read.
+    """
+    from rnnvision.training import read_checkpoint
+
+    checkpoint = read_checkpoint(last)
+    loops = checkpoint["loops"]["fit_loop"]
+    batches = loops["epoch_loop.batch_progress"]
+    return Progress(
+        epochs=loops["epoch_progress"]["current"]["processed"],
+        steps=checkpoint["global_step"],
+        cut_after=None if batches.get("is_last_batch", True) else batches["current"]["ready"],
+        callbacks=checkpoint.get("callbacks", {}),
+    )
+
+
+def go_on(trainer: L.Trainer, last: Path) -> None:
+    """Prepare a Trainer that goes on from the checkpoint `last`."""
+    # Of a callback that was taken out or changed: what may be is said when the run is resumed.
+    warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
+    progress = read_progress(last)
+    stopping = [callback for callback in trainer.callbacks if isinstance(callback, EarlyStopping)]  # type: ignore[attr-defined]
+    states = [(callback, progress.callbacks.get(callback.state_key)) for callback in stopping]
+    stopped = any(early_stop(callback, last.parents[1], state) for callback, state in states if state is not None)
+    trainer.callbacks.append(GoOn(trainer, progress, has_stopped=stopped))  # type: ignore[attr-defined]
+
+
+class GoOn(Callback):
+    """Make Lightning go on at the start of the next epoch, with what the configuration says now.
+
+    With a limit of steps Lightning takes each checkpoint for one within an epoch: it would not begin the epoch, or end
+    the last one a second time. A patience it would take from the checkpoint, and what stopped early it would go on
+    with.
+    """
+
+    def __init__(self, trainer: L.Trainer, progress: Progress, *, has_stopped: bool) -> None:
+        steps = trainer.max_steps
+        self.max_steps = steps if progress.steps < steps else None  # None: there is no limit, or it is reached
+        self.patience = {c: c.patience for c in trainer.callbacks if isinstance(c, EarlyStopping)}  # type: ignore[attr-defined]
+        self.has_stopped = has_stopped
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        trainer.should_stop = self.has_stopped
+        if self.max_steps is not None:
+            trainer.fit_loop.epoch_loop.max_steps = -1
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self.max_steps is not None:
+            trainer.fit_loop.epoch_loop.max_steps = self.max_steps
+        for callback, patience in self.patience.items():
+            callback.patience = patience
+
+
+def early_stop(callback: EarlyStopping, folder: Path, saved: dict[str, Any] | None = None) -> str | None:
+    """What the callback, as it is configured now, has against another epoch; None for nothing.
+
+    Args:
+        callback: of the training.
+        folder: of the run, where metrics.csv is.
+        saved: the state of the callback in a checkpoint; by default the one it has.
+    """
+    state = callback.state_dict() if saved is None else saved
+    rows = [row for row in read_epochs(folder / "metrics.csv") if row.get(callback.monitor)]
+    name, waited = callback.monitor, int(state["wait_count"])
+    better = torch.lt if callback.mode == "min" else torch.gt
+    if rows:
+        last = torch.tensor(float(rows[-1][name]))
+        if callback.check_finite and not torch.isfinite(last):
+            return f"{name} became {float(last)}"
+        if callback.stopping_threshold is not None and better(last, callback.stopping_threshold):
+            return f"{name} {float(last):.4f} has passed stopping_threshold={callback.stopping_threshold}"
+        if callback.divergence_threshold is not None and better(-last, -callback.divergence_threshold):
+            return f"{name} {float(last):.4f} has passed divergence_threshold={callback.divergence_threshold}"
+    if waited < max(callback.patience, 1):
+        return None
+    times = counted(waited, "validation" if name.startswith("val/") else "epoch")
+    return f"{name} has not improved for {times}{_best(float(state['best_score']), name, rows)}"
+
+
+def _best(score: float, name: str, rows: list[dict[str, str]]) -> str:
+    """The best figure and its epoch, as far as they are known."""
+    if not math.isfinite(score):
+        return ""
+    epoch = next((int(row["epoch"]) + 1 for row in rows if math.isclose(float(row[name]), score, rel_tol=1e-6)), None)
+    return f" (best {score:.4f}{f' in epoch {epoch}' if epoch else ''})"
