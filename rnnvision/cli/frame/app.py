@@ -56,7 +56,7 @@ def run_verb(verb: str, task: Task, *, sweeps: bool = True) -> None:
         if line.multirun and not sweeps:
             once = command(word for word in sys.argv[1:] if word not in ("-m", "--multirun"))
             raise UsageError(f"-m: {verb} makes several runs by itself; leave out -m: {once}")
-        check_own_files(line.overrides, own_folder(), config_dir())
+        check_own_files(line.overrides, own_folder(), config_dir(), verb)
         if line.wants_help:
             print(help_text(verb, config_dir()))
             return

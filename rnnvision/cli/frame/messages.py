@@ -20,7 +20,8 @@ from rnnvision.cli.frame.command_line.known import (
     places_of,
     walk,
 )
-from rnnvision.cli.frame.command_line.words import command
+from rnnvision.cli.frame.command_line.own_files import misplaced, written
+from rnnvision.cli.frame.command_line.words import command, yaml_text
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 LAYER = "model.layer."
@@ -89,7 +90,11 @@ def explain(error: Exception, conf: Path, verb: str) -> str:
     text = str(error)
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
+        if (inner := group.rpartition("/")[2]) != group and inner in default_options(conf, verb):
+            return _beside_the_groups(inner, option)
         return _missing_option(group, option, [o for o in error.options if not o.startswith("_")], conf)
+    if (found := re.search(r"Could not override '[^']*/([^'/]+)@", text)) and found[1] in default_options(conf, verb):
+        return _beside_the_groups(found[1], "OPTION")
     if isinstance(error, ConfigCompositionException) and (found := re.search(r"Could not override '([^']+)'", text)):
         return _missing_key(found[1], conf, verb)
     if found := re.search(r"Could not append to config\. An item is already at '([^']+)'", text):
@@ -103,6 +108,12 @@ def explain(error: Exception, conf: Path, verb: str) -> str:
     if found := re.search(r"ValueError raised while resolving interpolation: (.*)", text):
         return found[1]
     return text.strip().splitlines()[0]
+
+
+def _beside_the_groups(group: str, option: str) -> str:
+    """A file of a group whose defaults list has GROUP: OPTION, which Hydra looks for within the file's own group."""
+    file = own_file_with(f"{group}:")
+    return f"{f'{file}: ' if file else ''}{group}: {option}: write - override /{group}: {option} under its defaults"
 
 
 def _missing_option(group: str, option: str, legal: list[str], conf: Path) -> str:
@@ -124,10 +135,13 @@ def _missing_key(key: str, conf: Path, verb: str) -> str:
     config = composed(conf, verb)
     if key.startswith(LAYER) and "recurrence" in config.get("model", {}):
         return with_command(_layer_option(key, config))
+    group, _, name = key.partition(".")
+    chosen = written(config).get(group, {})
+    if why := misplaced(group, chosen, verb, conf):
+        return f"{group}={yaml_text(chosen)}: {why}"
     legal = keys(config, conf, verb)
     if inner := below(key, legal):
         return f"{key}: cannot be replaced as a whole; choose one of {', '.join(inner)}"
-    group, _, name = key.partition(".")
     if group in default_options(conf, verb) and (options := options_with(name, conf / group)):
         others = f"those that have it are {group}={', '.join(options)}"
         return f"{key}: this {group} has no such key, {others}; choose one of {', '.join(below(group, legal))}"

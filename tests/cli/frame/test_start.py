@@ -8,6 +8,7 @@ import pytest
 
 from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import config_dir
+from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.errors import FailureError
 from rnnvision.training import Learner
 from tests.cli.running import TINY, Copy, Verb
@@ -105,6 +106,48 @@ def test_a_file_that_cannot_be_meant_is_told_with_its_place(
 def test_a_file_is_held_to_the_rules_of_the_command_line(verb: Verb, line: str, part: str) -> None:
     own("one", f"# @package _global_\n{line}\n")
     assert part in refused(verb, "train", "--config-dir", "mine", "experiment=one")
+
+
+GROUPS = default_options(config_dir(), "train")
+
+
+@pytest.mark.parametrize(
+    ("place", "word", "option"),  # of a file that composes, and of one that does not
+    [("file", "seed=1", "smoke"), ("base", "trainer.max_epochs=1", "smoke"), ("base", "seed=1", "[a, b]")],
+)
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_is_chosen_in_the_defaults_of_a_file(
+    verb: Verb, group: str, option: str, word: str, place: str
+) -> None:
+    own("one", f"# @package _global_\n{group}: {option}\n")
+    own("two", "# @package _global_\ndefaults:\n  - one\n")
+    message = refused(verb, "train", "--config-dir", "mine", f"experiment={'one' if place == 'file' else 'two'}", word)
+    file, why = Path("mine/experiment/one.yaml").resolve(), "a group is chosen under defaults: - override"
+    assert message == f"{file}: {group}: {option}: {why} /{group}: {option}"
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("loss: balanced", "has to be KEY: VALUE pairs, of class_weight, for example loss.class_weight=balanced"),
+        ("model: null", "model cannot be off; leave it out for model=lstm"),
+        ("scheduler: null", "defaults: - override /scheduler: constant"),
+        ("defaults:\n  - model: gru", "one.yaml: model: gru: write - override /model: gru under its defaults"),
+        ("defaults:\n  - override model: gru", "write - override /model: OPTION under its defaults"),
+    ],
+)
+def test_what_a_file_writes_beside_its_group_is_told(verb: Verb, line: str, part: str) -> None:
+    own("one", f"# @package _global_\n{line}\n")
+    assert refused(verb, "train", "--config-dir", "mine", "experiment=one").endswith(part)
+
+
+def test_a_section_is_no_single_value(verb: Verb) -> None:
+    assert "for example loss.class_weight=balanced" in refused(verb, "train", "loss=balanced")
+
+
+def test_null_in_a_file_where_it_means_none_trains(verb: Verb) -> None:
+    own("one", "# @package _global_\ncallbacks: null\nlogger: null\naugmentation: null\nname: ${hydra:job.name}\n")
+    assert verb("train", "--config-dir", "mine", "experiment=one", *QUICK).code == 0
 
 
 def test_a_folder_of_ones_own_that_was_forgotten_is_named(verb: Verb) -> None:
