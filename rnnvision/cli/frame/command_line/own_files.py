@@ -79,9 +79,10 @@ def misplaced(key: str, value: Any, verb: str, conf: Path) -> str | None:
     return f"has to be KEY: VALUE pairs, of {', '.join(inner)}{example}"
 
 
-def written(config: DictConfig) -> dict[str, Any]:
+def written(config: DictConfig, but: str = "") -> dict[str, Any]:
     """A configuration as plain values, its interpolations as they are written."""
-    return {str(key): value for key, value in cast(dict[Any, Any], OmegaConf.to_container(config)).items()}
+    content = cast(dict[Any, Any], OmegaConf.to_container(config))
+    return {str(key): value for key, value in content.items() if key != but}
 
 
 def _shown(value: Any) -> str:
