@@ -15,13 +15,19 @@ def nearest(word: object, legal: Iterable[str]) -> str | None:
         'lstm'
         >>> nearest("max_epoch", ["seed", "trainer.max_epochs"])
         'trainer.max_epochs'
+        >>> nearest("data.folder", ["data.format"]) is None
+        True
     """
     spelled = {name.lower(): name for name in legal}
     by_end = {name.rpartition(".")[2]: name for name in reversed(spelled)}
     typed = str(word).lower()
+    above, _, end = typed.rpartition(".")
     if found := difflib.get_close_matches(typed, spelled, n=1):
-        return spelled[found[0]]
-    if found := difflib.get_close_matches(typed.rpartition(".")[2], by_end, n=1, cutoff=0.75):
+        other, _, other_end = found[0].rpartition(".")
+        same = difflib.SequenceMatcher(None, end, other_end).ratio() if above and above == other else 1.0
+        if same >= 0.65:  # below one key what differs counts: data.folder is no data.format
+            return spelled[found[0]]
+    if found := difflib.get_close_matches(end, by_end, n=1, cutoff=0.75):
         return spelled[by_end[found[0]]]
     return None
 

@@ -5,6 +5,7 @@ import shlex
 import sys
 
 from rnnvision.checks import nearest
+from rnnvision.runs import versions
 
 VERBS = {
     "train": "train a network, then test its best checkpoint",
@@ -26,9 +27,13 @@ def main() -> None:
         verbs = "\n".join(f"  {verb:10}{what}" for verb, what in VERBS.items())
         print(f"rnnvision VERB [KEY=VALUE ...]\n\n{verbs}\n\nrnnvision VERB --help says what a verb can be told.")
         return
+    if words[0] == "--version":
+        print(versions().get("rnnvision", "not installed"))
+        return
     if words[0] not in VERBS:
         near = nearest(words[0], VERBS)
-        right = ["train", *words] if "=" in words[0] else [near, *words[1:]] if near else []
+        resumed = [f"resume={words[1]}", *words[2:]] if words[0] == "resume" and len(words) > 1 else []
+        right = ["train", *(resumed or words)] if "=" in words[0] or resumed else [near, *words[1:]] if near else []
         hint = f"; {f'did you mean {near}? ' if near else ''}Try: {shlex.join(['rnnvision', *right])}" if right else ""
         print(f"rnnvision: {words[0]}: there is no such verb; choose one of {', '.join(VERBS)}{hint}", file=sys.stderr)
         sys.exit(2)

@@ -36,7 +36,7 @@ class RunFolder:
         return (self.path.absolute().parent / "status.json").is_file()
 
     def refuse(self) -> None:
-        """Point `latest` back to where it was before `open`: a command with a usage error is not a run to continue."""
+        """Point `latest` back to where it was before `open`: a command without a result is not a run to continue."""
         with contextlib.suppress(OSError):
             if not is_first_process() or str(self._latest.readlink()) != self._target():
                 return  # another run has begun since

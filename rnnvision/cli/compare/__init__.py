@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    run_verb("compare", compare, sweeps=False)
+    run_verb("compare", compare)
 
 
 def compare(cfg: DictConfig, run: RunFolder) -> float:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from rnnvision.checks import at_least, choose_one, nearest
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain
+from rnnvision.cli.frame.command_line.known import REFUSED
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.frame.messages import no_such
 from rnnvision.cli.frame.paths import locate_paths
@@ -24,14 +25,7 @@ from rnnvision.runs import RunFolder, read_json
 FILE = "comparison.json"
 OWN = ("models", "budget", "seeds", "rounds", "latency_rounds", "anytime_samples")
 ELSEWHERE = ("resume", "log_dir", "name")  # of this run, not of its trainings
-SET_HERE = {
-    "model": "give models=[NAME,...]",
-    "seed": "give seeds=N for 0 to N - 1",
-    "trainer.max_epochs": "give budget=epochs:N",
-    "trainer.max_steps": "give budget=epochs:N or budget=minutes:X",
-    "trainer.max_time": "give budget=minutes:X",
-    "sweep": "compare trains each model in models",
-}
+SET_HERE = REFUSED["compare"]
 
 
 @dataclass(frozen=True)

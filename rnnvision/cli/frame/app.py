@@ -18,9 +18,10 @@ from omegaconf import DictConfig
 
 from rnnvision.cli.frame.arguments import config_dir, own_config_dir
 from rnnvision.cli.frame.command_line.help import help_text
-from rnnvision.cli.frame.command_line.known import own_folder
+from rnnvision.cli.frame.command_line.known import makes_sweeps, own_folder
 from rnnvision.cli.frame.command_line.line import read_command
 from rnnvision.cli.frame.command_line.own_files import check_own_files, yaml_fault
+from rnnvision.cli.frame.command_line.several import as_list
 from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_TERMINATED, EXIT_USAGE, leave
 from rnnvision.cli.frame.log import logged
@@ -30,18 +31,16 @@ from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused
 from rnnvision.errors import FailureError, UsageError
-from rnnvision.runs import RunFolder, environment, is_first_process, read_json
+from rnnvision.runs import RunFolder, environment, is_first_process, read_json, versions
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 Task = Callable[[DictConfig, RunFolder], float | None]
 
 
-def run_verb(verb: str, task: Task, *, sweeps: bool = True) -> None:
+def run_verb(verb: str, task: Task) -> None:
     """Run `task` under Hydra with conf/<verb>.yaml; never returns on failure but exits.
 
     0 success; 1 failure, or a failed job of a sweep; 2 wrong use; 130 Ctrl-C; 143 SIGTERM.
-
-    `sweeps` is whether -m is of use to the verb.
     """
     signal.signal(signal.SIGTERM, _terminate)
     register_resolvers()
@@ -53,10 +52,15 @@ def run_verb(verb: str, task: Task, *, sweeps: bool = True) -> None:
 
     try:
         line = read_command(sys.argv[1:], verb, config_dir())
-        if line.multirun and not sweeps:
-            once = command(word for word in sys.argv[1:] if word not in ("-m", "--multirun"))
+        if line.multirun and not makes_sweeps(verb):
+            once = command(
+                as_list(word, verb, config_dir()) for word in sys.argv[1:] if word not in ("-m", "--multirun")
+            )
             raise UsageError(f"-m: {verb} makes several runs by itself; leave out -m: {once}")
-        check_own_files(line.overrides, own_folder(), config_dir())
+        if "--version" in line.flags:
+            print(versions().get("rnnvision", "not installed"))
+            return
+        check_own_files(line.overrides, own_folder(), config_dir(), verb)
         if line.wants_help:
             print(help_text(verb, config_dir()))
             return
@@ -119,6 +123,8 @@ def _run_job(verb: str, task: Task, config: DictConfig, wants_traceback: bool) -
             score = task(config, run)
         except (KeyboardInterrupt, SystemExit) as error:
             run.write_status("interrupted")
+            if not run.is_used():
+                run.refuse()
             code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else EXIT_INTERRUPT
             leave(verb, f"interrupted; what is done lies in {run.shown()}{_resumption(run, config)}", code)
         except Exception as error:
@@ -137,7 +143,7 @@ def _run_job(verb: str, task: Task, config: DictConfig, wants_traceback: bool) -
 
 def _write_down(run: RunFolder, code: int, message: str, status_before: dict[str, Any]) -> bool:
     """Record how a run failed, and whether it was one: a resume that is refused leaves the folder as it was."""
-    if code == EXIT_USAGE:
+    if code == EXIT_USAGE or not run.is_used():
         run.refuse()
     if code == EXIT_USAGE and status_before:
         run.write("status.json", status_before)

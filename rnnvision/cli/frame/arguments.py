@@ -43,6 +43,7 @@ REFUSED = {  # arguments of those that cannot do here what they promise: what to
     "experiment": "is an object, which a configuration cannot hold",
 }
 Functions = Callable[..., Any] | tuple[Callable[..., Any], ...]
+_PLURALS = {"a whole number": "whole numbers", "a number": "numbers"}
 _NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 
 
@@ -113,6 +114,12 @@ def check_arguments(prefix: str, arguments: Mapping[str, Any], *functions: Calla
             raise UsageError(f"{prefix}{key}={yaml_text(value)}: must be {_describe(annotations[key])}")
 
 
+def takes(functions: tuple[Callable[..., Any], ...], argument: str, value: Any) -> bool:
+    """Whether an argument of one of these functions may have this value."""
+    annotations = {key: kind for function in functions for key, kind in _annotations(function).items()}
+    return argument in annotations and annotations[argument] is not Any and _fits(value, annotations[argument])
+
+
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
     """The annotation of each parameter that is the user's to give; Any where there is none."""
     hints: dict[str, Any] = {}
@@ -152,15 +159,24 @@ def _fits(value: Any, annotation: Any) -> bool:
 def _describe(annotation: Any) -> str:
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(dict.fromkeys(_describe(option) for option in inner))
+        plain_ones = [option for option in inner if not _is_made_in_code(option)]
+        kinds = dict.fromkeys(_describe(option) for option in plain_ones or inner)
+        comma = "," if any(" of " in kind for kind in kinds) else ""
+        return f"{comma} or ".join(kinds)
     if origin is typing.Literal:
         return " or ".join(map(str, inner))
     if origin in (list, tuple, Sequence):
         count = "" if origin is not tuple or inner[-1] is Ellipsis else f"{len(inner)} values, each "
-        return f"a list of {count}{_describe(inner[0])}"
+        each = _describe(inner[0])
+        return f"a list of {count or _PLURALS.get(each, '')}{each if count or each not in _PLURALS else ''}"
     if origin in (dict, Mapping):
         return "KEY: VALUE pairs"
     return _NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _is_made_in_code(annotation: Any) -> bool:
+    """Whether only code has such values, a Tensor or an object, that nobody can write in a configuration."""
+    return inspect.isclass(annotation) and annotation not in _NAMES and typing.get_origin(annotation) is None
 
 
 def instantiate_all(group: str, node: Any) -> list[Any]:

@@ -11,16 +11,23 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnvision.checks import choose_one, nearest
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.known import (
+    OTHER_OPTIONS,
     below,
     composed,
     keys,
+    near_key,
     options_with,
     own_file_with,
     own_folder,
     places_of,
+    refusal,
     walk,
 )
-from rnnvision.cli.frame.command_line.words import command
+from rnnvision.cli.frame.command_line.own_files import misplaced, written
+from rnnvision.cli.frame.command_line.several import several_values
+from rnnvision.cli.frame.command_line.words import command, yaml_text
+from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.trainer_arguments import trainer_key
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 LAYER = "model.layer."
@@ -88,15 +95,21 @@ def explain(error: Exception, conf: Path, verb: str) -> str:
     """The message for an error that Hydra or OmegaConf raised while the configuration was put together."""
     text = str(error)
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
-        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        missing, groups = str(error.missing_cfg_file), default_options(conf, verb)
+        group, _, option = missing.partition("/") if missing.partition("/")[0] in groups else missing.rpartition("/")
+        inner, _, name = option.partition("/")
+        if name and inner in groups and corrected(f"{group}={option}", f"{group}=") is None:
+            return _beside_the_groups(inner, name)
         return _missing_option(group, option, [o for o in error.options if not o.startswith("_")], conf)
+    if (found := re.search(r"Could not override '[^']*/([^'/]+)@", text)) and found[1] in default_options(conf, verb):
+        return _beside_the_groups(found[1], "OPTION")
     if isinstance(error, ConfigCompositionException) and (found := re.search(r"Could not override '([^']+)'", text)):
         return _missing_key(found[1], conf, verb)
     if found := re.search(r"Could not append to config\. An item is already at '([^']+)'", text):
         whole = command(word.lstrip("+") if word.startswith(f"+{found[1]}=") else word for word in sys.argv[1:])
         return f"+{found[1]}: the key is there already; leave out the +: {whole}"
     if found := re.search(r"Ambiguous value for argument '([^']*)'|Sweep parameters '(.*)' requires", text):
-        return _several_values(found[1] or found[2], conf)
+        return several_values(found[1] or found[2], verb, conf)
     if found := re.search(r"Multiple values for (\S+)\. To override a value use '(override [^']+)'", text):
         file = f"{own_folder()}: a file there" if own_folder() else "a file"
         return f"{file} chooses {found[1]} again; write '{found[2].replace('override ', 'override /')}' in its defaults"
@@ -105,13 +118,19 @@ def explain(error: Exception, conf: Path, verb: str) -> str:
     return text.strip().splitlines()[0]
 
 
+def _beside_the_groups(group: str, option: str) -> str:
+    """A file of a group whose defaults list has GROUP: OPTION, which Hydra looks for within the file's own group."""
+    file = own_file_with(f"{group}:")
+    return f"{f'{file}: ' if file else ''}{group}: {option}: write - override /{group}: {option} under its defaults"
+
+
 def _missing_option(group: str, option: str, legal: list[str], conf: Path) -> str:
     wrong = f"{group}={option}"
     if place := places_of(group, option, conf):
         flags, right, why = place
         words = [*flags, *(_replaced(word, wrong, right) for word in sys.argv[1:])]
         return f"{wrong}: there is no such option; {why}. Try: {command(words)}"
-    near = nearest(option, legal)
+    near = OTHER_OPTIONS.get(wrong) or nearest(option, legal)
     return no_such(wrong, legal, near and f"{group}={near}", wrong)
 
 
@@ -124,14 +143,26 @@ def _missing_key(key: str, conf: Path, verb: str) -> str:
     config = composed(conf, verb)
     if key.startswith(LAYER) and "recurrence" in config.get("model", {}):
         return with_command(_layer_option(key, config))
+    group, _, name = key.partition(".")
+    if group == "trainer" and "trainer" in config and (why := trainer_key(name)):
+        return f"{key}: {why}"
+    chosen = written(config).get(group, {})
+    if why := misplaced(group, chosen, verb, conf):
+        return f"{group}={yaml_text(chosen)}: {why}"
+    if _is_in_resumed_run(key):  # whose configuration takes the place of this one
+        whole = command(f"+{word}" if word.startswith(f"{key}=") else word for word in sys.argv[1:])
+        return f"{key}: is of a callback or logger that only the resumed run has; write it with a +: {whole}"
     legal = keys(config, conf, verb)
     if inner := below(key, legal):
         return f"{key}: cannot be replaced as a whole; choose one of {', '.join(inner)}"
-    group, _, name = key.partition(".")
     if group in default_options(conf, verb) and (options := options_with(name, conf / group)):
         others = f"those that have it are {group}={', '.join(options)}"
         return f"{key}: this {group} has no such key, {others}; choose one of {', '.join(below(group, legal))}"
-    near = nearest(key, (k for k in legal if k not in (key, group)))
+    near = near_key(key, (k for k in legal if k not in (key, group)))
+    if instead := refusal(key, verb):
+        value = next((word.partition("=")[2] for word in sys.argv[1:] if word.startswith(f"{key}=")), "")
+        instead = instead.replace("epochs:N", f"epochs:{value}") if value.isdigit() else instead
+        return f"{key}: there is no such key in {verb}; {instead}"
     if near is None and "." in key:
         legal = [k for k in legal if k.startswith(key.partition(".")[0] + ".")] or legal
     parent = (near or key).rpartition(".")[0]
@@ -139,12 +170,14 @@ def _missing_key(key: str, conf: Path, verb: str) -> str:
     return no_such(key, list(shown or dict.fromkeys(k.partition(".")[0] for k in legal)), near, key)
 
 
-def _several_values(word: str, conf: Path) -> str:
-    """KEY=A,B without -m."""
-    key, _, values = word.partition("=")
-    no_list = (conf / key).is_dir() or "(" in values
-    a_list = "" if no_list else f", or write a list as {command([f'{key}=[{values}]'], '').strip()}"
-    return f"{word}: several values; add -m for a run each: {command(['-m', *sys.argv[1:]])}{a_list}"
+def _is_in_resumed_run(key: str) -> bool:
+    """Whether the run of resume=RUN has the callback or logger of a key."""
+    run = next((word.partition("=")[2] for word in sys.argv[1:] if word.startswith("resume=")), None)
+    file = Path(expanded(run or "")) / ".hydra" / "config.yaml"
+    if run is None or not file.is_file():
+        return False
+    saved = walk(OmegaConf.to_container(OmegaConf.load(file)))
+    return key.startswith(("callbacks.", "logger.")) and key.rpartition(".")[0] in saved
 
 
 def _layer_option(key: str, config: DictConfig) -> str:

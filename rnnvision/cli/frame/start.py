@@ -14,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from rnnvision.checks import choose_one
 from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options
-from rnnvision.cli.frame.command_line.own_files import package_of
-from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.frame.command_line.own_files import misplaced, package_of, written
+from rnnvision.cli.frame.command_line.words import command, override, yaml_text
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, with_command
 from rnnvision.cli.frame.paths import expanded
@@ -88,7 +88,9 @@ def check_keys(config: DictConfig, verb: str, choices: Mapping[Any, Any]) -> Non
         UsageError: also for a file of a group whose header does not say where its values belong.
     """
     legal = _keys_of_file(verb)
-    for key in map(str, config):
+    for key, value in written(config).items():
+        if why := misplaced(key, value, verb, config_dir()):
+            raise UsageError(f"{key}={yaml_text(value)}: {why}")
         if key in legal or key == "hydra":
             continue
         option = choices.get(key)

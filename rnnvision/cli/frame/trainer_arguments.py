@@ -46,6 +46,15 @@ LEAST |= {"num_sanity_val_steps": -1, "log_every_n_steps": 0, "max_epochs": -1, 
 LIMITS = {"limit_train_batches": "train", "limit_val_batches": "validate", "limit_test_batches": "test"}
 
 
+def trainer_key(key: str) -> str | None:
+    """What to say of an argument of Lightning's that is not in conf/trainer; None for one that there is not."""
+    from lightning import Trainer
+
+    if key in REFUSED:
+        return REFUSED[key]
+    return f"is not in this trainer's file; write it as +trainer.{key}=VALUE" if key in parameters(Trainer) else None
+
+
 def check_trainer(arguments: Mapping[str, Any]) -> None:
     """Check the arguments of a Trainer that the configuration gives.
 
@@ -56,6 +65,10 @@ def check_trainer(arguments: Mapping[str, Any]) -> None:
 
     given = {key: value for key, value in arguments.items() if value is not None}
     defaults = {name: parameter.default for name, parameter in parameters(Trainer).items()}
+    for key in arguments:
+        if key not in defaults:
+            takes = [name for name in defaults if name not in REFUSED]
+            raise UsageError(f"trainer.{key}: there is no such key; {choose_one(key, takes, 'trainer.')}")
     for key in REFUSED:
         if key not in given or given[key] == defaults[key]:
             continue

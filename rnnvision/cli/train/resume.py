@@ -44,6 +44,13 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
         if key == "resume" or (key == "plugins" and cfg.plugins == saved.get("plugins")):
             continue
         if not key.startswith(MAY_CHANGE):
+            if any(allowed.startswith(f"{key}.") for allowed in MAY_CHANGE):
+                one = f"single values can: {key}.KEY=VALUE"
+                raise UsageError(f"{override}: an option cannot be chosen anew on resume; {one}")
+            if key == "device":
+                raise UsageError(
+                    f"{override}: cannot be chosen anew on resume; give trainer.accelerator=cpu, gpu or mps"
+                )
             allowed = ", ".join(f"{k}*" if k.endswith(".") else k for k in MAY_CHANGE)
             raise UsageError(f"{key}: cannot change on resume, it would be another run; what can: {allowed}")
         OmegaConf.update(saved, key, OmegaConf.select(cfg, key), force_add=True)

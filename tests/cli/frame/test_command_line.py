@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hydra._internal.utils import get_args_parser
 
+from rnnvision import __version__
 from rnnvision.cli import dispatch
 from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import config_dir
@@ -84,6 +85,7 @@ def test_of_a_list_the_one_that_is_wrong_is_corrected(verb: Verb) -> None:
 @pytest.mark.parametrize(
     ("words", "right"),
     [
+        (["resume", "a run"], ["rnnvision", "train", "resume=a run"]),
         (["trian", "name=a b"], ["rnnvision", "train", "name=a b"]),
         (["model=lstm", "name=a b"], ["rnnvision", "train", "model=lstm", "name=a b"]),
     ],
@@ -95,6 +97,37 @@ def test_the_dispatcher_corrects_its_command_too(
     with pytest.raises(SystemExit, match="2"):
         dispatch.main()
     assert shlex.split(capsys.readouterr().err.partition("Try: ")[2]) == right
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "right"),
+    [
+        ("train", ["resume", "run", "seed=1"], "resume=run seed=1"),
+        ("train", ["model", "gru"], "model=gru"),
+        ("train", ["run", "seed=1"], "resume=run seed=1"),
+        ("train", ["run/checkpoints/best.ckpt"], "resume=run"),
+        ("train", ["../here/pictures", "seed=1"], "data=image_folder data.root=../here/pictures seed=1"),
+        ("evaluate", ["run"], "ckpt=run"),
+    ],
+)
+def test_a_word_alone_is_told_with_what_it_means(verb: Verb, name: str, words: list[str], right: str) -> None:
+    for folder in ("run/.hydra", "run/checkpoints", "pictures/cats"):
+        Path(folder).mkdir(parents=True)
+    Path("run/checkpoints/best.ckpt").touch()
+    assert one_line(verb, name, *words).endswith(f"is not KEY=VALUE; try: rnnvision {name} {right}")
+
+
+@pytest.mark.parametrize("name", UNDER_HYDRA)
+def test_the_version_is_that_of_this_package(verb: Verb, name: str) -> None:
+    assert verb(name, "--version").out.strip() == __version__
+
+
+def test_the_dispatcher_says_the_version_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["rnnvision", "--version"])
+    dispatch.main()
+    assert capsys.readouterr().out.strip() == __version__
 
 
 def test_a_long_message_has_the_command_before_the_list(verb: Verb) -> None:

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from rnnvision.cli.frame.arguments import config_dir
+from rnnvision.cli.frame.command_line.known import REFUSED as REFUSED_KEYS
+from rnnvision.cli.frame.command_line.known import SYNONYMS, keys_of
+from rnnvision.cli.frame.trainer_arguments import REFUSED
 from tests.cli.running import Copy, Result, Verb
 
 
@@ -51,7 +55,11 @@ def _check(result: Result, code: int, *parts: str) -> None:
         (["+sabotage=1"], ["sabotage: there is no such key", "label_smoothing"]),
         (["+model.num_classes=3"], ["model.num_classes: cannot be chosen, the data decides it"]),
         (["model=lstm,gru"], ["model=lstm,gru: several values; add -m for a run each"]),
-        (["data.batch_size=4,8"], ["several values; add -m", "'data.batch_size=[4,8]'"]),
+        (["data.mean=1,0", "seed=1"], ["-m data.mean=1,0 seed=1, or write a list: ", "train 'data.mean=[1,0]' seed=1"]),
+        (["trainer.overfit_batches=1"], ["trainer.overfit_batches: the batches would be others", "debug=overfit"]),
+        (["trainer.detect_anomaly=true"], ["write it as +trainer.detect_anomaly=VALUE"]),
+        (["device=cuda"], ["did you mean device=gpu? Try: rnnvision train device=gpu"]),
+        (["optimizer.lr=1e"], ["optimizer.lr=1e: must be a number"]),
         (["model=cnn", "model.scan=rows"], ["model.scan: this model has no such key", "model=encoder_decoder, gru, "]),
         (
             ["optimizer=adamw", "optimizer.momentum=1"],
@@ -111,6 +119,80 @@ def test_data_that_is_damaged_is_told(verb: Verb, tmp_path: Path) -> None:
     _check(verb("train", "data=mnist", f"data.root={tmp_path}"), 1, "train-images-idx3-ubyte.gz is damaged")
 
 
+@pytest.mark.parametrize("word", ["seed=1,2", "optimizer.lr=1,2", "data.batch_size=4,8", "model.hidden_size=1,2"])
+def test_a_list_is_offered_only_to_a_key_that_takes_one(verb: Verb, word: str) -> None:
+    result = verb("train", word, "data=fake")
+    _check(result, 2)
+    assert result.message.endswith(f"add -m for a run each: rnnvision train -m {word} data=fake")
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["plugins=a,b", "loss.class_weight=1,2", "model.patch_size=1,2", "callbacks=early_stopping,ema"],
+)
+def test_a_list_is_offered_to_every_key_that_takes_one(verb: Verb, word: str) -> None:
+    key, _, values = word.partition("=")
+    _check(verb("train", "data=fake", word), 2, f"or write a list: rnnvision train data=fake '{key}=[{values}]'")
+
+
+def test_the_legal_arguments_of_a_trainer_leave_out_those_that_are_refused(verb: Verb) -> None:
+    result = verb("train", "+trainer.foo=1")
+    _check(result, 2, "trainer.foo: there is no such key", "max_epochs")
+    assert not [name for name in REFUSED if f" {name}," in result.message]
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        (["models=lstm,gru", "data=mnist"], "write a list: rnnvision compare 'models=[lstm,gru]' data=mnist"),
+        (["-m", "models=lstm,gru", "data=mnist"], "leave out -m: rnnvision compare 'models=[lstm,gru]' data=mnist"),
+        (["optimizer.lr=1,2"], "compare takes one"),
+        (["model=lstm,gru"], "several values; give models=[NAME,...]"),
+        (["seed=0,1"], "several values; give seeds=N for 0 to N - 1"),
+        (["epochs=3"], "there is no such key in compare; give budget=epochs:3"),
+        (["max_time=3"], "give budget=minutes:X"),
+        (["--epochs", "3"], "there is no such flag; give budget=epochs:N"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_compare_is_not_told_of_what_it_refuses(verb: Verb, words: list[str], end: str) -> None:
+    result = verb("compare", *words)
+    _check(result, 2)
+    assert result.message.endswith(end)
+
+
+def test_no_suggestion_of_a_comparison_is_a_key_that_it_refuses() -> None:
+    assert not set(keys_of("compare", config_dir())) & set(REFUSED_KEYS["compare"])
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "near"),
+    [
+        ("evaluate", "data.image_size=64", None),
+        ("evaluate", "data.folder=x", "data.root"),
+        ("evaluate", "path=x", "data.root"),
+        ("evaluate", "checkpoint=x", "ckpt"),
+        ("train", "batch=8", "data.batch_size"),
+        ("train", "learning_rate=1", "optimizer.lr"),
+        ("train", "network=gru", "model"),
+        ("train", "model.hidden=8", "model.hidden_size"),
+    ],
+)
+def test_a_suggestion_means_the_same(verb: Verb, name: str, word: str, near: str | None) -> None:
+    result = verb(name, word)
+    _check(result, 2)
+    assert near is not None or "did you mean" not in result.message
+    assert (
+        near is None or f"did you mean {near}? Try: rnnvision {name} {near}={word.partition('=')[2]}" in result.message
+    )
+
+
+@pytest.mark.parametrize("name", SYNONYMS)
+def test_other_names_of_a_key_are_none_of_a_key_itself(name: str) -> None:
+    assert name in {key for verb in ("train", "evaluate", "benchmark") for key in keys_of(verb, config_dir())}
+    assert not [other for other in SYNONYMS[name] if other in SYNONYMS]
+
+
 class _Attack:
     def __reduce__(self) -> tuple[object, ...]:
         return os.system, ("touch attacked",)
@@ -159,7 +241,7 @@ def test_a_truncated_and_a_changed_checkpoint_are_refused(trained: Copy, verb: V
         (["ckpt=x", "split=tset"], ["split=tset", "train, val, test"]),
         (["ckpt=x", "model=gru"], ["model: there is no such key"]),
         (["ckpt=x", "data=mnist"], ["data: cannot be replaced as a whole; choose one of data.root"]),
-        (["."], [".: is not KEY=VALUE; a checkpoint or the folder of a run is ckpt=."]),
+        (["."], [".: is not KEY=VALUE; try: rnnvision evaluate ckpt=."]),
         (["chkpt=x"], ["did you mean ckpt?", "Try: rnnvision evaluate ckpt=x"]),
     ],
     ids=lambda value: " ".join(value),

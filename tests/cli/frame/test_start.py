@@ -5,9 +5,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import config_dir
+from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.errors import FailureError
 from rnnvision.training import Learner
 from tests.cli.running import TINY, Copy, Verb
@@ -63,6 +65,27 @@ def test_a_used_folder_is_left_as_it_was(verb: Verb, trained: Copy) -> None:
     assert message == "a run: already holds a run; choose another folder, or 'resume=a run'"
 
 
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [
+        ("trainer=smoke", "an option cannot be chosen anew on resume; single values can: trainer.KEY=VALUE"),
+        ("callbacks=ema", "single values can: callbacks.KEY=VALUE"),
+        ("logger=none", "single values can: logger.KEY=VALUE"),
+        ("device=cpu", "give trainer.accelerator=cpu, gpu or mps"),
+        ("seed=1", "seed: cannot change on resume, it would be another run; what can: trainer.*"),
+        ("callbacks.early_stopping.patience=9", "train resume=run +callbacks.early_stopping.patience=9"),
+    ],
+)
+def test_what_cannot_change_on_resume_says_what_can(verb: Verb, trained: Copy, word: str, part: str) -> None:
+    file = trained("run") / ".hydra" / "config.yaml"
+    saved = OmegaConf.load(file)
+    saved.callbacks.early_stopping = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val/loss"}
+    OmegaConf.save(saved, file)
+    result = verb("train", "resume=run", word)
+    assert result.code == 2
+    assert part in result.message
+
+
 # Files of the user's own ----------------------------------------------------------------------------------------------
 
 
@@ -107,10 +130,74 @@ def test_a_file_is_held_to_the_rules_of_the_command_line(verb: Verb, line: str, 
     assert part in refused(verb, "train", "--config-dir", "mine", "experiment=one")
 
 
+GROUPS = default_options(config_dir(), "train")
+
+
+@pytest.mark.parametrize(
+    ("place", "word", "option"),  # of a file that composes, and of one that does not
+    [("file", "seed=1", "smoke"), ("base", "trainer.max_epochs=1", "smoke"), ("base", "seed=1", "[a, b]")],
+)
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_is_chosen_in_the_defaults_of_a_file(
+    verb: Verb, group: str, option: str, word: str, place: str
+) -> None:
+    own("one", f"# @package _global_\n{group}: {option}\n")
+    own("two", "# @package _global_\ndefaults:\n  - one\n")
+    message = refused(verb, "train", "--config-dir", "mine", f"experiment={'one' if place == 'file' else 'two'}", word)
+    file, why = Path("mine/experiment/one.yaml").resolve(), "a group is chosen under defaults: - override"
+    assert message == f"{file}: {group}: {option}: {why} /{group}: {option}"
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("loss: balanced", "has to be KEY: VALUE pairs, of class_weight, for example loss.class_weight=balanced"),
+        ("model: null", "model cannot be off; leave it out for model=lstm"),
+        ("scheduler: null", "defaults: - override /scheduler: constant"),
+        ("defaults:\n  - model: gru", "one.yaml: model: gru: write - override /model: gru under its defaults"),
+        ("defaults:\n  - override model: gru", "write - override /model: OPTION under its defaults"),
+    ],
+)
+def test_what_a_file_writes_beside_its_group_is_told(verb: Verb, line: str, part: str) -> None:
+    own("one", f"# @package _global_\n{line}\n")
+    assert refused(verb, "train", "--config-dir", "mine", "experiment=one").endswith(part)
+
+
+def test_a_section_is_no_single_value(verb: Verb) -> None:
+    assert "for example loss.class_weight=balanced" in refused(verb, "train", "loss=balanced")
+
+
+def test_null_in_a_file_where_it_means_none_trains(verb: Verb) -> None:
+    own("one", "# @package _global_\ncallbacks: null\nlogger: null\naugmentation: null\nname: ${hydra:job.name}\n")
+    assert verb("train", "--config-dir", "mine", "experiment=one", *QUICK).code == 0
+
+
 def test_a_folder_of_ones_own_that_was_forgotten_is_named(verb: Verb) -> None:
     own("one", "# @package _global_\nseed: 3\n")
     message = refused(verb, "train", "experiment=one", "seed=1")
     assert message.endswith("Try: rnnvision train --config-dir mine experiment=one seed=1")
+
+
+@pytest.mark.parametrize(
+    ("word", "right"),
+    [
+        ("experiment=../here/mine/experiment/one.yaml", "--config-dir ../here/mine experiment=one"),
+        ("experiment=mine/experiment/one", "--config-dir mine experiment=one"),
+        ("experiment=other/two.yaml", "--config-dir FOLDER experiment=two"),
+        ("data=../here/mine", "data.root=../here/mine data=image_folder"),
+    ],
+)
+def test_a_path_in_place_of_an_option_is_told_as_it_was_typed(verb: Verb, word: str, right: str) -> None:
+    own("one", "# @package _global_\nseed: 3\n")
+    Path("other").mkdir()
+    Path("other/two.yaml").write_text("# @package _global_\nseed: 3\n")
+    message = refused(verb, "train", word, "seed=1")
+    assert message.startswith(f"{word}: there is no such option; ")
+    assert message.endswith(f"Try: rnnvision train {right} seed=1")
+
+
+def test_a_path_to_nothing_is_told_as_it_was_typed(verb: Verb) -> None:
+    assert refused(verb, "train", "data=../no/where").startswith("data=../no/where: there is no such option")
 
 
 # How a run ended ------------------------------------------------------------------------------------------------------
@@ -124,10 +211,34 @@ def test_a_checkpoint_of_a_failed_run_says_why_there_is_none(
         raise FailureError("the disk is full")
 
     monkeypatch.setattr(Learner, "on_train_epoch_start", fail)
-    assert verb("train", *QUICK).code == 1
-    result = verb(name, "ckpt=logs/train/latest", "device=cpu")
+    assert verb("train", *QUICK, "hydra.run.dir=run").code == 1
+    result = verb(name, "ckpt=run", "device=cpu")
     assert result.code == 2
     assert result.message.endswith("holds no checkpoint; the run is failed: the disk is full")
+
+
+@pytest.mark.parametrize("begun", [0, 1])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, FailureError])
+def test_a_run_without_a_result_is_not_the_latest_one(
+    verb: Verb, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], begun: int
+) -> None:
+    start = Learner.on_train_epoch_start
+
+    def stop(self: Learner) -> None:
+        if self.current_epoch == begun:
+            raise error("stopped")
+        start(self)
+
+    assert verb("train", *QUICK, "hydra.run.dir=first").code == 0
+    monkeypatch.setattr(Learner, "on_train_epoch_start", stop)
+    assert verb("train", *QUICK, "hydra.run.dir=second").code in (1, 130)
+    assert Path("logs/train/latest").resolve().name == ("second" if begun else "first")
+
+
+def test_data_that_is_not_there_is_not_the_latest_run(verb: Verb) -> None:
+    assert verb("train", *QUICK, "hydra.run.dir=first").code == 0
+    assert verb("train", "data=image_folder", "data.root=nowhere", "device=cpu").code == 1
+    assert Path("logs/train/latest").resolve().name == "first"
 
 
 @pytest.mark.parametrize("epochs_before", [0, 1])

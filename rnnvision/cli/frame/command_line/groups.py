@@ -28,6 +28,18 @@ def default_options(conf: Path, verb: str) -> dict[str, str | None]:
     return found
 
 
+@cache
+def sections_of(conf: Path, verb: str) -> dict[str, list[str]]:
+    """The keys of conf/<verb>.yaml that hold KEY: VALUE pairs and are no group, such as loss; each with its keys."""
+    node = cast(DictConfig, OmegaConf.load(conf / f"{verb}.yaml"))
+    found: dict[str, list[str]] = {}
+    for entry in node.get("defaults", []):
+        found |= sections_of(conf, entry) if isinstance(entry, str) and entry != "_self_" else {}
+    content = cast(dict[Any, Any], OmegaConf.to_container(node))
+    own = {str(key): list(map(str, value)) for key, value in content.items() if isinstance(value, dict)}
+    return found | {key: inner for key, inner in own.items() if key != "hydra"}
+
+
 def options_of(folders: Sequence[Path], group: str) -> list[str]:
     """The options that a user may choose; those that begin with _ are parts of others."""
     files = [file for folder in folders for file in (folder / group).glob("*.yaml")]

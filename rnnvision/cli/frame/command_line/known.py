@@ -1,7 +1,7 @@
 """The keys and options that there are: of conf/, and of the user's own folder (--config-dir)."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,8 +9,59 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from rnnvision.checks import nearest
 from rnnvision.cli.frame.command_line.groups import default_options
+from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.frame.paths import expanded
+
+REFUSED = {  # verb -> keys that it has from another verb and sets itself: what to do instead
+    "compare": {
+        "model": "give models=[NAME,...]",
+        "seed": "give seeds=N for 0 to N - 1",
+        "trainer.max_epochs": "give budget=epochs:N",
+        "trainer.max_steps": "give budget=epochs:N or budget=minutes:X",
+        "trainer.max_time": "give budget=minutes:X",
+        "sweep": "compare trains each model in models",
+    },
+}
+SYNONYMS = {  # what other programs call a key
+    "data": ("dataset",),
+    "data.root": ("folder", "path", "dir", "directory", "data_dir", "data_path"),
+    "data.batch_size": ("batch", "bs"),
+    "data.num_workers": ("workers",),
+    "model": ("network", "net", "arch", "architecture"),
+    "model.hidden_size": ("hidden", "units", "hidden_dim"),
+    "model.num_layers": ("layers", "depth"),
+    "optimizer": ("optim", "opt"),
+    "optimizer.lr": ("learning_rate",),
+    "optimizer.weight_decay": ("decay", "wd"),
+    "trainer.max_epochs": ("epochs", "epoch", "num_epochs"),
+    "trainer.max_steps": ("steps", "num_steps"),
+    "trainer.devices": ("gpus",),
+    "augmentation": ("augment", "aug"),
+    "ckpt": ("checkpoint", "weights", "model_path"),
+}
+OTHER_OPTIONS = {"device=cuda": "gpu", "scheduler=none": "constant", "data=folder": "image_folder"}
+
+
+def makes_sweeps(verb: str) -> bool:
+    """Whether -m is of use to a verb."""
+    return "sweep" not in REFUSED.get(verb, {})
+
+
+def refusal(key: str, verb: str) -> str | None:
+    """What to do in place of a key, or of one that is meant by this spelling, that the verb sets itself."""
+    refused = REFUSED.get(verb, {})
+    near = key if key in refused else near_key(key, [*refused, *SYNONYMS])
+    return refused.get(near or "")
+
+
+def near_key(key: str, legal: Iterable[str]) -> str | None:
+    """The key that is meant by another name or spelling; None if none is close."""
+    names = list(legal)
+    word = key.rpartition(".")[2].lower()
+    other = next((name for name, others in SYNONYMS.items() if word in others and name in names), None)
+    return other or nearest(key, names)
 
 
 def own_folder() -> Path | None:
@@ -49,7 +100,8 @@ def keys_of(verb: str, conf: Path) -> list[str]:
 
 def keys(config: DictConfig, conf: Path, verb: str) -> list[str]:
     """Every key of a configuration, and the groups from which the verb chooses."""
-    return [*walk(OmegaConf.to_container(config, resolve=False)), *sorted(default_options(conf, verb))]
+    found = [*walk(OmegaConf.to_container(config, resolve=False)), *sorted(default_options(conf, verb))]
+    return [key for key in found if key not in REFUSED.get(verb, {})]
 
 
 def walk(node: Any, prefix: str = "") -> Iterator[str]:
@@ -82,8 +134,8 @@ def places_of(group: str, option: str, conf: Path) -> tuple[list[str], str, str]
     It may be an option of another group, or a file of the user's in a folder that --config-dir would name.
     """
     name = Path(option).stem if option.endswith((".yaml", ".yml")) else option
-    if not name or Path(name).name != name:
-        return None
+    if not name or Path(option).name != option:
+        return _place_of_path(group, option)
     own = own_folder()
     here = [] if own else [path for path in (Path(), *sorted(Path().glob("*/"))) if not path.name.startswith(".")]
     for folder in here:
@@ -93,6 +145,20 @@ def places_of(group: str, option: str, conf: Path) -> tuple[list[str], str, str]
     for other in sorted(path.parent.name for path in conf.glob(f"*/{name}.yaml")):
         return [], f"{other}={name}", f"{name} is an option of {other}"
     return None
+
+
+def _place_of_path(group: str, option: str) -> tuple[list[str], str, str] | None:
+    """Where an option is that was typed as a path: a folder of images, or a file of the user's own."""
+    path = Path(expanded(option))
+    if group == "data" and path.is_dir():
+        return [override("data.root", option)], "data=image_folder", f"{option} is a folder"
+    file = path if path.suffix in (".yaml", ".yml") else Path(f"{path}.yaml")
+    if not file.is_file():
+        return None
+    folder = str(file.parent.parent) if file.parent.name == group else "FOLDER"
+    place = f"{file} is found" if folder != "FOLDER" else f"move {file.name} to FOLDER/{group}/, where it is found"
+    flags = [] if own_folder() == Path(folder).absolute() else ["--config-dir", folder]
+    return flags, f"{group}={file.stem}", f"{place} with --config-dir"
 
 
 def own_file_with(text: str) -> Path | None:

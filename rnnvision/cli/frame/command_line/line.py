@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from rnnvision.checks import nearest
-from rnnvision.cli.frame.command_line.groups import read_group
-from rnnvision.cli.frame.command_line.known import keys_of
+from rnnvision.cli.frame.command_line.groups import default_options, read_group
+from rnnvision.cli.frame.command_line.known import keys_of, near_key, refusal
 from rnnvision.cli.frame.command_line.words import command, override, parsed
 from rnnvision.cli.frame.paths import PATH_KEYS, expanded
 from rnnvision.errors import UsageError
@@ -47,7 +47,7 @@ def read_command(words: Sequence[str], verb: str, conf: Path) -> CommandLine:
     """
     flags, settings = _separated(words, verb, conf)
     line = CommandLine(tuple(flags), ())
-    read = [_read(word, words, verb, line.multirun) for word in settings]
+    read = [_read(word, words, verb, conf, line.multirun) for word in settings]
     checked = [read_group(word, words, verb, conf, line.multirun) for word in read]
     return CommandLine(tuple(flags), tuple(word for word in checked if word is not None))
 
@@ -106,13 +106,15 @@ def _no_such_flag(word: str, following: Sequence[str], words: Sequence[str], ver
     known = [*FLAGS, *VALUE_FLAGS]
     key = name.lstrip("-").replace("-", "_")
     keys = keys_of(verb, conf)
-    near_key = key if key in keys else nearest(key, keys)
+    if instead := refusal(key, verb):
+        return f"{word}: there is no such flag; {instead}"
+    meant = key if key in keys else near_key(key, keys)
     near_flag = next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), None)
     if near_flag and not equals and key not in keys:
         right, used = [near_flag], 1
-    elif near_key:
+    elif meant:
         given = value if equals else following[0] if following and not _is_setting(following[0]) else "VALUE"
-        right, used = [f"{near_key}={given}"], 1 if equals or given == "VALUE" else 2
+        right, used = [f"{meant}={given}"], 1 if equals or given == "VALUE" else 2
     else:
         return f"{word}: there is no such flag; settings are KEY=VALUE, and {command(['--help'])} lists them"
     corrected = command([*words[:at], *right, *words[at + used :]])
@@ -123,7 +125,7 @@ def _is_setting(word: str) -> bool:
     return word.startswith("--") or "=" in word
 
 
-def _read(word: str, words: Sequence[str], verb: str, multirun: bool) -> str:
+def _read(word: str, words: Sequence[str], verb: str, conf: Path, multirun: bool) -> str:
     """The word as Hydra has to be given it: a path is any text, whatever Hydra's grammar would make of it."""
     key, equals, value = word.partition("=")
     found = parsed(word)
@@ -131,7 +133,7 @@ def _read(word: str, words: Sequence[str], verb: str, multirun: bool) -> str:
         return _path_word(key, value, multirun)
     if found is not None and (key or not equals):
         return word
-    raise UsageError(f"{word}: {_unreadable(word, words, verb)}")
+    raise UsageError(f"{word}: {_unreadable(word, words, verb, conf)}")
 
 
 def _path_word(key: str, text: str, multirun: bool) -> str:
@@ -148,12 +150,31 @@ def _path_word(key: str, text: str, multirun: bool) -> str:
     return override(key, expanded(value if isinstance(value, str) else text))
 
 
-def _unreadable(word: str, words: Sequence[str], verb: str) -> str:
+def _meant_by(word: str, words: Sequence[str], verb: str, conf: Path) -> list[str] | None:
+    """The command for KEY VALUE, and for a path alone: a run folder, a checkpoint, or a folder of images."""
+    at, keys = list(words).index(word), keys_of(verb, conf)
+    following = words[at + 1] if at + 1 < len(words) else ""
+    if word in keys and following and not re.search("^-|=", following):
+        return [*words[:at], override(word, following), *words[at + 2 :]]
+    path, given = Path(expanded(word)), []
+    if not path.exists():
+        return None
+    run = next((folder for folder in (path, *path.parents) if (folder / ".hydra").is_dir()), None)
+    if "ckpt" in keys:
+        given = [override("ckpt", word)]
+    elif run and "resume" in keys:
+        given = [override("resume", run)]
+    elif path.is_dir() and "data" in default_options(conf, verb):
+        given = ["data=image_folder", override("data.root", word)]
+    return [*words[:at], *given, *words[at + 1 :]] if given else None
+
+
+def _unreadable(word: str, words: Sequence[str], verb: str, conf: Path) -> str:
     """What to type in place of a word that cannot be parsed."""
     key, equals, value = word.partition("=")
     if not equals:
-        if Path(word).exists() and verb != "train":
-            return f"is not KEY=VALUE; a checkpoint or the folder of a run is {override('ckpt', word)}"
+        if meant := _meant_by(word, words, verb, conf):
+            return f"is not KEY=VALUE; try: {command(meant)}"
         near = nearest(word, ("help", "multirun"))
         hint = f"; did you mean --{near}" if near else ""
         return f"is not KEY=VALUE{hint}; {command(['--help'])} lists the keys"

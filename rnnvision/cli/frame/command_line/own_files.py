@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.frame.command_line.groups import options_in
-from rnnvision.cli.frame.command_line.words import parsed
+from rnnvision.cli.frame.command_line.groups import OFF, SEVERAL, default_options, options_in, sections_of
+from rnnvision.cli.frame.command_line.words import parsed, yaml_text
 from rnnvision.errors import UsageError
 
 PACKAGE = re.compile(r"^(?:\s*#.*\n|\s*\n)*?\s*#\s*@package\s+(\S+)")  # among the comments at the top
@@ -24,7 +25,7 @@ def yaml_fault(error: Exception) -> str | None:
     return f"{mark.name}, line {mark.line + 1}: is no YAML: {why}{hint}"
 
 
-def check_own_files(words: Iterable[str], folder: Path | None, conf: Path) -> None:
+def check_own_files(words: Iterable[str], folder: Path | None, conf: Path, verb: str) -> None:
     """Read every option of the user's own that the words choose, so that a fault in one is told before anything runs.
 
     Raises:
@@ -40,12 +41,57 @@ def check_own_files(words: Iterable[str], folder: Path | None, conf: Path) -> No
             for name in option if isinstance(option, list) else [option]:
                 file = folder / found.key_or_group / f"{name}.yaml"
                 if isinstance(name, str) and file.is_file():
-                    check_file(file)
-                    _check_package(file, package_of(found.key_or_group, conf))
+                    _check_option(file, package_of(found.key_or_group, conf), verb, conf, [])
 
 
-def check_file(file: Path) -> None:
-    """Check that a file is YAML, and KEY: VALUE pairs.
+def _check_option(file: Path, package: str | None, verb: str, conf: Path, seen: list[Path]) -> None:
+    """Check a file of an option, and those of its folder that it begins with."""
+    content = written(check_file(file))
+    _check_package(file, package)
+    for key, value in content.items() if package == "_global_" else ():
+        if why := misplaced(key, value, verb, conf):
+            raise UsageError(f"{file}: {key}: {_shown(value)}: {why}")
+    defaults = content.get("defaults")
+    for name in defaults if isinstance(defaults, list) else []:
+        base = file.parent / f"{name}.yaml"
+        if isinstance(name, str) and base.is_file() and base not in seen:
+            _check_option(base, package, verb, conf, [*seen, file])
+
+
+def misplaced(key: str, value: Any, verb: str, conf: Path) -> str | None:
+    """Why a value of a configuration cannot stand where KEY: VALUE pairs have to; None where it can.
+
+    A group is chosen in the defaults list of a file: model: gru beside it would put a word in place of the network.
+    """
+    groups = default_options(conf, verb)
+    if isinstance(value, dict) or str(value).startswith("${"):
+        return None
+    if key in groups:
+        if value is None:
+            can_be_off = key in (*SEVERAL, "augmentation") or groups[key] is None
+            off = f"a group is chosen under defaults: - override /{key}: {OFF[key]}" if key in OFF else None
+            return None if can_be_off else off or f"{key} cannot be off; leave it out for {key}={groups[key]}"
+        return f"a group is chosen under defaults: - override /{key}: {_shown(value)}"
+    inner = sections_of(conf, verb).get(key)
+    if inner is None or value is None:
+        return None
+    example = f", for example {key}.{inner[0]}={_shown(value)}" if len(inner) == 1 else ""
+    return f"has to be KEY: VALUE pairs, of {', '.join(inner)}{example}"
+
+
+def written(config: DictConfig, but: str = "") -> dict[str, Any]:
+    """A configuration as plain values, its interpolations as they are written."""
+    content = cast(dict[Any, Any], OmegaConf.to_container(config))
+    return {str(key): value for key, value in content.items() if key != but}
+
+
+def _shown(value: Any) -> str:
+    """A value as it is written in a file."""
+    return f"[{', '.join(map(_shown, value))}]" if isinstance(value, list) else yaml_text(value)
+
+
+def check_file(file: Path) -> DictConfig:
+    """The content of a file, checked: it is YAML, and KEY: VALUE pairs.
 
     Raises:
         UsageError: with the file, and the line where the parser says it.
@@ -64,6 +110,7 @@ def check_file(file: Path) -> None:
         raise UsageError(fault) from error
     if not isinstance(content, DictConfig):
         raise UsageError(f"{file}: is no YAML of KEY: VALUE pairs but a list")
+    return content
 
 
 @cache
