@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra.version
@@ -30,6 +31,7 @@ from rnnvision.cli.frame.paths import locate_paths, register_resolvers
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused
+from rnnvision.cli.frame.sweep import print_table
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder, environment, is_first_process, read_json, versions
 
@@ -125,8 +127,11 @@ def _run_job(verb: str, task: Task, config: DictConfig, wants_traceback: bool) -
             run.write_status("interrupted")
             if not run.is_used():
                 run.refuse()
+            if in_a_sweep:
+                print_table(Path(hydra_config.sweep.dir))
             code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else EXIT_INTERRUPT
-            leave(verb, f"interrupted; what is done lies in {run.shown()}{_resumption(run, config)}", code)
+            rest = "; the jobs after it have not begun" if in_a_sweep else ""
+            leave(verb, f"interrupted; what is done lies in {run.shown()}{_resumption(run, config)}{rest}", code)
         except Exception as error:
             code, message = _verdict(error, verb)
             if message is None or wants_traceback:

@@ -159,7 +159,7 @@ def _missing_key(key: str, conf: Path, verb: str) -> str:
         others = f"those that have it are {group}={', '.join(options)}"
         return f"{key}: this {group} has no such key, {others}; choose one of {', '.join(below(group, legal))}"
     near = near_key(key, (k for k in legal if k not in (key, group)))
-    if instead := refusal(key, verb):
+    if instead := refusal(key, verb, legal):
         value = next((word.partition("=")[2] for word in sys.argv[1:] if word.startswith(f"{key}=")), "")
         instead = instead.replace("epochs:N", f"epochs:{value}") if value.isdigit() else instead
         return f"{key}: there is no such key in {verb}; {instead}"

@@ -17,20 +17,24 @@ FIGURES = ("val/accuracy", "test/accuracy", "train/seconds")
 class SweepTable(Callback):
     """Hydra calls this; it works with every launcher, since it looks at nothing but files."""
 
-    def __init__(self) -> None:
-        self._started = time.time()
+    started = 0.0  # of the process, which makes one sweep
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        self._started = time.time()
+        SweepTable.started = time.time()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        folder = Path(config.hydra.sweep.dir)
-        jobs = [run for run in find_runs(folder) if run.started >= self._started - 1]  # a reused folder has older ones
-        print(f"\n{_table(folder, jobs)}\n\nresults   {folder}", flush=True)
+        jobs = print_table(Path(config.hydra.sweep.dir))
         failed = [run for run in jobs if not run.completed]
         if failed:
             print(f"{len(failed)} of {counted(len(jobs), 'job')} failed", file=sys.stderr)
             raise SystemExit(1)
+
+
+def print_table(folder: Path) -> list[Run]:
+    """Print the table of the jobs that have begun, at the end of the sweep or where it is interrupted; return them."""
+    jobs = [run for run in find_runs(folder) if run.started >= SweepTable.started - 1]  # a reused folder has older ones
+    print(f"\n{_table(folder, jobs)}\n\nresults   {folder}", flush=True)
+    return jobs
 
 
 def _table(folder: Path, jobs: list[Run]) -> str:

@@ -70,6 +70,17 @@ def test_a_wrong_option_is_found_before_the_first_job(train: Verb) -> None:
     assert not list(Path("logs").rglob("status.json"))
 
 
+def test_an_interrupted_sweep_shows_what_is_done(train: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(self: gated.GRU, *args: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gated.GRU, "forward", stop)
+    result = train("-m", "model=lstm,gru,rnn")
+    assert result.code == 130
+    assert [row.split()[:2] for row in _table(result.out)] == [["0", "completed"], ["1", "interrupted"]]
+    assert result.message.endswith("the jobs after it have not begun")
+
+
 def test_only_the_jobs_of_this_sweep_count_in_a_folder_that_is_used_again(train: Verb) -> None:
     folder = Path("sweep") / "7" / ".hydra"
     folder.mkdir(parents=True)

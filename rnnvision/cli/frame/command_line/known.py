@@ -49,10 +49,10 @@ def makes_sweeps(verb: str) -> bool:
     return "sweep" not in REFUSED.get(verb, {})
 
 
-def refusal(key: str, verb: str) -> str | None:
+def refusal(key: str, verb: str, legal: Iterable[str] = ()) -> str | None:
     """What to do in place of a key, or of one that is meant by this spelling, that the verb sets itself."""
     refused = REFUSED.get(verb, {})
-    near = key if key in refused else near_key(key, [*refused, *SYNONYMS])
+    near = key if key in refused else near_key(key, [*refused, *legal])
     return refused.get(near or "")
 
 

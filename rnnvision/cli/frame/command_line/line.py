@@ -106,7 +106,7 @@ def _no_such_flag(word: str, following: Sequence[str], words: Sequence[str], ver
     known = [*FLAGS, *VALUE_FLAGS]
     key = name.lstrip("-").replace("-", "_")
     keys = keys_of(verb, conf)
-    if instead := refusal(key, verb):
+    if instead := refusal(key, verb, keys):
         return f"{word}: there is no such flag; {instead}"
     meant = key if key in keys else near_key(key, keys)
     near_flag = next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), None)
