@@ -52,7 +52,7 @@ def test_both_together_are_warned_of(train: Verb) -> None:
     [
         ("loss.class_weight=balancd", "did you mean balanced?"),
         ("loss.class_weight=[1,2]", "loss.class_weight=[1, 2]: gives 2 numbers for 10 classes"),
-        ("loss.class_weight=2", "loss.class_weight=2: must be text or a list"),
+        ("loss.class_weight=2", "loss.class_weight=2: must be text, or a list of numbers"),
         ("loss.class_weights=balanced", "did you mean loss.class_weight?"),
         ("+loss.weight=balanced", "loss.weight: there is no such key; choose one of class_weight"),
         ("data.sampler=balance", "did you mean balanced?"),

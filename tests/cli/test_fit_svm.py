@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rnnvision.nn.controls.svm import SVMS, LinearSVM
+from rnnvision.runs import find_runs
 from rnnvision.training import TrainingError
 from rnnvision.training.svm_fit import FITS
 from tests.cli.running import Verb
@@ -68,8 +69,10 @@ def test_a_signal_ends_a_fit_at_once(verb: Verb, monkeypatch: pytest.MonkeyPatch
         assert verb("train", "model=linear_svm", "device=cpu").code == code
     finally:
         ended.set()
-    assert json.loads((LATEST / "status.json").read_text())["status"] == "interrupted"
-    assert not (LATEST / "checkpoints" / "best.ckpt").exists()
+    (run,) = find_runs("logs")
+    assert run.status == "interrupted"
+    assert not (run.path / "checkpoints" / "best.ckpt").exists()
+    assert not LATEST.is_symlink()  # there is no result to point to
 
 
 def test_a_fit_is_not_resumed(verb: Verb) -> None:

@@ -93,8 +93,8 @@ def test_images_that_are_not_square_are_trained_on_evaluated_and_classified(
     ("word", "message"),
     [
         ("data.imagesize=3", "did you mean data.image_size?"),
-        ("data.image_size=8x12", "data.image_size=8x12: must be a whole number or a list of 2 values"),
-        ("data.image_size=[8]", "data.image_size=[8]: must be a whole number or a list of 2 values"),
+        ("data.image_size=8x12", "data.image_size=8x12: must be a whole number, or a list of 2 values"),
+        ("data.image_size=[8]", "data.image_size=[8]: must be a whole number, or a list of 2 values"),
         ("data.image_size=[8,0]", "data.image_size=[8, 0]: must be a side, or [height, width]"),
         ("data.fit=lettrbox", "did you mean letterbox? Try: rnnvision train "),
         ("data.first_frame=once", "data.first_frame=once: must be true or false"),
