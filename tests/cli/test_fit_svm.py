@@ -69,7 +69,7 @@ def test_a_signal_ends_a_fit_at_once(verb: Verb, monkeypatch: pytest.MonkeyPatch
         assert verb("train", "model=linear_svm", "device=cpu").code == code
     finally:
         ended.set()
-    (run,) = find_runs("logs")
+    (run,) = find_runs(Path("logs"))
     assert run.status == "interrupted"
     assert not (run.path / "checkpoints" / "best.ckpt").exists()
     assert not LATEST.is_symlink()  # there is no result to point to
