@@ -2,7 +2,9 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
+import pytest
 import torch
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
@@ -10,3 +12,17 @@ torch.set_num_threads(1)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; the commands that tests start
     signal.signal(signal.SIGINT, signal.default_int_handler)  # would inherit it, and Ctrl-C would not end them
+
+
+@pytest.fixture(autouse=True)
+def _environment_is_put_back() -> Iterator[None]:
+    """Lightning writes LOCAL_RANK, MASTER_PORT and others into it, by which a later process would wait for another."""
+    before = dict(os.environ)
+    yield
+    for name in set(os.environ) | set(before):
+        if name == "PYTEST_CURRENT_TEST":
+            continue
+        if name not in before:
+            del os.environ[name]
+        elif os.environ.get(name) != before[name]:
+            os.environ[name] = before[name]
