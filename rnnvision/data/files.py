@@ -2,7 +2,7 @@
 
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -146,6 +146,17 @@ def find_images(folder: str | Path) -> tuple[list[str], list[str]]:
     """
     images: list[str] = []
     left_out: list[str] = []
+    for path, image in walk(folder):
+        (images if image else left_out).append(path)
+    return sorted(images, key=lambda path: path.split(os.sep)), left_out
+
+
+def walk(folder: str | Path) -> Iterator[tuple[str, bool]]:
+    """What `find_images` finds, one by one: each path, and whether it is an image by its name.
+
+    Raises:
+        DataError: if a folder cannot be listed.
+    """
     waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [(str(folder), frozenset())]
     while waiting:
         parent, above = waiting.pop()
@@ -157,13 +168,10 @@ def find_images(folder: str | Path) -> tuple[list[str], list[str]]:
             raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
         here = (status.st_dev, status.st_ino)
         if here in above:  # a link to a folder that it lies in: every image would be found again and again
-            left_out.append(parent)
+            yield parent, False
             continue
         waiting += [(path, above | {here}) for path, _, is_folder in found if is_folder]
-        for path, name, is_folder in found:
-            if not is_folder:
-                (images if is_image(name) else left_out).append(path)
-    return sorted(images, key=lambda path: path.split(os.sep)), left_out
+        yield from ((path, is_image(name)) for path, name, is_folder in found if not is_folder)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -3,11 +3,12 @@
 Counters that hook torch's operators see nothing inside a fused recurrence, which is one operator.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from rnnvision.nn.controls.svm import RBFSVM
 from rnnvision.nn.glimpse import DotGlimpse, Glimpse
@@ -115,16 +116,20 @@ def multiply_adds(network: nn.Module, input_shape: Sequence[int]) -> dict[str, i
                 f"{name or kind}: no formula for the multiply-adds of {kind}; add one: "
                 f"rnnvision.insight.cost.FORMULAS[{kind}] = lambda module, x, y: ..."
             )
-    was_training = network.training
-    parameter = next(network.parameters())
+    pass_one_image(network, input_shape, handles)
+    return counts
+
+
+def pass_one_image(network: nn.Module, input_shape: Sequence[int], handles: Iterable[RemovableHandle]) -> None:
+    """Let the hooks of `handles` see one image, (C, H, W) of zeros, go through a network, and remove them."""
+    mode, like = network.training, next(network.parameters(), torch.zeros(()))
     try:
         with torch.inference_mode():
-            network.eval()(torch.zeros(1, *input_shape, device=parameter.device, dtype=parameter.dtype))
+            network.eval()(torch.zeros(1, *input_shape, device=like.device, dtype=like.dtype))
     finally:
-        network.train(was_training)
+        network.train(mode)
         for handle in handles:
             handle.remove()
-    return counts
 
 
 def _own_parameters(module: nn.Module) -> set[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnnvision.insight.cost import pass_one_image
 from rnnvision.nn.layers import RecurrentLayer
 
 BUDGET = 2**30  # bytes
@@ -32,15 +33,7 @@ def activation_bytes(network: nn.Module, input_shape: Sequence[int]) -> int:
 
     leaves = (m for m in network.modules() if isinstance(m, RecurrentLayer) or not any(True for _ in m.children()))
     handles = [leaf.register_forward_hook(look) for leaf in leaves]
-    mode = network.training
-    like = next(network.parameters(), torch.zeros(()))
-    try:
-        with torch.inference_mode():
-            network.eval()(torch.zeros(1, *input_shape, device=like.device, dtype=like.dtype))
-    finally:
-        network.train(mode)
-        for handle in handles:
-            handle.remove()
+    pass_one_image(network, input_shape, handles)
     return AT_ONCE * max(largest, _bytes(torch.zeros(1, *input_shape)))
 
 

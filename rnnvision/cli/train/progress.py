@@ -3,6 +3,7 @@
 import math
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,13 @@ def read_progress(last: Path) -> Progress:
     Raises:
         UsageError: if it cannot be read.
     """
+    status = last.stat()
+    return _read_progress(last, status.st_ino, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read_progress(last: Path, inode: int, changed_ns: int) -> Progress:
+    """As above: a resume asks several times, and each reading verifies the digests of all weights."""
     from rnnvision.training import read_checkpoint
 
     checkpoint = read_checkpoint(last)
@@ -48,8 +56,7 @@ def go_on(trainer: L.Trainer, last: Path) -> None:
     # Of a callback that was taken out or changed: what may be is said when the run is resumed.
     warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
     progress = read_progress(last)
-    stopping = [callback for callback in trainer.callbacks if isinstance(callback, EarlyStopping)]  # type: ignore[attr-defined]
-    states = [(callback, progress.callbacks.get(callback.state_key)) for callback in stopping]
+    states = [(c, progress.callbacks.get(c.state_key)) for c in trainer.early_stopping_callbacks]
     stopped = any(early_stop(callback, last.parents[1], state) for callback, state in states if state is not None)
     trainer.callbacks.append(GoOn(trainer, progress, has_stopped=stopped))  # type: ignore[attr-defined]
 
@@ -65,7 +72,7 @@ class GoOn(Callback):
     def __init__(self, trainer: L.Trainer, progress: Progress, *, has_stopped: bool) -> None:
         steps = trainer.max_steps
         self.max_steps = steps if progress.steps < steps else None  # None: there is no limit, or it is reached
-        self.patience = {c: c.patience for c in trainer.callbacks if isinstance(c, EarlyStopping)}  # type: ignore[attr-defined]
+        self.patience = {callback: callback.patience for callback in trainer.early_stopping_callbacks}
         self.has_stopped = has_stopped
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -111,13 +111,11 @@ def _why_none(folder: Path) -> str:
 
 def _early_stops(trainer: "L.Trainer", folder: Path) -> list[str]:
     """What each of the callbacks that stop early has against another epoch."""
-    from lightning.pytorch.callbacks import EarlyStopping
-
     from rnnvision.cli.train.progress import early_stop
 
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return []
-    found = (early_stop(c, folder) for c in trainer.callbacks if isinstance(c, EarlyStopping))  # type: ignore[attr-defined]
+    found = (early_stop(callback, folder) for callback in trainer.early_stopping_callbacks)
     return [reason for reason in found if reason is not None]
 
 

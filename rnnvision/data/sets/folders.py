@@ -128,11 +128,11 @@ def _files(
 
 
 def _kinds(base: Path, others: list[str]) -> list[str]:
-    links = [below(base, path) for path in others if Path(path).is_dir()]
-    kinds = Counter(Path(path).suffix.lower() or "no suffix" for path in others if below(base, path) not in links)
+    links = dict.fromkeys(path for path in others if Path(path).is_dir())
+    kinds = Counter(Path(path).suffix.lower() or "no suffix" for path in others if path not in links)
     shown = shortened([f"{count:,} {kind}" for kind, count in kinds.most_common()], most=4)
     files = [f"{counted(kinds.total(), 'file')} without the name of an image ({shown})"] if kinds else []
-    return [*files, *(f"{shown_name(link)}, a link in a circle" for link in links)]
+    return [*files, *(f"{shown_name(below(base, link))}, a link in a circle" for link in links)]
 
 
 @with_view(image_size=224, crop_ratio=0.875)

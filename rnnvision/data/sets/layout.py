@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnvision.checks import shortened
-from rnnvision.data.files import find_images, is_image, is_litter
+from rnnvision.data.files import is_image, is_litter, walk
 from rnnvision.data.splits import DataError
 
 SPLIT_WORDS = {
@@ -100,7 +100,7 @@ def _layout(base: Path, split_roots: dict[str, Path], left_out: list[str]) -> La
     for part, folder in split_roots.items():
         found: dict[str, list[Path]] = {}
         for sub in subfolders(folder):
-            if any(find_images(sub)):
+            if next(walk(sub), None) is not None:
                 found.setdefault(shown_name(sub.name), []).append(sub)
             else:
                 left_out.append(f"{shown_name(str(sub.relative_to(base)))}/, which is empty")
@@ -157,4 +157,4 @@ def images_in(folder: Path) -> int:
 
 
 def _holds_image(folder: Path) -> bool:
-    return bool(images_in(folder) or find_images(folder)[0])
+    return any(image for _, image in walk(folder))
