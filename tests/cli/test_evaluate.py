@@ -117,3 +117,11 @@ def test_images_of_another_size_are_refused(train: Verb, verb: Verb) -> None:
     result = verb("evaluate", "ckpt=run", "+data.image_shape=[1,14,14]")
     assert result.code == 2
     assert result.message.endswith("data: gives images of 1 x 14 x 14, and the network reads 1 x 28 x 28")
+
+
+@pytest.mark.parametrize("devices", ["0", "-1", "[0]"])
+def test_devices_that_cannot_be_are_told_as_in_a_training(trained: Copy, verb: Verb, devices: str) -> None:
+    trained("run")
+    result = verb("evaluate", "ckpt=run", "device=cpu", f"trainer.devices={devices}")
+    assert result.code == 2
+    assert f"trainer.devices={devices}: must be the number of processes on the CPU" in result.message

@@ -10,7 +10,6 @@ from omegaconf import DictConfig
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.setup import Training, make_training
 from rnnvision.cli.train.balance import balance_lines
-from rnnvision.cli.train.devices import check_devices, may_have_several_processes
 from rnnvision.cli.train.resume import kept_if_refused, resumed
 from rnnvision.cli.train.score import make_tester, score
 from rnnvision.cli.train.stages import Stage, stages_of
@@ -25,11 +24,10 @@ def main() -> None:
 def train(cfg: DictConfig, run: RunFolder) -> float:
     """One run: its stages, then the test of the best checkpoint; returns its val/accuracy."""
     in_a_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    if in_a_sweep and may_have_several_processes(cfg):
+    if in_a_sweep and _may_have_several_processes(cfg):
         return run_as_command(run)
     if cfg.resume is not None:
         cfg = resumed(cfg, run)
-    check_devices(cfg)
     training = make_training(cfg, run)
     stages = stages_of(training)
     tester = make_tester(training)
@@ -38,6 +36,11 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
     with kept_if_refused(cfg, run):
         figures = {key: value for stage in stages for key, value in stage.run().items()}
     return score(training, tester, figures) if is_first_process() else 0.0
+
+
+def _may_have_several_processes(cfg: DictConfig) -> bool:
+    one = str(cfg.trainer.get("devices", 1)) in ("1", "[0]")
+    return str(cfg.trainer.get("strategy", "auto")).startswith("ddp") or not one
 
 
 def _first_lines(training: Training, stages: list[Stage]) -> str:
