@@ -10,9 +10,9 @@ STEPS = 50
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     """The T > 0 for which softmax(logits / T) has the smallest cross-entropy: (N, K), (N,) -> T.
 
-    Guo et al. 2017, "On calibration of modern neural networks" (arXiv 1706.04599). The answers stay the same. The labels
-    count as if one image more had been answered by chance (Platt 1999): else a network that is right on all N images
-    would become as sure as it can.
+    Guo et al. 2017, "On calibration of modern neural networks" (arXiv 1706.04599). The answers stay the same. The
+    labels count as if one image more had been answered by chance (Platt 1999): else a network that is right on all N
+    images would become as sure as it can.
 
     The loss is convex in 1 / T; Newton's method, with steps that are halved until it falls.
 
