@@ -51,6 +51,8 @@ class EncoderDecoder(SequenceNetwork):
         (torch.Size([2, 3, 10]), torch.Size([2, 3, 49]))
     """
 
+    no_stream = "an encoder-decoder takes its first glimpse when the whole image is read"
+
     def __init__(
         self,
         *,
