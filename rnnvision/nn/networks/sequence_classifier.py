@@ -126,6 +126,16 @@ class SequenceClassifier(SequenceNetwork):
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
 
+    @property
+    def is_causal(self) -> bool:
+        """Whether the answer after a token depends on no later one, so that one pass gives all of them."""
+        return not self.recurrence.bidirectional
+
+    def forward_with_anytime(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Of one pass of a causal network, what `forward` and `forward_anytime` give: (B, K) and (B, T, K) logits."""
+        states = self.states(x)
+        return self.forward_head(self.readout(states)), self.forward_head(self.readout.prefixes(states))
+
     def use_reconstruction_head(self) -> None:
         """Reconstruct the image instead of classifying it: from then on `forward` returns (B, C, H, W)."""
         self.head = ReconstructionHead(self.readout.out_features, self.scan).to(next(self.parameters()))
@@ -136,7 +146,7 @@ class SequenceClassifier(SequenceNetwork):
         One pass for a unidirectional network; a bidirectional one reads each prefix separately, in T passes.
         """
         tokens = self.tokens(x)  # (B, T, F)
-        if not self.recurrence.bidirectional:
+        if self.is_causal:
             states, _ = self.recurrence(tokens)
             return self.forward_head(self.readout.prefixes(states))
         prefixes = (self.recurrence(tokens[:, : t + 1])[0] for t in range(self.scan.num_tokens))
