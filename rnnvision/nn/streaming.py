@@ -13,8 +13,8 @@ def no_stream(network: nn.Module) -> str | None:
     """Why a network cannot be read token by token; None where it can.
 
     One that can has `scan`, `initial_state(batch) -> state` and `step(token (B, F), state) -> (logits (B, num_classes),
-    state)`, a state being nested tuples of tensors (B, ...), and answers as `forward_anytime` does. One that cannot says
-    why in its attribute `no_stream`.
+    state)`, a state being nested tuples of tensors (B, ...), and answers as `forward_anytime` does. One that cannot
+    says why in its attribute `no_stream`.
     """
     if hasattr(network, "no_stream"):
         return network.no_stream  # type: ignore[return-value]
@@ -99,7 +99,7 @@ class TokenStream:
 
     def _close_band(self) -> None:
         """Cut the lines of a band into its tokens, their features ordered as in `Scan`: channel, row, column."""
-        h, w = self._token_shape
+        w = self._token_shape[1]
         band = torch.stack(self._lines, dim=1 if self.axis == "rows" else 2)  # (C, h, per_band w)
         self._bands[self._bands_read] = band.unflatten(2, (self._per_band, w)).permute(2, 0, 1, 3).flatten(1)
         self._left[self._bands_read] = self._per_band
