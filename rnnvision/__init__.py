@@ -14,7 +14,7 @@ from rnnvision.lazy import lazily
 if TYPE_CHECKING:
     from rnnvision.inference import Classifier, Session, load
 else:
-    __getattr__ = lazily(__name__, {name: "inference" for name in ("Classifier", "Session", "load")})
+    __getattr__ = lazily(__name__, dict.fromkeys(("Classifier", "Session", "load"), "inference"))
 
 __version__ = "0.1.0"
 __all__ = ["Classifier", "Session", "__version__", "load"]

@@ -1,5 +1,6 @@
 """Session: an image, or a stream without an end, classified while its rows come in."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -77,8 +78,8 @@ class Session:
         order such as `reverse` waits for the end of the image.
 
         Args:
-            rows: a tensor, or what NumPy makes an array of: uint8, or floating point from 0 to 1. (C, n, W), or
-                (C, W) for one row; of a grey image also (n, W), or (W,). Of columns (C, H, n) or (C, H), and (H, n) or
+            rows: uint8, or floating point from 0 to 1: a tensor (C, n, W), or (C, W) for one row; an array (n, W, C) or
+                (W, C); of a grey image also (n, W) or (W,). Of columns (C, H, n), (C, H), (H, n, C), (H, C), (H, n) or
                 (H,).
             top_k: number of classes to return.
 
@@ -114,17 +115,14 @@ class Session:
     def _lines(self, rows: Any) -> Tensor:
         """Normalised lines: (n, C, length)."""
         pixels = _pixels(rows)
-        (channels, length), by_rows = self._stream.line_shape, self.axis == "rows"
-        given = tuple(pixels.shape)
-        if pixels.ndim == 1 or (pixels.ndim == 2 and channels == 1 and given[0] != 1):
-            pixels = pixels.unsqueeze(0)  # of a grey image, without its channel
-        if pixels.ndim == 2:
-            pixels = pixels.unsqueeze(1 if by_rows else 2)
-        across = 2 if by_rows else 1  # the dimension that a line runs along
-        if pixels.ndim != 3 or pixels.shape[0] != channels or pixels.shape[across] != length:
-            raise ValueError(f"rows of shape {given}: this network reads {self.axis} of {self._wanted()}")
+        (channels, length), across = self._stream.line_shape, 2 if self.axis == "rows" else 1
+        for block in _readings(pixels, channels, across, is_array=not isinstance(rows, Tensor)):
+            if block.shape[0] == channels and block.shape[across] == length:
+                break
+        else:
+            raise ValueError(f"rows of shape {tuple(pixels.shape)}: this network reads {self.axis} of {self._wanted()}")
         like = next(self._classifier.network.parameters())
-        scaled = pixels.to(like.device).float() / (255 if pixels.dtype == torch.uint8 else 1)
+        scaled = block.to(like.device).float() / (255 if pixels.dtype == torch.uint8 else 1)
         normalised = ((scaled - self._mean) / self._std).to(like.dtype)
         return normalised.movedim(3 - across, 0)
 
@@ -133,6 +131,25 @@ class Session:
         shapes = [("{c}, n, {w}", "{c}, {w}"), ("{c}, {w}, n", "{c}, {w}")][self.axis == "columns"]
         grey = [("n, {w}", "{w},"), ("{w}, n", "{w},")][self.axis == "columns"] if channels == 1 else ()
         return " or ".join(f"({shape.format(c=channels, w=length)})" for shape in (*shapes, *grey))
+
+
+def _readings(pixels: Tensor, channels: int, across: int, *, is_array: bool) -> Iterator[Tensor]:
+    """The ways in which pixels may be meant, each as (C, n, length), of columns (C, length, n); the likeliest first.
+
+    Arrays are channels last, as in `Classifier`, or first.
+    """
+    if is_array and pixels.ndim == 3:
+        yield pixels.movedim(-1, 0)
+    if pixels.ndim == 3:
+        yield pixels
+    if pixels.ndim == 2 and channels == 1:
+        yield pixels.unsqueeze(0)
+    if is_array and pixels.ndim == 2:
+        yield pixels.T.unsqueeze(3 - across)
+    if pixels.ndim == 2:
+        yield pixels.unsqueeze(3 - across)
+    if pixels.ndim == 1:
+        yield pixels.unsqueeze(0).unsqueeze(3 - across)
 
 
 def _pixels(rows: Any) -> Tensor:

@@ -103,6 +103,18 @@ def test_rows_of_a_grey_image_need_no_channel_and_any_kind_of_array_will_do(scan
         torch.testing.assert_close(session.probabilities, classifier.probabilities(image)[0], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize(("scan", "axis"), [("rows", 1), ("columns", 2)])
+def test_arrays_in_colour_have_their_channels_last_or_first(scan: str, axis: int) -> None:
+    classifier = make_classifier(scan=scan)
+    session, image = Session(classifier), pixels(classifier)
+    last = image.permute(1, 2, 0)
+    for way in (last.split(3, dim=axis - 1), last.unbind(axis - 1), image.split(3, dim=axis), image.unbind(axis)):
+        session.reset()
+        for rows in way:
+            session.push(rows.numpy())
+        torch.testing.assert_close(session.probabilities, classifier.probabilities(image)[0], rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
