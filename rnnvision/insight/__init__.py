@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rnnvision.insight.anytime import AnytimeCurve, Stop, anytime_curve, settled_after, stop_when_sure
     from rnnvision.insight.classes import ClassScore, Confusion, class_scores, confusion_matrix, most_confused, names_in
     from rnnvision.insight.cost import multiply_adds
+    from rnnvision.insight.gates import Saturation, gate_values, network_gates, saturation
+    from rnnvision.insight.gradients import GradientFlow, gradient_flow, memory_length, token_influence
     from rnnvision.insight.kernels import cudnn_kernel
     from rnnvision.insight.mcnemar import disagreements, mcnemar_test
     from rnnvision.insight.memory import activation_bytes, eval_batch_size
@@ -31,6 +33,8 @@ __all__ = [
     "Bin",
     "ClassScore",
     "Confusion",
+    "GradientFlow",
+    "Saturation",
     "Speed",
     "Stop",
     "activation_bytes",
@@ -42,21 +46,28 @@ __all__ = [
     "disagreements",
     "eval_batch_size",
     "forget_peak",
+    "gate_values",
+    "gradient_flow",
     "growth",
     "latency",
     "matrix_rate",
     "mcnemar_test",
+    "memory_length",
     "most_confused",
     "multiply_adds",
     "names_in",
+    "network_gates",
     "peak_memory",
     "reliability_bins",
+    "saturation",
     "settled_after",
     "stop_when_sure",
     "throughput",
+    "token_influence",
     "wait_for",
 ]
-_MODULES = ("classes", "mcnemar", "reliability", "anytime", "cost", "kernels", "memory", "speed")  # without torch first
+_LIGHT = ("classes", "mcnemar", "reliability")  # without torch
+_MODULES = (*_LIGHT, "anytime", "cost", "gates", "gradients", "kernels", "memory", "speed")
 
 
 def __getattr__(name: str) -> Any:
