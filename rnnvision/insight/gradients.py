@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rnnvision.nn.layers import RecurrentLayer, State
+from rnnvision.nn.layers.chunked import wide
 from rnnvision.nn.scan import Scan
 
 VANISHING, EXPLODING = 1e-2, 1e2  # first over last norm, below and above which gradients are said to do so
@@ -64,7 +65,7 @@ def gradient_flow(network: nn.Module, images: Tensor, labels: Tensor) -> Gradien
             for name, layer in layers.items():
                 layer.forward = _token_by_token(layer, met.setdefault(name, []))  # type: ignore[method-assign]
             x = images.detach().clone().requires_grad_()
-            loss = cross_entropy(network(x).float(), labels.to(x.device), reduction="sum")
+            loss = cross_entropy(wide(network(x)), labels.to(x.device), reduction="sum")
             of_image, *found = torch.autograd.grad(
                 loss, [x, *(s for states in met.values() for state in states for s in state)], allow_unused=True
             )
@@ -125,7 +126,7 @@ def logit_gradient(
     """
     with differentiable(network):
         x = images.detach().clone().requires_grad_()
-        logits = network(x).float()  # (B, K)
+        logits = wide(network(x))  # (B, K)
         chosen = logits.argmax(dim=1) if classes is None else classes.to(logits.device)
         score = (logits if of is None else of(logits)).gather(1, chosen.unsqueeze(1)).sum()
         return torch.autograd.grad(score, x)[0]
