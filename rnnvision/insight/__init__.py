@@ -9,12 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rnnvision.insight.anytime import AnytimeCurve, Stop, anytime_curve, settled_after, stop_when_sure
-    from rnnvision.insight.classes import ClassScore, Confusion, class_scores, confusion_matrix, most_confused, names_in
+    from rnnvision.insight.attention import attention_maps, scan_path
+    from rnnvision.insight.classes import (
+        ClassScore,
+        Confusion,
+        class_scores,
+        confusion_matrix,
+        most_confused,
+        names_in,
+        surest_mistakes,
+    )
     from rnnvision.insight.cost import multiply_adds
+    from rnnvision.insight.gates import Saturation, gate_values, network_gates, saturation
+    from rnnvision.insight.gradients import GradientFlow, gradient_flow, memory_length, token_influence
     from rnnvision.insight.kernels import cudnn_kernel
+    from rnnvision.insight.labels import Suspect, class_thresholds, confident_classes, confident_joint, wrong_labels
     from rnnvision.insight.mcnemar import disagreements, mcnemar_test
     from rnnvision.insight.memory import activation_bytes, eval_batch_size
     from rnnvision.insight.reliability import Bin, calibration_error, reliability_bins
+    from rnnvision.insight.saliency import (
+        completeness_gap,
+        gradient_saliency,
+        input_times_gradient,
+        integrated_gradients,
+    )
     from rnnvision.insight.speed import (
         Speed,
         forget_peak,
@@ -25,38 +43,66 @@ if TYPE_CHECKING:
         throughput,
         wait_for,
     )
+    from rnnvision.insight.trajectories import Trajectories, state_trajectories
 
 __all__ = [
     "AnytimeCurve",
     "Bin",
     "ClassScore",
     "Confusion",
+    "GradientFlow",
+    "Saturation",
     "Speed",
     "Stop",
+    "Suspect",
+    "Trajectories",
     "activation_bytes",
     "anytime_curve",
+    "attention_maps",
     "calibration_error",
     "class_scores",
+    "class_thresholds",
+    "completeness_gap",
+    "confident_classes",
+    "confident_joint",
     "confusion_matrix",
     "cudnn_kernel",
     "disagreements",
     "eval_batch_size",
     "forget_peak",
+    "gate_values",
+    "gradient_flow",
+    "gradient_saliency",
     "growth",
+    "input_times_gradient",
+    "integrated_gradients",
     "latency",
     "matrix_rate",
     "mcnemar_test",
+    "memory_length",
     "most_confused",
     "multiply_adds",
     "names_in",
+    "network_gates",
     "peak_memory",
     "reliability_bins",
+    "saturation",
+    "scan_path",
     "settled_after",
+    "state_trajectories",
     "stop_when_sure",
+    "surest_mistakes",
     "throughput",
+    "token_influence",
     "wait_for",
+    "wrong_labels",
 ]
-_MODULES = ("classes", "mcnemar", "reliability", "anytime", "cost", "kernels", "memory", "speed")  # without torch first
+_LIGHT = ("classes", "mcnemar", "reliability")  # without torch
+_MODULES = (
+    *_LIGHT,
+    *("anytime", "attention", "cost", "gates", "gradients", "kernels", "labels", "memory", "saliency", "speed"),
+    "trajectories",
+)
 
 
 def __getattr__(name: str) -> Any:
