@@ -10,7 +10,7 @@ from rnnvision.cli.models.pages import closing, listing, page
 from rnnvision.cli.models.parts import GROUPS, TITLES, Part, options, registered
 from rnnvision.errors import UsageError
 
-USAGE = """Lists what a command can choose, a line each: networks, recurrent layers, readouts, scans, orders, data, recipes.
+USAGE = """Lists what a command can choose, a line each: networks, layers, readouts, scans, orders, data sets, recipes.
 
   rnnvision models                        all of them
   rnnvision models experiment             of one kind

@@ -1,4 +1,4 @@
-"""What docstrings say of a class or function and of its arguments: the one source of the pages of `rnnvision models`."""
+"""Docstrings, and what they say of each argument: the source of the pages of `rnnvision models`."""
 
 import importlib
 import inspect
@@ -37,10 +37,8 @@ def arguments(documented: Any) -> dict[str, str]:
 def values(documented: Any) -> dict[str, str]:
     """The values of an argument, a line each with its meaning, where a docstring has them under `argument`:."""
     owners = documented.__mro__ if inspect.isclass(documented) else [documented]
-    blocks = {
-        name: inspect.cleandoc(block) for owner in reversed(owners) for name, block in VALUES.findall(_doc(owner))
-    }
-    joined = {name: re.sub(r"\n +", " ", block) for name, block in blocks.items()}
+    blocks = dict(block for owner in reversed(owners) for block in VALUES.findall(_doc(owner)))
+    joined = {name: re.sub(r"\n +", " ", inspect.cleandoc(block)) for name, block in blocks.items()}
     return {name: re.sub(r"^(\S+) +", r"\1: ", block, flags=re.MULTILINE) for name, block in joined.items()}
 
 

@@ -8,6 +8,7 @@ from rnnvision.checks import choose_one
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_USAGE, leave
 from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs import versions
 
 HELP = ("-h", "--help")
 
@@ -33,6 +34,9 @@ def run_plain(verb: str, usage: str, task: Callable[[list[str]], None]) -> None:
     words = sys.argv[1:]
     if not set(HELP).isdisjoint(words):
         print(usage)
+        return
+    if "--version" in words:
+        print(versions().get("rnnvision", "not installed"))
         return
     try:
         with unfailing_output():
