@@ -27,7 +27,7 @@ from rnnvision.cli.frame.command_line.own_files import misplaced, written
 from rnnvision.cli.frame.command_line.several import several_values
 from rnnvision.cli.frame.command_line.words import command, yaml_text
 from rnnvision.cli.frame.paths import expanded
-from rnnvision.cli.frame.trainer_arguments import trainer_key
+from rnnvision.cli.frame.trainer.arguments import trainer_key
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 LAYER = "model.layer."

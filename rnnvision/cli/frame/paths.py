@@ -6,7 +6,11 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 # Keys that hold one path. Any text on the command line is a path there: spaces and brackets need no quotes of Hydra's.
-PATH_KEYS = ("data.root", "ckpt", "resume", "log_dir", "to", "check", "hydra.run.dir", "hydra.sweep.dir")
+PATH_KEYS = (
+    *("data.root", "ckpt", "resume", "log_dir", "to", "check", "source", "output"),
+    *("hydra.run.dir", "hydra.sweep.dir"),
+)
+PATH_LISTS = ("ckpt", "source")  # those of them that also take a list
 
 
 def expanded(path: str) -> str:
@@ -23,7 +27,7 @@ def locate_paths(cfg: DictConfig, folder: str | Path) -> None:
     with open_dict(cfg):
         for key in PATH_KEYS:
             value = None if key.startswith("hydra.") else OmegaConf.select(cfg, key)
-            if isinstance(value, str):
+            if isinstance(value, str) and value != "-":
                 path = expanded(value)
                 OmegaConf.update(cfg, key, os.path.join(folder, path) if elsewhere else path)  # noqa: PTH118
     if elsewhere:
