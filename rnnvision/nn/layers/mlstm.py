@@ -72,7 +72,7 @@ class MatrixMemory(nn.Module):
         with torch.autocast(q.device.type, enabled=False):
             heads = self._heads(q, k, v, u)
             if q.shape[1] == 1:
-                before = self.initial_state(len(q), device=None, dtype=heads[0].dtype) if state is None else state
+                before = self.initial_state(q.shape[0], device=None, dtype=heads[0].dtype) if state is None else state
                 q, k, v, i, f = (x.squeeze(1) for x in heads)  # (B, H, D) and (B, H)
                 h, state = read_token(q, k, v, i, f, before)
                 return self._joined(h).unsqueeze(1), state
