@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from rnnvision.checks import choose_one
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import arguments_of, check_arguments, plain
-from rnnvision.cli.frame.results import list_skipped, score_line
+from rnnvision.cli.frame.results import keep_answers, list_skipped, score_line
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder
 
@@ -39,6 +39,7 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     classifier = load(cfg.ckpt)
     data = _data_of(classifier, cfg)
     learner = Learner(classifier.network, num_classes=len(classifier.class_names))
+    learner.scores.temperature = classifier.description.get("temperature")
     lines = [
         f"checkpoint  {classifier.path}",
         f"data        {data.summary()}",
@@ -50,6 +51,7 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     metrics = {name.replace("test/", f"{cfg.split}/"): float(value) for name, value in found.items()}
     metrics |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
     run.write("metrics.json", metrics)
+    keep_answers(learner, data, run)
     print(f"{score_line(metrics, cfg.split)}\nresults     {run.shown()}")
     list_skipped(data.bad_files, run)
     return metrics[f"{cfg.split}/accuracy"]

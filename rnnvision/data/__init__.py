@@ -1,8 +1,26 @@
 """Image data: torchvision's data sets and a user's own, as a LightningDataModule. Knows no network."""
 
-from rnnvision.data.augment import Augmentation
-from rnnvision.data.catalog import CATALOG, Dataset
-from rnnvision.data.datamodule import ImageData
-from rnnvision.data.splits import DataError, Split, Splits
+from typing import TYPE_CHECKING
+
+from rnnvision.lazy import lazily
+
+if TYPE_CHECKING:
+    from rnnvision.data.augment import Augmentation
+    from rnnvision.data.catalog import CATALOG, Dataset
+    from rnnvision.data.datamodule import ImageData
+    from rnnvision.data.splits import DataError, Split, Splits
+else:  # Lightning, which only ImageData needs, takes longer to import than torch
+    __getattr__ = lazily(
+        __name__,
+        {
+            "Augmentation": "augment",
+            "CATALOG": "catalog",
+            "Dataset": "catalog",
+            "ImageData": "datamodule",
+            "DataError": "splits",
+            "Split": "splits",
+            "Splits": "splits",
+        },
+    )
 
 __all__ = ["CATALOG", "Augmentation", "DataError", "Dataset", "ImageData", "Split", "Splits"]

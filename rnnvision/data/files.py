@@ -1,7 +1,6 @@
 """Image files: read when they are needed, or all at once where they fit in memory."""
 
 import os
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -41,10 +40,6 @@ class EncodedSplit(Samples):
     def at_hand(self) -> bool:
         """Whether all of it is on this machine."""
         return True
-
-    @abstractmethod
-    def name(self, index: int) -> str:
-        """The name of an image, for messages."""
 
     def resize(self, image: Tensor) -> Tensor:
         return self.view.of(image)
@@ -107,7 +102,8 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
 
     bad = _visit(split, keep, threads)
     good = _without(len(split), bad)
-    return Split(images[good] if bad else images, split.labels[good] if bad else split.labels), bad
+    kept = split.select(good) if bad else split
+    return Split(images[good] if bad else images, kept.labels, kept), bad
 
 
 def survey(split: Encoded, threads: int | None = None) -> tuple[Encoded, list[BadFile]]:

@@ -32,6 +32,10 @@ class Samples(ABC):
     def __len__(self) -> int:
         return len(self.labels)
 
+    def name(self, index: int) -> str:
+        """What an image is called: its path, or where there is none its index."""
+        return str(index)
+
     @property
     @abstractmethod
     def image_shape(self) -> tuple[int, int, int]:
@@ -78,10 +82,14 @@ class Samples(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Split(Samples):
-    """Images uint8 (N, C, H, W) and their labels int64 (N,)."""
+    """Images uint8 (N, C, H, W), their labels int64 (N,), and the files that they were read from, if any."""
 
     images: Tensor
     labels: Tensor
+    files: Samples | None = None
+
+    def name(self, index: int) -> str:
+        return str(index) if self.files is None else self.files.name(index)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -92,7 +100,7 @@ class Split(Samples):
         return self.images[index]
 
     def select(self, index: Tensor) -> "Split":
-        return Split(self.images[index], self.labels[index])
+        return Split(self.images[index], self.labels[index], None if self.files is None else self.files.select(index))
 
 
 @dataclass(frozen=True)

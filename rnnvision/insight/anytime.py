@@ -1,31 +1,142 @@
-"""Anytime accuracy: the accuracy of a network after each token."""
+"""Anytime answers: what a network knows after each token, when its answer is settled, and what stopping early costs.
+
+Shapes: B images, T tokens (of an encoder-decoder: glimpses), K classes. `forward_anytime` gives the logits (B, T, K)
+after each token; of a network that reads in one direction, in one pass.
+"""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from rnnvision.checks import number, positive
+
 CHUNK = 100  # images at once: an attention readout keeps T x T weights of each
+BINS = 15  # of the calibration error
 
 
-def anytime_accuracy(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-    """Accuracy of `forward_anytime` after each token: batches of (B, C, H, W), (B,) -> (T,).
+@dataclass(frozen=True)
+class AnytimeCurve:
+    """The quality of the answers after each token: each (T,), float64, on the CPU.
 
-    The mean of the result is the anytime area: 1 for a network that is right from its first token on.
+    Attributes:
+        share: t / T, the share of the tokens read.
+        accuracy: the share of images whose likeliest class is the true one.
+        nll: mean of -log p(truth), in nats.
+        ece: expected calibration error, over 15 bins as in `rnnvision.insight.reliability`.
+    """
+
+    share: Tensor
+    accuracy: Tensor
+    nll: Tensor
+    ece: Tensor
+
+    @property
+    def area(self) -> float:
+        """The mean accuracy over the tokens: 1 for a network that is right from its first token on."""
+        return float(self.accuracy.mean())
+
+
+def anytime_curve(
+    network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], temperature: float = 1.0
+) -> AnytimeCurve:
+    """Accuracy, NLL and calibration error after each token: batches of (B, C, H, W), (B,).
+
+    p_t = softmax(z_t / temperature), z_t the logits after token t.
 
     Raises:
-        ValueError: if there is no image.
+        ValueError: if there is no image, the network has no anytime answers, or the temperature is not above 0.
     """
+    positive("temperature", temperature)
+    if not hasattr(network, "forward_anytime"):
+        raise ValueError(f"network={type(network).__name__}: answers only at the end; it has no forward_anytime")
     device = next(network.parameters()).device
     network.eval()
-    correct, count = torch.zeros(1, dtype=torch.float64), 0
+    correct, loss, bins, count = (torch.zeros(1, dtype=torch.float64) for _ in range(4))
     for images, labels in batches:
         for some, truth in zip(images.split(CHUNK), labels.split(CHUNK), strict=True):
             with torch.inference_mode():
-                said = cast(Any, network).forward_anytime(some.to(device)).argmax(dim=-1).cpu()  # (B, T)
-            correct = correct + (said == truth.cpu().unsqueeze(1)).sum(dim=0)
+                logits = cast(Any, network).forward_anytime(some.to(device)).float() / temperature  # (B, T, K)
+                log_p = logits.log_softmax(dim=-1).cpu()
+            right = log_p.argmax(dim=-1) == truth.cpu().unsqueeze(1)  # (B, T)
+            of_truth = log_p.gather(-1, truth.cpu()[:, None, None].expand(-1, log_p.shape[1], 1)).squeeze(-1)
+            correct = correct + right.sum(dim=0)
+            loss = loss - of_truth.double().sum(dim=0)
+            bins = bins + _gaps(log_p.amax(dim=-1).exp(), right)
             count += len(truth)
     if not count:
         raise ValueError("batches=[]: there is no image to look at")
-    return correct / count
+    tokens = len(correct)
+    share = torch.arange(1, tokens + 1, dtype=torch.float64) / tokens
+    return AnytimeCurve(share, correct / count, loss / count, bins.abs().sum(dim=1) / count)
+
+
+def settled_after(anytime: Tensor) -> Tensor:
+    """The number of tokens after which the answer stayed the same: logits or probabilities (B, T, K) -> (B,), 1 to T.
+
+        settled = min {s: argmax a_t = argmax a_T for all t >= s}
+
+    Examples:
+        >>> answers = torch.tensor([[2, 1, 2, 2], [0, 0, 0, 0], [0, 0, 0, 1]])  # (B, T)
+        >>> settled_after(nn.functional.one_hot(answers, 3))
+        tensor([3, 1, 4])
+    """
+    _check_anytime(anytime)
+    answers = anytime.argmax(dim=-1)  # (B, T)
+    times = torch.arange(1, answers.shape[1] + 1, device=answers.device)
+    return ((answers != answers[:, -1:]) * times).amax(dim=1) + 1
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What was read, and answered, by a reader who stops when sure.
+
+    Attributes:
+        answers: the class, (B,).
+        tokens: how many were read, (B,), from 1 to T.
+        saved: the share of all tokens that was not read, 1 - mean(tokens) / T.
+    """
+
+    answers: Tensor
+    tokens: Tensor
+    saved: float
+
+
+def stop_when_sure(probabilities: Tensor, threshold: float) -> Stop:
+    """Read each image only until its likeliest class has p >= threshold: probabilities (B, T, K) after each token.
+
+    tokens = min {t: max_k p_t(k) >= threshold}, or T where there is no such t; the answer is the likeliest class then.
+    To choose a threshold, compare the accuracy of the answers over several (`(stop.answers == labels).mean()`).
+
+    Examples:
+        >>> p = torch.tensor([[[0.6, 0.4], [0.1, 0.9]], [[0.5, 0.5], [0.6, 0.4]]])  # (B, T, K)
+        >>> stop_when_sure(p, 0.6)
+        Stop(answers=tensor([0, 0]), tokens=tensor([1, 2]), saved=0.25)
+    """
+    _check_anytime(probabilities)
+    number("threshold", threshold, 1.0)
+    surest, answers = probabilities.max(dim=-1)  # (B, T)
+    tokens = probabilities.shape[1]
+    sure = surest >= threshold
+    sure[:, -1] = True  # there is nothing left to read
+    first = sure.int().argmax(dim=1)  # (B,) the first of the largest
+    read = first + 1
+    return Stop(answers.gather(1, first.unsqueeze(1)).squeeze(1), read, 1 - float(read.double().mean()) / tokens)
+
+
+def _check_anytime(anytime: Tensor) -> None:
+    if anytime.ndim != 3 or 0 in anytime.shape:
+        raise ValueError(
+            f"answers of shape {tuple(anytime.shape)}: must be (images, tokens, classes), none of them 0; "
+            "forward_anytime gives them"
+        )
+
+
+def _gaps(confidence: Tensor, right: Tensor) -> Tensor:
+    """Sum of right - confidence in each bin: (B, T), (B, T) -> (T, BINS + 1); a confidence of 1 has its own bin."""
+    edges = torch.linspace(0, 1, BINS + 1, dtype=confidence.dtype)
+    bins = torch.bucketize(confidence, edges, right=True) - 1  # (B, T)
+    gaps = torch.zeros(confidence.shape[1], BINS + 1, dtype=torch.float64)
+    return gaps.scatter_add_(1, bins.T.contiguous(), (right.double() - confidence.double()).T.contiguous())

@@ -18,11 +18,14 @@ from rnnvision.nn import MODELS, ORDERS, READOUTS, RECURRENCES, SCANS
 from rnnvision.nn.layers import RecurrentLayer, State
 from rnnvision.nn.readout import Readout
 from rnnvision.nn.scan import Preset, Scan
+from rnnvision.nn.streaming import no_stream
 from rnnvision.signature import parameters
 
 BATCH, TOKENS, FEATURES, HIDDEN = 2, 5, 3, 4
 SHAPES = ((1, 28, 28), (3, 32, 32), (3, 224, 224))  # (C, H, W) of images for a network
 TOLERANCE = 1e-8  # of float64
+STEP_TOLERANCE = 1e-10
+MOST_STEPS = 100  # of a network that may read thousands of tokens
 
 
 def check_shapes(registry: Mapping[str, Any], name: str) -> None:
@@ -52,8 +55,8 @@ def check_all(registry: Mapping[str, Any], name: str, **arguments: Any) -> list[
         id(RECURRENCES): [layer_shapes, layer_reads_in_parts, layer_learns, layer_counts],
         id(ORDERS): [order_is_a_bijection],
         id(SCANS): [scan_is_invertible],
-        id(READOUTS): [readout_shapes, readout_prefixes_end_with_it],
-        id(MODELS): [network_shapes, network_learns],
+        id(READOUTS): [readout_shapes, readout_prefixes_end_with_it, readout_steps],
+        id(MODELS): [network_shapes, network_steps, network_learns],
     }
     checks = rules.get(id(registry), [])
     for check in checks:
@@ -89,11 +92,11 @@ def layer_shapes(name: str) -> None:
         _same_shapes(name, when, before, state)
 
 
-def _same_shapes(name: str, when: str, before: State, after: Any) -> None:
-    _require(isinstance(after, tuple), name, f"{when} gives a state that is no tuple but a {type(after).__name__}")
-    _require(len(after) == len(before), name, f"{when} gives a state of {len(after)} tensors, not {len(before)}")
+def _same_shapes(name: str, when: str, before: State, after: Any, what: str = "state") -> None:
+    _require(isinstance(after, tuple), name, f"{when} gives a {what} that is no tuple but a {type(after).__name__}")
+    _require(len(after) == len(before), name, f"{when} gives a {what} of {len(after)} tensors, not {len(before)}")
     for i, (old, new) in enumerate(zip(before, after, strict=True)):
-        wrong = f"{when} gives a state whose tensor {i} is {_shape(new)}; initial_state gives {_shape(old)}"
+        wrong = f"{when} gives a {what} whose tensor {i} is {_shape(new)}; initial_{what} gives {_shape(old)}"
         _require(new.shape == old.shape, name, wrong)
 
 
@@ -194,6 +197,22 @@ def readout_prefixes_end_with_it(name: str) -> None:
     _close(name, "the last of the prefixes", readout.prefixes(states)[:, -1], readout(states))
 
 
+def readout_steps(name: str) -> None:
+    """step after step, where a readout has it, equals the prefixes: with the carry handed over."""
+    torch.manual_seed(0)
+    states = torch.randn(BATCH, TOKENS, HIDDEN, dtype=torch.float64)
+    readout: Readout = READOUTS[name](HIDDEN, False).double()
+    if not readout.steps:
+        return
+    carry, steps = readout.initial_carry(BATCH, states), []
+    for state in states.unbind(1):
+        before = carry
+        vector, carry = readout.step(state, carry)
+        _same_shapes(name, "step", before, carry, "carry")
+        steps.append(vector)
+    _close(name, "step after step", torch.stack(steps, dim=1), readout.prefixes(states))
+
+
 # Networks -------------------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +229,22 @@ def network_shapes(name: str, **arguments: Any) -> None:
         _close(name, "forward_head of forward_features", network.forward_head(features), logits, 1e-4)
         if hasattr(network, "forward_anytime"):
             _close(name, "the last of forward_anytime", network.forward_anytime(images)[:, -1], logits, 1e-4)
+
+
+def network_steps(name: str, **arguments: Any) -> None:
+    """step after step, where a network has it, gives the answers of forward_anytime: from the tokens of its scan."""
+    network, images, _ = _network(name, arguments)
+    if no_stream(network) is not None:
+        return
+    network, images = network.double(), images.double()
+    with torch.no_grad():
+        tokens = network.scan(images)[:, :MOST_STEPS]
+        state, steps = network.initial_state(BATCH), []
+        for token in tokens.unbind(1):
+            logits, state = network.step(token, state)
+            steps.append(logits)
+        whole = network.forward_anytime(images)[:, : len(steps)]
+        _close(name, "step after step", torch.stack(steps, dim=1), whole, STEP_TOLERANCE)
 
 
 def network_learns(name: str, **arguments: Any) -> None:

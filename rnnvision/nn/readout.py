@@ -2,6 +2,9 @@
 
 Shapes: B images, T tokens, D features of a state (both directions concatenated, forward first).
 
+A stack that reads in one direction is also read out token by token, in memory that does not grow with T: `step` takes
+a state and a carry, a tuple of tensors (B, ...) that holds what the readout keeps of the states before it.
+
 The backward direction of a bidirectional stack has read the whole image at t = 0, not at t = T - 1; only this module
 knows. Blocks that mix the directions (`block=gated`) learn which feature carries which; their D is halved all the same.
 
@@ -17,6 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.registry import Registry, subclass_of
+
+Carry = tuple[Tensor, ...]  # each (B, ...)
 
 
 class Readout(nn.Module, ABC):
@@ -44,6 +49,23 @@ class Readout(nn.Module, ABC):
         The last of them equals `forward`.
         """
 
+    @property
+    def steps(self) -> bool:
+        """Whether the readout defines `step`; one of a plugin need not."""
+        return type(self).step is not Readout.step
+
+    def initial_carry(self, batch_size: int, like: Tensor) -> Carry:
+        """What `step` is given with the first state: tensors (B, ...) of the device and dtype of `like`."""
+        return ()
+
+    def step(self, state: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        """The vector after one more state (B, D) -> (B, out_features), as in `prefixes`, and the carry after it.
+
+        Raises:
+            ValueError: if the readout needs all states at once.
+        """
+        raise ValueError(f"readout: {type(self).__name__} has no `step`; it needs the states of all tokens at once")
+
 
 class Last(Readout):
     """The state of each direction after it has read the whole sequence."""
@@ -57,6 +79,9 @@ class Last(Readout):
     def prefixes(self, states: Tensor) -> Tensor:
         return states
 
+    def step(self, state: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        return state, carry
+
 
 class Mean(Readout):
     """The mean over time."""
@@ -68,6 +93,17 @@ class Mean(Readout):
         count = torch.arange(1, states.shape[1] + 1, device=states.device, dtype=states.dtype)
         return states.cumsum(dim=1) / count.unsqueeze(-1)
 
+    def initial_carry(self, batch_size: int, like: Tensor) -> Carry:
+        """The mean so far (B, D), and the number of tokens in it (B, 1)."""
+        count = torch.zeros(batch_size, 1, dtype=torch.int64, device=like.device)  # exact, however long the stream
+        return like.new_zeros(batch_size, self.state_size), count
+
+    def step(self, state: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        mean, count = carry
+        count = count + 1
+        mean = mean + (state - mean) / count  # unlike a sum it does not grow with the stream
+        return mean, (mean, count)
+
 
 class Max(Readout):
     """The maximum of each feature over time."""
@@ -77,6 +113,14 @@ class Max(Readout):
 
     def prefixes(self, states: Tensor) -> Tensor:
         return states.cummax(dim=1).values
+
+    def initial_carry(self, batch_size: int, like: Tensor) -> Carry:
+        """The maximum so far (B, D)."""
+        return (like.new_full((batch_size, self.state_size), -torch.inf),)
+
+    def step(self, state: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        largest = torch.maximum(carry[0], state)
+        return largest, (largest,)
 
 
 class FirstLast(Readout):
@@ -91,6 +135,16 @@ class FirstLast(Readout):
 
     def prefixes(self, states: Tensor) -> Tensor:
         return torch.cat((states[:, :1].expand_as(states), states), dim=-1)
+
+    def initial_carry(self, batch_size: int, like: Tensor) -> Carry:
+        """The first state (B, D), and whether there has been one (B, 1)."""
+        seen = torch.zeros(batch_size, 1, dtype=torch.bool, device=like.device)
+        return like.new_zeros(batch_size, self.state_size), seen
+
+    def step(self, state: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        first, seen = carry
+        first = torch.where(seen, first, state)
+        return torch.cat((first, state), dim=-1), (first, torch.ones_like(seen))
 
 
 class Attention(Readout):
@@ -117,6 +171,20 @@ class Attention(Readout):
         future = times.unsqueeze(0) > times.unsqueeze(1)  # (T, T): row t sees the columns up to t
         weights = scores.unsqueeze(1).masked_fill(future, -torch.inf).softmax(dim=-1)  # (B, T, T)
         return weights @ states
+
+    def initial_carry(self, batch_size: int, like: Tensor) -> Carry:
+        """Of the scores e_t so far: their maximum m (B, 1), the weighted mean (B, D), sum_t exp(e_t - m) (B, 1)."""
+        highest = like.new_full((batch_size, 1), -torch.inf)
+        return highest, like.new_zeros(batch_size, self.state_size), like.new_zeros(batch_size, 1)
+
+    def step(self, state: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        before, mean, total = carry
+        score = self._scores(state).unsqueeze(-1)  # (B, 1)
+        highest = torch.maximum(before, score)
+        weight = torch.exp(score - highest)
+        total = torch.exp(before - highest) * total + weight
+        mean = mean + weight / total * (state - mean)
+        return mean, (highest, mean, total)
 
     def _scores(self, states: Tensor) -> Tensor:
         return self.query(torch.tanh(self.key(states))).squeeze(-1)

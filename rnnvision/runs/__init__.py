@@ -2,10 +2,12 @@
 
 from rnnvision.runs.environment import environment, versions
 from rnnvision.runs.folder import RunFolder, is_first_process
+from rnnvision.runs.predictions import Prediction, read_predictions, write_predictions
 from rnnvision.runs.process import last_line, run_child
 from rnnvision.runs.read import Run, find_runs, read_epochs, read_json
 
 __all__ = [
+    "Prediction",
     "Run",
     "RunFolder",
     "environment",
@@ -14,6 +16,8 @@ __all__ = [
     "last_line",
     "read_epochs",
     "read_json",
+    "read_predictions",
     "run_child",
     "versions",
+    "write_predictions",
 ]

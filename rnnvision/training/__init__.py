@@ -1,19 +1,40 @@
 """Training: the Learner, optimisers and schedules, checkpoints, the run log. Knows no data set and no config."""
 
-from rnnvision.training.best import FIGURES, BestCheckpoint
-from rnnvision.training.checkpoint import (
-    CheckpointError,
-    VerifiedCheckpointIO,
-    find_checkpoint,
-    load_body,
-    load_network,
-    read_checkpoint,
-    require_network,
-)
-from rnnvision.training.class_weight import check_class_weight, class_weights
-from rnnvision.training.learner import Learner, TrainingError
-from rnnvision.training.optim import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
-from rnnvision.training.run_log import RunLog
+from typing import TYPE_CHECKING
+
+from rnnvision.lazy import lazily
+
+if TYPE_CHECKING:
+    from rnnvision.training.best import FIGURES, BestCheckpoint
+    from rnnvision.training.checkpoint import (
+        CheckpointError,
+        find_checkpoint,
+        load_body,
+        load_network,
+        read_checkpoint,
+        require_network,
+    )
+    from rnnvision.training.checkpoint_io import VerifiedCheckpointIO
+    from rnnvision.training.class_weight import check_class_weight, class_weights
+    from rnnvision.training.learner import Learner, TrainingError
+    from rnnvision.training.optim import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
+    from rnnvision.training.run_log import RunLog
+    from rnnvision.training.temperature import fit_temperature
+else:  # Lightning takes longer to import than torch, and reading a checkpoint does not need it
+    __getattr__ = lazily(
+        __name__,
+        {
+            **dict.fromkeys(("FIGURES", "BestCheckpoint"), "best"),
+            **dict.fromkeys(("CheckpointError", "find_checkpoint", "load_body", "load_network"), "checkpoint"),
+            **dict.fromkeys(("read_checkpoint", "require_network"), "checkpoint"),
+            "VerifiedCheckpointIO": "checkpoint_io",
+            **dict.fromkeys(("check_class_weight", "class_weights"), "class_weight"),
+            **dict.fromkeys(("Learner", "TrainingError"), "learner"),
+            **dict.fromkeys(("OPTIMIZERS", "SCHEDULES", "count_steps", "make_optimizer", "make_scheduler"), "optim"),
+            "RunLog": "run_log",
+            "fit_temperature": "temperature",
+        },
+    )
 
 __all__ = [
     "FIGURES",
@@ -29,6 +50,7 @@ __all__ = [
     "class_weights",
     "count_steps",
     "find_checkpoint",
+    "fit_temperature",
     "load_body",
     "load_network",
     "make_optimizer",

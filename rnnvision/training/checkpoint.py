@@ -13,6 +13,7 @@ A checkpoint is Lightning's dictionary with two more entries, all of it plain bu
                   versions       of Python and of the packages that trained it
                   plugins        only where there are some: modules that have to be imported before it is used
                   validation     only where these very weights were validated: val/loss, val/accuracy
+                  temperature    only once its training has ended: what logits are divided by to give probabilities
                   objective      only of a pre-training: reconstruct; such a network outputs images, it has no classes
     digests     SHA-256 of every other entry, verified on reading
 
@@ -20,7 +21,6 @@ It is read with `weights_only=True`, so no code in a file is ever run, and only 
 """
 
 import hashlib
-import os
 import struct
 import sys
 import zipfile
@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.plugins import CheckpointIO
 from torch import Tensor, nn
 
 from rnnvision.errors import UsageError
@@ -112,13 +111,13 @@ def _changed(entries: dict[str, Any], digests: Any) -> list[str]:
     if not isinstance(digests, dict) or not isinstance(entries["rnnvision"], dict):
         return ["digests"]
     try:
-        found = _digests(entries)
+        found = digests_of(entries)
     except TypeError as error:  # what is not plain was not written by this project
         return [str(error)]
     return sorted(str(key) for key in {*digests, *found} if digests.get(key) != found.get(key))
 
 
-def _digests(entries: Mapping[str, Any]) -> dict[str, str]:
+def digests_of(entries: Mapping[str, Any]) -> dict[str, str]:
     """One per entry and its name: the pickled digests share the name's string, so a flipped byte changes both."""
     return {key: digest((key, value)) for key, value in entries.items()}
 
@@ -220,41 +219,3 @@ def _unsafe_globals(path: Path) -> list[str]:
         return torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
     except Exception:  # the pickle itself is damaged
         return []
-
-
-class VerifiedCheckpointIO(CheckpointIO):
-    """Lightning's checkpoint I/O with digests and atomic writes: a file is always the old one or the new one."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        digests = _digests(checkpoint)
-        # In the same folder: a rename is atomic only within one file system.
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                torch.save({**checkpoint, "digests": digests}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-
-    def load_checkpoint(
-        self, path: str | Path, map_location: Any | None = None, weights_only: bool | None = None
-    ) -> dict[str, Any]:
-        return read_checkpoint(path, map_location or "cpu")
-
-    def remove_checkpoint(self, path: str | Path) -> None:
-        Path(path).unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,13 +12,15 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassF1Score
+from torchmetrics.classification import MulticlassAccuracy
 
 from rnnvision.checks import one_of, probability
 from rnnvision.errors import FailureError
+from rnnvision.nn.anytime import forward_with_settled
 from rnnvision.seeding import derive_seed
 from rnnvision.training.checkpoint import FORMAT, CheckpointError
 from rnnvision.training.memory import ran_out
+from rnnvision.training.scores import Scores
 
 Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,), or (B, K) probabilities where images are mixed
 
@@ -35,9 +37,12 @@ class Learner(L.LightningModule):
     Or train a network to reconstruct its input images (`objective="reconstruct"`): its loss is the mean squared error
     over the normalised pixels, as they are served. Labels are ignored then, and nothing but the loss is measured.
 
-    Logs train/loss, train/accuracy, val/loss, val/accuracy and lr once an epoch; test/accuracy, test/top5 (with more
-    than five classes), test/f1 (macro), test/nll (nats), test/ece (15 bins) and test/images (how many) on test. Rates
-    lie in [0, 1].
+    Logs train/loss, train/accuracy, val/loss, val/accuracy and lr once an epoch, and on test what `Scores` measures as
+    test/accuracy and so on. Rates lie in [0, 1].
+
+    Attributes:
+        scores: of the last test; its `temperature` is to be set before a test, its `answers` remain after it.
+        kept: where it is a list, validation appends the logits and labels of each batch.
 
     Args:
         network: (B, C, H, W) -> (B, num_classes) logits, or -> (B, C, H, W) where images are reconstructed.
@@ -82,6 +87,8 @@ class Learner(L.LightningModule):
         self.description = description or {}
         self.samples_seen = 0  # in training, by all processes, since this object was made
         self._count = 0  # of them, those of this process in the epoch that runs
+        self.kept: list[Batch] | None = None
+        self._settled: list[Tensor | None] = []  # of the batch that is tested, by parts
         self._part: int | None = None  # images at a time in validation and test, where a whole batch did not fit
         self._validated: tuple[int, dict[str, float]] = (
             -1,
@@ -91,20 +98,12 @@ class Learner(L.LightningModule):
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
 
-        # A mean over batches of which one is NaN has to be NaN; torchmetrics would leave that batch out.
-        accuracy = MulticlassAccuracy(num_classes, average="micro")
-        seen: dict[str, Metric | MetricCollection] = {"accuracy": accuracy} if self.classifies else {}
-        seen["loss"] = MeanMetric(nan_strategy=math.nan)
+        seen: dict[str, Metric | MetricCollection] = {}
+        if self.classifies:
+            seen["accuracy"] = MulticlassAccuracy(num_classes, average="micro")
+        seen["loss"] = MeanMetric(nan_strategy=math.nan)  # as in Scores
         self.val_metrics = MetricCollection(seen, prefix="val/", compute_groups=False)
-        detail: dict[str, Metric | MetricCollection] = {
-            "accuracy": accuracy.clone(),
-            "f1": MulticlassF1Score(num_classes, average="macro"),
-            "nll": MeanMetric(nan_strategy=math.nan),
-            "ece": MulticlassCalibrationError(num_classes, n_bins=15),
-        }
-        if num_classes > 5:
-            detail["top5"] = MulticlassAccuracy(num_classes, average="micro", top_k=5)
-        self.test_metrics = MetricCollection(detail, prefix="test/", compute_groups=False)  # nll takes other inputs
+        self.scores = Scores(num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images)
@@ -112,10 +111,14 @@ class Learner(L.LightningModule):
     # One step for every stage, what each stage accumulates, and the metrics of an epoch.
 
     def _step(
-        self, batch: Batch, label_smoothing: float = 0.0, class_weight: Tensor | None = None
+        self,
+        batch: Batch,
+        label_smoothing: float = 0.0,
+        class_weight: Tensor | None = None,
+        read: Callable[[Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         images, labels = batch
-        output = self.network(images).float()  # a loss in half precision loses digits
+        output = (read or self.network)(images).float()  # a loss in half precision loses digits
         if not self.classifies:
             return mse_loss(output, images.float()), output
         if class_weight is None:
@@ -172,8 +175,10 @@ class Learner(L.LightningModule):
             accuracy = {"train/accuracy": correct / count} if self.classifies else {}
             self.log_dict({"train/loss": loss / count, **accuracy, "lr": self._learning_rate()}, sync_dist=True)
 
-    def _step_in_parts(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _step_in_parts(self, batch: Batch, read: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """A step of validation or test, in parts of half the size each time that memory runs out.
+
+        `read` gives the output in place of the network.
 
         Raises:
             TrainingError: if it runs out with a single image.
@@ -181,8 +186,11 @@ class Learner(L.LightningModule):
         images, labels = batch
         while True:
             size = min(self._part or len(images), len(images))
+            self._settled.clear()
             try:
-                found = [self._step(part) for part in zip(images.split(size), labels.split(size), strict=True)]
+                found = [
+                    self._step(part, read=read) for part in zip(images.split(size), labels.split(size), strict=True)
+                ]
                 break
             except (MemoryError, RuntimeError) as error:
                 if not ran_out(error):
@@ -202,6 +210,8 @@ class Learner(L.LightningModule):
         loss, output = self._step_in_parts(batch)
         if self.classifies:
             self.val_metrics["accuracy"].update(output, batch[1])
+            if self.kept is not None:
+                self.kept.append((output.cpu(), batch[1].cpu()))
         self.val_metrics["loss"].update(loss, len(output))
 
     def on_validation_epoch_end(self) -> None:
@@ -213,20 +223,20 @@ class Learner(L.LightningModule):
             self._validated_this_epoch = True
 
     def on_test_epoch_start(self) -> None:
-        self._tested = 0
+        self.scores.reset()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        loss, logits = self._step_in_parts(batch)
-        self._tested += len(batch[1])
-        self.test_metrics["nll"].update(loss, len(batch[1]))
-        probabilities = logits.softmax(dim=-1)
-        for name, metric in self.test_metrics.items(keep_base=True):
-            if name != "nll":
-                metric.update(probabilities, batch[1])
+        loss, logits = self._step_in_parts(batch, self._read)
+        settled = [part for part in self._settled if part is not None]
+        self.scores.update(loss, logits, batch[1], torch.cat(settled) if settled else None)
+
+    def _read(self, images: Tensor) -> Tensor:
+        logits, settled = forward_with_settled(self.network, images)
+        self._settled.append(settled)
+        return logits
 
     def on_test_epoch_end(self) -> None:
-        self.log_dict({**self.test_metrics.compute(), "test/images": float(self._tested)})
-        self.test_metrics.reset()
+        self.log_dict({f"test/{name}": value for name, value in self.scores.compute().items()})
 
     def configure_optimizers(self) -> Any:
         assert self._make_optimizer is not None, "a Learner that trains needs an optimizer"

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from rnnvision.nn import MODELS, ORDERS, READOUTS, RECURRENCES, SCANS, contract
 from rnnvision.nn.controls.feedforward import Logistic
 from rnnvision.nn.layers import RecurrentLayer, State
-from rnnvision.nn.readout import Last, Mean, Readout
+from rnnvision.nn.networks.sequence_classifier import SequenceClassifier, StreamState
+from rnnvision.nn.readout import Carry, Last, Mean, Readout
 from rnnvision.nn.scan import Preset
 from tests.nn.cases import tiny
 
@@ -33,7 +34,7 @@ def test_a_part_of_the_project_keeps_every_rule(registry: Mapping[str, Any], nam
 @pytest.mark.parametrize("name", MODELS)
 def test_a_network_of_the_project_keeps_every_rule(name: str) -> None:
     contract.check_shapes(MODELS, name)
-    assert len(contract.check_all(MODELS, name, **tiny(name))) == 2
+    assert len(contract.check_all(MODELS, name, **tiny(name))) == 3
 
 
 def test_what_is_no_registry_of_networks_has_no_rules() -> None:
@@ -331,6 +332,16 @@ class PrefixesAreNarrow(Mean):
         return super().prefixes(states)[..., :1]
 
 
+class StepForgetsTheCarry(Mean):
+    def step(self, state: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        return super().step(state, self.initial_carry(len(state), state))
+
+
+class CarryGrows(Last):
+    def step(self, state: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        return state, (*carry, state)
+
+
 class WithoutPrefixes(Readout):
     def forward(self, states: Tensor) -> Tensor:
         return states[:, -1]
@@ -345,6 +356,8 @@ class WithoutPrefixes(Readout):
         (PrefixesOfOneTime, r"prefixes gives \(2, 1, 4\), not \(B, T, out_features\)"),
         (PrefixesDoNotEndWithIt, "the last of the prefixes differs from the whole by up to "),
         (PrefixesAreNarrow, r"the last of the prefixes is \(2, 1\), the whole \(2, 4\)"),
+        (StepForgetsTheCarry, "step after step differs from the whole by up to "),
+        (CarryGrows, "step gives a carry of 1 tensors, not 0"),
         (WithoutPrefixes, "breaks the rule «a readout gives .*»: TypeError: "),
     ],
     ids=label,
@@ -383,6 +396,12 @@ class AnytimeEndsElsewhere(Logistic):
         return torch.stack([super().forward(x)] * 2, dim=1) + 1
 
 
+class StepAnswersElsewhere(SequenceClassifier):
+    def step(self, token: Tensor, state: StreamState) -> tuple[Tensor, StreamState]:
+        logits, state = super().step(token, state)
+        return logits + 1, state
+
+
 class HasNoFeatures(nn.Module):
     def __init__(self, *, input_shape: tuple[int, int, int], num_classes: int) -> None:
         super().__init__()
@@ -410,6 +429,7 @@ class LearnsNothingFinite(Logistic):
         (FeaturesAreAnImage, r"forward_features gives \(2, 1, 28, 28\), not \(B, D\)"),
         (ForwardIsNotTheHead, "forward_head of forward_features differs from the whole by up to "),
         (AnytimeEndsElsewhere, "the last of forward_anytime differs from the whole by up to 1"),
+        (StepAnswersElsewhere, "step after step differs from the whole by up to 1"),
         (HasNoFeatures, "breaks the rule «forward is forward_head of forward_features»: AttributeError: "),
         (TrainsWhatItDoesNotUse, "spare.weight gets no finite gradient"),
         (LearnsNothingFinite, "head.bias gets no finite gradient"),

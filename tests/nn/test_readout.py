@@ -99,3 +99,28 @@ def test_prefixes_have_the_gradients_of_each_prefix(name: str) -> None:
     leaves = [states, *readout.parameters()]
     together = torch.autograd.grad((readout.prefixes(states) * weight).sum(), leaves)
     torch.testing.assert_close(together, torch.autograd.grad((one_by_one * weight).sum(), leaves))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+@pytest.mark.parametrize("name", READOUTS)
+def test_step_after_step_gives_the_prefixes(name: str, scale: float) -> None:
+    readout, states = make_readout(name)
+    states = scale * states
+    carry = readout.initial_carry(BATCH, states)
+    for t in range(LENGTH):
+        vector, carry = readout.step(states[:, t], carry)
+        torch.testing.assert_close(vector, readout(states[:, : t + 1]), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_a_carry_is_as_large_after_many_tokens_and_as_right(name: str) -> None:
+    """In float32, of a stream that is the same 10 states 1,000 times: the vector after them is that of the 10."""
+    readout = READOUTS[name](SIZE)
+    states = 1 + torch.randn(1, 10, SIZE)
+    carry = readout.initial_carry(1, states)
+    sizes = [part.numel() for part in carry]
+    for _ in range(1_000):
+        for state in states.unbind(1):
+            vector, carry = readout.step(state, carry)
+    assert [part.numel() for part in carry] == sizes
+    torch.testing.assert_close(vector, readout(states), rtol=1e-5, atol=1e-5)

@@ -21,7 +21,7 @@ from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.setup import optimizer_arguments, takes_steps
 from rnnvision.data import ImageData
 from rnnvision.errors import FailureError, UsageError
-from rnnvision.insight import anytime_accuracy, forget_peak, latency, multiply_adds, peak_memory, throughput
+from rnnvision.insight import anytime_curve, forget_peak, latency, multiply_adds, peak_memory, throughput
 from rnnvision.runs import RunFolder
 from rnnvision.training import (
     CheckpointError,
@@ -88,8 +88,8 @@ def _anytime(network: nn.Module, checkpoint: dict[str, Any], samples: int | None
     if not hasattr(network, "forward_anytime"):
         return {}
     data = ImageData.of_checkpoint(checkpoint["rnnvision"], parts=("test",))
-    accuracy = anytime_accuracy(network, evenly(data, samples))
-    return {"anytime/accuracy": accuracy.tolist(), "anytime/area": float(accuracy.mean())}
+    curve = anytime_curve(network, evenly(data, samples))
+    return {"anytime/accuracy": curve.accuracy.tolist(), "anytime/area": curve.area}
 
 
 def evenly(data: ImageData, samples: int | None) -> Iterator[tuple[Tensor, Tensor]]:

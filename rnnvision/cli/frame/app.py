@@ -174,8 +174,8 @@ def _import_libraries() -> None:
         return
     gc.disable()
     try:
-        importlib.import_module("rnnvision.training")
-        importlib.import_module("rnnvision.data")
+        importlib.import_module("rnnvision.training.learner")
+        importlib.import_module("rnnvision.data.datamodule")
     finally:
         gc.freeze()  # none of them will ever be garbage
         gc.enable()

@@ -4,10 +4,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rnnvision.checks import counted
-from rnnvision.runs import RunFolder
+from rnnvision.runs import Prediction, RunFolder, is_first_process, write_predictions
+
+if TYPE_CHECKING:
+    from rnnvision.data import ImageData
+    from rnnvision.training import Learner
 
 
 def score_line(metrics: dict[str, float], split: str = "test") -> str:
@@ -15,6 +19,21 @@ def score_line(metrics: dict[str, float], split: str = "test") -> str:
     figures = {k.removeprefix(f"{split}/"): v for k, v in metrics.items() if k.startswith(f"{split}/")}
     first = f"{split} accuracy {figures.pop('accuracy'):.4f} on {figures.pop('images'):,.0f} images"
     return "   ".join([first, *(f"{name} {value:.4f}" for name, value in sorted(figures.items()))])
+
+
+def keep_answers(learner: "Learner", data: "ImageData", run: RunFolder) -> None:
+    """Write predictions.csv: what the test that has just ended found of each image, with probabilities as predict's."""
+    if not is_first_process():
+        return
+    names, samples = data.class_names, data.splits.parts()[data.tested_split]
+    root = f"{data.splits.root}{os.sep}"
+    rows = (
+        Prediction(
+            samples.name(i).removeprefix(root), names[a.truth], names[a.answer], a.probability, a.loss, a.settled
+        )
+        for i, a in enumerate(learner.scores.answers)
+    )
+    write_predictions(run.path, rows)
 
 
 def list_skipped(skipped: list[str], run: RunFolder) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.command_line.words import command, override
-from rnnvision.cli.frame.results import list_skipped, score_line
+from rnnvision.cli.frame.results import keep_answers, list_skipped, score_line
 from rnnvision.cli.frame.setup import Training
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder, read_epochs
@@ -34,7 +34,7 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
     Raises:
         FailureError: for a best checkpoint that cannot be read any more, or a test that fails.
     """
-    from rnnvision.training import read_checkpoint
+    from rnnvision.training import VerifiedCheckpointIO, read_checkpoint
 
     run, learner, data = training.run, training.learner, training.data
     best = run.path / "checkpoints" / "best.ckpt"
@@ -49,9 +49,14 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
         figures = {k: v for k, v in figures.items() if not k.startswith("val/")} | _validation(checkpoint, run)
         run.write("metrics.json", figures)
     learner.float()  # a training in another precision leaves its weights in it
+    if best.is_file() and (temperature := _temperature(tester, training)) is not None:
+        learner.scores.temperature = figures["temperature"] = temperature
+        checkpoint["rnnvision"]["temperature"] = temperature
+        VerifiedCheckpointIO().save_checkpoint(checkpoint, best)
     figures |= {k: float(v) for k, v in _tested(tester, training).items()}
     figures |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
     run.write("metrics.json", figures)
+    keep_answers(learner, data, run)
     about = f"{_chosen_by(training, figures)}; {figures['train/seconds']:.1f} s of training"
     about = about if best.is_file() else "of the last weights; no best checkpoint was saved"
     print(f"\n{score_line(figures)}   ({about})\nresults   {run.shown()}")
@@ -63,6 +68,25 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
         needed = [f"plugins=[{','.join(plugins)}]"] if plugins else []
         print(f"next      {command([override('ckpt', run.shown()), *needed], 'rnnvision evaluate')}")
     return figures.get("val/accuracy", float("nan"))
+
+
+def _temperature(tester: "L.Trainer", training: Training) -> float | None:
+    """The temperature of the best weights, fitted on the validation split; None where nothing was validated."""
+    import torch
+
+    from rnnvision.training import fit_temperature
+
+    learner = training.learner
+    learner.kept = []
+    try:
+        tester.validate(learner, datamodule=training.data, verbose=False)
+        kept = learner.kept
+    finally:
+        learner.kept = None
+    if not kept:
+        return None
+    logits, labels = (torch.cat(parts) for parts in zip(*kept, strict=True))
+    return fit_temperature(logits, labels) if bool(logits.isfinite().all()) else None
 
 
 def _tested(tester: "L.Trainer", training: Training) -> "Mapping[str, float]":

@@ -16,6 +16,8 @@ from rnnvision.checks import at_least, image_shape, probability
 class Control(nn.Module, ABC):
     """Features of the whole image, and a linear head: (B, C, H, W) -> (B, num_classes) logits."""
 
+    no_stream = "a control reads no sequence"
+
     def __init__(
         self, input_shape: Sequence[int], num_classes: int, num_features: int, head_dropout: float = 0.0
     ) -> None:

@@ -51,6 +51,8 @@ class EncoderDecoder(SequenceNetwork):
         (torch.Size([2, 3, 10]), torch.Size([2, 3, 49]))
     """
 
+    no_stream = "an encoder-decoder takes its first glimpse when the whole image is read"
+
     def __init__(
         self,
         *,
@@ -105,6 +107,13 @@ class EncoderDecoder(SequenceNetwork):
         Time counts glimpses here, not tokens: the encoder has read the whole image before the first.
         """
         return self.forward_head(self._look(x)[0])
+
+    is_causal = True  # of two answers the later one alone knows the later glimpse
+
+    def forward_with_anytime(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Of one pass, what `forward` and `forward_anytime` give: (B, num_classes) and (B, K, num_classes) logits."""
+        looks = self._look(x)[0]
+        return self.forward_head(looks[:, -1]), self.forward_head(looks)
 
     def attention(self, x: Tensor) -> Tensor:
         """The attention weight of each token in each glimpse: (B, C, H, W) -> (B, K, T), rows that sum to 1."""

@@ -59,6 +59,8 @@ class ReNet(nn.Module):
             argument and states what is legal.
     """
 
+    no_stream = "a ReNet sweeps over the whole image in four directions"
+
     def __init__(
         self,
         *,

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.checks import at_least, one_of, probability
-from rnnvision.nn.readout import READOUTS
+from rnnvision.nn.readout import READOUTS, Carry
 from rnnvision.nn.reconstruction import ReconstructionHead
-from rnnvision.nn.recurrence import Recurrence
+from rnnvision.nn.recurrence import Recurrence, StackState
 from rnnvision.nn.scan import Scan
+
+StreamState = tuple[StackState, Carry]  # tensors (B, ...): of each layer, and of the readout
 
 
 class SequenceNetwork(nn.Module):
@@ -124,6 +126,16 @@ class SequenceClassifier(SequenceNetwork):
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
 
+    @property
+    def is_causal(self) -> bool:
+        """Whether the answer after a token depends on no later one, so that one pass gives all of them."""
+        return not self.recurrence.bidirectional
+
+    def forward_with_anytime(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Of one pass of a causal network, what `forward` and `forward_anytime` give: (B, K) and (B, T, K) logits."""
+        states = self.states(x)
+        return self.forward_head(self.readout(states)), self.forward_head(self.readout.prefixes(states))
+
     def use_reconstruction_head(self) -> None:
         """Reconstruct the image instead of classifying it: from then on `forward` returns (B, C, H, W)."""
         self.head = ReconstructionHead(self.readout.out_features, self.scan).to(next(self.parameters()))
@@ -134,8 +146,38 @@ class SequenceClassifier(SequenceNetwork):
         One pass for a unidirectional network; a bidirectional one reads each prefix separately, in T passes.
         """
         tokens = self.tokens(x)  # (B, T, F)
-        if not self.recurrence.bidirectional:
+        if self.is_causal:
             states, _ = self.recurrence(tokens)
             return self.forward_head(self.readout.prefixes(states))
         prefixes = (self.recurrence(tokens[:, : t + 1])[0] for t in range(self.scan.num_tokens))
         return self.forward_head(torch.stack([self.readout(states) for states in prefixes], dim=1))
+
+    @property
+    def no_stream(self) -> str | None:
+        """Why the network cannot be read token by token with `step`; None where it can."""
+        if self.recurrence.bidirectional:
+            return "bidirectional=True: the backward direction begins at the end of the image; use bidirectional=False"
+        if not self.readout.steps:
+            return f"its readout {type(self.readout).__name__} has no `step`: it needs the states of all tokens at once"
+        return None
+
+    def initial_state(self, batch_size: int) -> StreamState:
+        """The state before the first token: of the stack, and the carry of the readout.
+
+        Raises:
+            ValueError: for a network that cannot be read token by token.
+        """
+        if reason := self.no_stream:
+            raise ValueError(reason)
+        like = next(self.parameters())
+        return self.recurrence.initial_state(batch_size), self.readout.initial_carry(batch_size, like)
+
+    def step(self, token: Tensor, state: StreamState) -> tuple[Tensor, StreamState]:
+        """Read one token of `scan`: (B, F) -> (B, num_classes), those of `forward_anytime`, and the state after it.
+
+        Memory does not grow with the number of tokens, which may exceed `scan.num_tokens`. Dropout is not applied.
+        """
+        stack, carry = state
+        y, stack = self.recurrence.step(self.embed(token), stack)  # (B, D)
+        features, carry = self.readout.step(y, carry)
+        return self.head(features), (stack, carry)

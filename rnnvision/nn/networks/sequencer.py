@@ -124,6 +124,8 @@ class Sequencer2D(nn.Module):
             argument and states what is legal.
     """
 
+    no_stream = "a Sequencer2D reads rows and columns in both directions"
+
     def __init__(
         self,
         *,

@@ -55,6 +55,8 @@ class VisionLSTM(nn.Module):
             `load_state_dict`, for weights with another number of positions.
     """
 
+    no_stream = "every other block of a Vision-LSTM reads from the end of the image"
+
     def __init__(
         self,
         *,

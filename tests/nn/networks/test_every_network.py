@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.nn import MODELS, READOUTS, RECURRENCES, SCANS, build
+from rnnvision.nn.readout import Last, Readout
+from rnnvision.nn.streaming import no_stream
 from tests.nn.cases import Case, images, network_cases, network_product, parameters_of, scan_arguments, tiny
 
 
@@ -22,6 +24,10 @@ def assert_same(actual: Tensor, expected: Tensor) -> None:
 
 def is_anytime(case: Case) -> bool:
     return hasattr(MODELS[case["name"]], "forward_anytime")
+
+
+def has_steps(case: Case) -> bool:
+    return hasattr(MODELS[case["name"]], "step")
 
 
 def looks_back(case: Case) -> bool:
@@ -110,6 +116,20 @@ def anytime_knows_nothing_of_later_glimpses(case: Case) -> None:
         assert all(not torch.allclose(one, other) for one, other in itertools.combinations(answers.unbind(1), 2))
 
 
+def steps_give_the_anytime_answers(case: Case) -> None:
+    network, batch = make_network(case), images(case)
+    if reason := no_stream(network):
+        assert "bidirectional" in reason
+        with pytest.raises(ValueError, match=r"^bidirectional=True: "):
+            network.initial_state(4)
+        return
+    state, answers = network.initial_state(len(batch)), []
+    for token in network.scan(batch).unbind(1):
+        logits, state = network.step(token, state)
+        answers.append(logits)
+    assert_same(torch.stack(answers, dim=1), network.forward_anytime(batch))
+
+
 def a_state_dict_goes_through_a_file_into_another_network(case: Case) -> None:
     network, other, batch = make_network(case), make_network(case), images(case)
     assert not torch.equal(other(batch), network(batch))
@@ -133,6 +153,7 @@ RULES: list[tuple[Callable[[Case], None], Callable[[Case], bool], tuple[str, ...
     (anytime_ends_with_forward, is_anytime, ("recurrence", "readout", "variant")),
     (anytime_knows_nothing_of_later_tokens, lambda case: is_anytime(case) and not looks_back(case), ()),
     (anytime_knows_nothing_of_later_glimpses, looks_back, ("recurrence", "variant")),
+    (steps_give_the_anytime_answers, has_steps, ("recurrence", "readout", "variant")),
     (a_state_dict_goes_through_a_file_into_another_network, always, ("recurrence", "variant")),
 ]
 PAIRS = [
@@ -170,6 +191,30 @@ def test_every_part_has_a_case() -> None:
     assert {case["recurrence"] for case in cases if "recurrence" in case} == set(RECURRENCES)
     assert {case["scan"] for case in cases if "scan" in case} == set(SCANS)
     assert {case["readout"] for case in cases if "readout" in case} > set(READOUTS)
+
+
+# Streams --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if not hasattr(MODELS[name], "step")])
+def test_a_network_without_a_stream_says_why(model: str) -> None:
+    reason = no_stream(build(model, **tiny(model)))
+    assert reason is not None
+    assert "has no `step`" not in reason  # a reason of its own
+
+
+def test_what_a_plugin_leaves_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Middle(Last):
+        step = Readout.step
+
+    monkeypatch.setitem(READOUTS, "middle", Middle)
+    network = build("sequence_classifier", **tiny("sequence_classifier", readout="middle"))
+    assert network.forward_anytime(torch.randn(1, *network.scan.input_shape)).shape == (1, 4, 3)
+    with pytest.raises(ValueError, match=r"^its readout Middle has no `step`: it needs the states of all tokens"):
+        network.initial_state(1)
+    with pytest.raises(ValueError, match="Middle has no `step`"):
+        network.readout.step(torch.zeros(1, 5), ())
+    assert no_stream(nn.Linear(2, 2)) == "Linear has no `step`: it needs the whole image at once"
 
 
 # Options --------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,40 @@
+"""Anytime answers: those that a network gives after each token, in pieces that fit in memory.
+
+Shapes: B images, T tokens, K classes.
+"""
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+LARGEST = 2**25  # logits of all tokens that are held at a time: 128 MB
+
+
+def settled_after(answers: Tensor) -> Tensor:
+    """The number of tokens after which the answer stayed what it is at the end: (..., T) classes -> (...), 1 to T.
+
+    Examples:
+        >>> settled_after(torch.tensor([[3, 5, 5], [5, 3, 5], [5, 5, 5]]))
+        tensor([2, 3, 1])
+    """
+    other = answers != answers[..., -1:]  # (..., T)
+    return (other * torch.arange(1, answers.shape[-1] + 1, device=answers.device)).amax(dim=-1) + 1
+
+
+def forward_with_settled(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Logits (B, K) as `forward` gives them, and after how many tokens each image's answer stayed: (B,).
+
+    None in place of these numbers where a single pass does not give them: a network that reads in two directions, or
+    reads no sequence.
+    """
+    net = cast(Any, network)
+    if not getattr(network, "is_causal", False):
+        return net(images), None
+    scan, classes = getattr(network, "scan", None), getattr(getattr(network, "head", None), "out_features", 1)
+    at_once = max(1, LARGEST // ((scan.num_tokens if scan is not None else 1) * max(classes, 64)))
+    found = []
+    for part in images.split(at_once):
+        logits, anytime = net.forward_with_anytime(part)  # (b, K), (b, T, K)
+        found.append((logits, settled_after(anytime.argmax(dim=-1))))
+    return torch.cat([logits for logits, _ in found]), torch.cat([settled for _, settled in found])

@@ -1,0 +1,75 @@
+"""predictions.csv: what a network answered to each image of a split, written and read."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+FILE = "predictions.csv"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One row.
+
+    Attributes:
+        image: its path below the root of the data, or its index in the split.
+        truth, answer: names of classes.
+        probability: of the answer.
+        loss: -log of the probability of the truth, in nats.
+        settled: the number of tokens after which the answer stayed the same; None where one pass does not tell.
+    """
+
+    image: str
+    truth: str
+    answer: str
+    probability: float
+    loss: float
+    settled: int | None
+
+    @property
+    def right(self) -> bool:
+        return self.truth == self.answer
+
+
+COLUMNS = tuple(f.name for f in fields(Prediction))
+
+
+def write_predictions(folder: Path, rows: Iterable[Prediction]) -> Path:
+    """Write predictions.csv into a run folder, all of it or nothing."""
+    temporary, path = folder / f".{FILE}.tmp", folder / FILE
+    # Names of files may be bytes that no encoding has; they are written as they are.
+    with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(astuple(row) for row in rows)
+    temporary.replace(path)
+    return path
+
+
+def read_predictions(folder: Path) -> list[Prediction]:
+    """The rows of a run folder's predictions.csv.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: that begins with the path, if it is another table, or was cut short.
+    """
+    path = folder / FILE
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        rows = csv.DictReader(file)
+        if tuple(rows.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"{path}: its columns are not {', '.join(COLUMNS)}")
+        try:
+            return [
+                Prediction(
+                    row["image"],
+                    row["truth"],
+                    row["answer"],
+                    float(row["probability"]),
+                    float(row["loss"]),
+                    int(row["settled"]) if row["settled"] else None,
+                )
+                for row in rows
+            ]
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: line {rows.line_num} is damaged ({error})") from error

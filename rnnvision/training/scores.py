@@ -1,0 +1,61 @@
+"""Scores: what is measured on a test split."""
+
+import math
+
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassF1Score
+
+from rnnvision.training.answers import Answers
+
+
+class Scores(nn.Module):
+    """accuracy, top5 (with more than five classes), f1 (macro), nll (nats), ece (15 bins), images (how many).
+
+    And where `temperature` is set nll_calibrated and ece_calibrated, of the probabilities at it.
+
+    Attributes:
+        temperature: by which logits are divided where a probability has to mean what it says; None where none was
+            fitted, see `rnnvision.training.fit_temperature`.
+        answers: of the images since `reset`, at this temperature.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.temperature: float | None = None
+        self.answers = Answers()
+        ece = MulticlassCalibrationError(num_classes, n_bins=15)
+        measured: dict[str, Metric] = {
+            "accuracy": MulticlassAccuracy(num_classes, average="micro"),
+            "f1": MulticlassF1Score(num_classes, average="macro"),
+            "ece": ece,
+        }
+        if num_classes > 5:
+            measured["top5"] = MulticlassAccuracy(num_classes, average="micro", top_k=5)
+        # A mean over batches of which one is NaN has to be NaN; torchmetrics would leave that batch out.
+        self.nll, self.nll_calibrated = MeanMetric(nan_strategy=math.nan), MeanMetric(nan_strategy=math.nan)
+        self.measured = MetricCollection(dict(measured), compute_groups=False)
+        self.ece_calibrated = ece.clone()
+
+    def update(self, loss: Tensor, logits: Tensor, labels: Tensor, settled: Tensor | None) -> None:
+        """Add a batch: its mean loss, logits (B, K), labels (B,) and tokens after which an answer stayed (B,)."""
+        self.nll.update(loss, len(labels))
+        self.measured.update(logits.softmax(dim=-1), labels)
+        if self.temperature is not None:
+            scaled = logits / self.temperature
+            self.nll_calibrated.update(cross_entropy(scaled, labels), len(labels))
+            self.ece_calibrated.update(scaled.softmax(dim=-1), labels)
+        self.answers.add(logits, labels, settled)
+
+    def compute(self) -> dict[str, Tensor | float]:
+        """Each figure by its name."""
+        found = {**self.measured.compute(), "nll": self.nll.compute(), "images": float(len(self.answers))}
+        if self.temperature is not None:
+            found |= {"nll_calibrated": self.nll_calibrated.compute(), "ece_calibrated": self.ece_calibrated.compute()}
+        return found
+
+    def reset(self) -> None:
+        self.answers = Answers(self.temperature or 1.0)
+        for metric in (self.measured, self.nll, self.nll_calibrated, self.ece_calibrated):
+            metric.reset()
