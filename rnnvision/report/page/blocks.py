@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Picture:
-    """8-bit pixels, row by row: `channels` is 1 (grey) or 3 (red, green, blue)."""
+    """8-bit pixels, row by row: `channels` is 1 (grey), 3 (red, green, blue) or 4 (and opacity)."""
 
     width: int
     height: int

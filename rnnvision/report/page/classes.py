@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from rnnvision.insight.classes import ClassScore, class_scores, confusion_matrix, most_confused
 from rnnvision.report.page.blocks import Bar, Block, Plot, Plots, Section, Table, Text
-from rnnvision.report.page.found import Answer
 from rnnvision.report.page.words import label, percent
+from rnnvision.runs import Prediction
 from rnnvision.report.style import COLOURS
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ STRONGEST = 0.6  # opacity of a cell, so that a number on it stays readable
 RIGHT, WRONG = COLOURS[0], COLOURS[1]
 
 
-def class_section(answers: Sequence[Answer], class_names: Sequence[str]) -> Section:
+def class_section(answers: Sequence[Prediction], class_names: Sequence[str]) -> Section:
     """The table of all classes, the weakest first."""
     truth, said = [a.truth for a in answers], [a.answer for a in answers]
     scores = sorted(class_scores(truth, said, _names(answers, class_names)), key=lambda score: score.f1)
@@ -36,12 +36,12 @@ def _row(score: ClassScore) -> tuple[str | Bar, ...]:
     return (str(score.name), *(Bar(percent(v), v) for v in shares), f"{score.support:,}", f"{score.answered:,}")
 
 
-def _names(answers: Sequence[Answer], class_names: Sequence[str]) -> list[str]:
+def _names(answers: Sequence[Prediction], class_names: Sequence[str]) -> list[str]:
     """The classes of the network, and any other that the file of answers holds."""
     return list(dict.fromkeys([*class_names, *(a.truth for a in answers), *(a.answer for a in answers)]))
 
 
-def confusion_section(answers: Sequence[Answer], class_names: Sequence[str]) -> Section:
+def confusion_section(answers: Sequence[Prediction], class_names: Sequence[str]) -> Section:
     """The matrices, as counts and as shares of each class, and the pairs."""
     truth, said = [a.truth for a in answers], [a.answer for a in answers]
     names = _names(answers, class_names)

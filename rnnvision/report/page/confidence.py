@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 from rnnvision.insight.reliability import Bin, calibration_error, reliability_bins
 from rnnvision.report.page.blocks import Plot, Plots, Section
-from rnnvision.report.page.found import Answer
 from rnnvision.report.page.words import percent
+from rnnvision.runs import Prediction
 from rnnvision.report.style import INK, colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def calibration_section(answers: Sequence[Answer], temperature: float | None) -> Section:
+def calibration_section(answers: Sequence[Prediction], temperature: float | None) -> Section:
     """The reliability diagram, and how many answers have which probability."""
     confidences, right = [a.probability for a in answers], [a.right for a in answers]
     bins = [one for one in reliability_bins(confidences, right) if one.count]

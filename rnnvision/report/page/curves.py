@@ -1,10 +1,11 @@
 """Training curves: loss, accuracy and learning rate over the epochs, of one run or of several."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rnnvision.report.page.blocks import Plot, Plots
+from rnnvision.report.page.blocks import Plot, Plots, Section
+from rnnvision.report.page.found import Found
 from rnnvision.report.style import INK, colour, label_ends, line_style, marker
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ def points(rows: Rows, name: str) -> Points:
     return found
 
 
-def training_plots(rows: Rows) -> Plots | None:
-    """Loss, accuracy and learning rate; None where no epoch has a figure."""
+def curve_section(found: Found) -> Iterator[Section]:
+    """Loss, accuracy and learning rate; nothing where no epoch has a figure."""
+    rows = found.run.epochs
     plots = []
     for what, unit in (("loss", "nats"), ("accuracy", "share of images")):
         series = {part: points(rows, f"{part}/{what}") for part in ("train", "val")}
@@ -41,7 +43,10 @@ def training_plots(rows: Rows) -> Plots | None:
     if rates := points(rows, "lr"):
         alt = f"Learning rate over {len(rates)} epochs, at most {max(rate for _, rate in rates):g}."
         plots.append(Plot(_lines({"": rates}, "learning rate"), alt, "What the schedule gave at the end of each epoch."))
-    return Plots(tuple(plots), "results.png") if plots else None
+    if plots:
+        lead = f"How the training went, over {len(rows)} epochs."
+        terms = ("epoch", "loss", "accuracy", "validation", "learning rate")
+        yield Section("curves", "Curves", lead, (Plots(tuple(plots), "results.png"),), terms)
 
 
 def _verdict(what: str, series: Mapping[str, Points]) -> str:
@@ -64,7 +69,7 @@ def overlaid_plots(runs: Mapping[str, Rows]) -> Plots | None:
     return Plots(tuple(plots), "results.png") if plots else None
 
 
-def _lines(series: Mapping[str, Points], what: str):  # type: ignore[no-untyped-def]
+def _lines(series: Mapping[str, Points], what: str) -> "Callable[[Axes], None]":
     def draw(axes: "Axes") -> None:
         from matplotlib.ticker import MaxNLocator
 

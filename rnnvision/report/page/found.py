@@ -1,26 +1,10 @@
 """What a report of one run is made from: plain data, each part None where it could not be had."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rnnvision.report.page.blocks import Picture
-from rnnvision.runs import Run
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A row of predictions.csv. `settled`: tokens after which the answer stayed, None where it is not known."""
-
-    image: str
-    truth: str
-    answer: str
-    probability: float  # of the answer
-    loss: float  # -log p(truth), nats
-    settled: int | None = None
-
-    @property
-    def right(self) -> bool:
-        return self.truth == self.answer
+from rnnvision.runs import Prediction, Run
 
 
 @dataclass(frozen=True)
@@ -28,7 +12,7 @@ class Seen:
     """An image beside the answer that it got."""
 
     picture: Picture
-    answer: Answer
+    answer: Prediction
 
 
 @dataclass(frozen=True)
@@ -60,11 +44,16 @@ class Curve:
 
 @dataclass(frozen=True)
 class Flow:
-    """Norm of the gradient of the loss: at each token, and at the states of each layer."""
+    """Norms of the gradient of the loss over time.
 
-    tokens: Sequence[float]
-    layers: Sequence[Sequence[float]]
-    verdict: str
+    Attributes:
+        series: what -> its norm at each time step.
+        verdicts: layer -> vanishing, exploding or fine, with the ratio of its first to its last norms.
+        images: how many the norms are means over.
+    """
+
+    series: Mapping[str, Sequence[float]]
+    verdicts: Mapping[str, tuple[str, float]]
     images: int
 
 
@@ -87,38 +76,41 @@ class Trajectories:
 
 @dataclass
 class Found:
-    """Everything about one run. `missing` says of each part that is None why.
+    """Everything about one run.
 
     Attributes:
-        run: the folder of the training; `of` that of an evaluation, where the answers are from one.
+        run: the folder of the training.
+        evaluation: that of an evaluation, whose answers and scores are shown in place of those of the training.
         network, data: each in one line.
         size: parameters.
         class_names: in the order of the logits.
         split: which the answers are of.
         temperature: of the probabilities; None where none was fitted.
+        labels: images whose label is doubtful, with the probability of that label.
+        missing: of a part that could not be had, why; by the names of `rnnvision.report.page.build.PARTS`.
         notes: for the reader.
     """
 
     run: Run
-    of: Run | None = None
+    evaluation: Run | None = None
     network: str = ""
     data: str = ""
     size: int | None = None
     class_names: Sequence[str] = ()
     split: str = "test"
     temperature: float | None = None
-    answers: Sequence[Answer] | None = None
-    reading: Reading | None = None
-    curve: Curve | None = None
-    flow: Flow | None = None
-    path: Path | None = None
+    answers: Sequence[Prediction] | None = None
+    progress: Reading | None = None
+    reading: Curve | None = None
+    gradient: Flow | None = None
+    scan: Path | None = None
     mistakes: Sequence[Seen] | None = None
-    doubtful: Sequence[tuple[Seen, float]] | None = None
-    trajectories: Trajectories | None = None
+    labels: Sequence[tuple[Seen, float]] | None = None
+    states: Trajectories | None = None
     missing: dict[str, str] = field(default_factory=dict)
-    notes: Sequence[str] = ()
+    notes: list[str] = field(default_factory=list)
 
     @property
     def metrics(self) -> dict[str, float]:
         """The figures of the evaluation, where there is one, else of the training."""
-        return (self.of or self.run).metrics
+        return (self.evaluation or self.run).metrics

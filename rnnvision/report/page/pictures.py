@@ -6,7 +6,7 @@ import zlib
 
 from rnnvision.report.page.blocks import Picture
 
-COLOUR_TYPES = {1: 0, 3: 2}  # channels -> that of a PNG: grey, RGB
+COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # channels -> that of a PNG: grey, RGB, RGBA
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -34,7 +34,7 @@ def data_address(picture: Picture) -> str:
 
 
 def pixel_rows(picture: Picture) -> list[list[list[float]]]:
-    """(H, W, 3) in [0, 1], for a plot."""
+    """(H, W, 3) in [0, 1], for a plot, of a picture that is grey or RGB."""
     w, c = picture.width, picture.channels
     values = [value / 255 for value in picture.data]
     pixels = [values[i * c : (i + 1) * c] * (3 // c) for i in range(w * picture.height)]

@@ -1,13 +1,14 @@
 """Through time: the answer while an image is read, the gradient on its way back, and the path of the scan."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rnnvision.report.page.blocks import Card, Gallery, Plot, Plots, Section, Text
-from rnnvision.report.page.found import Answer, Curve, Flow, Path, Reading, Trajectories
+from rnnvision.report.page.blocks import Card, Gallery, Plot, Plots, Section
+from rnnvision.report.page.found import Curve, Flow, Path, Reading, Trajectories
 from rnnvision.report.page.pictures import pixel_rows
 from rnnvision.report.page.words import label, listed, percent
+from rnnvision.runs import Prediction
 from rnnvision.report.style import INK, colour, label_ends, line_style, marker
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def reading_gallery(reading: Reading) -> Gallery:
     return Gallery(cards, f"One image of class {reading.truth} as the network reads it: its answer, and how sure it is.")
 
 
-def anytime_section(curve: Curve, answers: Sequence[Answer] | None) -> Section:
+def anytime_section(curve: Curve, answers: Sequence[Prediction] | None) -> Section:
     """Accuracy, loss and calibration against the share of tokens read, and when the answers settle."""
     near = next(share for share, value in zip(curve.share, curve.accuracy, strict=True) if value >= curve.accuracy[-1] - 0.01)
     lead = (
@@ -61,7 +62,7 @@ def anytime_section(curve: Curve, answers: Sequence[Answer] | None) -> Section:
     return Section("anytime", "While reading", lead, (Plots(tuple(plots), "anytime.png"),), terms)
 
 
-def _over(x: Sequence[float], series: dict[str, Sequence[float]], what: str) -> Draw:
+def _over(x: Sequence[float], series: Mapping[str, Sequence[float]], what: str) -> Draw:
     def draw(axes: "Axes") -> None:
         ends = {}
         for number, (name, y) in enumerate(series.items()):
@@ -83,16 +84,22 @@ def _settled(tokens: Sequence[int]) -> Draw:
 
 
 def gradient_section(flow: Flow) -> Section:
-    """The norm of the gradient at each token and state."""
-    series = {"token": flow.tokens} | {f"states, layer {i + 1}": norms for i, norms in enumerate(flow.layers)}
-    first, last = flow.tokens[0], flow.tokens[-1]
-    alt = f"Norm of the gradient of the loss at each token: {first:.2e} at the first, {last:.2e} at the last."
-    plot = Plot(_flow(series), alt, f"At the first token {first:.2e}, at the last {last:.2e}; {flow.images} images.", 6.4, 3.1)
-    lead = f"What training could still learn from the early tokens. Verdict: {flow.verdict}"
-    return Section("gradient", "Gradient through time", lead, (Plots((plot,), "gradient.png"),), ("gradient", "token", "state"))
+    """The norm of the gradient at each token and state, on a logarithmic scale."""
+    said = "; ".join(f"{name} {word} (first / last {ratio:.2g})" for name, (word, ratio) in flow.verdicts.items())
+    ends = "; ".join(f"{name}: {norms[0]:.2e} to {norms[-1]:.2e}" for name, norms in flow.series.items())
+    plot = Plot(
+        _flow(flow.series),
+        f"Norm of the gradient of the loss from the first time step to the last. {ends}.",
+        f"Means over {flow.images} images. A line that falls to the left: early tokens teach the network less.",
+        6.4,
+        3.1,
+    )
+    lead = f"How much of the loss reaches the early tokens in training. {said[:1].upper()}{said[1:]}."
+    terms = ("gradient", "token", "state")
+    return Section("gradient", "Gradient through time", lead, (Plots((plot,), "gradient.png"),), terms)
 
 
-def _flow(series: dict[str, Sequence[float]]) -> Draw:
+def _flow(series: Mapping[str, Sequence[float]]) -> Draw:
     def draw(axes: "Axes") -> None:
         ends = {}
         for number, (name, norms) in enumerate(series.items()):
@@ -102,15 +109,15 @@ def _flow(series: dict[str, Sequence[float]]) -> Draw:
                 style = {"color": colour(number), "linestyle": line_style(number), "marker": marker(7 * number)}
                 axes.semilogy(x, y, **style, markevery=max(1, len(x) // 12))
                 ends[name] = (x[-1], y[-1], INK)
-        axes.set(xlabel="token", ylabel="norm of the gradient (log scale)")
+        axes.set(xlabel="time step", ylabel="norm of the gradient (log scale)")
         label_ends(axes, ends)
 
     return draw
 
 
-def scan_section(path: Path, tokens: int) -> Section:
+def scan_section(path: Path) -> Section:
     """The order of reading over an image."""
-    h, w = path.token
+    (h, w), tokens = path.token, len(path.cells)
     lead = f"The order in which the network reads: {tokens} tokens of {h} x {w} pixels."
     wide = min(6.0, 3.6 * path.picture.width / path.picture.height)
     plot = Plot(_path(path), f"Path of the scan over an image of {path.picture.height} x {path.picture.width} pixels: {tokens} tokens of {h} x {w}.",
@@ -162,7 +169,3 @@ def _trajectories(found: Trajectories, classes: Sequence[str]) -> Draw:
         label_ends(axes, places)  # type: ignore[arg-type]
 
     return draw
-
-
-def no_sequence(reason: str) -> Text:
-    return Text(reason)
