@@ -16,7 +16,7 @@ ROOMS = {  # room -> (rooms that it may import, packages that it may import)
     "data": (set(), {"torch", "torchvision", "lightning", "numpy", "PIL", "sklearn", "filelock", "litdata"}),
     "training": ({"nn"}, {"torch", "torchmetrics", "lightning", "numpy"}),
     "insight": ({"nn"}, {"torch"}),
-    "inference": ({"training", "data", "insight"}, {"torch"}),
+    "inference": ({"training", "data", "insight", "nn"}, {"torch", "numpy"}),
     "runs": (set(), set()),
     "report": ({"insight", "runs"}, set()),
     "cli": (

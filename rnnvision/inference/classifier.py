@@ -1,13 +1,24 @@
 """Classifier: a trained network with what its checkpoint says of it, for use from Python."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from rnnvision.checks import at_least
+from rnnvision.checks import shortened
+from rnnvision.data.images import View
+from rnnvision.inference.averaging import shown_views
+from rnnvision.inference.pixels import as_seen, several, stacked
+from rnnvision.inference.predict import How, predicted
+from rnnvision.inference.predictions import Predictions
+from rnnvision.inference.viewing import view_of
 from rnnvision.training import find_checkpoint, load_network, read_checkpoint
+
+if TYPE_CHECKING:
+    from rnnvision.inference.session import Session
+
+BATCH_SIZE = 1000  # as in evaluation, where a checkpoint does not say
 
 
 def load(source: str | Path, *, device: str | torch.device = "cpu") -> "Classifier":
@@ -19,55 +30,169 @@ def load(source: str | Path, *, device: str | torch.device = "cpu") -> "Classifi
     path = find_checkpoint(source)
     checkpoint = read_checkpoint(path)
     network = load_network(checkpoint, path, classifies=True)
-    return Classifier(network.to(device), checkpoint["rnnvision"], path)
+    return Classifier(network.to(device), checkpoint["rnnvision"], path, device=device)
 
 
 class Classifier:
     """Images to ranked labels.
 
+    Wherever a method takes images, they may be a path, a PIL image, an array (height, width[, channels]), a tensor
+    (channels, height, width), or several of them in a list or a batch. They are opened, coloured and sized as those
+    that the network was trained on.
+
     Attributes:
         network: in evaluation mode.
         class_names: in the order of the logits.
         input_shape: (C, H, W) of the images that it reads.
+        view: how a picture becomes such an image.
+        temperature: what logits are divided by to give probabilities; 1 where none was fitted.
         description: all that the checkpoint says of itself, see `rnnvision.training.checkpoint`.
         path: of the checkpoint.
+
+    Examples:
+        >>> classifier = rnnvision.load("logs/train/latest")  # doctest: +SKIP
+        >>> classifier("seven.png", top_k=2)  # doctest: +SKIP
+        [{'label': '7', 'score': 0.998}, {'label': '9', 'score': 0.001}]
     """
 
-    def __init__(self, network: nn.Module, description: dict[str, Any], path: Path) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        description: dict[str, Any],
+        path: Path,
+        *,
+        device: str | torch.device = "cpu",
+    ) -> None:
         self.network: Any = network
         self.description = description
         self.path = path
+        self.device = torch.device(device)
         self.class_names: tuple[str, ...] = tuple(description["class_names"])
         self.input_shape: tuple[int, ...] = tuple(description["network"]["input_shape"])
+        self.temperature: float = description.get("temperature", 1.0)
+        self.view: View = view_of(description)
+        self.batch_size: int = description.get("data", {}).get("eval_batch_size") or BATCH_SIZE
 
-    def preprocess(self, images: Tensor) -> Tensor:
-        """Pixels as the network reads them: uint8 or float in [0, 1], (B, C, H, W) or (C, H, W) -> float (B, C, H, W).
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.input_shape))
+        return f"Classifier({self.description['network']['name']}, {shape} -> {shortened(self.class_names)})"
+
+    # From pictures to what the network reads.
+
+    def pixels(self, images: Any) -> Tensor:
+        """Pictures as the network sees them: uint8 (B, C, H, W), or floating point where some were given as such.
+
+        Raises:
+            DataError: for a file that cannot be read.
+            ValueError: for what is no picture.
+        """
+        if isinstance(images, Tensor) and images.ndim == 4 and tuple(images.shape[1:]) == self.input_shape:
+            return images
+        found = several(images)
+        seen = [as_seen(image, self.view) for image in ([images] if found is None else found)]
+        if not seen:
+            raise ValueError("images=[]: there is no image")
+        return stacked(seen)
+
+    def preprocess(self, pixels: Tensor) -> Tensor:
+        """Normalised pixels: uint8, or float in [0, 1], (B, C, H, W) or (C, H, W) -> float (B, C, H, W).
 
         Raises:
             ValueError: for images of another shape or range.
         """
-        batch = images.unsqueeze(0) if images.ndim == 3 else images
+        batch = pixels.unsqueeze(0) if pixels.ndim == 3 else pixels
         if tuple(batch.shape[1:]) != self.input_shape:
             wanted = ", ".join(map(str, self.input_shape))
-            raise ValueError(f"images of shape {tuple(images.shape)}: this network reads ({wanted}) or (B, {wanted})")
-        if images.dtype != torch.uint8 and not (images.is_floating_point() and 0 <= images.min() <= images.max() <= 1):
-            raise ValueError(f"images of {images.dtype}: give pixels as uint8, or as floating point from 0 to 1")
-        like = next(self.network.parameters())
-        pixels = batch.to(like.device).float() / (255 if images.dtype == torch.uint8 else 1)
+            raise ValueError(f"images of shape {tuple(pixels.shape)}: this network reads ({wanted}) or (B, {wanted})")
+        if pixels.dtype != torch.uint8 and not (pixels.is_floating_point() and 0 <= pixels.min() <= pixels.max() <= 1):
+            raise ValueError(f"images of {pixels.dtype}: give pixels as uint8, or as floating point from 0 to 1")
+        scaled = batch.to(self.device).to(torch.float32) / (255 if pixels.dtype == torch.uint8 else 1)
         facts = self.description["normalisation"]
-        mean, std = (torch.tensor(facts[key], device=like.device)[:, None, None] for key in ("mean", "std"))
-        return ((pixels - mean) / std).to(like.dtype)
+        mean, std = (torch.tensor(facts[key], device=self.device)[:, None, None] for key in ("mean", "std"))
+        like = next(self.network.parameters(), scaled)
+        return ((scaled - mean) / std).to(like.dtype)
+
+    # What the network says.
+
+    def logits(self, images: Any) -> Tensor:
+        """In the order of `class_names`: (B, K), on the CPU."""
+        return self._batches(self.pixels(images), self.network)
+
+    def probabilities(self, images: Any, *, average: str | None = None) -> Tensor:
+        """Of each class, at `temperature`: (B, K), rows that sum to 1.
+
+        Args:
+            images: pictures.
+            average: shifts, flips or both: the mean over so many views of each image, see
+                `rnnvision.inference.averaging`.
+        """
+        pixels = self.pixels(images)
+        views = [pixels] if average is None else shown_views(pixels, average)
+        logits = [self._batches(view, self.network) for view in views]
+        return torch.stack([(z / self.temperature).softmax(dim=-1) for z in logits]).mean(dim=0)
+
+    def anytime(self, images: Any) -> Tensor:
+        """The probabilities after each token: (B, T, K); the last are those of `probabilities`.
+
+        Of an encoder-decoder after each glimpse; one that reads in two directions reads the image T times.
+
+        Raises:
+            ValueError: for a network that answers only at the end.
+        """
+        if not hasattr(self.network, "forward_anytime"):
+            raise ValueError(f"{self.description['network']['name']} answers only at the end, not after each token")
+        logits = self._batches(self.pixels(images), self.network.forward_anytime)
+        return (logits / self.temperature).softmax(dim=-1)
+
+    def features(self, images: Any) -> Tensor:
+        """The vector that the head classifies: (B, D)."""
+        return self._batches(self.pixels(images), self.network.forward_features)
+
+    def __call__(self, images: Any, top_k: int = 5, **how: Any) -> list[dict[str, Any]] | list[list[dict[str, Any]]]:
+        """The likeliest classes, best first: {"label": name, "score": probability}; of several images a list each.
+
+        Args:
+            images: one picture or several.
+            top_k: so many classes of each.
+            **how: see `rnnvision.inference.predict.How`.
+        """
+        found = [answer.labels() for answer in predicted(self.members, images, How(top_k=top_k, **how))]
+        return found[0] if several(images) is None else found
+
+    def predict(self, images: Any, top_k: int = 5, **how: Any) -> Predictions:
+        """A table of answers, one row an image, which writes itself as CSV, JSON lines, Parquet or a data frame.
+
+        Args:
+            images: pictures, any number: they are opened a batch at a time.
+            top_k: so many classes of each.
+            **how: see `rnnvision.inference.predict.How`.
+        """
+        options = How(top_k=top_k, **how)
+        return Predictions(predicted(self.members, images, options), top_k, self.value_names(options.values))
+
+    @property
+    def members(self) -> "tuple[Classifier, ...]":
+        """The networks whose probabilities are averaged: this one."""
+        return (self,)
+
+    def value_names(self, values: str | None) -> tuple[str, ...]:
+        """The names of the columns of a table with `values`, see `rnnvision.inference.predict.How`."""
+        if values == "features":
+            width = self.features(torch.zeros(1, *self.input_shape, dtype=torch.uint8)).shape[1]
+            return tuple(f"feature_{i}" for i in range(width))
+        return () if values is None else self.class_names
+
+    def session(self) -> "Session":
+        """A reader of a stream of image rows.
+
+        Raises:
+            UsageError: for a network that cannot read one.
+        """
+        from rnnvision.inference.session import Session
+
+        return Session(self)
 
     @torch.inference_mode()
-    def probabilities(self, images: Tensor) -> Tensor:
-        """Of each class, in the order of `class_names`: (B, C, H, W) or (C, H, W) -> (B, num_classes)."""
-        return self.network(self.preprocess(images)).float().softmax(dim=-1)
-
-    def __call__(self, images: Tensor, top_k: int = 5) -> list[list[dict[str, Any]]]:
-        """For each image its likeliest classes, best first: {"label": name, "score": probability}."""
-        at_least("top_k", top_k, 1)
-        scores, classes = self.probabilities(images).topk(min(top_k, len(self.class_names)))
-        return [
-            [{"label": self.class_names[c], "score": s} for c, s in zip(cs, ss, strict=True)]
-            for cs, ss in zip(classes.tolist(), scores.tolist(), strict=True)
-        ]
+    def _batches(self, pixels: Tensor, forward: Any) -> Tensor:
+        parts = (forward(self.preprocess(part)).float().cpu() for part in pixels.split(self.batch_size))
+        return torch.cat(list(parts))

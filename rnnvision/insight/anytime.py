@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.checks import number, positive
+from rnnvision.nn.anytime import tokens_until_settled
 
 CHUNK = 100  # images at once: an attention readout keeps T x T weights of each
 BINS = 15  # of the calibration error
@@ -84,9 +85,7 @@ def settled_after(anytime: Tensor) -> Tensor:
         tensor([3, 1, 4])
     """
     _check_anytime(anytime)
-    answers = anytime.argmax(dim=-1)  # (B, T)
-    times = torch.arange(1, answers.shape[1] + 1, device=answers.device)
-    return ((answers != answers[:, -1:]) * times).amax(dim=1) + 1
+    return tokens_until_settled(anytime.argmax(dim=-1))
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 LARGEST = 2**25  # logits of all tokens that are held at a time: 128 MB
 
 
-def settled_after(answers: Tensor) -> Tensor:
+def tokens_until_settled(answers: Tensor) -> Tensor:
     """The number of tokens after which the answer stayed what it is at the end: (..., T) classes -> (...), 1 to T.
 
     Examples:
-        >>> settled_after(torch.tensor([[3, 5, 5], [5, 3, 5], [5, 5, 5]]))
+        >>> tokens_until_settled(torch.tensor([[3, 5, 5], [5, 3, 5], [5, 5, 5]]))
         tensor([2, 3, 1])
     """
     other = answers != answers[..., -1:]  # (..., T)
@@ -36,5 +36,5 @@ def forward_with_settled(network: nn.Module, images: Tensor) -> tuple[Tensor, Te
     found = []
     for part in images.split(at_once):
         logits, anytime = net.forward_with_anytime(part)  # (b, K), (b, T, K)
-        found.append((logits, settled_after(anytime.argmax(dim=-1))))
+        found.append((logits, tokens_until_settled(anytime.argmax(dim=-1))))
     return torch.cat([logits for logits, _ in found]), torch.cat([settled for _, settled in found])

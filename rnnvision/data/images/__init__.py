@@ -1,7 +1,18 @@
 """Images that somebody else made: the one place that opens them, and the part of them that the network sees."""
 
-from rnnvision.data.images.decoding import SUFFIXES, decode, open_image
+from rnnvision.data.images.decoding import SUFFIXES, decode, from_pillow, open_image
 from rnnvision.data.images.many import open_many
 from rnnvision.data.images.view import View, cut, default_view, view_from, with_view
 
-__all__ = ["SUFFIXES", "View", "cut", "decode", "default_view", "open_image", "open_many", "view_from", "with_view"]
+__all__ = [
+    "SUFFIXES",
+    "View",
+    "cut",
+    "decode",
+    "default_view",
+    "from_pillow",
+    "open_image",
+    "open_many",
+    "view_from",
+    "with_view",
+]

@@ -165,3 +165,23 @@ def _to_mode(image: Image.Image, mode: str, greys: Greys | None) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image.convert("RGBA")).convert(mode)
     return image.convert(mode)
+
+
+def from_pillow(image: Image.Image, view: View, name: str = "image") -> Tensor:
+    """An image that somebody has opened with Pillow, as `decode` would return it: uint8 (channels, H, W).
+
+    Raises:
+        DataError: that begins with `name`, as `decode` does.
+    """
+    try:
+        _check(name, image, view)
+        deep, upright = has_deep_colours(image), is_left_to_pillow(image)
+        image.load()
+        if deep:
+            check_colours(name, image, view.used_bits)
+        pixels = _pixels(name, image, view)
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name}: cannot be read as an image ({' '.join(str(error).split())})") from error
+    return pixels if upright else turn(pixels, pillow_orientation(image))

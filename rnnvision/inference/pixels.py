@@ -1,0 +1,93 @@
+"""Pixels: what people have of a picture (a path, PIL image, array, tensor) as the network sees it.
+
+Shapes: C, H, W are those of the network's images; a picture may have another height, width and number of channels.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from rnnvision.data.images import View, from_pillow, open_image
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CHANNELS = (1, 3, 4)  # grey, RGB, RGB with transparency
+GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow weighs them
+
+
+def several(images: Any) -> Iterable[Any] | None:
+    """The pictures of a list, tuple, iterator or batch (four dimensions); None for a single one."""
+    if hasattr(images, "ndim"):
+        return images if images.ndim == 4 else None
+    if isinstance(images, (str, Path)) or hasattr(images, "convert"):
+        return None
+    return images if isinstance(images, Iterable) else None
+
+
+def stacked(images: list[Tensor]) -> Tensor:
+    """A batch of what `as_seen` gave: uint8, or floating point where some of them are."""
+    if any(image.dtype != torch.uint8 for image in images):
+        images = [image / 255 if image.dtype == torch.uint8 else image.float() for image in images]
+    return torch.stack(images)
+
+
+def as_seen(image: Any, view: View) -> Tensor:
+    """One picture, upright, in the network's colours and size: uint8 (C, H, W), or float where it was given as such.
+
+    Raises:
+        DataError: for a file or PIL image that cannot be read.
+        ValueError: for an array or tensor that is no picture.
+    """
+    if isinstance(image, (str, Path)):
+        return view.of(open_image(Path(image), view))
+    if hasattr(image, "convert"):
+        return view.of(from_pillow(image, view))
+    tensor = image if isinstance(image, Tensor) else _from_array(image, view)
+    if tensor.ndim == 2:
+        tensor = tensor.unsqueeze(0)
+    if tensor.ndim != 3 or tensor.shape[0] not in {*CHANNELS, view.channels} or 0 in tensor.shape:
+        raise ValueError(
+            f"image of shape {tuple(image.shape)}: give a path, a PIL image, an array (height, width) or (height, "
+            "width, channels), or a tensor (channels, height, width), of 1, 3 or 4 channels"
+        )
+    return view.of(_in_colours(_checked(tensor), view.channels))
+
+
+def _from_array(array: "np.ndarray", view: View) -> Tensor:
+    """Arrays have their channels last, as Pillow and OpenCV give them: (H, W) or (H, W, C) -> (C, H, W)."""
+    if not hasattr(array, "__array__"):
+        raise ValueError(
+            f"image of type {type(array).__name__}: give a path, a PIL image, an array or a tensor, or a list of them"
+        )
+    import numpy as np
+
+    tensor = torch.as_tensor(np.ascontiguousarray(array))
+    channels_first = tuple(tensor.shape) == view.image_shape and tensor.shape[-1] not in CHANNELS
+    return tensor if tensor.ndim != 3 or channels_first else tensor.permute(2, 0, 1)
+
+
+def _checked(image: Tensor) -> Tensor:
+    if image.dtype == torch.uint8:
+        return image
+    if not (image.is_floating_point() and 0 <= image.min() <= image.max() <= 1):
+        raise ValueError(f"image of {image.dtype}: give pixels as uint8, or as floating point from 0 to 1")
+    return image.float()
+
+
+def _in_colours(image: Tensor, channels: int) -> Tensor:
+    """(1, 3 or 4, H, W) -> (channels, H, W); what is transparent lies on white."""
+    if image.shape[0] == channels:
+        return image
+    white = 255 if image.dtype == torch.uint8 else 1
+    x = image.float() if image.dtype == torch.uint8 else image
+    if image.shape[0] == 4:
+        opaque = x[3:] / white
+        x = x[:3] * opaque + white * (1 - opaque)
+    if channels == 1 and x.shape[0] == 3:
+        x = (x * x.new_tensor(GREY)[:, None, None]).sum(dim=0, keepdim=True)
+    x = x.expand(channels, -1, -1) if x.shape[0] == 1 else x
+    return x.round().to(torch.uint8) if image.dtype == torch.uint8 else x

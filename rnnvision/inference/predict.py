@@ -1,0 +1,189 @@
+"""Prediction of any number of pictures: opened a batch at a time, answered one by one."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from rnnvision.checks import at_least, one_of
+from rnnvision.data import DataError
+from rnnvision.data.images import View, open_many
+from rnnvision.errors import UsageError
+from rnnvision.inference.averaging import VIEWS
+from rnnvision.inference.early import check_stop_at, read_until_sure
+from rnnvision.inference.pixels import as_seen, several, stacked
+from rnnvision.inference.predictions import Answer
+
+if TYPE_CHECKING:
+    from rnnvision.inference.classifier import Classifier
+
+INVERT = (False, True, "auto")
+VALUES = ("probabilities", "logits", "features")
+DARK = 0.35  # mean of the training images, from 0 to 1, below which their background is dark
+
+
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """How pictures are predicted.
+
+    Attributes:
+        top_k: so many classes of each.
+        average: shifts, flips or both: the mean over so many views, see `rnnvision.inference.averaging`.
+        stop_at: read each image only until the likeliest class has this probability.
+        invert: exchange light and dark; "auto": of a picture with a light border, where the network was trained on
+            images with a dark background.
+        values: also give the probabilities or logits of all classes, or the features.
+
+    Raises:
+        ValueError: for an option out of range, or two that exclude each other.
+    """
+
+    top_k: int = 5
+    average: str | None = None
+    stop_at: float | None = None
+    invert: bool | str = False
+    values: str | None = None
+
+    def __post_init__(self) -> None:
+        at_least("top_k", self.top_k, 1)
+        if self.average is not None:
+            one_of("average", self.average, VIEWS)
+        if self.invert not in INVERT:
+            raise ValueError(f"invert={self.invert}: choose one of false, true, auto")
+        if self.values is not None:
+            one_of("values", self.values, VALUES)
+        if self.stop_at is not None and self.average is not None:
+            raise ValueError(f"stop_at={self.stop_at}: an average over views reads all of each; leave one out")
+        if self.values in ("logits", "features") and (self.average or self.stop_at):
+            other = "average" if self.average else "stop_at"
+            raise ValueError(f"values={self.values}: are those of one whole image; leave out {other}")
+
+
+def predicted(
+    members: "Sequence[Classifier]", images: Any, how: How, *, keeps_errors: bool = False
+) -> Iterator[Answer]:
+    """The answer to each picture, in their order, as soon as its batch is done.
+
+    Args:
+        members: the networks, whose probabilities are averaged; they have the same classes.
+        images: one picture or several; an iterator is read a batch at a time.
+        how: the options.
+        keeps_errors: answer a picture that cannot be read with its error in place of raising it.
+
+    Raises:
+        UsageError: for what the network cannot do.
+        DataError: for a picture that cannot be read, if errors are not kept.
+    """
+    if how.stop_at is not None:
+        for member in members:
+            check_stop_at(member.network, how.stop_at)
+    if len(members) > 1 and (how.stop_at is not None or how.values in ("logits", "features")):
+        what = f"stop_at={how.stop_at}" if how.stop_at is not None else f"values={how.values}"
+        raise UsageError(f"{what}: of one network alone; {len(members)} are averaged here")
+    found = several(images)
+    items, start = iter([images] if found is None else found), 0
+    while batch := list(islice(items, members[0].batch_size)):
+        names = [_name(item, start + i) for i, item in enumerate(batch)]
+        yield from _answered(members, batch, names, how, keeps_errors)
+        start += len(batch)
+
+
+def _answered(
+    members: "Sequence[Classifier]", batch: list[Any], names: list[str], how: How, keeps_errors: bool
+) -> Iterator[Answer]:
+    seen = {view: _opened(batch, view) for view in {member.view for member in members}}
+    errors = [next((of[i] for of in seen.values() if isinstance(of[i], DataError)), None) for i in range(len(batch))]
+    if not keeps_errors:
+        for error in errors:
+            if isinstance(error, DataError):
+                raise error
+    good = [i for i, error in enumerate(errors) if error is None]
+    answers: Iterator[Answer] = iter(())
+    if good:
+        pixels = {view: stacked([images[i] for i in good]) for view, images in seen.items()}  # type: ignore[misc]
+        answers = _of_batch(members, pixels, [names[i] for i in good], how)
+    for name, error in zip(names, errors, strict=True):
+        yield next(answers) if error is None else Answer(name, error=str(error))
+
+
+def _of_batch(
+    members: "Sequence[Classifier]", pixels: dict[View, Tensor], names: list[str], how: How
+) -> Iterator[Answer]:
+    first = members[0]
+    inverted = {view: is_inverted(seen, how.invert, first) for view, seen in pixels.items()}
+    pixels = {view: invert(seen, inverted[view]) for view, seen in pixels.items()}
+    tokens, values = None, None
+    if how.stop_at is not None:
+        early = read_until_sure(first, pixels[first.view], how.stop_at)
+        probabilities, tokens = early.probabilities, early.tokens.tolist()
+    elif how.values == "logits":
+        values = first.logits(pixels[first.view])
+        probabilities = (values / first.temperature).softmax(dim=-1)
+    else:
+        found = [member.probabilities(pixels[member.view], average=how.average) for member in members]
+        probabilities = torch.stack(found).mean(dim=0) if len(found) > 1 else found[0]
+    if how.values == "features":
+        values = first.features(pixels[first.view])
+    values = probabilities if how.values == "probabilities" else values
+    rankings = ranked(probabilities, first.class_names, how.top_k)
+    for i, (name, ranking) in enumerate(zip(names, rankings, strict=True)):
+        yield Answer(
+            name,
+            ranking,
+            tokens=None if tokens is None else tokens[i],
+            values=None if values is None else tuple(values[i].tolist()),
+            inverted=bool(inverted[first.view][i]),
+        )
+
+
+def ranked(probabilities: Tensor, names: Sequence[str], top_k: int) -> list[tuple[tuple[str, float], ...]]:
+    """The likeliest classes of each image, best first: (B, K) -> B times (label, probability)."""
+    scores, classes = probabilities.topk(min(top_k, len(names)))
+    pairs = zip(classes.tolist(), scores.tolist(), strict=True)
+    return [tuple((names[c], s) for c, s in zip(cs, ss, strict=True)) for cs, ss in pairs]
+
+
+def is_inverted(pixels: Tensor, choice: bool | str, classifier: "Classifier") -> Tensor:
+    """Which images have light and dark exchanged: (B, C, H, W) -> (B,) bool, for a choice as in `How`."""
+    if choice is not False and choice == "auto":
+        mean = classifier.description["normalisation"]["mean"]
+        return has_light_border(pixels) & (sum(mean) / len(mean) < DARK)
+    return torch.full((len(pixels),), bool(choice))
+
+
+def has_light_border(pixels: Tensor) -> Tensor:
+    """Whether most pixels of an image's border are light: (B, C, H, W) -> (B,)."""
+    edges = pixels[..., 0, :], pixels[..., -1, :], pixels[..., :, 0], pixels[..., :, -1]
+    border = torch.cat([edge.flatten(1) for edge in edges], dim=1).float()
+    return border.median(dim=1).values > (127.5 if pixels.dtype == torch.uint8 else 0.5)
+
+
+def invert(pixels: Tensor, which: Tensor) -> Tensor:
+    """Exchange light and dark in some images: (B, C, H, W), (B,) -> (B, C, H, W)."""
+    if not bool(which.any()):
+        return pixels
+    white = 255 if pixels.dtype == torch.uint8 else 1
+    return torch.where(which[:, None, None, None], white - pixels, pixels)
+
+
+def _opened(batch: list[Any], view: View) -> list[Tensor | DataError]:
+    if all(isinstance(item, (str, Path)) for item in batch):
+        return list(open_many(batch, view))
+    return [_seen(item, view) for item in batch]
+
+
+def _seen(item: Any, view: View) -> Tensor | DataError:
+    try:
+        return as_seen(item, view)
+    except DataError as error:
+        return error
+
+
+def _name(item: Any, index: int) -> str:
+    given = item if isinstance(item, (str, Path)) else getattr(item, "filename", None)  # of a PIL image
+    return os.fspath(given) if given else str(index)
