@@ -29,6 +29,8 @@ LAZY = {  # imported within a function only, and only there
     "nn/controls/torchvision_networks.py": {"torchvision"},
     "data/sets/flat_imagenet.py": {"scipy"},  # which torchvision reads MATLAB's files with
     "training/svm_fit.py": {"sklearn"},
+    "cli/watch/terminal.py": {"rich"},
+    "cli/watch/film.py": {"PIL"},
     "report/style.py": {"matplotlib"},
     "report/comparison_plot.py": {"matplotlib"},
 }

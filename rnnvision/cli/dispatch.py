@@ -11,6 +11,7 @@ VERBS = {
     "train": "train a network, then test its best checkpoint",
     "evaluate": "measure a trained checkpoint",
     "predict": "classify pictures",
+    "watch": "watch a network read a picture, or a stream of rows",
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
     "shards": "pack image files into shards, or check shards",
