@@ -139,8 +139,12 @@ class MLSTM(RecurrentLayer):
         y_t = o_t * h_t         h_t the normalised heads of `MatrixMemory`, whose gates see u_t = x_t
 
     State: (C, n, m), each (B, H, ...). W is initially normal with standard deviation sqrt(2 / (5 F)) (Nguyen & Salazar
-    2019, arXiv 1910.05895; the authors' choice), b zero. `num_heads`, `forget_gate` and `chunk_size` are those of
-    `MatrixMemory`.
+    2019, arXiv 1910.05895; the authors' choice), b zero.
+
+    Args:
+        input_size: F.
+        hidden_size: features of y_t, over all heads.
+        num_heads, forget_gate, chunk_size: see `MatrixMemory`.
 
     Raises:
         ValueError: for a `hidden_size` of 1, or a number of heads that does not divide it; the message names those
