@@ -11,6 +11,7 @@ VERBS = {
     "train": "train a network, then test its best checkpoint",
     "evaluate": "measure a trained checkpoint",
     "predict": "classify pictures",
+    "export": "write a trained network as ONNX, a torch program, safetensors or a hub folder",
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
     "shards": "pack image files into shards, or check shards",
