@@ -12,6 +12,7 @@ VERBS = {
     "evaluate": "measure a trained checkpoint",
     "predict": "classify pictures",
     "watch": "watch a network read a picture, or a stream of rows",
+    "export": "write a trained network as ONNX, a torch program, safetensors or a hub folder",
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
     "shards": "pack image files into shards, or check shards",
