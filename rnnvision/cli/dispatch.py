@@ -12,6 +12,7 @@ VERBS = {
     "evaluate": "measure a trained checkpoint",
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
+    "report": "write one HTML page of a run, or of several runs",
     "shards": "pack image files into shards, or check shards",
     "check": "hold a plugin's parts to their contract",
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 # Keys that hold one path. Any text on the command line is a path there: spaces and brackets need no quotes of Hydra's.
-PATH_KEYS = ("data.root", "ckpt", "resume", "log_dir", "to", "check", "hydra.run.dir", "hydra.sweep.dir")
+PATH_KEYS = ("data.root", "ckpt", "run", "resume", "log_dir", "to", "check", "hydra.run.dir", "hydra.sweep.dir")
 
 
 def expanded(path: str) -> str:

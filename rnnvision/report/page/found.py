@@ -62,8 +62,9 @@ class Path:
     """In which order the cells of the token grid are visited, drawn over an image."""
 
     picture: Picture
-    cells: Sequence[tuple[float, float]]  # centre (x, y) of each token, in pixels, in the order of reading
-    token: tuple[int, int]  # height and width of a token in pixels
+    cells: Sequence[tuple[float, float]]  # centre (x, y) of each token in the picture, in the order of reading
+    size: tuple[float, float]  # height and width of a token in the picture
+    token: tuple[int, int]  # the same in pixels of the image that the network reads
 
 
 @dataclass(frozen=True)

@@ -86,14 +86,17 @@ class Sample:
     def scan(self) -> None:
         scan = self._scan()
         shown = picture(self.pixels[0])
+        h, w = scan.token_shape
         factor = shown.width / self.pixels.shape[-1]
         cells = [((c + 0.5) * factor - 0.5, (r + 0.5) * factor - 0.5) for r, c in scan.path().tolist()]
-        self.found.scan = Path(shown, cells, tuple(scan.token_shape))
+        self.found.scan = Path(shown, cells, (factor * h, factor * w), (h, w))
 
     def _scan(self) -> Any:
         scan = getattr(self.network, "scan", None)
         if scan is None or not hasattr(scan, "path") or not hasattr(self.network, "forward_anytime"):
-            raise ValueError(f"a {self.classifier.description['network']['name']} does not read an image as one sequence")
+            raise ValueError(
+                f"a {self.classifier.description['network']['name']} does not read an image as one sequence"
+            )
         return scan
 
     def mistakes(self) -> None:
