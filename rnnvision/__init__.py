@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from rnnvision.lazy import lazily
 
 if TYPE_CHECKING:
-    from rnnvision.inference import Classifier, load
+    from rnnvision.inference import Classifier, Session, load
 else:
-    __getattr__ = lazily(__name__, {"Classifier": "inference", "load": "inference"})
+    __getattr__ = lazily(__name__, dict.fromkeys(("Classifier", "Session", "load"), "inference"))
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "__version__", "load"]
+__all__ = ["Classifier", "Session", "__version__", "load"]

@@ -101,6 +101,8 @@ def gradient_section(flow: Flow) -> Section:
         3.1,
     )
     lead = f"How much of the loss reaches the early tokens in training. {said[:1].upper()}{said[1:]}."
+    if flow.memory is not None:
+        lead += f" The answer reaches back {flow.memory:.1f} tokens on average."
     terms = ("gradient", "token", "state")
     return Section("gradient", "Gradient through time", lead, (plots("gradient.png", plot),), terms)
 

@@ -60,8 +60,8 @@ def runs_in(folder: Path) -> list[Run]:
     if _is_a_run(folder):
         return [Run(folder)]
     below = [run for run in find_runs(folder) if run.path != folder and "trials" not in run.path.relative_to(folder).parts]
-    if runs := [run for run in below if _is_a_run(run.path) or run.status]:
-        return runs
+    if any(_is_a_run(run.path) for run in below):
+        return below  # those that failed at their beginning too
     raise UsageError(f"run={folder}: holds no run; give a run folder, or one of several; try: rnnvision report run=logs/train/latest")
 
 
