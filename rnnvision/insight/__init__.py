@@ -1,4 +1,8 @@
-"""Insight: questions about a network and its answers, as functions."""
+"""Insight: questions about a network and its answers, as functions.
+
+Importing this package imports nothing more: a name is fetched when it is asked for, so that what needs no torch
+(`classes`, `reliability`, `mcnemar`) does without it.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -41,24 +45,24 @@ if TYPE_CHECKING:
         wait_for,
     )
     from rnnvision.insight.trajectories import Trajectories, state_trajectories
-else:  # what needs no torch (classes, mcnemar, reliability) does without it
-    _NAMES = {
-        "anytime": "AnytimeCurve Stop anytime_curve settled_after stop_when_sure",
-        "attention": "attention_maps scan_path",
-        "classes": "ClassScore Confusion class_scores confusion_matrix most_confused names_in surest_mistakes",
-        "cost": "multiply_adds",
-        "gates": "Saturation gate_values network_gates saturation",
-        "gradients": "GradientFlow gradient_flow memory_length token_influence",
-        "kernels": "cudnn_kernel",
-        "labels": "Suspect class_thresholds confident_classes confident_joint wrong_labels",
-        "mcnemar": "disagreements mcnemar_test",
-        "memory": "activation_bytes eval_batch_size",
-        "reliability": "Bin calibration_error reliability_bins",
-        "saliency": "completeness_gap gradient_saliency input_times_gradient integrated_gradients",
-        "speed": "Speed forget_peak growth latency matrix_rate peak_memory throughput wait_for",
-        "trajectories": "Trajectories state_trajectories",
-    }
-    __getattr__ = lazily(__name__, {name: module for module, names in _NAMES.items() for name in names.split()})
+else:
+    __getattr__ = lazily(
+        __name__,
+        anytime="AnytimeCurve Stop anytime_curve settled_after stop_when_sure",
+        attention="attention_maps scan_path",
+        classes=("ClassScore Confusion class_scores confusion_matrix most_confused names_in surest_mistakes"),
+        cost="multiply_adds",
+        gates="Saturation gate_values network_gates saturation",
+        gradients="GradientFlow gradient_flow memory_length token_influence",
+        kernels="cudnn_kernel",
+        labels="Suspect class_thresholds confident_classes confident_joint wrong_labels",
+        mcnemar="disagreements mcnemar_test",
+        memory="activation_bytes eval_batch_size",
+        reliability="Bin calibration_error reliability_bins",
+        saliency="completeness_gap gradient_saliency input_times_gradient integrated_gradients",
+        speed="Speed forget_peak growth latency matrix_rate peak_memory throughput wait_for",
+        trajectories="Trajectories state_trajectories",
+    )
 
 __all__ = [
     "AnytimeCurve",
