@@ -15,6 +15,7 @@ VERBS = {
     "export": "write a trained network as ONNX, a torch program, safetensors or a hub folder",
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
+    "report": "write one HTML page of a run, or of several runs",
     "shards": "pack image files into shards, or check shards",
     "check": "hold a plugin's parts to their contract",
     "models": "list the networks, layers, scans, data sets and recipes, and what each can be told",
