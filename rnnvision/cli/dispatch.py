@@ -10,6 +10,7 @@ from rnnvision.runs import versions
 VERBS = {
     "train": "train a network, then test its best checkpoint",
     "evaluate": "measure a trained checkpoint",
+    "demo": "draw or drop a picture and see the network read it, on a local page",
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
     "shards": "pack image files into shards, or check shards",
