@@ -17,9 +17,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rnnvision.cli.frame.arguments import config_dir, own_config_dir
+from rnnvision.cli.frame.arguments import own_config_dir
+from rnnvision.cli.frame.command_line.files import config_dir, own_folder
 from rnnvision.cli.frame.command_line.help import help_text
-from rnnvision.cli.frame.command_line.known import makes_sweeps, own_folder
+from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.line import read_command
 from rnnvision.cli.frame.command_line.own_files import check_own_files, yaml_fault
 from rnnvision.cli.frame.command_line.several import as_list
@@ -37,10 +38,13 @@ from rnnvision.runs import RunFolder, environment, is_first_process, read_json, 
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 Task = Callable[[DictConfig, RunFolder], float | None]
+LIBRARIES = ("rnnvision.training.learner", "rnnvision.data.datamodule")  # and with them Lightning
 
 
-def run_verb(verb: str, task: Task) -> None:
+def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -> None:
     """Run `task` under Hydra with conf/<verb>.yaml; never returns on failure but exits.
+
+    `libraries` are the modules that it needs, imported together.
 
     0 success; 1 failure, or a failed job of a sweep; 2 wrong use; 130 Ctrl-C; 143 SIGTERM.
     """
@@ -50,7 +54,7 @@ def run_verb(verb: str, task: Task) -> None:
 
     def job(config: DictConfig) -> float | None:
         with _environment_set(FULL_ERROR, "1" if wants_traceback else None):  # children inherit the user's own wish
-            return _run_job(verb, task, config, wants_traceback)
+            return _run_job(verb, task, config, wants_traceback, libraries)
 
     try:
         line = read_command(sys.argv[1:], verb, config_dir())
@@ -99,7 +103,9 @@ def _run_hydra(verb: str, job: Callable[[DictConfig], float | None], words: list
     )
 
 
-def _run_job(verb: str, task: Task, config: DictConfig, wants_traceback: bool) -> float | None:
+def _run_job(
+    verb: str, task: Task, config: DictConfig, wants_traceback: bool, libraries: tuple[str, ...]
+) -> float | None:
     """One job: a plain run, or one of a sweep, where a failure is written down and the others go on."""
     hydra_config = HydraConfig.get()
     locate_paths(config, hydra_config.runtime.cwd)
@@ -111,7 +117,7 @@ def _run_job(verb: str, task: Task, config: DictConfig, wants_traceback: bool) -
         except UsageError as error:
             leave(verb, str(error), EXIT_USAGE)
     status_before = read_json(run.path / "status.json")  # of a run that is resumed
-    _import_libraries()
+    _import_libraries(libraries)
     with logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
             run.open({**environment(), **_hardware(), "overrides": list(hydra_config.overrides.task)})
@@ -165,17 +171,17 @@ def _resumption(run: RunFolder, config: DictConfig) -> str:
     return f"; go on: {command([*own_config_dir(), override('resume', run.shown())])}"
 
 
-def _import_libraries() -> None:
-    """Import what every verb needs, while the garbage collector rests.
+def _import_libraries(names: tuple[str, ...]) -> None:
+    """Import what a verb needs, while the garbage collector rests.
 
     It would look through the hundreds of thousands of new objects again and again, a fifth of the time to import them.
     """
-    if "lightning" in sys.modules:
+    if all(name in sys.modules for name in names):
         return
     gc.disable()
     try:
-        importlib.import_module("rnnvision.training.learner")
-        importlib.import_module("rnnvision.data.datamodule")
+        for name in names:
+            importlib.import_module(name)
     finally:
         gc.freeze()  # none of them will ever be garbage
         gc.enable()

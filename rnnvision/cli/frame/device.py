@@ -19,7 +19,7 @@ from torch import nn
 
 from rnnvision.checks import counted
 from rnnvision.cli.frame.command_line.words import yaml_text
-from rnnvision.cli.frame.trainer_arguments import ALIASES, REFUSED, check_trainer
+from rnnvision.cli.frame.trainer.arguments import ALIASES, REFUSED, check_trainer
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
 from rnnvision.training import RunLog, VerifiedCheckpointIO

@@ -44,9 +44,9 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     """
     import lightning as L
 
-    from rnnvision.cli.frame.callbacks import make_callbacks
     from rnnvision.cli.frame.device import make_trainer, share_cores
-    from rnnvision.cli.frame.trainer_arguments import check_batches
+    from rnnvision.cli.frame.trainer.arguments import check_batches
+    from rnnvision.cli.frame.trainer.callbacks import make_callbacks
     from rnnvision.nn import fits_in_one_go
     from rnnvision.training import Learner
 

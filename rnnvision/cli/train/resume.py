@@ -9,9 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import counted
 from rnnvision.cli.frame.arguments import plain
-from rnnvision.cli.frame.callbacks import CHECKPOINTS
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.plugins import load_plugins_of
+from rnnvision.cli.frame.trainer.callbacks import CHECKPOINTS
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
 

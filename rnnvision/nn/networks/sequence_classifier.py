@@ -156,7 +156,7 @@ class SequenceClassifier(SequenceNetwork):
     def no_stream(self) -> str | None:
         """Why the network cannot be read token by token with `step`; None where it can."""
         if self.recurrence.bidirectional:
-            return "bidirectional=True: the backward direction begins at the end of the image; use bidirectional=False"
+            return "bidirectional=True: the backward direction begins at the end of the image"
         if not self.readout.steps:
             return f"its readout {type(self.readout).__name__} has no `step`: it needs the states of all tokens at once"
         return None

@@ -10,7 +10,7 @@ import torch
 from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.command_line.known import REFUSED as REFUSED_KEYS
 from rnnvision.cli.frame.command_line.known import SYNONYMS, keys_of
-from rnnvision.cli.frame.trainer_arguments import REFUSED
+from rnnvision.cli.frame.trainer.arguments import REFUSED
 from tests.cli.running import Copy, Result, Verb
 
 

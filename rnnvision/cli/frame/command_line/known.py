@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import nearest
+from rnnvision.cli.frame.command_line.files import own_folder
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.frame.paths import expanded
@@ -62,15 +63,6 @@ def near_key(key: str, legal: Iterable[str]) -> str | None:
     word = key.rpartition(".")[2].lower()
     other = next((name for name, others in SYNONYMS.items() if word in others and name in names), None)
     return other or nearest(key, names)
-
-
-def own_folder() -> Path | None:
-    """The folder that --config-dir names on the command line, absolute."""
-    for word, following in zip(sys.argv, [*sys.argv[1:], ""], strict=True):
-        flag, equals, value = word.partition("=")
-        if flag in ("--config-dir", "-cd"):
-            return Path(expanded(value if equals else following)).absolute()
-    return None
 
 
 def composed(conf: Path, verb: str, *, with_hydra: bool = False) -> DictConfig:

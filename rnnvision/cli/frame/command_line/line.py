@@ -11,7 +11,7 @@ from rnnvision.checks import nearest
 from rnnvision.cli.frame.command_line.groups import default_options, read_group
 from rnnvision.cli.frame.command_line.known import keys_of, near_key, refusal
 from rnnvision.cli.frame.command_line.words import command, override, parsed
-from rnnvision.cli.frame.paths import PATH_KEYS, expanded
+from rnnvision.cli.frame.paths import PATH_KEYS, PATH_LISTS, expanded
 from rnnvision.errors import UsageError
 
 # Those of Hydra 1.3; the second ones take a value.
@@ -143,7 +143,8 @@ def _path_word(key: str, text: str, multirun: bool) -> str:
     if multirun and "," in text and text[0] not in "'\"[{":
         return f"{key}={','.join(_path_word('x', part, False)[2:] for part in text.split(','))}"
     value = found.value() if found is not None and text else None
-    if found is not None and value is None:
+    listed = isinstance(value, list) and key in PATH_LISTS and not Path(text).exists()
+    if listed or (found is not None and value is None):
         return f"{key}={text}"
     if isinstance(value, str) and ("${" in value or not value.startswith("~")):
         return f"{key}={text}"
@@ -160,7 +161,9 @@ def _meant_by(word: str, words: Sequence[str], verb: str, conf: Path) -> list[st
     if not path.exists():
         return None
     run = next((folder for folder in (path, *path.parents) if (folder / ".hydra").is_dir()), None)
-    if "ckpt" in keys:
+    if "source" in keys and not run and path.suffix != ".ckpt":
+        given = [override("source", word)]
+    elif "ckpt" in keys:
         given = [override("ckpt", word)]
     elif run and "resume" in keys:
         given = [override("resume", run)]

@@ -1,0 +1,1 @@
+"""What Lightning's Trainer is told: its arguments, checked, and the callbacks of a run."""

@@ -1,0 +1,169 @@
+"""rnnvision predict ckpt=RUN source=FILES: classify pictures, one line each, or as a table in a file."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from rnnvision.checks import choose_one, counted
+from rnnvision.cli.frame.app import run_verb
+from rnnvision.cli.frame.arguments import arguments_of, plain
+from rnnvision.cli.frame.command_line.words import yaml_text
+from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.predict.sources import pictures_of
+from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs import RunFolder
+
+if TYPE_CHECKING:
+    from rnnvision.inference import Answer, How
+    from rnnvision.inference.predictions import Table
+
+FORMATS = ("text", "csv", "jsonl", "parquet")
+SCORES = ("probabilities", "logits")
+SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet", ".txt": "text"}
+
+
+def main() -> None:
+    run_verb("predict", predict, libraries=("rnnvision.inference",))
+
+
+def predict(cfg: DictConfig, run: RunFolder) -> None:
+    """Answer to each picture of `cfg.source`; those that cannot be read are listed at the end, with exit code 1."""
+    if cfg.ckpt is None:
+        raise UsageError("ckpt=null: give a checkpoint file or a run folder; try: ckpt=logs/train/latest")
+    if cfg.source is None:
+        raise UsageError(
+            "source=null: give a picture, a folder, a pattern such as 'photos/*.jpg', or - for paths on stdin"
+        )
+    from rnnvision.inference import predicted
+    from rnnvision.inference.predictions import Table
+
+    to, kind = _output(cfg)
+    how = _how(cfg)
+    members = _members(cfg)
+    values = members[0].value_names(how.values)
+    table = Table(min(how.top_k, len(members[0].class_names)), values, tokens=how.stop_at is not None)
+    tally = _Tally()
+    paths = pictures_of(plain(cfg.source))
+    answers = tally.counted(predicted(members, _shown(paths, to, tally), how, keeps_errors=True))
+    try:
+        _write(answers, table, kind, to)
+    except OSError as error:
+        raise FailureError(f"output={cfg.output}: cannot be written ({error.strerror})") from error
+    for line in tally.lines(members[0], how, None if to is None else cfg.output):
+        print(line, file=sys.stderr)
+    if tally.errors:
+        raise FailureError(f"{counted(len(tally.errors), 'picture')} of {tally.pictures} could not be read")
+    if not tally.pictures:
+        raise UsageError(f"source={cfg.source}: there is no picture")
+
+
+def _output(cfg: DictConfig) -> tuple[Path | None, str]:
+    """Where the answers go, None for standard output, and in which format."""
+    to = None if cfg.output in (None, "-") else Path(expanded(str(cfg.output)))
+    kind = cfg.format
+    if kind is None:
+        if to is not None and to.suffix.lower() not in SUFFIXES:
+            raise UsageError(f"output={cfg.output}: its format is not clear; add format=csv, jsonl, parquet or text")
+        kind = "text" if to is None else SUFFIXES[to.suffix.lower()]
+    if kind not in FORMATS:
+        raise UsageError(f"format={kind}: {choose_one(kind, FORMATS, 'format=')}")
+    if kind == "parquet" and to is None:
+        raise UsageError("format=parquet: needs a file; add output=answers.parquet")
+    if to is not None and not to.parent.is_dir():
+        raise UsageError(f"output={cfg.output}: there is no folder {to.parent}")
+    return to, kind
+
+
+def _how(cfg: DictConfig) -> "How":
+    from rnnvision.inference import How
+
+    average = {"true": "both", "false": None, "null": None}.get(yaml_text(cfg.average), cfg.average)
+    if cfg.embed and cfg.scores is not None:
+        raise UsageError(f"embed=true: writes features in place of scores={cfg.scores}; leave out one of the two")
+    if cfg.scores not in (None, *SCORES):
+        raise UsageError(f"scores={cfg.scores}: {choose_one(str(cfg.scores), SCORES, 'scores=')}")
+    with arguments_of(""):
+        return How(
+            top_k=cfg.top_k,
+            average=average,
+            stop_at=cfg.stop_at,
+            invert=cfg.invert,
+            values="features" if cfg.embed else cfg.scores,
+        )
+
+
+def _members(cfg: DictConfig) -> "tuple[Any, ...]":
+    from rnnvision.cli.frame.where import device_of
+    from rnnvision.inference import Ensemble, load
+
+    named = plain(cfg.ckpt)
+    device = device_of(cfg.trainer)
+    members = [load(expanded(str(path)), device=device) for path in (named if isinstance(named, list) else [named])]
+    return Ensemble(members).members
+
+
+def _write(answers: "Iterator[Answer]", table: "Table", kind: str, to: Path | None) -> None:
+    """Write each answer as it comes; a file is there at the end, whole, or not at all."""
+    from rnnvision.inference.predictions import json_line, write_csv, write_parquet
+
+    if kind == "parquet":
+        assert to is not None
+        write_parquet(to, table, answers)
+        return
+    part = None if to is None else to.with_name(f".{to.name}.part")
+    file: Any = sys.stdout if part is None else part.open("w", newline="", encoding="utf-8", errors="surrogateescape")
+    try:
+        if kind == "csv":
+            write_csv(file, table, answers)
+        else:
+            for answer in answers:
+                file.write(f"{json_line(answer) if kind == 'jsonl' else answer.as_line()}\n")
+    finally:
+        file.flush() if part is None else file.close()
+    if part is not None and to is not None:
+        part.replace(to)
+
+
+def _shown(paths: Iterable[str], to: Path | None, tally: "_Tally") -> Iterable[str]:
+    """The paths, with a progress bar where somebody looks, and the answers do not scroll by."""
+    if not sys.stderr.isatty() or (to is None and sys.stdout.isatty()):
+        return paths
+    from tqdm import tqdm
+
+    return tqdm(paths, unit=" pictures", file=sys.stderr, leave=False)
+
+
+class _Tally:
+    """What the answers are, all in all."""
+
+    def __init__(self) -> None:
+        self.pictures, self.inverted, self.tokens = 0, 0, 0
+        self.errors: list[str] = []
+
+    def counted(self, answers: "Iterable[Answer]") -> "Iterator[Answer]":
+        for answer in answers:
+            self.pictures += 1
+            self.inverted += answer.inverted
+            self.tokens += answer.tokens or 0
+            self.errors += [answer.error] if answer.error is not None else []
+            yield answer
+
+    def lines(self, classifier: Any, how: "How", output: str | None) -> Iterator[str]:
+        """For standard error, so that standard output holds answers alone."""
+        read = self.pictures - len(self.errors)
+        if how.stop_at is not None and read:
+            total = classifier.network.scan.num_tokens
+            mean = self.tokens / read
+            yield f"read      {mean:.1f} of {total} tokens on average; {1 - mean / total:.0%} of the work was saved"
+        if self.inverted:
+            yield f"inverted  {counted(self.inverted, 'picture')}: dark on light, and the network knows light on dark"
+        yield from (f"not read  {error}" for error in self.errors)
+        if output is not None:
+            yield f"results   {counted(read, 'answer')} in {output}"
+
+
+if __name__ == "__main__":
+    main()
