@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from rnnvision.data import DataError, ImageData, Samples
+from rnnvision.data import DataError, ImageData
 from rnnvision.data.sets.locate import nothing_downloaded
+from rnnvision.data.splits import Samples
 
 
 class Example(NamedTuple):
