@@ -13,6 +13,7 @@ VERBS = {
     "predict": "classify pictures",
     "watch": "watch a network read a picture, or a stream of rows",
     "export": "write a trained network as ONNX, a torch program, safetensors or a hub folder",
+    "demo": "draw or drop a picture, and see the network read it",
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
     "report": "write one HTML page of a run, or of several runs",
