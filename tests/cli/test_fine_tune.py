@@ -40,7 +40,8 @@ def test_the_weights_of_another_network_are_refused_with_what_to_add(trained: Co
     done = train("weights=before", "model.num_layers=2")
     assert done.code == 2
     assert done.message == "rnnvision train: weights=before: are of another network; add model.num_layers=1"
-    assert verb("train", "weights=before", "model=cnn", "trainer=smoke").message.endswith("this is a cnn; choose its model=")
+    other = verb("train", "weights=before", "model=cnn", "trainer=smoke")
+    assert other.message.endswith("this is a cnn; choose its model=")
 
 
 def test_two_sources_of_weights_are_refused(trained: Copy, train: Verb) -> None:
