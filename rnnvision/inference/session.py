@@ -102,8 +102,8 @@ class Session:
         left = self._stream.lines_left
         if left is not None and len(lines) > left:
             raise ValueError(
-                f"rows: {len(lines)} more {self.axis} are too many, {left} of the image's {self._stream.num_lines} are "
-                f"left; its scan ends with the image: reset() begins another"
+                f"rows: {len(lines)} given, {left} of the image's {self._stream.num_lines} {self.axis} are left; this "
+                f"scan ends with the image: reset() begins another"
             )
         for line in lines:
             for token in self._stream.read(line):

@@ -138,7 +138,7 @@ def test_an_order_that_ends_with_the_image_reads_no_row_more() -> None:
     classifier = make_classifier(scan="reverse")
     session, image = Session(classifier), pixels(classifier)
     assert session.push(image[:, :5]) == []
-    with pytest.raises(ValueError, match=r"^rows: 2 more rows are too many, 1 of the image's 6 are left; .* reset\(\)"):
+    with pytest.raises(ValueError, match=r"^rows: 2 given, 1 of the image's 6 rows are left; .* reset"):
         session.push(image[:, :2])
     assert session.push(image[:, 5:])
     assert not session.endless
