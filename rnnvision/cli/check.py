@@ -1,8 +1,8 @@
 """rnnvision check MODULE ...: hold what a plugin registers to the contract of its kind, rule by rule."""
 
-import sys
 from pathlib import Path
 
+from rnnvision.cli.frame.command_line.plain import run_plain
 from rnnvision.cli.frame.plugins import Part, broken_rule, import_plugin, module_name
 from rnnvision.errors import FailureError, UsageError
 
@@ -16,16 +16,15 @@ module cannot be imported.
 
 
 def main() -> None:
-    words = sys.argv[1:]
-    if not words or words[0] in ("-h", "--help"):
+    run_plain("check", USAGE, check)
+
+
+def check(words: list[str]) -> None:
+    """Check each module that is named, in order; without one say how it is used."""
+    if not words:
         print(USAGE)
-        return
-    try:
-        for word in dict.fromkeys(words):
-            _check(word)
-    except (UsageError, FailureError) as error:
-        print(f"rnnvision check: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+    for word in dict.fromkeys(words):
+        _check(word)
 
 
 def _check(word: str) -> None:

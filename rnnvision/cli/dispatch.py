@@ -12,10 +12,17 @@ VERBS = {
     "evaluate": "measure a trained checkpoint",
     "predict": "classify pictures",
     "watch": "watch a network read a picture, or a stream of rows",
+    "export": "write a trained network as ONNX, a torch program, safetensors or a hub folder",
+    "demo": "draw or drop a picture, and see the network read it",
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
+    "report": "write one HTML page of a run, or of several runs",
     "shards": "pack image files into shards, or check shards",
     "check": "hold a plugin's parts to their contract",
+    "models": "list the networks, layers, scans, data sets and recipes, and what each can be told",
+    "diff": "say in what two runs differ: settings, scores, answers",
+    "doctor": "check this machine: packages, device, threads, memory, data",
+    "completion": "print what completes commands in bash or zsh",
 }
 
 
@@ -26,11 +33,13 @@ def main() -> None:
     """
     words = sys.argv[1:]
     if not words or words[0] in ("-h", "--help"):
-        verbs = "\n".join(f"  {verb:10}{what}" for verb, what in VERBS.items())
+        verbs = "\n".join(f"  {verb:12}{what}" for verb, what in VERBS.items())
         print(f"rnnvision VERB [KEY=VALUE ...]\n\n{verbs}\n\nrnnvision VERB --help says what a verb can be told.")
         return
     if words[0] == "--version":
-        print(versions().get("rnnvision", "not installed"))
+        found = {"rnnvision": "not installed", **versions()}
+        print(found["rnnvision"])
+        print(f"Python {found['python']}, torch {found.get('torch', 'not installed')}")
         return
     if words[0] not in VERBS:
         near = nearest(words[0], VERBS)

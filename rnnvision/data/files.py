@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnvision.data.images import SUFFIXES, View, open_image
+from rnnvision.data.images import SUFFIXES, View, open_image, open_seen
 from rnnvision.data.membership import fingerprints
 from rnnvision.data.splits import DataError, Samples, Split
 
@@ -41,9 +41,6 @@ class EncodedSplit(Samples):
         """Whether all of it is on this machine."""
         return True
 
-    def resize(self, image: Tensor) -> Tensor:
-        return self.view.of(image)
-
 
 @dataclass(frozen=True, eq=False)
 class FileSplit(EncodedSplit):
@@ -66,6 +63,9 @@ class FileSplit(EncodedSplit):
 
     def load(self, index: int) -> Tensor:
         return open_image(self.path(index), self.view)
+
+    def seen(self, index: int) -> Tensor:
+        return open_seen(self.path(index), self.view)
 
     def select(self, index: Tensor) -> "FileSplit":
         keys = None if self.keys is None else self.keys[index]
@@ -98,7 +98,7 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
     images = torch.empty(len(split), *split.image_shape, dtype=torch.uint8)
 
     def keep(index: int, image: Tensor) -> None:
-        images[index] = split.resize(image)
+        images[index] = image
 
     bad = _visit(split, keep, threads)
     good = _without(len(split), bad)
@@ -117,7 +117,7 @@ def _visit(split: EncodedSplit, use: Callable[[int, Tensor], None], threads: int
         bad = []
         for index in range(start, min(start + CHUNK, len(split))):
             try:
-                use(index, split.load(index))
+                use(index, split.seen(index))
             except DataError as error:
                 bad.append(BadFile(index, str(error)))
         return bad

@@ -50,9 +50,9 @@ class Samples(ABC):
     def load(self, index: int) -> Tensor:
         """One image as it is stored, uint8 (C, any height, any width); DataError if it cannot be read."""
 
-    def resize(self, image: Tensor) -> Tensor:
-        """Such an image at the size of `image_shape`, if nothing is cropped at random."""
-        return image
+    def seen(self, index: int) -> Tensor:
+        """One image as the network sees it if nothing is cut out at random, uint8 of `image_shape`."""
+        return self.load(index)
 
     @abstractmethod
     def select(self: Self, index: Tensor) -> Self:

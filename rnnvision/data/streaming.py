@@ -50,7 +50,8 @@ class StreamedImages(Dataset[Filled]):
             self.reading.share_memory_()
         self._seed = seed
         self._draws = augmentation.needs_whole_images
-        self._change = whole_image_transform(samples, augmentation)
+        self._load = samples.load if augmentation.crop else samples.seen
+        self._steps = whole_image_steps(samples.image_shape, augmentation)
 
     def __getitem__(self, request: Request) -> Filled:
         slot, epoch, indices, numbers = request
@@ -66,12 +67,14 @@ class StreamedImages(Dataset[Filled]):
 
     def image(self, epoch: int, index: int, number: int) -> Tensor:
         """uint8 (C, H, W), changed as (seed, epoch, number) say; DataError where it cannot be read."""
-        picture = self.samples.load(index)
+        picture = self._load(index)
         if not self._draws:
-            return self._change(picture)
+            return picture
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's own generator
             torch.default_generator.manual_seed(derive_seed("picture", self._seed, epoch, number))  # and no GPU's
-            return self._change(picture)
+            for step in self._steps:
+                picture = step(picture)
+            return picture
 
 
 def _check_shared_memory(needed: int) -> None:
@@ -104,18 +107,19 @@ class RandomResizedCrop:
         return cut(picture, box, self.size)
 
 
-def whole_image_transform(samples: Samples, augmentation: Augmentation) -> Callable[[Tensor], Tensor]:
-    """The part of an augmentation that works on whole images, one at a time: (C, any, any) -> (C, H, W), uint8."""
+def whole_image_steps(shape: tuple[int, int, int], augmentation: Augmentation) -> list[Callable[[Any], Any]]:
+    """The part of an augmentation that works on images one at a time, and ends with uint8 (C, H, W) of `shape`.
+
+    It begins with a whole image where a part is cut out at random, else with one as the network sees it.
+    """
     from torchvision.transforms import v2
 
     policies = {"randaugment": v2.RandAugment, "trivialaugment": v2.TrivialAugmentWide}
-    to_size: Callable[[Tensor], Tensor] = samples.resize
-    if augmentation.crop:
-        to_size = RandomResizedCrop(samples.image_shape[1:], augmentation.crop)
-    if augmentation.policy is None:
-        return to_size
-    # On PIL images a policy is three times as fast as on tensors. No lambda: spawned workers get a pickle of it.
-    return v2.Compose([to_size, v2.ToPILImage(), policies[augmentation.policy](), v2.PILToTensor()])
+    steps: list[Callable[[Any], Any]] = [RandomResizedCrop(shape[1:], augmentation.crop)] if augmentation.crop else []
+    if augmentation.policy is not None:
+        # On PIL images a policy is three times as fast as on tensors.
+        steps += [v2.ToPILImage(), policies[augmentation.policy](), v2.PILToTensor()]
+    return steps
 
 
 class StreamingLoader(Loader):

@@ -116,6 +116,22 @@ def most_confused(truth: Sequence[Name], answers: Sequence[Name], top: int = 10)
     return sorted(by_name, key=lambda pair: (-pair.count, -pair.share))[:top]
 
 
+def surest_mistakes(
+    truth: Sequence[Name], answers: Sequence[Name], confidences: Sequence[float], top: int = 10
+) -> list[int]:
+    """The positions of wrong answers, the most probable answer first, at most `top`.
+
+    Examples:
+        >>> surest_mistakes(["cat", "dog", "owl"], ["dog", "dog", "cat"], [0.6, 1.0, 0.9])
+        [2, 0]
+    """
+    at_least("top", top, 1)
+    if not len(truth) == len(answers) == len(confidences):
+        raise ValueError(f"answers={len(answers)}, confidences={len(confidences)}: must be as many as {len(truth)}")
+    wrong = [i for i, (t, a) in enumerate(zip(truth, answers, strict=True)) if t != a]
+    return sorted(wrong, key=lambda i: -confidences[i])[:top]
+
+
 def _counted(
     truth: Sequence[Name], answers: Sequence[Name], classes: Sequence[Name] | None
 ) -> tuple[Counter[tuple[Name, Name]], list[Name]]:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vP*X"
 LINES = ("-", "--", ":", "-.")
+INK = "#000000"  # of text and axes
 SETTINGS: Any = {
+    "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -29,6 +31,7 @@ SETTINGS: Any = {
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
     "savefig.dpi": 130,
+    "text.parse_math": False,  # a class may be named $x$
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
 }

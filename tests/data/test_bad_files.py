@@ -291,13 +291,10 @@ def test_a_link_to_a_folder_above_gives_no_image_twice(root: Path) -> None:
 class Numbered(FileSplit):
     """Samples without files, of which each seventh is bad."""
 
-    def load(self, index: int) -> Tensor:
+    def seen(self, index: int) -> Tensor:
         if index % 7 == 0:
             raise DataError(f"sample {index}: is bad")
         return torch.full((1, 1, 1), index % 251, dtype=torch.uint8)
-
-    def resize(self, image: Tensor) -> Tensor:
-        return image
 
 
 @pytest.mark.parametrize("size", [1, 31, 32, 33, 500])

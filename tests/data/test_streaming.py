@@ -234,10 +234,7 @@ class Sick(Samples):
             time.sleep(HANGS)
         if index == self.at and self.illness == "dies":
             os._exit(3)
-        return self.files.load(index)
-
-    def resize(self, image: Tensor) -> Tensor:
-        return self.files.resize(image)
+        return self.files.seen(index)
 
     def select(self, index: Tensor) -> "Sick":
         raise NotImplementedError
@@ -250,12 +247,12 @@ class SickFiles(FileSplit):
     illness: str = ""
     at: int = 0
 
-    def load(self, index: int) -> Tensor:
+    def seen(self, index: int) -> Tensor:
         if index == self.at and self.illness == "hangs":
             time.sleep(HANGS)
         elif index == self.at:
             os._exit(3)
-        return super().load(index)
+        return super().seen(index)
 
 
 def sick(files: FileSplit, illness: str, at: int) -> SickFiles:

@@ -19,7 +19,7 @@ from rnnvision.data.streaming import RandomResizedCrop
 from tests.data.layouts import WRITERS, read
 
 IMAGE_FILES = ("csv", "gtsrb", "eurosat", "imagenette", "flowers102", "oxford_pets", "imagenet", "image_folder")
-OPTIONS = {"image_size", "crop_ratio", "fit", "channels", "max_pixels", "first_frame", "used_bits"}
+OPTIONS = {"image_size", "crop_ratio", "fit", "channels", "max_pixels", "first_frame", "reduced_scale", "used_bits"}
 
 
 def places(height: int, width: int) -> Tensor:
@@ -110,7 +110,7 @@ def test_a_data_set_of_image_files_is_read_as_its_options_say(
     for part in (splits.train, splits.val, splits.test):
         if part is not None:
             assert isinstance(part, FileSplit)
-            assert part.resize(part.load(0)).shape == part.image_shape == (1, 6, 9)
+            assert part.seen(0).shape == part.image_shape == (1, 6, 9)
     refusing = read(name, tmp_path / "root", max_pixels=95).train  # they have 96
     assert isinstance(refusing, FileSplit)
     assert len(read_all(refusing)[1]) == len(refusing)
@@ -133,6 +133,7 @@ def test_a_data_set_of_image_files_is_read_as_its_options_say(
         ({"channels": 4}, "channels=4: choose one of 1, 3"),
         ({"max_pixels": 0}, "max_pixels=0: must be a whole number of at least 1"),
         ({"first_frame": 1}, "first_frame=1: must be true or false"),
+        ({"reduced_scale": "yes"}, "reduced_scale=yes: must be true or false"),
         ({"used_bits": 7}, "used_bits=7: must be a whole number from 8 to 16"),
     ],
 )

@@ -17,9 +17,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rnnvision.cli.frame.arguments import config_dir, own_config_dir
+from rnnvision.cli.frame.arguments import own_config_dir
+from rnnvision.cli.frame.command_line.files import config_dir, own_folder
 from rnnvision.cli.frame.command_line.help import help_text
-from rnnvision.cli.frame.command_line.known import makes_sweeps, own_folder
+from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.line import read_command
 from rnnvision.cli.frame.command_line.own_files import check_own_files, yaml_fault
 from rnnvision.cli.frame.command_line.several import as_list

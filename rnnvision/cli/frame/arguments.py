@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import choose_one
+from rnnvision.cli.frame.command_line.files import config_dir as config_dir  # for those that need more than files
 from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.errors import UsageError
 from rnnvision.signature import constructors, parameters
@@ -45,15 +46,6 @@ REFUSED = {  # arguments of those that cannot do here what they promise: what to
 Functions = Callable[..., Any] | tuple[Callable[..., Any], ...]
 _PLURALS = {"a whole number": "whole numbers", "a number": "numbers"}
 _NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
-
-
-def config_dir() -> Path:
-    """The folder conf/: inside the installed package, else at the top of the checkout."""
-    package = Path(__file__).resolve().parents[2]
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "train.yaml").is_file():
-            return folder
-    raise UsageError(f"conf/: not found in {package} or {package.parent}; install the package anew")
 
 
 def own_config_dir() -> list[str]:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnvision.checks import choose_one, nearest
+from rnnvision.cli.frame.command_line.files import own_folder
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.known import (
     OTHER_OPTIONS,
@@ -18,7 +19,6 @@ from rnnvision.cli.frame.command_line.known import (
     near_key,
     options_with,
     own_file_with,
-    own_folder,
     places_of,
     refusal,
     walk,

@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 # Keys that hold one path. Any text on the command line is a path there: spaces and brackets need no quotes of Hydra's.
 PATH_KEYS = (
-    *("data.root", "ckpt", "resume", "log_dir", "to", "check", "source", "output", "save"),
+    *("data.root", "ckpt", "run", "resume", "log_dir", "to", "check", "source", "output", "save"),
     *("hydra.run.dir", "hydra.sweep.dir"),
 )
 PATH_LISTS = ("ckpt", "source")  # those of them that also take a list
@@ -18,11 +20,13 @@ def expanded(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111  # Path would take "." and doubled slashes out
 
 
-def locate_paths(cfg: DictConfig, folder: str | Path) -> None:
+def locate_paths(cfg: "DictConfig", folder: str | Path) -> None:
     """Make the paths in a job's configuration mean what they mean in `folder`, where the command was typed.
 
     A relative path stays as it was typed where the job runs in that folder, as it does without hydra.job.chdir=true.
     """
+    from omegaconf import OmegaConf, open_dict
+
     elsewhere = Path(folder) != Path.cwd()
     with open_dict(cfg):
         for key in PATH_KEYS:
@@ -36,6 +40,8 @@ def locate_paths(cfg: DictConfig, folder: str | Path) -> None:
 
 def register_resolvers() -> None:
     """Teach OmegaConf the two functions that conf/ calls by ${NAME:...}."""
+    from omegaconf import OmegaConf
+
     OmegaConf.register_new_resolver("run_dir", run_dir, replace=True)
     OmegaConf.register_new_resolver("config_subdir", config_subdir, replace=True)
 

@@ -81,8 +81,10 @@ def _how(cfg: DictConfig) -> "How":
     from rnnvision.inference import How
 
     average = {"true": "both", "false": None, "null": None}.get(yaml_text(cfg.average), cfg.average)
-    if cfg.embed and cfg.values is not None:
-        raise UsageError(f"embed=true: writes features in place of values={cfg.values}; leave out one of the two")
+    if cfg.embed and cfg.scores is not None:
+        raise UsageError(f"embed=true: writes features in place of scores={cfg.scores}; leave out one of the two")
+    if cfg.scores not in (None, *SCORES):
+        raise UsageError(f"scores={cfg.scores}: {choose_one(str(cfg.scores), SCORES, 'scores=')}")
     with arguments_of(""):
         return How(
             top_k=cfg.top_k,

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from rnnvision.data.images.deep import Greys, check_colours, greys_of, has_deep_colours
 from rnnvision.data.images.orientation import is_left_to_pillow, jpeg_header, pillow_orientation, turn
+from rnnvision.data.images.reduced import decode_reduced, divisor_of
 from rnnvision.data.images.view import MODES, View
 from rnnvision.data.splits import DataError
 
@@ -35,11 +37,20 @@ AT_ONCE = 2**20  # pixels that are converted at a time: several copies of a whol
 
 
 def open_image(path: Path, view: View) -> Tensor:
-    """The image of a file, as `decode` returns it.
+    """The whole image of a file, as `decode` returns it.
 
     Raises:
         DataError: if there is no such file, or `decode` refuses it.
     """
+    return _opened(path, view, decode)
+
+
+def open_seen(path: Path, view: View) -> Tensor:
+    """What the network sees of the image of a file, as `decode_seen` returns it; it raises what `open_image` does."""
+    return _opened(path, view, decode_seen)
+
+
+def _opened(path: Path, view: View, decode: Callable[[BinaryIO, str, View], Tensor]) -> Tensor:
     if not path.is_file():  # a pipe would wait for ever
         raise DataError(f"{path}: there is no such file")
     try:
@@ -52,13 +63,25 @@ def open_image(path: Path, view: View) -> Tensor:
 def decode(file: BinaryIO, name: str, view: View) -> Tensor:
     """One image as uint8 (channels, H, W), upright, on white where it is transparent; channels last in memory.
 
-    JPEGs are decoded by torchvision, the rest by Pillow. `view` says what is read, and in which colours; what the
-    network sees of it is `View.of`.
+    JPEGs are decoded by torchvision, the rest by Pillow. `view` says what is read, and in which colours.
 
     Raises:
         DataError: that begins with `name`, if it is no image, is truncated, is larger than `max_pixels`, has several
             frames, has floating-point or 32-bit values, whose range is unknown, or would have to be converted.
     """
+    return _decode(file, name, view, seen=False)
+
+
+def decode_seen(file: BinaryIO, name: str, view: View) -> Tensor:
+    """What the network sees of one image: uint8 (C, H, W); channels last in memory.
+
+    It is `View.of` the whole image, but for JPEGs that are decoded at reduced scale. It raises what `decode` does.
+    """
+    return _decode(file, name, view, seen=True)
+
+
+def _decode(file: BinaryIO, name: str, view: View, *, seen: bool) -> Tensor:
+    change = view.of if seen else (lambda image: image)
     try:
         start = file.read(12)
         file.seek(0)
@@ -72,9 +95,11 @@ def decode(file: BinaryIO, name: str, view: View) -> Tensor:
                 and header.components in (1, 3)
                 and 0 < header.width * header.height <= view.max_pixels
             ):
-                return turn(_decode_jpeg(data, view.channels), header.orientation)
+                if seen and view.reduced_scale and (divisor := divisor_of(header, view)) > 1:
+                    return decode_reduced(data, header, view, divisor)
+                return change(turn(_decode_jpeg(data, view.channels), header.orientation))
         _check_decoder(name, start)
-        return _decode_by_pillow(file, name, view)
+        return change(_decode_by_pillow(file, name, view))
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # above Pillow's own limit

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from rnnvision.data.images.decoding import open_image
+from rnnvision.data.images.decoding import open_seen
 from rnnvision.data.images.view import View
 from rnnvision.data.splits import DataError
 
@@ -47,6 +47,6 @@ def _open_chunk(paths: list[Path | str], view: View) -> list[Tensor | DataError]
 
 def _open(path: Path, view: View) -> Tensor | DataError:
     try:
-        return view.of(open_image(path, view))
+        return open_seen(path, view)
     except DataError as error:
         return error

@@ -33,6 +33,8 @@ class View:
         channels: 1 (grey) or 3 (RGB).
         max_pixels: larger images are refused.
         first_frame: read the first frame of an animation, or the first page of several, instead of refusing it.
+        reduced_scale: JPEGs whose part that is kept has at least twice the sides that the network sees are decoded at
+            1/2, 1/4 or 1/8 (`rnnvision.data.images.reduced`), unless parts are cut out of whole images at random.
         used_bits: of greys that are stored with 16 bits, where the file does not say how many of them are used; None
             for the fewest of 8, 10, 12, 14 and 16 that hold the image's largest value. Such greys are read only if
             they may be converted. 16-bit colours that seem to use 14 or fewer are read only with 16.
@@ -52,6 +54,7 @@ class View:
     channels: int = 3
     max_pixels: int = MAX_PIXELS
     first_frame: bool = False
+    reduced_scale: bool = False
     used_bits: int | None = None
     convert: bool = field(default=False, metadata={"option": False})
 
@@ -67,7 +70,7 @@ class View:
         if self.channels not in MODES:
             raise ValueError(f"channels={self.channels}: choose one of {', '.join(map(str, MODES))}")
         at_least("max_pixels", self.max_pixels, 1)
-        flags(first_frame=self.first_frame)
+        flags(first_frame=self.first_frame, reduced_scale=self.reduced_scale)
         if self.used_bits is not None and self.used_bits not in USED_BITS:
             raise ValueError(f"used_bits={self.used_bits}: must be a whole number from 8 to 16")
 
@@ -86,9 +89,27 @@ class View:
 
     def of(self, image: Tensor) -> Tensor:
         """What the network sees of an image: uint8 (C, any, any) -> (C, H, W)."""
+        box, size = self.part(*image.shape[1:])
+        return self.framed(cut(image, box, size))
+
+    def part(self, height: int, width: int) -> tuple[Box, tuple[int, int]]:
+        """The part that is kept of an image of this size, and the size (height, width) at which it is shown."""
         if self.fit == "letterbox":
-            return letterbox(image, self.size)
-        return cut(image, self._centre(*image.shape[1:]), self.size)
+            scale = min(self.size[0] / height, self.size[1] / width)
+            sides = zip((height, width), self.size, strict=True)
+            rows, columns = (min(max(1, round(side * scale)), most) for side, most in sides)
+            return (0, 0, height, width), (rows, columns)
+        return self._centre(height, width), self.size
+
+    def framed(self, part: Tensor) -> Tensor:
+        """A part at the size at which it is shown, in the middle of black where it is smaller than the view."""
+        channels, rows, columns = part.shape
+        if (rows, columns) == self.size:
+            return part
+        top, left = (self.size[0] - rows) // 2, (self.size[1] - columns) // 2
+        canvas = torch.zeros(*self.size, channels, dtype=part.dtype)
+        canvas[top : top + rows, left : left + columns] = part.permute(1, 2, 0)
+        return canvas.permute(2, 0, 1)
 
     def _centre(self, height: int, width: int) -> Box:
         """The centred part that has the shape of `size`, and spans `crop_ratio` of the largest one."""
@@ -121,19 +142,6 @@ def cut(image: Tensor, box: Box, size: tuple[int, int]) -> Tensor:
     if (height, width) == size:
         return part.permute(2, 0, 1)
     return interpolate(part[None].permute(0, 3, 1, 2), size, mode="bilinear", antialias=True)[0]
-
-
-def letterbox(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """A whole image in the middle of a black one: uint8 (C, any, any) -> (C, *size), channels last in memory."""
-    channels, height, width = image.shape
-    scale = min(size[0] / height, size[1] / width)
-    rows, columns = (min(max(1, round(side * scale)), most) for side, most in zip((height, width), size, strict=True))
-    top, left = (size[0] - rows) // 2, (size[1] - columns) // 2
-    canvas = torch.zeros(*size, channels, dtype=image.dtype)
-    canvas[top : top + rows, left : left + columns] = cut(image, (0, 0, height, width), (rows, columns)).permute(
-        1, 2, 0
-    )
-    return canvas.permute(2, 0, 1)
 
 
 OPTIONS = tuple(f for f in fields(View) if f.metadata.get("option", True))

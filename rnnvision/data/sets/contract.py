@@ -43,7 +43,7 @@ def _check_samples(name: str, part: str, samples: Samples, splits: Splits) -> No
     low, high = int(samples.labels.min()), int(samples.labels.max())
     if low < 0 or high >= classes:
         raise ValueError(f"{name}: labels of {part} go from {low} to {high}, and there are {classes} class names")
-    image = samples.resize(samples.load(0))
+    image = samples.seen(0)
     if str(image.dtype) != "torch.uint8" or tuple(image.shape) != samples.image_shape:
         raise ValueError(
             f"{name}: an image of {part} is {image.dtype} of {tuple(image.shape)}, not uint8 of {samples.image_shape}"

@@ -55,7 +55,7 @@ def read_chunks(
     count = q.shape[2]
     before = torch.stack(ms[:count], dim=2).unsqueeze(-1)  # (B, H, N, 1)
     with torch.no_grad():  # h does not depend on m
-        peaks = kept + torch.maximum(before, stored.cummax(dim=-1).values)  # m_t (B, H, N, L)
+        peaks = kept + torch.maximum(before, _running_maximum(stored))  # m_t (B, H, N, L)
     read = _Within.apply(q, k, v, kept - peaks, stored)  # (B, H, N, L, D + 1)
     if state is not None or count > 1:
         read = read + (q * (kept + before - peaks).exp().unsqueeze(-1)) @ torch.stack(memories[:count], dim=2)
@@ -106,6 +106,14 @@ def _carry(
         memories.append(keep * memories[-1] + store * new)
         ms.append(m)
     return memories, ms
+
+
+def _running_maximum(v: Tensor) -> Tensor:
+    """max_{s <= t} v_s: (..., L) -> (..., L)."""
+    if torch.compiler.is_exporting():  # ONNX has no such operator
+        future = torch.ones(v.shape[-1], v.shape[-1], dtype=torch.bool, device=v.device).triu(1)
+        return v.unsqueeze(-2).masked_fill(future, -math.inf).amax(dim=-1)
+    return v.cummax(dim=-1).values
 
 
 def _normalised(read: Tensor, m: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from rnnvision.nn.kernels.exported import linear_loop
 from rnnvision.nn.kernels.triton_scan import kernel_for, run_kernel
 
 
@@ -31,6 +32,8 @@ def prefix_scan(a: Tensor, b: Tensor, h_0: Tensor) -> tuple[Tensor, Tensor]:
         b: (T, B, N), T >= 1.
         h_0: (B, N).
     """
+    if torch.compiler.is_exporting():
+        return linear_loop(a, b, h_0)
     return _PrefixScan.apply(a, b, h_0)
 
 

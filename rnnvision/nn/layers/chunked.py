@@ -85,12 +85,12 @@ class ChunkedLayer(RecurrentLayer):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         if 0 in x.shape[:2]:
             raise ValueError(f"x of shape {tuple(x.shape)}: must hold at least one sequence of at least one token")
-        before = wide(self.initial_state(len(x))[0] if state is None else state[0]).contiguous()
+        before = wide(self.initial_state(x.shape[0])[0] if state is None else state[0]).contiguous()
         kind = x.device.type
         if torch.is_autocast_enabled(kind):
             x = x.to(torch.get_autocast_dtype(kind))
         with torch.autocast(kind, enabled=False):
-            if kind == "cpu":
+            if kind == "cpu" and not torch.compiler.is_exporting():
                 y, after = _Chunks.apply(type(self), self.hidden_size, x, before, *self.weights())
             else:
                 y, after = self.cell(x.transpose(0, 1), before, *self.weights())

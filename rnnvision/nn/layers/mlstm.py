@@ -72,7 +72,7 @@ class MatrixMemory(nn.Module):
         with torch.autocast(q.device.type, enabled=False):
             heads = self._heads(q, k, v, u)
             if q.shape[1] == 1:
-                before = self.initial_state(len(q), device=None, dtype=heads[0].dtype) if state is None else state
+                before = self.initial_state(q.shape[0], device=None, dtype=heads[0].dtype) if state is None else state
                 q, k, v, i, f = (x.squeeze(1) for x in heads)  # (B, H, D) and (B, H)
                 h, state = read_token(q, k, v, i, f, before)
                 return self._joined(h).unsqueeze(1), state
@@ -139,8 +139,12 @@ class MLSTM(RecurrentLayer):
         y_t = o_t * h_t         h_t the normalised heads of `MatrixMemory`, whose gates see u_t = x_t
 
     State: (C, n, m), each (B, H, ...). W is initially normal with standard deviation sqrt(2 / (5 F)) (Nguyen & Salazar
-    2019, arXiv 1910.05895; the authors' choice), b zero. `num_heads`, `forget_gate` and `chunk_size` are those of
-    `MatrixMemory`.
+    2019, arXiv 1910.05895; the authors' choice), b zero.
+
+    Args:
+        input_size: F.
+        hidden_size: features of y_t, over all heads.
+        num_heads, forget_gate, chunk_size: see `MatrixMemory`.
 
     Raises:
         ValueError: for a `hidden_size` of 1, or a number of heads that does not divide it; the message names those

@@ -10,6 +10,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from rnnvision.nn.kernels.exported import loop
 from rnnvision.nn.layers.layer import RecurrentLayer, State
 
 
@@ -29,9 +30,12 @@ class UnrolledLayer(RecurrentLayer):
         """What `cell` multiplies the state by, prepared once for all time steps."""
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        state = self.initial_state(len(x)) if state is None else state
+        state = self.initial_state(x.shape[0]) if state is None else state
         projected = self.project(x.transpose(0, 1))  # (T, B, G)
         recurrent = self.recurrent_weight(projected.dtype)
+        if torch.compiler.is_exporting():
+            stacked, state = loop(lambda x_t, state: self.cell(x_t, recurrent, state), projected, state)
+            return stacked.transpose(0, 1), state
         states = []
         for x_t in projected.unbind(0):
             state = self.cell(x_t, recurrent, state)

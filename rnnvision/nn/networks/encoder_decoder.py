@@ -134,7 +134,7 @@ class EncoderDecoder(SequenceNetwork):
         states = self.states(x)  # (B, T, D)
         keys = self.glimpse.keys(states)  # (B, T, A)
         y = torch.tanh(self.start(self.summary(states)))  # (B, decoder_size)
-        state = self.decoder.initial_state(len(x))
+        state = self.decoder.initial_state(x.shape[0])
         known, looks = [], []
         for _ in range(self.num_glimpses):
             seen, weights = self.glimpse(states, keys, y)

@@ -1,5 +1,6 @@
 """Words of a command line that mean something else than they seem to: told before anything is made."""
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -127,7 +128,9 @@ def test_the_dispatcher_says_the_version_too(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["rnnvision", "--version"])
     dispatch.main()
-    assert capsys.readouterr().out.strip() == __version__
+    version, needed = capsys.readouterr().out.splitlines()
+    assert version == __version__
+    assert re.fullmatch(r"Python 3\.\d+\.\d+, torch 2\.\d+\.\d+\S*", needed)
 
 
 def test_a_long_message_has_the_command_before_the_list(verb: Verb) -> None:

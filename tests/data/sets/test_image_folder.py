@@ -235,5 +235,5 @@ def test_crop_ratio_is_the_share_of_the_shorter_side_that_is_kept(tmp_path: Path
         for i in range(5):
             Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
     splits = read_image_folder((), str(tmp_path), image_size=16, crop_ratio=ratio)
-    image = splits.train.resize(splits.train.load(0)).float() / 255
+    image = splits.train.seen(0).float() / 255
     assert image.mean().item() == pytest.approx(min(1.0, (8 / side) ** 2), abs=0.02)

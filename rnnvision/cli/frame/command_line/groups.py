@@ -8,6 +8,7 @@ from typing import Any, cast
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
+from rnnvision.cli.frame.command_line.files import options_of
 from rnnvision.cli.frame.command_line.words import command, parsed
 from rnnvision.errors import UsageError
 
@@ -38,12 +39,6 @@ def sections_of(conf: Path, verb: str) -> dict[str, list[str]]:
     content = cast(dict[Any, Any], OmegaConf.to_container(node))
     own = {str(key): list(map(str, value)) for key, value in content.items() if isinstance(value, dict)}
     return found | {key: inner for key, inner in own.items() if key != "hydra"}
-
-
-def options_of(folders: Sequence[Path], group: str) -> list[str]:
-    """The options that a user may choose; those that begin with _ are parts of others."""
-    files = [file for folder in folders for file in (folder / group).glob("*.yaml")]
-    return sorted({file.stem for file in files if not file.stem.startswith("_")})
 
 
 def options_in(found: Override) -> list[Any]:

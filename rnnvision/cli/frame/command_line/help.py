@@ -1,6 +1,5 @@
 """--help: the examples of a verb, its groups with their options, and every key with its value and what it means."""
 
-import re
 import string
 import textwrap
 from collections.abc import Iterator
@@ -9,11 +8,11 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.frame.command_line.groups import OFF, default_options, options_of
-from rnnvision.cli.frame.command_line.known import composed, own_folder
+from rnnvision.cli.frame.command_line.files import lines_of, options_of, own_folder
+from rnnvision.cli.frame.command_line.groups import OFF, default_options
+from rnnvision.cli.frame.command_line.known import composed
 from rnnvision.cli.frame.command_line.words import yaml_text
 
-LINE = re.compile(r"(?P<indent>\s*)(?P<item>- )?(?P<key>[\w]+):(?P<value>[^#]*?)(?:\s+#\s*(?P<comment>.*))?$")
 WIDTH = 120
 FLAGS = """\
   -m, --multirun         a run for each combination of values: KEY=A,B
@@ -98,15 +97,5 @@ def _of_file(file: Path, package: str) -> dict[str, str]:
 
 
 def _comments(file: Path) -> dict[str, str]:
-    """The comment beside each key of a file, by its dotted key; defaults.GROUP is that of an entry of its defaults."""
-    found: dict[str, str] = {}
-    path: list[tuple[int, str]] = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        if (match := LINE.fullmatch(line)) is None:
-            continue
-        depth = len(match["indent"]) + len(match["item"] or "")
-        path = [*(part for part in path if part[0] < depth), (depth, match["key"])]
-        key = ".".join(name for _, name in path)
-        if match["comment"]:
-            found[key] = match["comment"]
-    return found
+    """The comment beside each key of a file, by its dotted key."""
+    return {line.key: line.comment for line in lines_of(file) if line.comment}

@@ -10,20 +10,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import nearest
+from rnnvision.cli.frame.command_line.files import own_folder
 from rnnvision.cli.frame.command_line.groups import default_options
+from rnnvision.cli.frame.command_line.refused import REFUSED
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.frame.paths import expanded
 
-REFUSED = {  # verb -> keys that it has from another verb and sets itself: what to do instead
-    "compare": {
-        "model": "give models=[NAME,...]",
-        "seed": "give seeds=N for 0 to N - 1",
-        "trainer.max_epochs": "give budget=epochs:N",
-        "trainer.max_steps": "give budget=epochs:N or budget=minutes:X",
-        "trainer.max_time": "give budget=minutes:X",
-        "sweep": "compare trains each model in models",
-    },
-}
 SYNONYMS = {  # what other programs call a key
     "data": ("dataset",),
     "data.root": ("folder", "path", "dir", "directory", "data_dir", "data_path"),
@@ -62,15 +54,6 @@ def near_key(key: str, legal: Iterable[str]) -> str | None:
     word = key.rpartition(".")[2].lower()
     other = next((name for name, others in SYNONYMS.items() if word in others and name in names), None)
     return other or nearest(key, names)
-
-
-def own_folder() -> Path | None:
-    """The folder that --config-dir names on the command line, absolute."""
-    for word, following in zip(sys.argv, [*sys.argv[1:], ""], strict=True):
-        flag, equals, value = word.partition("=")
-        if flag in ("--config-dir", "-cd"):
-            return Path(expanded(value if equals else following)).absolute()
-    return None
 
 
 def composed(conf: Path, verb: str, *, with_hydra: bool = False) -> DictConfig:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from rnnvision.cli.frame.arguments import takes
+from rnnvision.cli.frame.command_line.files import own_folder
 from rnnvision.cli.frame.command_line.groups import SEVERAL
 from rnnvision.cli.frame.command_line.help import comments_of
-from rnnvision.cli.frame.command_line.known import composed, makes_sweeps, own_folder, refusal
+from rnnvision.cli.frame.command_line.known import composed, makes_sweeps, refusal
 from rnnvision.cli.frame.command_line.own_files import written
 from rnnvision.cli.frame.command_line.words import command, parsed
 

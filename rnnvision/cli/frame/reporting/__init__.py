@@ -1,0 +1,1 @@
+"""Reports: what `report` and `train report=true` share."""

@@ -1,0 +1,114 @@
+"""What a report says of one run: its files, and what the network shows on some images. What cannot be had has a reason.
+
+A run folder without a checkpoint, an encoder without anytime answers, an earlier version's folder without
+predictions.csv: each leaves out its part of the report and no more.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from rnnvision.cli.frame.reporting.looks import Looks, looks_at
+from rnnvision.errors import FailureError, UsageError
+from rnnvision.report.page.found import Found
+from rnnvision.runs import Run, read_predictions
+
+if TYPE_CHECKING:
+    from rnnvision.data import ImageData
+    from rnnvision.inference import Classifier
+
+CANNOT = (ValueError, UsageError, FailureError, OSError)  # why a part is left out
+OF_NETWORK = ("reading", "scan", "gradient", "states", "mistakes", "labels")
+
+
+def gather(folder: Path, root: str | None = None) -> Found:
+    """Everything about the run in `folder`, a training or an evaluation; `root`: where its data is."""
+    run = Run(folder)
+    ckpt, split = _evaluated(folder)
+    found = Found(
+        run if ckpt is None else Run(_training_of(ckpt)), evaluation=None if ckpt is None else run, split=split
+    )
+    _try(found, ("answers",), lambda: _read_answers(found, folder))
+    _try(found, OF_NETWORK, lambda: _look(found, ckpt or folder, root))
+    return found
+
+
+def _try(found: Found, names: tuple[str, ...], part: Callable[[], None]) -> None:
+    try:
+        part()
+    except CANNOT as error:
+        for name in names:
+            found.missing.setdefault(name, str(error))
+
+
+def _evaluated(folder: Path) -> tuple[Path | None, str]:
+    """Of an evaluation its checkpoint and its split."""
+    from omegaconf import OmegaConf
+
+    path = folder / ".hydra" / "config.yaml"
+    config: Any = OmegaConf.load(path) if path.is_file() else {}
+    if (folder / "checkpoints").is_dir() or not config.get("ckpt"):
+        return None, "test"
+    return Path(str(config.ckpt)).expanduser(), str(config.get("split", "test"))
+
+
+def _training_of(ckpt: Path) -> Path:
+    """The run folder of a checkpoint: FOLDER, or FOLDER/checkpoints/NAME.ckpt."""
+    return ckpt if ckpt.is_dir() else ckpt.parent.parent if ckpt.parent.name == "checkpoints" else ckpt.parent
+
+
+def _read_answers(found: Found, folder: Path) -> None:
+    try:
+        found.answers = read_predictions(folder)
+    except FileNotFoundError:
+        raise UsageError(
+            f"{folder.name} holds no predictions.csv: an earlier version made it, or it did not get to its test; "
+            f"this makes one: rnnvision evaluate ckpt={folder}, then rnnvision report run=logs/evaluate/latest"
+        ) from None
+
+
+def _look(found: Found, source: Path, root: str | None) -> None:
+    """What only the network can show, on some images of the split."""
+    from rnnvision.inference import load
+
+    classifier = load(source)
+    description = classifier.description
+    found.class_names = classifier.class_names
+    found.temperature = description.get("temperature")
+    found.size = sum(p.numel() for p in classifier.network.parameters())
+    found.network = network_line(classifier)
+    data = _data(classifier, found.split, root)
+    found.data = data.summary()
+    with torch.random.fork_rng(devices=[]):
+        looks: Looks = looks_at(classifier, data.splits.parts()[found.split], found)
+    for name, look in looks.items():
+        _try(found, (name,), look)
+
+
+def _data(classifier: "Classifier", split: str, root: str | None) -> "ImageData":
+    """The images of a split, as in `evaluate`."""
+    from rnnvision.data import ImageData
+
+    changes = {} if root is None else {"root": root}
+    data = ImageData.of_checkpoint(classifier.description, parts=(split,), **changes)
+    data.tested_split = split
+    data.setup()
+    if data.class_names != classifier.class_names:
+        raise FailureError(f"{data.splits.origin}: its classes are not those that the network was trained on")
+    return data
+
+
+def network_line(classifier: "Classifier") -> str:
+    """The network in a sentence: what reads the image, how, and what is kept of it."""
+    arguments, network = classifier.description["network"], classifier.network
+    shape = " x ".join(map(str, classifier.input_shape[1:]))
+    scan = getattr(network, "scan", None)
+    if scan is None or "recurrence" not in arguments:
+        return f"{arguments['name']} on images of {shape}, {len(classifier.class_names)} classes"
+    layers, both = arguments.get("num_layers", 1), "bidirectional " if arguments.get("bidirectional") else ""
+    size = f"{layers} layers of {arguments['hidden_size']}" if layers > 1 else f"{arguments['hidden_size']} units"
+    read = f"reads images of {shape} pixels as {scan.num_tokens} tokens ({arguments['scan']})"
+    name = "" if arguments["name"] == "sequence_classifier" else f"{arguments['name']}: "
+    return f"{name}{both}{arguments['recurrence']}, {size}: {read}, {len(classifier.class_names)} classes"
