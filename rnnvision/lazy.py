@@ -2,17 +2,18 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 
-def lazily(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+def lazily(package: str, **names: str) -> Callable[[str], Any]:
     """The `__getattr__` (PEP 562) of a package.
 
     Args:
         package: its `__name__`.
-        modules: the module of each name, as seen from the package.
+        **names: by module, as seen from the package, the names that it gives, with spaces between them.
     """
+    modules = {name: module for module, given in names.items() for name in given.split()}
 
     def find(name: str) -> Any:
         if name not in modules:

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "rnnvision"
 FILES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
-BASE = {"errors", "checks", "seeding", "registry", "signature"}  # modules that any room may import
+BASE = {"errors", "checks", "lazy", "seeding", "registry", "signature"}  # modules that any room may import
 ROOMS = {  # room -> (rooms that it may import, packages that it may import)
     "nn": (set(), {"torch"}),
     "data": (set(), {"torch", "torchvision", "lightning", "numpy", "PIL", "sklearn", "filelock", "litdata"}),
@@ -29,10 +29,18 @@ LAZY = {  # imported within a function only, and only there
     "nn/controls/torchvision_networks.py": {"torchvision"},
     "data/sets/flat_imagenet.py": {"scipy"},  # which torchvision reads MATLAB's files with
     "training/svm_fit.py": {"sklearn"},
+    "cli/watch/terminal.py": {"rich"},
+    "cli/watch/film.py": {"PIL"},
+    "inference/export/graphs.py": {"onnx", "onnxscript"},
+    "inference/export/onnx_file.py": {"onnx"},
+    "inference/export/onnx_networks.py": {"onnx", "onnxruntime", "google"},
+    "inference/export/quantise.py": {"onnx", "onnxruntime"},
+    "inference/export/safetensors_file.py": {"safetensors"},
+    "inference/export/step_file.py": {"onnx"},
     "report/style.py": {"matplotlib"},
     "report/comparison_plot.py": {"matplotlib"},
 }
-LAZY_EVERYWHERE = {"accelerated_scan", "sklearn", "litdata", "matplotlib"}  # torchvision is data's daily bread
+LAZY_EVERYWHERE = {"onnx", "onnxruntime", "onnxscript", "safetensors", "accelerated_scan", "sklearn", "litdata", "matplotlib"}  # torchvision is data's daily bread
 
 
 def imports(node: ast.AST) -> Iterator[str]:

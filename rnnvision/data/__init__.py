@@ -12,15 +12,10 @@ if TYPE_CHECKING:
 else:  # Lightning, which only ImageData needs, takes longer to import than torch
     __getattr__ = lazily(
         __name__,
-        {
-            "Augmentation": "augment",
-            "CATALOG": "catalog",
-            "Dataset": "catalog",
-            "ImageData": "datamodule",
-            "DataError": "splits",
-            "Split": "splits",
-            "Splits": "splits",
-        },
+        augment="Augmentation",
+        catalog="CATALOG Dataset",
+        datamodule="ImageData",
+        splits="DataError Split Splits",
     )
 
 __all__ = ["CATALOG", "Augmentation", "DataError", "Dataset", "ImageData", "Split", "Splits"]

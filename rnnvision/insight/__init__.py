@@ -1,11 +1,12 @@
 """Insight: questions about a network and its answers, as functions.
 
-Importing this package imports nothing else: a name is fetched when it is asked for, so that what needs no torch
+Importing this package imports nothing more: a name is fetched when it is asked for, so that what needs no torch
 (`classes`, `reliability`, `mcnemar`) does without it.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rnnvision.lazy import lazily
 
 if TYPE_CHECKING:
     from rnnvision.insight.anytime import AnytimeCurve, Stop, anytime_curve, settled_after, stop_when_sure
@@ -44,6 +45,24 @@ if TYPE_CHECKING:
         wait_for,
     )
     from rnnvision.insight.trajectories import Trajectories, state_trajectories
+else:
+    __getattr__ = lazily(
+        __name__,
+        anytime="AnytimeCurve Stop anytime_curve settled_after stop_when_sure",
+        attention="attention_maps scan_path",
+        classes=("ClassScore Confusion class_scores confusion_matrix most_confused names_in surest_mistakes"),
+        cost="multiply_adds",
+        gates="Saturation gate_values network_gates saturation",
+        gradients="GradientFlow gradient_flow memory_length token_influence",
+        kernels="cudnn_kernel",
+        labels="Suspect class_thresholds confident_classes confident_joint wrong_labels",
+        mcnemar="disagreements mcnemar_test",
+        memory="activation_bytes eval_batch_size",
+        reliability="Bin calibration_error reliability_bins",
+        saliency="completeness_gap gradient_saliency input_times_gradient integrated_gradients",
+        speed="Speed forget_peak growth latency matrix_rate peak_memory throughput wait_for",
+        trajectories="Trajectories state_trajectories",
+    )
 
 __all__ = [
     "AnytimeCurve",
@@ -97,17 +116,3 @@ __all__ = [
     "wait_for",
     "wrong_labels",
 ]
-_LIGHT = ("classes", "mcnemar", "reliability")  # without torch
-_MODULES = (
-    *_LIGHT,
-    *("anytime", "attention", "cost", "gates", "gradients", "kernels", "labels", "memory", "saliency", "speed"),
-    "trajectories",
-)
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for module in _MODULES:
-            if hasattr(found := import_module(f"{__name__}.{module}"), name):
-                return getattr(found, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,17 +23,14 @@ if TYPE_CHECKING:
 else:  # Lightning takes longer to import than torch, and reading a checkpoint does not need it
     __getattr__ = lazily(
         __name__,
-        {
-            **dict.fromkeys(("FIGURES", "BestCheckpoint"), "best"),
-            **dict.fromkeys(("CheckpointError", "find_checkpoint", "load_body", "load_network"), "checkpoint"),
-            **dict.fromkeys(("read_checkpoint", "require_network"), "checkpoint"),
-            "VerifiedCheckpointIO": "checkpoint_io",
-            **dict.fromkeys(("check_class_weight", "class_weights"), "class_weight"),
-            **dict.fromkeys(("Learner", "TrainingError"), "learner"),
-            **dict.fromkeys(("OPTIMIZERS", "SCHEDULES", "count_steps", "make_optimizer", "make_scheduler"), "optim"),
-            "RunLog": "run_log",
-            "fit_temperature": "temperature",
-        },
+        best="FIGURES BestCheckpoint",
+        checkpoint="CheckpointError find_checkpoint load_body load_network read_checkpoint require_network",
+        checkpoint_io="VerifiedCheckpointIO",
+        class_weight="check_class_weight class_weights",
+        learner="Learner TrainingError",
+        optim="OPTIMIZERS SCHEDULES count_steps make_optimizer make_scheduler",
+        run_log="RunLog",
+        temperature="fit_temperature",
     )
 
 __all__ = [
