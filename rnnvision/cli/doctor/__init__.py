@@ -4,19 +4,19 @@ import platform
 from collections.abc import Callable, Iterator
 
 from rnnvision.checks import counted
-from rnnvision.cli.doctor.data import data_sets
-from rnnvision.cli.doctor.device import devices
+from rnnvision.cli.doctor.data import check_data
+from rnnvision.cli.doctor.device import check_devices
 from rnnvision.cli.doctor.finding import Finding
-from rnnvision.cli.doctor.machine import machine
-from rnnvision.cli.doctor.packages import extras, packages
-from rnnvision.cli.doctor.threads import threads
+from rnnvision.cli.doctor.machine import check_machine
+from rnnvision.cli.doctor.packages import check_extras, check_packages
+from rnnvision.cli.doctor.threads import check_threads
 from rnnvision.cli.frame.command_line.plain import read_settings, run_plain
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import FailureError
 from rnnvision.runs import versions
 
-USAGE = """Checks this machine: packages, devices, threads, disk, memory, data. Each line is ok, warn (it works, but slowly or
-not for long), fail, or - (a fact, or a choice); the last lines say what to do. Exit code 1 if something fails.
+USAGE = """Checks this machine: packages, devices, threads, disk, memory, data. Each line is ok, warn (it works, but
+slowly or not for long), fail, or - (a fact, or a choice); the last lines say what to do. Exit code 1 if any fails.
 
   rnnvision doctor
   rnnvision doctor log_dir=/scratch/logs data.root=/data
@@ -41,12 +41,12 @@ def doctor(words: list[str]) -> None:
     root = given.get("data.root", "null")
     log_dir = expanded(given.get("log_dir", "logs"))
     checks: dict[str, Check] = {
-        "packages": packages,
-        "optional": extras,
-        "devices": devices,
-        "threads": threads,
-        "machine": lambda: machine(log_dir),
-        "data": lambda: data_sets(None if root == "null" else expanded(root)),
+        "packages": check_packages,
+        "optional": check_extras,
+        "devices": check_devices,
+        "threads": check_threads,
+        "machine": lambda: check_machine(log_dir),
+        "data": lambda: check_data(None if root == "null" else expanded(root)),
     }
     print(f"rnnvision {versions().get('rnnvision', '')} on {platform.platform()}")
     found = [finding for title, check in checks.items() for finding in _printed(title, check)]
@@ -67,7 +67,7 @@ def _printed(title: str, check: Check) -> Iterator[Finding]:
 
 
 def _conclude(found: list[Finding]) -> None:
-    todo = list(dict.fromkeys(f"{finding.text}\n      {finding.todo}" for finding in found if finding.todo))
+    todo = [f"{finding.text}\n      {finding.todo}" for finding in found if finding.todo]
     if todo:
         print("\nWhat to do:")
         print("\n".join(f"  - {what}" for what in todo))
@@ -77,7 +77,3 @@ def _conclude(found: list[Finding]) -> None:
     if failed:
         raise FailureError(f"{counted(failed, 'check')} failed")
     print("Next: rnnvision train experiment=digits_lstm")
-
-
-if __name__ == "__main__":
-    main()

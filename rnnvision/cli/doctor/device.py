@@ -9,7 +9,7 @@ from rnnvision.cli.doctor.finding import Finding
 SAME_RELEASE = "pip install torch torchvision -c constraints.txt, which names versions that fit each other"
 
 
-def devices() -> Iterator[Finding]:
+def check_devices() -> Iterator[Finding]:
     """Whether torch and torchvision can be imported, and whether each device computes."""
     try:
         import torch

@@ -14,7 +14,7 @@ GIB = 2**30
 CLOCK_S = 5.0  # by which the clocks of this machine and of a file server may differ
 
 
-def machine(log_dir: str) -> Iterator[Finding]:
+def check_machine(log_dir: str) -> Iterator[Finding]:
     """Everything, one after the other."""
     folder = _existing(Path(log_dir))
     yield from writable(folder, log_dir)
@@ -25,7 +25,7 @@ def machine(log_dir: str) -> Iterator[Finding]:
 
 def writable(folder: Path, log_dir: str) -> Iterator[Finding]:
     """A file written into the folder, read back, linked, and compared with the clock."""
-    todo = "log_dir=FOLDER, in front of a folder that can be written"
+    todo = "log_dir=FOLDER, one that can be written"
     try:
         with tempfile.TemporaryDirectory(prefix=".doctor-", dir=folder) as inside:
             file = Path(inside, "a")
@@ -70,9 +70,10 @@ def space(folder: Path, free: int) -> Finding:
 def memory() -> Iterator[Finding]:
     """Memory, and the shared memory through which streaming workers hand over batches."""
     if (free := _available()) is not None:
-        state, todo = ("ok", "") if free >= GIB else ("warn", "data.format=streaming keeps no data set in memory")
-        yield Finding("ok" if state == "ok" else "warn", f"{free / GIB:.1f} GiB of memory available", todo)
-    shared = Path("/dev/shm")  # noqa: S108  # looked at, not written
+        text = f"{free / GIB:.1f} GiB of memory available"
+        todo = "data.format=streaming holds no data set in memory"
+        yield Finding("ok", text) if free >= GIB else Finding("warn", text, todo)
+    shared = Path("/dev/shm")
     if shared.is_dir():
         yield shared_memory(shutil.disk_usage(shared).free)
 
@@ -93,8 +94,7 @@ def open_files() -> Iterator[Finding]:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= soft < 1024:
-        most = "" if hard < 0 or hard >= 4096 else f" (the hard limit is {hard})"
-        yield Finding("warn", f"a process may open {counted(soft, 'file')}{most}", "ulimit -n 4096")
+        yield Finding("warn", f"a process may open {counted(soft, 'file')}", f"ulimit -n {4096 if hard < 0 else hard}")
     else:
         yield Finding("ok", f"a process may open {counted(soft, 'file')}")
 

@@ -8,11 +8,22 @@ from importlib import metadata
 from rnnvision.cli.doctor.finding import Finding
 
 MALWARE = {"lightning": ("2.6.2", "2.6.3"), "pytorch-lightning": ("2.6.2", "2.6.3")}
+GIVES = {  # extra -> what it is for
+    "demo": "rnnvision demo",
+    "export": "rnnvision export, and classifying with an exported file",
+    "kernels": "linear recurrences on a GPU",
+    "mlflow": "logger=mlflow",
+    "plots": "plots of comparisons, benchmarks and reports",
+    "shards": "data sets in shards",
+    "tables": "predictions as Parquet and for pandas",
+    "tensorboard": "logger=tensorboard",
+    "wandb": "logger=wandb",
+}
 DEVELOPMENT = "dev"  # the extra of those who change this package
 EXTRA = re.compile(r"""extra\s*==\s*['"]([\w.-]+)['"]""")
 
 
-def packages() -> Iterator[Finding]:
+def check_packages() -> Iterator[Finding]:
     """Python, every package that is needed, and those that must not be there."""
     try:
         about = metadata.metadata("rnnvision")
@@ -25,7 +36,7 @@ def packages() -> Iterator[Finding]:
     yield from malware()
 
 
-def extras() -> Iterator[Finding]:
+def check_extras() -> Iterator[Finding]:
     """Each optional part, with the packages that it needs and whether they are here."""
     wanted: dict[str, list[str]] = {}
     for line in metadata.requires("rnnvision") or []:
@@ -62,12 +73,13 @@ def optional(extra: str, requirements: Sequence[str]) -> Finding:
             missing.append(name)
         elif not _fits(version, ranges):
             wrong.append(f"{name} {version} is not in {ranges}")
+    name = f"{extra} ({GIVES[extra]})" if extra in GIVES else extra
     command = f'pip install "rnnvision[{extra}]"'
     if wrong:
-        return Finding("warn", f"{extra}: {', '.join(wrong)}", command)
+        return Finding("warn", f"{name}: {', '.join(wrong)}", command)
     if missing:
-        return Finding("-", f"{extra}: without {', '.join(missing)}; {command}")
-    return Finding("ok", f"{extra}: {', '.join(here)}")
+        return Finding("-", f"{name}: without {', '.join(missing)}; {command}")
+    return Finding("ok", f"{name}: {', '.join(here)}")
 
 
 def malware() -> Iterator[Finding]:
@@ -78,7 +90,7 @@ def malware() -> Iterator[Finding]:
             yield Finding(
                 "fail",
                 f"{name} {version} was malware: whatever this machine could read is to be treated as known to others",
-                f'pip install "lightning>=2.6.6,<2.7"; pip uninstall pytorch-lightning; replace tokens, keys and passwords',
+                'pip uninstall lightning pytorch-lightning; pip install "lightning>=2.6.6,<2.7"; replace all keys',
             )
 
 

@@ -5,23 +5,24 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rnnvision.cli.doctor.finding import Finding
 from rnnvision.checks import counted
+from rnnvision.cli.doctor.finding import Finding
 
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")  # read when torch is imported; both keep threads from spinning
 BUSY = 0.5  # cores that others use, from which on it is felt
 WATCHED_S = 0.5
 
 
-def threads() -> Iterator[Finding]:
+def check_threads() -> Iterator[Finding]:
     """The number of threads against the cores, and the load by other processes."""
     import torch
 
     cores, count = _cores(), torch.get_num_threads()
     given = os.environ.get("OMP_NUM_THREADS")
-    text = f"{counted(count, 'thread')} ({'OMP_NUM_THREADS=' + given if given else 'one for each core'}), {cores:g} cores"
+    text = f"{counted(count, 'thread')} ({f'OMP_NUM_THREADS={given}' if given else 'chosen by torch'}), {cores:g} cores"
     if count > max(1, cores):
-        yield Finding("warn", f"{text}: more threads than cores wait for each other", f"OMP_NUM_THREADS={max(1, int(cores))}")
+        fewer = f"OMP_NUM_THREADS={max(1, int(cores))} in front of the command"
+        yield Finding("warn", f"{text}: more threads than cores wait for each other", fewer)
     else:
         yield Finding("ok", text)
     busy = others()

@@ -29,7 +29,7 @@ def check_root(root: object) -> None:
         raise ValueError("root=: names no folder; give one, or null for the usual places")
 
 
-class _Located(Exception):
+class _Located(Exception):  # noqa: N818  # no error
     """Ends a reader that is asked for its place alone."""
 
 
