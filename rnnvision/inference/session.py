@@ -40,9 +40,8 @@ class Session:
             raise UsageError(f"{classifier.path}: cannot be read row by row: {reason}; {_instead(classifier)}")
         self._classifier = classifier
         self._stream = TokenStream(classifier.network.scan)
-        like = next(classifier.network.parameters())
         facts = classifier.description["normalisation"]
-        self._mean, self._std = (torch.tensor(facts[k], device=like.device)[:, None, None] for k in ("mean", "std"))
+        self._mean, self._std = (torch.tensor(facts[k], device=classifier.device)[:, None, None] for k in ("mean", "std"))
         self.reset()
 
     @property
@@ -131,9 +130,8 @@ class Session:
                 break
         else:
             raise ValueError(f"rows of shape {tuple(pixels.shape)}: this network reads {self.axis} of {self._wanted()}")
-        like = next(self._classifier.network.parameters())
-        scaled = block.to(like.device).float() / (255 if pixels.dtype == torch.uint8 else 1)
-        normalised = ((scaled - self._mean) / self._std).to(like.dtype)
+        scaled = block.to(self._classifier.device).float() / (255 if pixels.dtype == torch.uint8 else 1)
+        normalised = (scaled - self._mean) / self._std
         return normalised.movedim(3 - across, 0)
 
     def _wanted(self) -> str:
