@@ -144,12 +144,19 @@ class Classifier:
             ValueError: for a network that answers only at the end.
         """
         if not hasattr(self.network, "forward_anytime"):
-            raise ValueError(f"{self.description['network']['name']} answers only at the end, not after each token")
+            name = self.path.name if "exported" in self.description else self.description["network"]["name"]
+            raise ValueError(f"{name} answers only at the end, not after each token")
         logits = self._batches(self.pixels(images), self.network.forward_anytime)
         return (logits / self.temperature).softmax(dim=-1)
 
     def features(self, images: Any) -> Tensor:
-        """The vector that the head classifies: (B, D)."""
+        """The vector that the head classifies: (B, D).
+
+        Raises:
+            ValueError: for an exported graph, which gives logits only.
+        """
+        if not hasattr(self.network, "forward_features"):
+            raise ValueError(f"{self.path.name} gives logits only; load the checkpoint for features")
         return self._batches(self.pixels(images), self.network.forward_features)
 
     def __call__(self, images: Any, top_k: int = 5, **how: Any) -> list[dict[str, Any]] | list[list[dict[str, Any]]]:
