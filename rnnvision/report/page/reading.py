@@ -8,7 +8,7 @@ from rnnvision.report.page.blocks import Card, Gallery, Plot, Section, plots
 from rnnvision.report.page.found import Curve, Flow, Path, Reading, Trajectories
 from rnnvision.report.page.pictures import pixel_rows
 from rnnvision.report.page.words import label, listed, percent
-from rnnvision.report.style import INK, colour, label_ends, line_style, marker
+from rnnvision.report.style import INK, colour, label_ends, line_style, marker, plain_logarithms
 from rnnvision.runs import Prediction
 
 if TYPE_CHECKING:
@@ -43,16 +43,22 @@ def anytime_section(curve: Curve, answers: Sequence[Prediction] | None) -> Secti
         share for share, value in zip(curve.share, curve.accuracy, strict=True) if value >= curve.accuracy[-1] - 0.01
     )
     lead = (
-        f"How soon the network knows: after {percent(near, 0)} of the tokens its accuracy is within a point of the final"
-        f" one. Anytime area {percent(curve.area)}, over {curve.images:,} images."
+        f"How soon the network knows: after {percent(near, 0)} of the tokens its accuracy is within a point of the"
+        f" final one. Anytime area {percent(curve.area)}, over {curve.images:,} images."
     )
     read = [100 * share for share in curve.share]
-    alt = f"Accuracy against the share of tokens read, from {percent(curve.accuracy[0])} to {percent(curve.accuracy[-1])}."
+    first, last = percent(curve.accuracy[0]), percent(curve.accuracy[-1])
+    end = f"NLL {curve.nll[-1]:.3f}, ECE {curve.ece[-1]:.3f}"
     drawn = [
-        Plot(_over(read, {"accuracy": [100 * v for v in curve.accuracy]}, "accuracy, %"), alt),
+        Plot(
+            _over(read, {"accuracy": [100 * v for v in curve.accuracy]}, "accuracy, %"),
+            f"Accuracy against the share of tokens read, from {first} to {last}.",
+            f"From {first} after the first token to {last}.",
+        ),
         Plot(
             _over(read, {"NLL": curve.nll, "ECE": curve.ece}, "nats (NLL), share (ECE)"),
-            f"Loss and calibration against the share of tokens read; at the end NLL {curve.nll[-1]:.3f}, ECE {curve.ece[-1]:.3f}.",
+            f"Loss and calibration against the share of tokens read; at the end {end}.",
+            f"At the end {end}. A high ECE half-way: there the network is surer than it should be, or less.",
         ),
     ]
     if settled := [a.settled for a in answers or () if a.settled is not None]:
@@ -97,7 +103,7 @@ def gradient_section(flow: Flow) -> Section:
         _flow(flow.series),
         f"Norm of the gradient of the loss from the first time step to the last. {ends}.",
         f"Means over {flow.images} images. A line that falls to the left: early tokens teach the network less.",
-        6.4,
+        5.0,
         3.1,
     )
     lead = f"How much of the loss reaches the early tokens in training. {said[:1].upper()}{said[1:]}."
@@ -120,6 +126,7 @@ def _flow(series: Mapping[str, Sequence[float]]) -> Draw:
                 axes.semilogy(x, y, **style, markevery=max(1, len(x) // 12))
                 ends[name] = (x[-1], y[-1], INK)
         axes.set(xlabel="time step", ylabel="norm of the gradient (log scale)")
+        plain_logarithms(axes)
         label_ends(axes, ends)
 
     return draw
@@ -131,9 +138,8 @@ def scan_section(path: Path) -> Section:
     lead = f"The order in which the network reads an image: {tokens} tokens of {h} x {w} pixels."
     alt = f"Path of the scan over an image: from token to token, {tokens} in all, each of {h} x {w} pixels."
     caption = "The line runs from the centre of a token to that of the next, from the disc to the square."
-    return Section(
-        "scan", "Scan", lead, (plots("scan_path.png", Plot(_path(path), alt, caption, 3.5, 3.5)),), ("scan", "token")
-    )
+    block = plots("scan_path.png", Plot(_path(path), alt, caption, 3.5, 3.5))
+    return Section("scan", "Scan", lead, (block,), ("scan", "token"))
 
 
 def _path(path: Path) -> Draw:
@@ -165,8 +171,8 @@ def trajectory_section(found: Trajectories) -> Section:
         f" {percent(found.explained, 0)} of their variance."
     )
     alt = f"Trajectories of the states of {len(found.points)} images of the classes {listed(classes)}."
-    caption = "Each line is an image; its end bears a mark and the class. Lines that part early belong to classes that are easily told apart."
-    plot = Plot(_trajectories(found, classes), alt, caption, 6.4, 4.2)
+    caption = "Each line is an image, with a mark at its end; the name of a class stands in the middle of its ends."
+    plot = Plot(_trajectories(found, classes), alt, caption, 5.0, 4.0)
     return Section("states", "States", lead, (plots("trajectories.png", plot),), ("state", "trajectory"))
 
 
@@ -177,13 +183,13 @@ def _trajectories(found: Trajectories, classes: Sequence[str]) -> Draw:
             number = classes.index(name)
             x, y = zip(*steps, strict=True)
             tint = colour(number % 6)
-            axes.plot(x, y, color=tint, linestyle=line_style(number // 6), linewidth=0.9, alpha=0.7)
-            axes.plot(x[-1:], y[-1:], marker(7 * number), color=tint, markersize=5)
+            axes.plot(x, y, color=tint, linestyle=line_style(number // 6), linewidth=0.8, alpha=0.55)
+            axes.plot(x[-1:], y[-1:], marker(7 * number), color=tint, markersize=6)
             ends.setdefault(name, []).append(steps[-1])
         places = {
             label(name, 12): (*(sum(v) / len(v) for v in zip(*at, strict=True)), INK) for name, at in ends.items()
         }
         axes.set(xlabel="first principal component", ylabel="second")
-        label_ends(axes, places)  # type: ignore[arg-type]
+        label_ends(axes, places)
 
     return draw

@@ -31,7 +31,7 @@ def _plots(page: Page) -> list[Plots]:
 
 
 def render(page: Page) -> str:
-    """The page as HTML. Autoescape is on: what a user has named stays text; only our own SVG and style go in as they are.
+    """The page as HTML. What a user has named is escaped; only our own SVG and style go in as they are.
 
     Raises:
         ImportError: where matplotlib or jinja2 is not installed.

@@ -147,7 +147,14 @@ class Sample:
         shown = pixels(self.samples, [indices[s.index] for s in suspects]) if suspects else ()
         names = self.classifier.class_names
         self.found.labels = [
-            Suspicion(picture(image), self.samples.name(indices[s.index]), names[s.label], names[s.suggested], s.of_label, s.of_suggested)
+            Suspicion(
+                picture(image),
+                self.samples.name(indices[s.index]),
+                names[s.label],
+                names[s.suggested],
+                s.of_label,
+                s.of_suggested,
+            )
             for image, s in zip(shown, suspects, strict=True)
         ]
 
@@ -162,12 +169,13 @@ class Sample:
         return max(len(self.indices), min(MOST_SUSPECTED, WORK // max(1, cost)))
 
     def mistakes(self) -> None:
+        from rnnvision.insight import surest_mistakes
+
         answers = self.found.answers
         if answers is None:
             raise ValueError("there is no predictions.csv; see Classes")
-        wrong = [i for i, a in enumerate(answers) if not a.right]
-        worst = sorted(wrong, key=lambda i: -answers[i].loss)[:MISTAKES]
-        self.found.mistakes = self.seen(worst)
+        truth, said = [a.truth for a in answers], [a.answer for a in answers]
+        self.found.mistakes = self.seen(surest_mistakes(truth, said, [a.probability for a in answers], MISTAKES))
 
     def seen(self, rows: list[int]) -> list[Seen]:
         """Images beside their answers, by the rows of predictions.csv."""
@@ -177,7 +185,7 @@ class Sample:
                 f"predictions.csv has {len(answers)} rows and the {self.found.split} split {len(self.samples)} images:"
                 " the data has changed since"
             )
-        shown = pixels(self.samples, rows) if rows else []
+        shown = list(pixels(self.samples, rows)) if rows else []
         return [Seen(picture(image), answers[row]) for image, row in zip(shown, rows, strict=True)]
 
 
@@ -190,9 +198,8 @@ def layer_name(name: str) -> str:
         >>> layer_name("decoder.layers.0"), layer_name("layers.0.columns.recurrence.backward_layers.0")
         ('decoder layer 1', 'layer 1 columns layer 1 backward')
     """
-    words = [word for word in name.split(".") if word != "recurrence"]
-    said = []
-    for word in words:
+    said: list[str] = []
+    for word in (word for word in name.split(".") if word != "recurrence"):
         if word.isdecimal() and said and said[-1] in ("layers", "backward_layers"):
             backward = said.pop() == "backward_layers"
             said += ["layer", str(int(word) + 1), *(["backward"] if backward else [])]
