@@ -39,58 +39,52 @@ def reading_gallery(reading: Reading) -> Gallery:
 
 def anytime_section(curve: Curve, answers: Sequence[Prediction] | None) -> Section:
     """Accuracy, loss and calibration against the share of tokens read, and when the answers settle."""
-    near = next(
-        share for share, value in zip(curve.share, curve.accuracy, strict=True) if value >= curve.accuracy[-1] - 0.01
-    )
+    close = [value >= curve.accuracy[-1] - 0.01 for value in curve.accuracy]
+    near, unit = curve.share[close.index(True)], curve.unit
     lead = (
-        f"How soon the network knows: after {percent(near, 0)} of the tokens its accuracy is within a point of the"
+        f"How soon the network knows: after {percent(near, 0)} of the {unit}s its accuracy is within a point of the"
         f" final one. Anytime area {percent(curve.area)}, over {curve.images:,} images."
     )
-    read = [100 * share for share in curve.share]
+    x = [100 * share for share in curve.share]
     first, last = percent(curve.accuracy[0]), percent(curve.accuracy[-1])
     end = f"NLL {curve.nll[-1]:.3f}, ECE {curve.ece[-1]:.3f}"
     drawn = [
         Plot(
-            _over(read, {"accuracy": [100 * v for v in curve.accuracy]}, "accuracy, %"),
-            f"Accuracy against the share of tokens read, from {first} to {last}.",
-            f"From {first} after the first token to {last}.",
+            _over(x, {"accuracy": [100 * v for v in curve.accuracy]}, "accuracy, %", unit),
+            f"Accuracy against the share of {unit}s read, from {first} to {last}.",
+            f"From {first} after the first {unit} to {last}.",
         ),
         Plot(
-            _over(read, {"NLL": curve.nll, "ECE": curve.ece}, "nats (NLL), share (ECE)"),
-            f"Loss and calibration against the share of tokens read; at the end {end}.",
-            f"At the end {end}. A high ECE half-way: there the network is surer than it should be, or less.",
+            _over(x, {"NLL": curve.nll, "ECE": curve.ece}, "nats (NLL), share (ECE)", unit),
+            f"Loss and calibration against the share of {unit}s read; at the end {end}.",
+            f"At the end {end}. Where ECE is high, the network is surer than it should be, or less sure.",
         ),
     ]
     if settled := [a.settled for a in answers or () if a.settled is not None]:
         middle = sorted(settled)[len(settled) // 2]
-        drawn.append(
-            Plot(
-                _settled(settled),
-                f"After how many tokens the answers settled; half of them after {middle}.",
-                f"Half of the answers stay the same from token {middle} on.",
-            )
-        )
+        alt = f"After how many {unit}s the answers settled; half of them after {middle}."
+        drawn.append(Plot(_settled(settled, unit), alt, f"Half of the answers stay the same from {unit} {middle} on."))
     terms = ("anytime accuracy", "token", "NLL", "ECE", "settled")
     return Section("anytime", "While reading", lead, (plots("anytime.png", *drawn),), terms)
 
 
-def _over(x: Sequence[float], series: Mapping[str, Sequence[float]], what: str) -> Draw:
+def _over(x: Sequence[float], series: Mapping[str, Sequence[float]], what: str, unit: str) -> Draw:
     def draw(axes: "Axes") -> None:
         ends = {}
         for number, (name, y) in enumerate(series.items()):
             axes.plot(x, y, color=colour(number), linestyle=line_style(number))
             ends[name if len(series) > 1 else ""] = (x[-1], y[-1], INK)
-        axes.set(xlabel="tokens read, %", ylabel=what, xlim=(0, 100))
+        axes.set(xlabel=f"{unit}s read, %", ylabel=what, xlim=(0, 100))
         label_ends(axes, ends)
 
     return draw
 
 
-def _settled(tokens: Sequence[int]) -> Draw:
+def _settled(tokens: Sequence[int], unit: str) -> Draw:
     def draw(axes: "Axes") -> None:
         most = max(tokens)
         axes.hist(tokens, bins=min(most, 30), range=(0.5, most + 0.5), color=colour(0), rwidth=0.86)
-        axes.set(xlabel="tokens until the answer stays", ylabel="images")
+        axes.set(xlabel=f"{unit}s until the answer stays", ylabel="images")
 
     return draw
 

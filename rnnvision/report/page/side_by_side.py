@@ -1,6 +1,7 @@
 """The page of several runs: a table sorted by score, their curves in one plot, and in which settings they differ."""
 
 import os
+import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def _over_seeds(ranked: Sequence[Entry], differing: Sequence[str]) -> Iterator[S
         scores = [entry.score for entry in group if entry.score is not None]
         mean = statistics.mean(scores)
         spread = percent(statistics.stdev(scores)) if len(scores) > 1 else "-"
-        names = ", ".join(entry.name for entry in group)
+        names = ", ".join(dict.fromkeys(re.sub(r" ?\bseed=\d+", "", entry.name) or "all" for entry in group))
         rows.append(
             (
                 mean,

@@ -67,7 +67,8 @@ class Sample:
 
         curve = anytime_curve(self.network, [(self.images(), self.labels)], self.temperature)
         parts = (curve.share.tolist(), curve.accuracy.tolist(), curve.nll.tolist(), curve.ece.tolist())
-        self.found.reading = Curve(*parts, curve.area, len(self.labels))
+        unit = "glimpse" if hasattr(self.network, "num_glimpses") else "token"
+        self.found.reading = Curve(*parts, curve.area, len(self.labels), unit)
 
     def progress(self) -> None:
         """One image that is answered rightly, and not at once: that which settles later than three quarters."""
@@ -76,6 +77,8 @@ class Sample:
         scan = self._scan()
         with torch.inference_mode():
             anytime = self.network.forward_anytime(self.images(64)).float() / self.temperature  # (B, T, K)
+        if anytime.shape[1] != scan.num_tokens:
+            raise ValueError(f"a {self.name} answers after each glimpse, not after each token")
         right = (anytime[:, -1].argmax(dim=-1) == self.labels[: len(anytime)]).nonzero().flatten()
         chosen = right if len(right) else torch.arange(len(anytime))
         order = chosen[settled_after(anytime)[chosen].argsort(stable=True)]
