@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnvision.report.page.blocks import Bar, Cell, Figure, Link, Page, Section, Table
-from rnnvision.report.page.curves import overlaid_plots
-from rnnvision.report.page.overview import title_of
+from rnnvision.report.page.sections.curves import overlaid_plots
+from rnnvision.report.page.sections.overview import title_of
 from rnnvision.report.page.words import duration, number, percent
 from rnnvision.runs import Run, versions
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from rnnvision.report.page.blocks import Picture
 from rnnvision.report.page.build import PARTS, run_page
-from rnnvision.report.page.classes import confusion_section
 from rnnvision.report.page.found import Found
 from rnnvision.report.page.pictures import pixel_rows, png
 from rnnvision.report.page.render import render, write_page
+from rnnvision.report.page.sections.classes import confusion_section
 from rnnvision.report.page.side_by_side import Entry, names_of, runs_page
 from rnnvision.report.page.terms import TERMS
 from rnnvision.runs import Run

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rnnvision.inference import Classifier
 
 IMAGES = 512  # that the anytime curve is measured on
-LONG = 2**18  # tokens of all those images together that are read again for each prefix at the most
+LONG = 2**18  # images x tokens x tokens, at the most, where each prefix of the tokens is read anew
 DIFFERENTIATED = 64  # images whose gradients are taken
 DRAWN_CLASSES, DRAWN_IMAGES = 10, 3  # trajectories: of so many classes, so many images each
 MISTAKES = 24
@@ -52,11 +52,19 @@ class Sample:
         self.labels = samples.labels[self.indices]
 
     def _most(self) -> int:
-        """How many images: fewer where each prefix has to be read anew."""
+        """How many images: fewer where each prefix is read anew."""
+        return IMAGES if self._passes() == 1 else max(8, min(IMAGES, LONG // self._passes() ** 2))
+
+    def _passes(self) -> int:
+        """How often an image is read for the answers after each token."""
         scan = getattr(self.network, "scan", None)
-        if scan is None or getattr(self.network, "is_causal", True):
-            return IMAGES
-        return max(8, min(IMAGES, LONG // scan.num_tokens**2))
+        return 1 if scan is None or getattr(self.network, "is_causal", False) else scan.num_tokens
+
+    def _check_anytime(self) -> None:
+        if not hasattr(self.network, "forward_anytime"):
+            raise ValueError(f"a {self.name} answers only at the end")
+        if self._passes() ** 2 > LONG:
+            raise ValueError(f"it reads in two directions, and would have to read each image {self._passes()} times")
 
     def images(self, count: int | None = None) -> Tensor:
         """As the network reads them: (B, C, H, W)."""
@@ -65,6 +73,7 @@ class Sample:
     def reading(self) -> None:
         from rnnvision.insight import anytime_curve
 
+        self._check_anytime()
         curve = anytime_curve(self.network, [(self.images(), self.labels)], self.temperature)
         parts = (curve.share.tolist(), curve.accuracy.tolist(), curve.nll.tolist(), curve.ece.tolist())
         unit = "glimpse" if hasattr(self.network, "num_glimpses") else "token"
@@ -74,6 +83,7 @@ class Sample:
         """One image that is answered rightly, and not at once: that which settles later than three quarters."""
         from rnnvision.insight import settled_after
 
+        self._check_anytime()
         scan = self._scan()
         with torch.inference_mode():
             anytime = self.network.forward_anytime(self.images(64)).float() / self.temperature  # (B, T, K)
@@ -104,7 +114,7 @@ class Sample:
 
     def _scan(self) -> Any:
         scan = getattr(self.network, "scan", None)
-        if scan is None or not hasattr(scan, "path") or not hasattr(self.network, "forward_anytime"):
+        if scan is None:
             raise ValueError(
                 f"a {self.classifier.description['network']['name']} does not read an image as one sequence"
             )
