@@ -79,7 +79,7 @@ function listen() {
   $("centre").onchange = () => ((drawing.centred = $("centre").checked), drawing.isEmpty || readDrawing());
   $("invert").onchange = () => file && readFile(String($("invert").checked));
   $("play").onclick = () => (playing ? pause() : play());
-  $("time").oninput = () => (pause(), seek($("time").valueAsNumber));
+  $("time").oninput = () => beliefs && (pause(), seek($("time").valueAsNumber));
   addEventListener("keydown", pressed);
   addEventListener("paste", (event) => giveFirst(event.clipboardData, event));
   addEventListener("dragover", (event) => (event.preventDefault(), document.body.classList.add("drop")));
@@ -198,7 +198,8 @@ function settled() {
   const answer = facts.classes[beliefs.best(beliefs.times)];
   const { settled: since, times } = beliefs;
   const sure = percent(beliefs.at(times)[beliefs.best(times)]);
-  return `Final answer ${answer}, ${sure}; it stayed the same from ${facts.unit} ${since} of ${times} on.`;
+  const when = since === times ? `the last ${facts.unit} decided` : `the same from ${facts.unit} ${since} of ${times} on`;
+  return `Final answer ${answer}, ${sure}; ${when}.`;
 }
 
 function seek(t) {
