@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from rnnvision.data.images import View, from_pillow, open_image
+from rnnvision.data.images import View, from_pillow, open_seen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ def as_seen(image: Any, view: View) -> Tensor:
         ValueError: for an array or tensor that is no picture.
     """
     if isinstance(image, (str, Path)):
-        return view.of(open_image(Path(image), view))
+        return open_seen(Path(image), view)
     if hasattr(image, "convert"):
         return view.of(from_pillow(image, view))
     tensor = image if isinstance(image, Tensor) else _from_array(image, view)
