@@ -10,6 +10,7 @@ from rnnvision.inference.predict import DARK
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
 
+PAGE = Path(__file__).parent / "page"
 MAX_UPLOAD = 20_000_000  # bytes of a picture
 MAX_DRAWN = 64  # pixels of a side: larger images, or coloured ones, are hardly drawings
 MAX_PASSES = 64  # a network that reads in two directions takes a pass a token to answer after each

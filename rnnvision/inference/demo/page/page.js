@@ -35,15 +35,14 @@ async function start() {
   chart = new Chart($("chart"), facts.unit, (t) => (pause(), seek(t)));
   if (facts.drawing) prepareDrawing();
   $("invitation").textContent = facts.drawing ? "Draw here, or drop a picture" : "Drop or paste a picture here";
-  show("example", facts.examples > 0);
   show("scrub", facts.mode !== "end");
-  show("history", facts.mode !== "end");
   show("why", facts.why !== null);
   $("why").textContent = facts.why ?? "";
   $("play-shape").setAttribute("d", PLAY);
   $("time").disabled = $("play").disabled = true;
   listen();
   document.body.classList.add("ready");
+  show("example", (await reader.examples()) > 0);
 }
 
 function scanned() {
@@ -58,13 +57,11 @@ const plural = (n) => (facts.unit === "patch" && n !== 1 ? "patches" : `${facts.
 function prepareDrawing() {
   const [, height, width] = facts.shape;
   $("drawing").style.aspectRatio = `${width} / ${height}`;
-  for (const id of ["drawing", "undo", "clear"]) show(id, true);
-  show("centre-row", true);
+  for (const id of ["drawing", "centre-row"]) show(id, true);
   drawing = new Drawing($("drawing"), facts, () => {
     file = null;
-    show("given", false);
-    show("invitation", false);
-    show("centre-row", true);
+    for (const id of ["given", "invitation"]) show(id, false);
+    for (const id of ["centre-row", "undo", "clear"]) show(id, true);
     show("invert-row", false);
     readDrawing();
   });
@@ -122,7 +119,7 @@ function look(address) {
   image.src = address;
   show("invitation", false);
   show("clear", true);
-  show("centre-row", false);
+  for (const id of ["centre-row", "undo"]) show(id, false);
 }
 
 async function readFile(invert) {
@@ -180,6 +177,7 @@ async function request(ask) {
 function accept(reading, animated) {
   beliefs = new Beliefs(reading, facts.classes);
   picture.show(reading);
+  show("history", facts.mode !== "end");
   chart.show(beliefs);
   $("time").max = beliefs.times;
   $("time").disabled = $("play").disabled = false;
@@ -209,6 +207,7 @@ function seek(t) {
   bars.show(beliefs.at(t));
   const best = beliefs.best(t);
   $("label").textContent = $("label").title = facts.classes[best];
+  $("answer").classList.remove("empty");
   $("answer").classList.toggle("long", facts.classes[best].length > 8);
   $("probability").textContent = percent(beliefs.at(t)[best]);
   $("answer").classList.toggle("final", best === beliefs.best(beliefs.times));
@@ -255,9 +254,7 @@ function clear() {
   show("given", false);
   show("invitation", true);
   show("centre-row", Boolean(drawing));
-  show("clear", Boolean(drawing));
-  show("invert-row", false);
-  show("message", false);
+  for (const id of ["undo", "clear", "invert-row", "message"]) show(id, false);
 }
 
 // Nothing is read: as the page began.
@@ -270,7 +267,8 @@ function forget() {
   $("time").disabled = $("play").disabled = true;
   for (const id of ["chip", "probability", "settled", "clock", "when"]) $(id).textContent = "";
   $("label").textContent = "–";
-  show("truth", false);
+  $("answer").className = "answer empty";
+  for (const id of ["truth", "history"]) show(id, false);
 }
 
 function complain(error) {
