@@ -2,11 +2,12 @@
 
 import { Bars, Beliefs, Chart, percent } from "./beliefs.js";
 import { Drawing } from "./drawing.js";
-import { Picture } from "./picture.js";
+import { Picture, SMOOTH } from "./picture.js";
 import * as reader from "./reader.js";
 
 const PLAY = "M4 2.5v11l9.5-5.5z";
 const PAUSE = "M4 2.5h3v11H4zM9 2.5h3v11H9z";
+const SEES = { tokens: "What the network has read", glimpses: "Where the network looks", end: "What the network sees" };
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const $ = (id) => document.getElementById(id);
 const show = (id, visible) => ($(id).hidden = !visible);
@@ -32,8 +33,9 @@ async function start() {
   $("where").textContent = reader.WHERE;
   picture = new Picture($("picture"), facts);
   bars = new Bars($("bars"), facts.classes);
-  chart = new Chart($("chart"), facts.unit, (t) => (pause(), seek(t)));
+  chart = new Chart($("chart"), plural(2), (t) => (pause(), seek(t)));
   if (facts.drawing) prepareDrawing();
+  $("sees-title").textContent = SEES[facts.mode];
   $("invitation").textContent = facts.drawing ? "Draw here, or drop a picture" : "Drop or paste a picture here";
   show("scrub", facts.mode !== "end");
   show("why", facts.why !== null);
@@ -114,7 +116,7 @@ function give(blob) {
 function look(address) {
   const image = $("given");
   if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
-  image.onload = () => (image.classList.toggle("small", image.naturalWidth < 100), show("given", true));
+  image.onload = () => (image.classList.toggle("small", image.naturalWidth < SMOOTH), show("given", true));
   image.onerror = () => show("given", false);
   image.src = address;
   show("invitation", false);
@@ -196,7 +198,8 @@ function settled() {
   const answer = facts.classes[beliefs.best(beliefs.times)];
   const { settled: since, times } = beliefs;
   const sure = percent(beliefs.at(times)[beliefs.best(times)]);
-  const when = since === times ? `the last ${facts.unit} decided` : `the same from ${facts.unit} ${since} of ${times} on`;
+  const first = since === 1 ? `the first ${facts.unit}` : `${facts.unit} ${since} of ${times}`;
+  const when = since === times ? `the last ${facts.unit} decided` : `the same from ${first} on`;
   return `Final answer ${answer}, ${sure}; ${when}.`;
 }
 
