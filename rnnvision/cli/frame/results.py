@@ -62,6 +62,7 @@ class _Unfailing:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.is_closed = False  # nobody reads any more
 
     def write(self, text: str) -> int:
         try:
@@ -81,6 +82,7 @@ class _Unfailing:
 
     def _leave(self) -> None:
         """Let what is still to be written go nowhere: at its end Python would fail to write it."""
+        self.is_closed = True
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
