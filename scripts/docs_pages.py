@@ -21,7 +21,10 @@ API = {
     "data": ["datamodule", "augment", "catalog", "splits", "images", "shard_writer"],
     "sets": ["builtin", "folders", "mnist_family", "nist", "arrays", "photos", "oxford", "contract"],
     "training": ["learner", "optim", "checkpoint", "svm_fit", "precision", "run_log"],
-    "insight": ["anytime", "classes", "reliability", "mcnemar", "cost", "speed", "kernels"],
+    "insight": [
+        *("anytime", "gradients", "gates", "trajectories", "saliency", "attention", "labels", "classes", "reliability"),
+        *("mcnemar", "cost", "speed", "kernels"),
+    ],
     "inference": ["classifier"],
     "runs": ["folder", "read", "environment", "process"],
     "report": ["style", "comparison", "comparison_plot", "benchmark_plot"],

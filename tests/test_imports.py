@@ -29,10 +29,18 @@ LAZY = {  # imported within a function only, and only there
     "nn/controls/torchvision_networks.py": {"torchvision"},
     "data/sets/flat_imagenet.py": {"scipy"},  # which torchvision reads MATLAB's files with
     "training/svm_fit.py": {"sklearn"},
+    "cli/watch/terminal.py": {"rich"},
+    "cli/watch/film.py": {"PIL"},
+    "inference/export/graphs.py": {"onnx", "onnxscript"},
+    "inference/export/onnx_file.py": {"onnx"},
+    "inference/export/onnx_networks.py": {"onnx", "onnxruntime", "google"},
+    "inference/export/quantise.py": {"onnx", "onnxruntime"},
+    "inference/export/safetensors_file.py": {"safetensors"},
+    "inference/export/step_file.py": {"onnx"},
     "report/style.py": {"matplotlib"},
     "report/comparison_plot.py": {"matplotlib"},
 }
-LAZY_EVERYWHERE = {"accelerated_scan", "sklearn", "litdata", "matplotlib"}  # torchvision is data's daily bread
+LAZY_EVERYWHERE = {"onnx", "onnxruntime", "onnxscript", "safetensors", "accelerated_scan", "sklearn", "litdata", "matplotlib"}  # torchvision is data's daily bread
 
 
 def imports(node: ast.AST) -> Iterator[str]:

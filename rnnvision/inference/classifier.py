@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from rnnvision.checks import shortened
 from rnnvision.data.images import View
 from rnnvision.inference.averaging import shown_views
+from rnnvision.inference.exported import is_exported, load_exported
 from rnnvision.inference.pixels import as_seen, joined, several, stacked
 from rnnvision.inference.predict import How, predicted, table_of
 from rnnvision.inference.predictions import Predictions
@@ -24,11 +25,14 @@ BATCH_SIZE = 1000  # as in evaluation, where a checkpoint does not say
 
 
 def load(source: str | Path, *, device: str | torch.device = "cpu") -> "Classifier":
-    """The classifier of a run folder (its best checkpoint, else its last) or of a checkpoint file.
+    """The classifier of a run folder (its best checkpoint, else its last), a checkpoint file, or an exported file.
 
     Raises:
         UsageError: if there is none, or it is damaged, or was pre-trained only, or needs a plugin.
     """
+    if is_exported(path := Path(source).expanduser()):
+        network, card = load_exported(path, device)
+        return Classifier(network, card, path.resolve(), device=device)
     path = find_checkpoint(source)
     checkpoint = read_checkpoint(path)
     network = load_network(checkpoint, path, classifies=True)

@@ -56,6 +56,16 @@ class Session:
         return self._stream.endless
 
     @property
+    def line_shape(self) -> tuple[int, int]:
+        """(C, W) of a row, (C, H) of a column."""
+        return self._stream.line_shape
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows of an image."""
+        return self._stream.num_lines
+
+    @property
     def rows_read(self) -> int:
         """Number of rows that were pushed."""
         return self._stream.lines_read

@@ -50,7 +50,8 @@ def _readout_weights(network: nn.Module, images: Tensor) -> Tensor:
     readout = getattr(network, "readout", None)
     if not isinstance(readout, Attention):
         raise ValueError(
-            f"network={type(network).__name__}: has no attention; model.readout=attention has, and model=encoder_decoder"
+            f"network={type(network).__name__}: has no attention; what has it is model.readout=attention "
+            "and model=encoder_decoder"
         )
     seen: list[Tensor] = []
     handle = readout.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -66,8 +67,6 @@ def _on_grid(weights: Tensor, height: int, width: int) -> Tensor:
     side = math.isqrt(height * width // weights.shape[1])
     rows, columns = height // side, width // side
     if rows * columns != weights.shape[1]:
-        raise ValueError(
-            f"images of {height} x {width}: the {weights.shape[1]} states that are read are no grid on them"
-        )
+        raise ValueError(f"images of {height} x {width}: {weights.shape[1]} states are no grid of squares on them")
     grid = weights.unflatten(1, (rows, columns)).unsqueeze(1)  # (B, 1, R, K)
     return grid.repeat_interleave(side, dim=2).repeat_interleave(side, dim=3)

@@ -56,13 +56,9 @@ def integrated_gradients(
         IG = sum_channel (x - b) * mean_{k=1}^{steps} dS / dx at b + (k - 1/2) / steps * (x - b)
 
     Sundararajan et al. 2017, arXiv 1703.01365, by the midpoint rule. Complete: a map sums to S(x) - S(b) up to the
-    error of that rule, which falls with `steps`; compare the two (`completeness_gap`) before trusting a map.
-
-    Args:
-        network, images, classes, of: see the module.
-        baseline: b, what counts as no image: a number or a tensor that broadcasts to the images, normalised like them;
-            0 is the mean colour of the training images.
-        steps: points on the path.
+    error of that rule, which falls with `steps` (points on the path); compare the two (`completeness_gap`) before
+    trusting a map. The baseline b is what counts as no image: a number or a tensor that broadcasts to the images,
+    normalised like them; 0 is the mean colour of the training images.
     """
     one_of("of", of, SCORES)
     at_least("steps", steps, 1)

@@ -1,4 +1,4 @@
-"""Trajectories: the path that the state of a network takes through its space, drawn in the plane where it moves most."""
+"""Trajectories: the path of a network's state through its space, drawn in the plane in which it moves most."""
 
 from dataclasses import dataclass
 
@@ -52,7 +52,7 @@ def state_trajectories(states: Tensor, dimensions: int = 2) -> Trajectories:
     features = states.shape[2]
     if isinstance(dimensions, bool) or not isinstance(dimensions, int) or not 1 <= dimensions <= features:
         raise ValueError(
-            f"dimensions={dimensions}: must be a whole number from 1 to the {features} features of a state"
+            f"dimensions={dimensions}: must be a whole number from 1 to {features}, the features of a state"
         )
     flat = states.detach().flatten(0, 1).double()  # (B T, D)
     mean = flat.mean(dim=0)

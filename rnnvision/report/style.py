@@ -18,6 +18,7 @@ MARKERS = "osD^vP*X"
 LINES = ("-", "--", ":", "-.")
 INK = "#000000"  # of text and axes
 SETTINGS: Any = {
+    "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,

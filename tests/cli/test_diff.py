@@ -53,7 +53,7 @@ def test_the_test_is_exact_and_says_what_it_means(verb: Verb) -> None:
     assert "Of 10 images that only one of them has right, a has 1 and b 9; chance alone gives so uneven a" in said
     assert "in 2.1 % of cases. b is better on images like these." in said
     shutil.rmtree("two")
-    run("two", "a" * 18 + "bb")
+    run("two", "a" * 15 + "b" * 5)  # 1 and 5
     assert "No difference is shown." in verb("diff", "one", "two").out
 
 

@@ -8,6 +8,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
+from rnnvision.cli.frame.reporting.write import require_packages, write_report
 from rnnvision.cli.frame.setup import Training, make_training
 from rnnvision.cli.train.balance import balance_lines
 from rnnvision.cli.train.resume import kept_if_refused, resumed
@@ -28,6 +29,8 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
         return run_as_command(run)
     if cfg.resume is not None:
         cfg = resumed(cfg, run)
+    if cfg.get("report"):
+        require_packages()
     training = make_training(cfg, run)
     stages = stages_of(training)
     tester = make_tester(training)
@@ -35,7 +38,12 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
         print(_first_lines(training, stages), flush=True)
     with kept_if_refused(cfg, run):
         figures = {key: value for stage in stages for key, value in stage.run().items()}
-    return score(training, tester, figures) if is_first_process() else 0.0
+    if not is_first_process():
+        return 0.0
+    found = score(training, tester, figures)
+    if cfg.get("report"):
+        print("\n".join(write_report(run.path, run.path)))
+    return found
 
 
 def _may_have_several_processes(cfg: DictConfig) -> bool:

@@ -52,8 +52,7 @@ def open_seen(path: Path, view: View) -> Tensor:
 
 def _opened(path: Path, view: View, decode: Callable[[BinaryIO, str, View], Tensor]) -> Tensor:
     if not path.is_file():  # a pipe would wait for ever
-        kind = "is a folder" if path.is_dir() else "is no file" if path.exists() else "there is no such file"
-        raise DataError(f"{path}: {kind}")
+        raise DataError(f"{path}: there is no such file")
     try:
         with path.open("rb") as file:
             return decode(file, str(path), view)

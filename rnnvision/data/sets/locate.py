@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from http.client import HTTPException
 from pathlib import Path
 from tarfile import TarError
@@ -17,6 +18,7 @@ SYSTEM_ROOT = Path("/usr/share/datasets")  # Debian's packages put data sets her
 NO_NETWORK = "data=digits and data=fake need no network"
 DOWNLOAD_TIMEOUT_S = 30.0
 LOCK = ".download.lock"
+_downloads = ContextVar("_downloads", default=True)
 Archives = Mapping[str, str | None]  # what is downloaded, as paths below a search root -> the published MD5, if any
 
 
@@ -122,6 +124,8 @@ def download(
         DataError: that says what was tried, where to put which files, and which data sets need no download.
     """
     roots = search_roots(root)
+    if not _downloads.get():
+        raise DataError(f"{name} is not in {', '.join(map(str, roots))}")
     target = roots[0]
     before = {path for path in (*target.parents, target, *target.rglob("*")) if path.exists()}
     try:
@@ -169,6 +173,16 @@ def _remove_new(folder: Path, before: set[Path]) -> None:
     for path in sorted(new, reverse=True):
         with suppress(OSError):  # not empty: a partial file that a later download continues
             path.unlink() if path.name == LOCK else path.rmdir()
+
+
+@contextmanager
+def nothing_downloaded() -> Iterator[None]:
+    """Within, data that is not on this machine is an error."""
+    token = _downloads.set(False)
+    try:
+        yield
+    finally:
+        _downloads.reset(token)
 
 
 @contextmanager

@@ -5,8 +5,6 @@ Each file carries a card (`card.py`), and `rnnvision.load` reads it back (`rnnvi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rnnvision.inference.export.card import ExportError
 from rnnvision.inference.export.hub import write_hub
@@ -16,9 +14,6 @@ from rnnvision.inference.export.safetensors_file import write_safetensors
 from rnnvision.inference.export.step_file import write_step
 from rnnvision.registry import Registry
 
-if TYPE_CHECKING:
-    from rnnvision.inference.classifier import Classifier
-
 
 @dataclass(frozen=True)
 class Format:
@@ -27,23 +22,23 @@ class Format:
     Attributes:
         file: the usual name of the file, or of the folder, which has no suffix.
         says: one line on what it is.
-        write: writes a classifier to a path.
-        usage: a line of Python that uses what lies at {path}.
+        write: writes a Classifier to a Path; `quantize=True` only where `quantizes`.
+        quantizes: whether the weights can be quantised.
         loads: whether `rnnvision.load` reads it.
     """
 
     file: str
     says: str
-    write: Callable[["Classifier", Path], None]
-    usage: str = "rnnvision.load({path!r})"
+    write: Callable[..., None]
+    quantizes: bool = False
     loads: bool = True
 
 
 FORMATS: Registry[Format] = Registry(
     "format",
     {
-        "onnx": Format("model.onnx", "the network as an ONNX graph, for onnxruntime", write_onnx),
-        "step": Format("step.onnx", "one time step as an ONNX graph, for streams of any length", write_step),
+        "onnx": Format("model.onnx", "the network as an ONNX graph, for onnxruntime", write_onnx, quantizes=True),
+        "step": Format("step.onnx", "one time step as an ONNX graph, for streams of any length", write_step, quantizes=True),
         "torch_export": Format("model.pt2", "a program of torch.export", write_torch_export),
         "safetensors": Format("model.safetensors", "the weights, with a card in the header", write_safetensors),
         "hub": Format("hub", "the folder that model hubs expect", write_hub),

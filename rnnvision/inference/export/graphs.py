@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 BATCH = "batch"  # the name of the dimension that may have any size
+LARGEST = 2**31  # bytes of a tensor
 EXAMPLES = 2  # images in the example that is traced: of 1 torch would think that it is always 1
 
 
@@ -41,6 +42,8 @@ def to_onnx(program: ExportedProgram, inputs: Sequence[str], outputs: Sequence[s
     Raises:
         ExportError: for an operator that ONNX does not have; UsageError where packages are missing.
     """
+    from onnxscript.optimizer import fold_constants, remove_unused_nodes
+
     try:
         with quiet(), torch.no_grad():
             made = torch.onnx.export(
@@ -52,6 +55,9 @@ def to_onnx(program: ExportedProgram, inputs: Sequence[str], outputs: Sequence[s
                 verbose=False,
             )
             assert made is not None
+            # What is computed from the weights alone is computed now, however large: the exporter stops at 8 kB.
+            fold_constants(made.model, input_size_limit=LARGEST, output_size_limit=LARGEST)
+            remove_unused_nodes(made.model)
             graph = made.model_proto
     except Exception as error:
         raise ExportError(f"{of}: cannot be exported to ONNX: {_first_line(error)}") from error

@@ -15,6 +15,7 @@ from rnnvision.inference.export.card import KEY, card_of, dumped
 from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.graphs import BATCH, EXAMPLES, require, to_onnx, trace
 from rnnvision.inference.export.portable import portable
+from rnnvision.inference.export.quantise import quantised
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -35,13 +36,14 @@ class Answers(nn.Module):
         return logits, (logits / self.temperature).softmax(dim=-1)
 
 
-def write_onnx(classifier: "Classifier", path: Path) -> None:
+def write_onnx(classifier: "Classifier", path: Path, *, quantize: bool = False) -> None:
     """Write the network of a classifier as ONNX, with its card in `metadata_props`."""
     require("onnx", "onnxscript")
     shape, classes = classifier.input_shape, len(classifier.class_names)
-    network = Answers(portable(classifier.network), temperature_of(classifier))
+    network = Answers(portable(classifier.network), classifier.temperature)
     program = trace(network, (torch.zeros(EXAMPLES, *shape),), str(classifier.path))
     graph = to_onnx(program, ["images"], ["logits", "probabilities"], str(classifier.path))
+    graph = quantised(graph) if quantize else graph
     answers = {"dtype": "float32", "shape": [BATCH, classes]}
     write_graph(
         graph,
@@ -70,6 +72,3 @@ def content_of(graph: "ModelProto") -> str:
     del without.metadata_props[:]
     return hashlib.sha256(without.SerializeToString(deterministic=True)).hexdigest()
 
-
-def temperature_of(classifier: "Classifier") -> float:
-    return float(classifier.description.get("temperature", 1.0))

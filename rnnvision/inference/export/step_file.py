@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from rnnvision.inference.export.card import ExportError
 from rnnvision.inference.export.graphs import BATCH, EXAMPLES, require, to_onnx, trace
-from rnnvision.inference.export.onnx_file import temperature_of, write_graph
+from rnnvision.inference.export.onnx_file import write_graph
 from rnnvision.inference.export.portable import portable
+from rnnvision.inference.export.quantise import quantised
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
@@ -45,7 +46,7 @@ class Step(nn.Module):
         return logits, (logits / self.temperature).softmax(dim=-1), *(tensor.clone() for tensor in flat(after))
 
 
-def write_step(classifier: "Classifier", path: Path) -> None:
+def write_step(classifier: "Classifier", path: Path, *, quantize: bool = False) -> None:
     """Write one time step of a classifier as ONNX, with its card in `metadata_props`.
 
     Raises:
@@ -56,13 +57,14 @@ def write_step(classifier: "Classifier", path: Path) -> None:
     reason = "it reads no sequence" if not hasattr(network, "step") else network.no_stream
     if reason is not None:
         raise ExportError(f"{classifier.path}: cannot be read token by token: {reason}; choose format=onnx")
-    step = Step(portable(network), temperature_of(classifier)).eval()
+    step = Step(portable(network), classifier.temperature).eval()
     before = flat(step.network.initial_state(EXAMPLES))
     tokens, classes = torch.zeros(EXAMPLES, network.scan.token_size), len(classifier.class_names)
     names = [f"state_{i}" for i in range(len(before))]
     nexts = [f"next_{name}" for name in names]
     program = trace(step, (tokens, tuple(before)), str(classifier.path))
     graph = to_onnx(program, ["token", *names], ["logits", "probabilities", *nexts], str(classifier.path))
+    graph = quantised(graph) if quantize else graph
     answers = {"dtype": "float32", "shape": [BATCH, classes]}
     state = {name: _described(tensor, after) for name, tensor, after in zip(names, before, nexts, strict=True)}
     write_graph(

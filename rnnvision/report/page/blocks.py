@@ -1,6 +1,6 @@
 """What a page is made of: sections of blocks. Plain data, no HTML: the template escapes every text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -75,32 +75,34 @@ class Plot:
     draw: "Callable[[Axes], None]"
     alt: str
     caption: str = ""
-    width: float = 4.4
-    height: float = 2.9
+    width: float = 3.5
+    height: float = 2.6
 
 
 @dataclass(frozen=True)
 class Plots:
-    """Drawings beside each other where there is room.
-
-    `file` is the PNG of all of them beside the page, or of those `in_file`.
-    """
+    """Drawings beside each other where there is room; `files`: PNG files beside the page, and the drawings in each."""
 
     plots: tuple[Plot, ...]
-    file: str
-    in_file: tuple[Plot, ...] = ()
+    files: Mapping[str, tuple[Plot, ...]]
     kind: str = "plots"
+
+
+def plots(file: str, *drawings: Plot) -> Plots:
+    """Drawings of which one file holds all."""
+    return Plots(drawings, {file: drawings})
 
 
 @dataclass(frozen=True)
 class Card:
-    """A picture with a title and lines of text below; `mark` says right or wrong in a sign."""
+    """A picture with a title and lines of text below; `mark` says right or wrong in a sign, `share` is drawn as a bar."""
 
     picture: Picture
     alt: str
     title: str
     lines: tuple[str, ...] = ()
     mark: str = ""
+    share: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from rnnvision.report.page.confidence import calibration_section
 from rnnvision.report.page.curves import curve_section
 from rnnvision.report.page.found import Found
 from rnnvision.report.page.mistakes import label_section, mistake_section
-from rnnvision.report.page.overview import figures, run_section, score, score_section
+from rnnvision.report.page.overview import figures, run_section, score, score_section, title_of
 from rnnvision.report.page.reading import (
     anytime_section,
     gradient_section,
@@ -79,7 +79,7 @@ def run_page(found: Found) -> Page:
         if not made:
             missing.append((title, found.missing.get(name, "the run folder does not hold it")))
     return Page(
-        title=found.run.path.name,
+        title=title_of(found.run),
         subtitle=found.network,
         score=score(found),
         figures=figures(found),

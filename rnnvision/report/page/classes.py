@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from rnnvision.insight.classes import ClassScore, class_scores, confusion_matrix, most_confused
 from rnnvision.report.page.blocks import Bar, Block, Plot, Plots, Section, Table, Text
 from rnnvision.report.page.words import label, percent
-from rnnvision.runs import Prediction
 from rnnvision.report.style import COLOURS
+from rnnvision.runs import Prediction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +16,14 @@ SHOWN = 24  # classes of a matrix within the page; the file beside it has them a
 WITH_NUMBERS = 120  # up to so many classes there is room for numbers and all names
 LARGEST = 25.0  # inches
 STRONGEST = 0.6  # opacity of a cell, so that a number on it stays readable
+MATRICES = (  # file, whether in percent, caption
+    (
+        "confusion_matrix.png",
+        False,
+        "Images. Rows: true class; columns: answer. Blue, on the diagonal: right; orange: wrong.",
+    ),
+    ("confusion_matrix_normalized.png", True, "The same in percent of each true class."),
+)
 RIGHT, WRONG = COLOURS[0], COLOURS[1]
 
 
@@ -48,9 +56,7 @@ def confusion_section(answers: Sequence[Prediction], class_names: Sequence[str])
     pairs = most_confused(truth, said)
     blocks: list[Block] = list(_matrices(truth, said, names))
     if pairs:
-        rows = tuple(
-            (p.truth, p.answer, f"{p.count:,}", Bar(percent(p.share), p.share)) for p in pairs
-        )
+        rows = tuple((p.truth, p.answer, f"{p.count:,}", Bar(percent(p.share), p.share)) for p in pairs)
         head = ("true class", "answer", "images", "of the class")
         blocks.append(Table("The pairs that are confused most often", head, rows, frozenset({0, 1})))  # type: ignore[arg-type]
         first = pairs[0]
@@ -64,20 +70,19 @@ def _matrices(truth: Sequence[str], said: Sequence[str], names: Sequence[str]) -
     whole = confusion_matrix(truth, said, names)
     kept = _most_wrong(whole, SHOWN)
     part = [[whole[i][j] for j in kept] for i in kept]
-    parts: list[Block] = []
-    for file, normalised, caption in (
-        ("confusion_matrix", False, "Images. Rows: true class; columns: answer. On the diagonal, blue: right; orange: wrong."),
-        ("confusion_matrix_normalized", True, "The same in percent of each true class."),
-    ):
-        shown, all_of_them = (
+    shown, files = [], {}
+    for file, normalised, caption in MATRICES:
+        little, all_of_it = (
             Plot(_matrix(labels, counts, normalised), _alt(counts), caption, *_size(len(counts)))
             for labels, counts in (([names[i] for i in kept], part), (names, whole))
         )
-        parts.append(Plots((shown,), f"{file}.png", (all_of_them,)))
+        shown.append(little)
+        files[file] = (all_of_it,)
+    block = Plots(tuple(shown), files)
     if len(kept) == len(names):
-        return parts
+        return [block]
     rest = f"The {len(kept)} classes with most mistakes are shown; the files beside this page hold all {len(names)}."
-    return [Text(rest), *parts]
+    return [Text(rest), block]
 
 
 def _alt(counts: Sequence[Sequence[int]]) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rnnvision.insight.reliability import Bin, calibration_error, reliability_bins
-from rnnvision.report.page.blocks import Plot, Plots, Section
+from rnnvision.report.page.blocks import Plot, Section, plots
 from rnnvision.report.page.words import percent
-from rnnvision.runs import Prediction
 from rnnvision.report.style import INK, colour
+from rnnvision.runs import Prediction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,11 +27,19 @@ def calibration_section(answers: Sequence[Prediction], temperature: float | None
     used = f"Temperature {temperature:.3f}." if temperature is not None else "No temperature was fitted."
     gap = f"ECE {error:.4f}: the mean distance of the points from the dashed line, by their number of images. {used}"
     few = "Most answers are sure; what lies left of 0.9 is where it is worth looking again."
-    plots = (
-        Plot(_reliability(bins), f"Reliability diagram of {len(bins)} bins; expected calibration error {error:.4f}.", gap),
+    drawn = (
+        Plot(
+            _reliability(bins), f"Reliability diagram of {len(bins)} bins; expected calibration error {error:.4f}.", gap
+        ),
         Plot(_counts(bins), f"Number of answers in each of {len(bins)} bins of probability.", few),
     )
-    return Section("calibration", "Calibration", lead, (Plots(plots, "reliability.png"),), ("calibration", "ECE", "probability", "temperature"))
+    return Section(
+        "calibration",
+        "Calibration",
+        lead,
+        (plots("reliability.png", *drawn),),
+        ("calibration", "ECE", "probability", "temperature"),
+    )
 
 
 def _reliability(bins: Sequence[Bin]) -> "Callable[[Axes], None]":
@@ -41,7 +49,9 @@ def _reliability(bins: Sequence[Bin]) -> "Callable[[Axes], None]":
         x, y = [b.confidence or 0.0 for b in bins], [b.accuracy or 0.0 for b in bins]
         axes.vlines(x, x, y, color=colour(1), linewidth=1.2)
         axes.plot(x, y, "o-", color=colour(0))
-        axes.set(xlim=(0, 1.02), ylim=(-0.02, 1.04), xlabel="mean probability of the answer", ylabel="share that is right")
+        axes.set(
+            xlim=(0, 1.02), ylim=(-0.02, 1.04), xlabel="mean probability of the answer", ylabel="share that is right"
+        )
 
     return draw
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rnnvision.report.page.blocks import Plot, Plots, Section
+from rnnvision.report.page.blocks import Plot, Plots, Section, plots
 from rnnvision.report.page.found import Found
 from rnnvision.report.style import INK, colour, label_ends, line_style, marker
 
@@ -32,21 +32,23 @@ def points(rows: Rows, name: str) -> Points:
 def curve_section(found: Found) -> Iterator[Section]:
     """Loss, accuracy and learning rate; nothing where no epoch has a figure."""
     rows = found.run.epochs
-    plots = []
+    drawn = []
     for what, unit in (("loss", "nats"), ("accuracy", "share of images")):
         series = {part: points(rows, f"{part}/{what}") for part in ("train", "val")}
         series = {part: found for part, found in series.items() if found}
         if series:
             last = ", ".join(f"{part} {found[-1][1]:.4f}" for part, found in series.items())
             alt = f"{what.capitalize()} over {len(rows)} epochs; in the last one: {last}."
-            plots.append(Plot(_lines(series, f"{what}, {unit}"), alt, _verdict(what, series)))
+            drawn.append(Plot(_lines(series, f"{what}, {unit}"), alt, _verdict(what, series)))
     if rates := points(rows, "lr"):
         alt = f"Learning rate over {len(rates)} epochs, at most {max(rate for _, rate in rates):g}."
-        plots.append(Plot(_lines({"": rates}, "learning rate"), alt, "What the schedule gave at the end of each epoch."))
-    if plots:
+        drawn.append(
+            Plot(_lines({"": rates}, "learning rate"), alt, "What the schedule gave at the end of each epoch.")
+        )
+    if drawn:
         lead = f"How the training went, over {len(rows)} epochs."
         terms = ("epoch", "loss", "accuracy", "validation", "learning rate")
-        yield Section("curves", "Curves", lead, (Plots(tuple(plots), "results.png"),), terms)
+        yield Section("curves", "Curves", lead, (plots("results.png", *drawn),), terms)
 
 
 def _verdict(what: str, series: Mapping[str, Points]) -> str:
@@ -59,14 +61,14 @@ def _verdict(what: str, series: Mapping[str, Points]) -> str:
 
 def overlaid_plots(runs: Mapping[str, Rows]) -> Plots | None:
     """Validation accuracy and training loss of several runs in one plot each, the first ones labelled."""
-    plots = []
+    drawn = []
     for name, what in (("val/accuracy", "validation accuracy"), ("train/loss", "training loss, nats")):
         series = {run: found for run, rows in runs.items() if (found := points(rows, name))}
         if series:
             alt = f"{what.capitalize()} over the epochs of {len(series)} runs."
             note = f"The {LABELLED} best are labelled, the others are grey." if len(series) > LABELLED else ""
-            plots.append(Plot(_lines(series, what), alt, note, height=3.4))
-    return Plots(tuple(plots), "results.png") if plots else None
+            drawn.append(Plot(_lines(series, what), alt, note, height=3.4))
+    return plots("results.png", *drawn) if drawn else None
 
 
 def _lines(series: Mapping[str, Points], what: str) -> "Callable[[Axes], None]":

@@ -16,6 +16,18 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Suspicion:
+    """An image whose label is probably wrong, with the probabilities of its label and of the class it seems to be."""
+
+    picture: Picture
+    image: str
+    label: str
+    suggested: str
+    of_label: float
+    of_suggested: float
+
+
+@dataclass(frozen=True)
 class Reading:
     """An image at some points of its reading, the part that was read in its own colours, the rest faded.
 
@@ -50,11 +62,13 @@ class Flow:
         series: what -> its norm at each time step.
         verdicts: layer -> vanishing, exploding or fine, with the ratio of its first to its last norms.
         images: how many the norms are means over.
+        memory: how many tokens the answer reaches back on average; None for a network without a last token.
     """
 
     series: Mapping[str, Sequence[float]]
     verdicts: Mapping[str, tuple[str, float]]
     images: int
+    memory: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,8 +76,9 @@ class Path:
     """In which order the cells of the token grid are visited, drawn over an image."""
 
     picture: Picture
-    cells: Sequence[tuple[float, float]]  # centre (x, y) of each token, in pixels, in the order of reading
-    token: tuple[int, int]  # height and width of a token in pixels
+    cells: Sequence[tuple[float, float]]  # centre (x, y) of each token in the picture, in the order of reading
+    size: tuple[float, float]  # height and width of a token in the picture
+    token: tuple[int, int]  # the same in pixels of the image that the network reads
 
 
 @dataclass(frozen=True)
@@ -86,7 +101,6 @@ class Found:
         class_names: in the order of the logits.
         split: which the answers are of.
         temperature: of the probabilities; None where none was fitted.
-        labels: images whose label is doubtful, with the probability of that label.
         missing: of a part that could not be had, why; by the names of `rnnvision.report.page.build.PARTS`.
         notes: for the reader.
     """
@@ -105,7 +119,7 @@ class Found:
     gradient: Flow | None = None
     scan: Path | None = None
     mistakes: Sequence[Seen] | None = None
-    labels: Sequence[tuple[Seen, float]] | None = None
+    labels: Sequence[Suspicion] | None = None
     states: Trajectories | None = None
     missing: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

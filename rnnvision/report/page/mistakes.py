@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rnnvision.report.page.blocks import Card, Gallery, Section
-from rnnvision.report.page.found import Seen
+from rnnvision.report.page.found import Seen, Suspicion
 from rnnvision.report.page.words import label, percent
 
 
@@ -21,17 +21,25 @@ def mistake_section(mistakes: Sequence[Seen], wrong: int) -> Section:
     return Section("mistakes", "Surest mistakes", lead, blocks, ("loss", "probability", "settled"))
 
 
-def label_section(doubtful: Sequence[tuple[Seen, float]]) -> Section:
-    """Images whose label may be wrong."""
-    cards = tuple(_card(seen, (f"label {percent(given, 1)} likely",)) for seen, given in doubtful)
+def label_section(suspicions: Sequence[Suspicion]) -> Section:
+    """Images whose label may be wrong, the surest first."""
+    cards = tuple(
+        Card(
+            s.picture,
+            f"Image {s.image}, labelled {s.label}, which looks like {s.suggested}.",
+            f"{label(s.label)}, or {label(s.suggested)}?",
+            (f"{percent(s.of_label, 1)} and {percent(s.of_suggested, 1)}", _name(s.image)),
+        )
+        for s in suspicions
+    )
     lead = (
         f"{len(cards)} images whose label the network doubts most. A label is not wrong because the network says so:"
         " look at each."
         if cards
-        else "The network doubts no label."
+        else "There is no label that the network has reason to doubt."
     )
-    blocks = (Gallery(cards, "Found by confident learning from the probabilities on this split."),) if cards else ()
-    return Section("labels", "Probably wrong labels", lead, blocks, ("confident learning", "probability"))
+    note = "Below each image: its label, the class that it seems to be, and the probabilities of the two."
+    return Section("labels", "Probably wrong labels", lead, (Gallery(cards, note),) if cards else (), ("confident learning", "probability"))
 
 
 def _settled(seen: Seen) -> tuple[str, ...]:

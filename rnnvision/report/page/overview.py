@@ -1,5 +1,6 @@
 """The first screen of a run, what was run, and its scores."""
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,18 @@ SCORES = {  # figure of metrics.json -> its name
     "loss": "loss",
 }
 SHARES = ("accuracy", "top5", "f1")
+
+
+def title_of(run: Run) -> str:
+    """The name of the folder without its time; of a job of a multirun, which is a number, with the folder above.
+
+    Examples:
+        >>> title_of(Run(Path("runs/2026-11-28_09-30-00-123456_lstm_mnist"))), title_of(Run(Path("multiruns/a/3")))
+        ('lstm_mnist', 'a, job 3')
+    """
+    path = run.path.resolve()
+    name = re.sub(r"^\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(-\d+)?_?", "", path.name) or path.name
+    return f"{path.parent.name}, job {name}" if name.isdecimal() else name
 
 
 def score(found: Found) -> Figure | None:
@@ -89,7 +102,9 @@ def _code(machine: Mapping[str, object]) -> str:
     if isinstance(git, dict) and git.get("commit"):
         commit = f"commit {str(git['commit'])[:10]}{' with changes' if git.get('dirty') else ''}"
     versions: Mapping[str, object] = found if isinstance(found, dict) else {}
-    named = ", ".join(f"{name} {versions[name]}" for name in ("rnnvision", "torch", "lightning", "python") if name in versions)
+    named = ", ".join(
+        f"{name} {versions[name]}" for name in ("rnnvision", "torch", "lightning", "python") if name in versions
+    )
     return "; ".join(part for part in (commit, named) if part)
 
 

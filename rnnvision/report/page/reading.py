@@ -4,18 +4,19 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rnnvision.report.page.blocks import Card, Gallery, Plot, Plots, Section
+from rnnvision.report.page.blocks import Card, Gallery, Plot, Section, plots
 from rnnvision.report.page.found import Curve, Flow, Path, Reading, Trajectories
 from rnnvision.report.page.pictures import pixel_rows
 from rnnvision.report.page.words import label, listed, percent
-from rnnvision.runs import Prediction
 from rnnvision.report.style import INK, colour, label_ends, line_style, marker
+from rnnvision.runs import Prediction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Draw = Callable[["Axes"], None]
-ARROWS = 40  # up to so many tokens are numbered in a scan path
+FEW = 64  # up to so many tokens are outlined in a scan path
+GREY = "#999999"
 
 
 def reading_gallery(reading: Reading) -> Gallery:
@@ -24,25 +25,30 @@ def reading_gallery(reading: Reading) -> Gallery:
         Card(
             picture,
             f"The image after {tokens} of {reading.tokens} tokens, the rest faded.",
-            f"{label(answer)} {percent(probability, 0)}",
+            f"{label(answer)}: {percent(probability, 0)}",
             (f"after {tokens} of {reading.tokens} tokens",),
             "✓" if answer == reading.truth else "✗",
+            probability,
         )
         for picture, tokens, answer, probability in reading.stops
     )
-    return Gallery(cards, f"One image of class {reading.truth} as the network reads it: its answer, and how sure it is.")
+    return Gallery(
+        cards, f"One image of class {reading.truth} as the network reads it: its answer, and how sure it is."
+    )
 
 
 def anytime_section(curve: Curve, answers: Sequence[Prediction] | None) -> Section:
     """Accuracy, loss and calibration against the share of tokens read, and when the answers settle."""
-    near = next(share for share, value in zip(curve.share, curve.accuracy, strict=True) if value >= curve.accuracy[-1] - 0.01)
+    near = next(
+        share for share, value in zip(curve.share, curve.accuracy, strict=True) if value >= curve.accuracy[-1] - 0.01
+    )
     lead = (
         f"How soon the network knows: after {percent(near, 0)} of the tokens its accuracy is within a point of the final"
         f" one. Anytime area {percent(curve.area)}, over {curve.images:,} images."
     )
     read = [100 * share for share in curve.share]
     alt = f"Accuracy against the share of tokens read, from {percent(curve.accuracy[0])} to {percent(curve.accuracy[-1])}."
-    plots = [
+    drawn = [
         Plot(_over(read, {"accuracy": [100 * v for v in curve.accuracy]}, "accuracy, %"), alt),
         Plot(
             _over(read, {"NLL": curve.nll, "ECE": curve.ece}, "nats (NLL), share (ECE)"),
@@ -51,7 +57,7 @@ def anytime_section(curve: Curve, answers: Sequence[Prediction] | None) -> Secti
     ]
     if settled := [a.settled for a in answers or () if a.settled is not None]:
         middle = sorted(settled)[len(settled) // 2]
-        plots.append(
+        drawn.append(
             Plot(
                 _settled(settled),
                 f"After how many tokens the answers settled; half of them after {middle}.",
@@ -59,7 +65,7 @@ def anytime_section(curve: Curve, answers: Sequence[Prediction] | None) -> Secti
             )
         )
     terms = ("anytime accuracy", "token", "NLL", "ECE", "settled")
-    return Section("anytime", "While reading", lead, (Plots(tuple(plots), "anytime.png"),), terms)
+    return Section("anytime", "While reading", lead, (plots("anytime.png", *drawn),), terms)
 
 
 def _over(x: Sequence[float], series: Mapping[str, Sequence[float]], what: str) -> Draw:
@@ -95,15 +101,19 @@ def gradient_section(flow: Flow) -> Section:
         3.1,
     )
     lead = f"How much of the loss reaches the early tokens in training. {said[:1].upper()}{said[1:]}."
+    if flow.memory is not None:
+        lead += f" The answer reaches back {flow.memory:.1f} tokens on average."
     terms = ("gradient", "token", "state")
-    return Section("gradient", "Gradient through time", lead, (Plots((plot,), "gradient.png"),), terms)
+    return Section("gradient", "Gradient through time", lead, (plots("gradient.png", plot),), terms)
 
 
 def _flow(series: Mapping[str, Sequence[float]]) -> Draw:
     def draw(axes: "Axes") -> None:
         ends = {}
         for number, (name, norms) in enumerate(series.items()):
-            kept = [(t, v) for t, v in enumerate(norms, start=1) if v > 0 and math.isfinite(v)]  # a logarithm knows no 0
+            kept = [
+                (t, v) for t, v in enumerate(norms, start=1) if v > 0 and math.isfinite(v)
+            ]  # a logarithm knows no 0
             if kept:
                 x, y = zip(*kept, strict=True)
                 style = {"color": colour(number), "linestyle": line_style(number), "marker": marker(7 * number)}
@@ -118,23 +128,29 @@ def _flow(series: Mapping[str, Sequence[float]]) -> Draw:
 def scan_section(path: Path) -> Section:
     """The order of reading over an image."""
     (h, w), tokens = path.token, len(path.cells)
-    lead = f"The order in which the network reads: {tokens} tokens of {h} x {w} pixels."
-    wide = min(6.0, 3.6 * path.picture.width / path.picture.height)
-    plot = Plot(_path(path), f"Path of the scan over an image of {path.picture.height} x {path.picture.width} pixels: {tokens} tokens of {h} x {w}.",
-        "The line runs from token to token; a disc marks the first, a square the last.", max(3.2, wide), 3.6)
-    return Section("scan", "Scan", lead, (Plots((plot,), "scan_path.png"),), ("scan", "token"))
+    lead = f"The order in which the network reads an image: {tokens} tokens of {h} x {w} pixels."
+    alt = f"Path of the scan over an image: from token to token, {tokens} in all, each of {h} x {w} pixels."
+    caption = "The line runs from the centre of a token to that of the next, from the disc to the square."
+    return Section(
+        "scan", "Scan", lead, (plots("scan_path.png", Plot(_path(path), alt, caption, 3.5, 3.5)),), ("scan", "token")
+    )
 
 
 def _path(path: Path) -> Draw:
     def draw(axes: "Axes") -> None:
-        axes.imshow(pixel_rows(path.picture), interpolation="nearest", alpha=0.55)
+        from matplotlib.patches import Rectangle
+
+        axes.imshow(pixel_rows(path.picture), interpolation="nearest", alpha=0.6)
         x, y = zip(*path.cells, strict=True)
-        thin = 1.3 if len(x) <= 200 else 0.7
-        axes.plot(x, y, "-", color=colour(1), linewidth=thin)
-        if len(x) <= ARROWS:
-            axes.plot(x, y, ".", color=colour(1), markersize=3)
-        axes.plot(x[:1], y[:1], "o", color=colour(1), markersize=8)
-        axes.plot(x[-1:], y[-1:], "s", color=colour(1), markersize=8)
+        few = len(x) <= FEW
+        h, w = path.size
+        for cx, cy in path.cells if few else ():
+            axes.add_patch(Rectangle((cx - w / 2, cy - h / 2), w, h, fill=False, edgecolor=GREY, linewidth=0.6))
+        axes.plot(x, y, "-", color=colour(1), linewidth=1.5 if few else 0.8)
+        if few:
+            axes.plot(x, y, ".", color=colour(1), markersize=3.5)
+        axes.plot(x[:1], y[:1], "o", color=colour(1), markersize=9)
+        axes.plot(x[-1:], y[-1:], "s", color=colour(1), markersize=9)
         axes.grid(False)
         axes.set_axis_off()
 
@@ -150,8 +166,8 @@ def trajectory_section(found: Trajectories) -> Section:
     )
     alt = f"Trajectories of the states of {len(found.points)} images of the classes {listed(classes)}."
     caption = "Each line is an image; its end bears a mark and the class. Lines that part early belong to classes that are easily told apart."
-    plot = Plot(_trajectories(found, classes), alt, caption, 6.4, 4.4)
-    return Section("states", "States", lead, (Plots((plot,), "trajectories.png"),), ("state", "trajectory"))
+    plot = Plot(_trajectories(found, classes), alt, caption, 6.4, 4.2)
+    return Section("states", "States", lead, (plots("trajectories.png", plot),), ("state", "trajectory"))
 
 
 def _trajectories(found: Trajectories, classes: Sequence[str]) -> Draw:
@@ -164,7 +180,9 @@ def _trajectories(found: Trajectories, classes: Sequence[str]) -> Draw:
             axes.plot(x, y, color=tint, linestyle=line_style(number // 6), linewidth=0.9, alpha=0.7)
             axes.plot(x[-1:], y[-1:], marker(7 * number), color=tint, markersize=5)
             ends.setdefault(name, []).append(steps[-1])
-        places = {label(name, 12): (*(sum(v) / len(v) for v in zip(*at, strict=True)), INK) for name, at in ends.items()}
+        places = {
+            label(name, 12): (*(sum(v) / len(v) for v in zip(*at, strict=True)), INK) for name, at in ends.items()
+        }
         axes.set(xlabel="first principal component", ylabel="second")
         label_ends(axes, places)  # type: ignore[arg-type]
 

@@ -17,13 +17,17 @@ def write_page(path: Path, page: Page) -> list[str]:
         ImportError: where matplotlib or jinja2 is not installed.
     """
     html = render(page)
-    drawn = [block for section in page.sections for block in section.blocks if isinstance(block, Plots)]
-    for block in drawn:
-        save_png(path.parent / block.file, block.in_file or block.plots)
+    files = {name: drawn for block in _plots(page) for name, drawn in block.files.items()}
+    for name, drawn in files.items():
+        save_png(path.parent / name, drawn)
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(html, encoding="utf-8", errors="replace")
     temporary.replace(path)
-    return [block.file for block in drawn]
+    return list(files)
+
+
+def _plots(page: Page) -> list[Plots]:
+    return [block for section in page.sections for block in section.blocks if isinstance(block, Plots)]
 
 
 def render(page: Page) -> str:

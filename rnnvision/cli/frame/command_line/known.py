@@ -12,19 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 from rnnvision.checks import nearest
 from rnnvision.cli.frame.command_line.files import own_folder
 from rnnvision.cli.frame.command_line.groups import default_options
+from rnnvision.cli.frame.command_line.refused import REFUSED
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.frame.paths import expanded
 
-REFUSED = {  # verb -> keys that it has from another verb and sets itself: what to do instead
-    "compare": {
-        "model": "give models=[NAME,...]",
-        "seed": "give seeds=N for 0 to N - 1",
-        "trainer.max_epochs": "give budget=epochs:N",
-        "trainer.max_steps": "give budget=epochs:N or budget=minutes:X",
-        "trainer.max_time": "give budget=minutes:X",
-        "sweep": "compare trains each model in models",
-    },
-}
 SYNONYMS = {  # what other programs call a key
     "data": ("dataset",),
     "data.root": ("folder", "path", "dir", "directory", "data_dir", "data_path"),

@@ -25,7 +25,8 @@ PLAIN = {
     "models": Settings(("name", "plugins"), ("name",)),
     "doctor": Settings(("log_dir", "data_root")),
     "diff": Settings(("a", "b", "json"), ("a", "b")),
-    "completion": Settings(("shell",), ("shell",)),
+    "completion": Settings(("shell", "line", "breaks"), ("shell",)),
+    "check": Settings(()),  # any number of modules, which it reads itself
 }
 
 

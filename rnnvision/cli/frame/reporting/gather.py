@@ -27,7 +27,9 @@ def gather(folder: Path, root: str | None = None) -> Found:
     """Everything about the run in `folder`, a training or an evaluation; `root`: where its data is."""
     run = Run(folder)
     ckpt, split = _evaluated(folder)
-    found = Found(run if ckpt is None else Run(_training_of(ckpt)), evaluation=None if ckpt is None else run, split=split)
+    found = Found(
+        run if ckpt is None else Run(_training_of(ckpt)), evaluation=None if ckpt is None else run, split=split
+    )
     _try(found, ("answers",), lambda: _read_answers(found, folder))
     _try(found, OF_NETWORK, lambda: _look(found, ckpt or folder, root))
     return found
@@ -107,7 +109,6 @@ def network_line(classifier: "Classifier") -> str:
         return f"{arguments['name']} on images of {shape}, {len(classifier.class_names)} classes"
     layers, both = arguments.get("num_layers", 1), "bidirectional " if arguments.get("bidirectional") else ""
     size = f"{layers} layers of {arguments['hidden_size']}" if layers > 1 else f"{arguments['hidden_size']} units"
-    what = f"{both}{arguments['recurrence']} ({size})"
-    read = f"reads {shape} pixels in {scan.num_tokens} tokens ({arguments['scan']})"
+    read = f"reads images of {shape} pixels as {scan.num_tokens} tokens ({arguments['scan']})"
     name = "" if arguments["name"] == "sequence_classifier" else f"{arguments['name']}: "
-    return f"{name}{what}, {read}, {len(classifier.class_names)} classes"
+    return f"{name}{both}{arguments['recurrence']}, {size}: {read}, {len(classifier.class_names)} classes"

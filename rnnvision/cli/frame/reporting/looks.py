@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnvision.cli.frame.reporting.samples import picture, pixels, spread
-from rnnvision.report.page.found import Curve, Found, Path, Reading, Seen
+from rnnvision.report.page.found import Curve, Flow, Found, Path, Reading, Seen, Suspicion, Trajectories
 
 if TYPE_CHECKING:
     from rnnvision.data.splits import Samples
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 IMAGES = 512  # that the anytime curve is measured on
 LONG = 2**18  # tokens of all those images together that are read again for each prefix at the most
+DIFFERENTIATED = 64  # images whose gradients are taken
+DRAWN_CLASSES, DRAWN_IMAGES = 10, 3  # trajectories: of so many classes, so many images each
 MISTAKES = 24
+SUSPECTS = 12
+MOST_SUSPECTED, WORK, BATCH = 10_000, 10**11, 500  # images, multiply-adds: some seconds; images at a time
 STOPS = (0.25, 0.5, 0.75, 1.0)  # of the reading of one image
 
 Looks = dict[str, Callable[[], None]]
@@ -28,7 +32,10 @@ def looks_at(classifier: "Classifier", samples: "Samples", found: Found) -> Look
         "progress": some.progress,
         "reading": some.reading,
         "scan": some.scan,
+        "gradient": some.gradient,
+        "states": some.states,
         "mistakes": some.mistakes,
+        "labels": some.suspects,
     }
 
 
@@ -39,6 +46,7 @@ class Sample:
         self.classifier, self.samples, self.found = classifier, samples, found
         self.network: Any = classifier.network
         self.temperature = found.temperature or 1.0
+        self.name = str(classifier.description["network"]["name"])
         self.indices = spread(len(samples), self._most())
         self.pixels = pixels(samples, self.indices)  # uint8 (B, C, H, W)
         self.labels = samples.labels[self.indices]
@@ -86,15 +94,72 @@ class Sample:
     def scan(self) -> None:
         scan = self._scan()
         shown = picture(self.pixels[0])
+        h, w = scan.token_shape
         factor = shown.width / self.pixels.shape[-1]
         cells = [((c + 0.5) * factor - 0.5, (r + 0.5) * factor - 0.5) for r, c in scan.path().tolist()]
-        self.found.scan = Path(shown, cells, tuple(scan.token_shape))
+        self.found.scan = Path(shown, cells, (factor * h, factor * w), (h, w))
 
     def _scan(self) -> Any:
         scan = getattr(self.network, "scan", None)
         if scan is None or not hasattr(scan, "path") or not hasattr(self.network, "forward_anytime"):
-            raise ValueError(f"a {self.classifier.description['network']['name']} does not read an image as one sequence")
+            raise ValueError(
+                f"a {self.classifier.description['network']['name']} does not read an image as one sequence"
+            )
         return scan
+
+    def gradient(self) -> None:
+        from rnnvision.insight import gradient_flow, memory_length
+
+        count = min(DIFFERENTIATED, len(self.indices))
+        flow = gradient_flow(self.network, self.images(count), self.labels[:count])
+        series = {layer_name(name): norms.tolist() for name, norms in flow.states.items()}
+        tokens = {} if flow.tokens is None else {"tokens": flow.tokens.tolist()}
+        verdicts = {layer_name(name): (word, flow.ratios[name]) for name, word in flow.verdicts.items()}
+        try:
+            memory = float(memory_length(self.network, self.images(count)).nanmean())
+        except ValueError:  # of a network that reads in both directions
+            memory = None
+        self.found.gradient = Flow({**tokens, **series}, verdicts, count, memory)
+
+    def states(self) -> None:
+        from rnnvision.insight import state_trajectories
+
+        if not hasattr(self.network, "states"):
+            raise ValueError(f"a {self.name} has no states over time")
+        chosen = _of_each(self.labels.tolist(), DRAWN_CLASSES, DRAWN_IMAGES)
+        with torch.inference_mode():
+            states = self.network.states(self.classifier.preprocess(self.pixels[chosen])).float()  # (B, T, D)
+        found = state_trajectories(states)
+        names = [self.classifier.class_names[int(self.labels[i])] for i in chosen]
+        points = [(name, [(x, y) for x, y in steps]) for name, steps in zip(names, found.points.tolist(), strict=True)]
+        self.found.states = Trajectories(points, float(found.explained.sum()))
+
+    def suspects(self) -> None:
+        """By the probabilities of the whole split, or of as many images as are read in some seconds."""
+        from rnnvision.insight import wrong_labels
+
+        indices = spread(len(self.samples), self._affordable())
+        parts = [indices[start : start + BATCH] for start in range(0, len(indices), BATCH)]
+        with torch.inference_mode():
+            logits = [self.network(self.classifier.preprocess(pixels(self.samples, part))).float() for part in parts]
+        probabilities = (torch.cat(logits).cpu() / self.temperature).softmax(dim=-1)
+        suspects = wrong_labels(probabilities, self.samples.labels[indices], top=SUSPECTS)
+        shown = pixels(self.samples, [indices[s.index] for s in suspects]) if suspects else ()
+        names = self.classifier.class_names
+        self.found.labels = [
+            Suspicion(picture(image), self.samples.name(indices[s.index]), names[s.label], names[s.suggested], s.of_label, s.of_suggested)
+            for image, s in zip(shown, suspects, strict=True)
+        ]
+
+    def _affordable(self) -> int:
+        """How many images may be read: a number of the network alone, so that a report can be made again."""
+        from rnnvision.insight import multiply_adds
+
+        try:
+            cost = sum(multiply_adds(self.network, self.classifier.input_shape).values())
+        except ValueError:  # of a part without a formula
+            return len(self.indices)
+        return max(len(self.indices), min(MOST_SUSPECTED, WORK // max(1, cost)))
 
     def mistakes(self) -> None:
         answers = self.found.answers
@@ -114,3 +179,29 @@ class Sample:
             )
         shown = pixels(self.samples, rows) if rows else []
         return [Seen(picture(image), answers[row]) for image, row in zip(shown, rows, strict=True)]
+
+
+def layer_name(name: str) -> str:
+    """The name of a recurrent layer within its network, in words.
+
+    Examples:
+        >>> layer_name("recurrence.layers.0"), layer_name("recurrence.backward_layers.1")
+        ('layer 1', 'layer 2 backward')
+        >>> layer_name("decoder.layers.0"), layer_name("layers.0.columns.recurrence.backward_layers.0")
+        ('decoder layer 1', 'layer 1 columns layer 1 backward')
+    """
+    words = [word for word in name.split(".") if word != "recurrence"]
+    said = []
+    for word in words:
+        if word.isdecimal() and said and said[-1] in ("layers", "backward_layers"):
+            backward = said.pop() == "backward_layers"
+            said += ["layer", str(int(word) + 1), *(["backward"] if backward else [])]
+        else:
+            said.append(word)
+    return " ".join(said)
+
+
+def _of_each(labels: list[int], classes: int, images: int) -> list[int]:
+    """Indices of some images of the first classes that occur, class by class."""
+    shown = sorted(set(labels))[:classes]
+    return [i for c in shown for i in [i for i, label in enumerate(labels) if label == c][:images]]

@@ -17,7 +17,7 @@ FAINT = 38  # opacity, of 255, of what has not been read
 
 def pixels(samples: "Samples", indices: list[int]) -> Tensor:
     """Those images at the size that the network reads: uint8 (B, C, H, W)."""
-    return torch.stack([samples.resize(samples.load(index)) for index in indices])
+    return torch.stack([samples.seen(index) for index in indices])
 
 
 def spread(total: int, count: int) -> list[int]:

@@ -1,0 +1,42 @@
+"""rnnvision demo ckpt=FILE_OR_RUN_FOLDER: a local page on which one draws or drops a picture and sees it being read."""
+
+from omegaconf import DictConfig
+
+from rnnvision.cli.frame.app import run_verb
+from rnnvision.errors import UsageError
+from rnnvision.runs import RunFolder
+
+
+def main() -> None:
+    run_verb("demo", demo)
+
+
+def demo(cfg: DictConfig, run: RunFolder) -> None:
+    """Serve the page at `cfg.host` and `cfg.port` until Ctrl-C."""
+    if cfg.ckpt is None:
+        raise UsageError("ckpt=null: give a checkpoint or a run folder; try: rnnvision demo ckpt=logs/train/latest")
+    if isinstance(cfg.port, bool) or not isinstance(cfg.port, int) or not 0 <= cfg.port <= 65535:
+        raise UsageError(f"port={cfg.port}: must be a whole number from 0 to 65535; 0 takes a free one")
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f'the page needs {error.name}; type: pip install "rnnvision[demo]"') from error
+    from rnnvision.inference import load
+    from rnnvision.inference.demo.app import make_app
+    from rnnvision.inference.demo.examples import Examples
+    from rnnvision.inference.demo.server import address, everybody, listen, serve
+
+    host = str(cfg.host)
+    with listen(host, cfg.port) as taken:
+        classifier = load(cfg.ckpt)
+        app = make_app(classifier, Examples(classifier.description, classifier.input_shape), host=host)
+        print(f"checkpoint  {classifier.path}")
+        if warning := everybody(host):
+            print(f"note        {warning}")
+        print(f"open        {address(taken, host)}\n            Ctrl-C ends it", flush=True)
+        serve(app, taken)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+"""Keys that a verb has from another verb and sets itself, with what to do instead."""
+
+REFUSED = {  # verb -> key -> what to do instead
+    "compare": {
+        "model": "give models=[NAME,...]",
+        "seed": "give seeds=N for 0 to N - 1",
+        "trainer.max_epochs": "give budget=epochs:N",
+        "trainer.max_steps": "give budget=epochs:N or budget=minutes:X",
+        "trainer.max_time": "give budget=minutes:X",
+        "sweep": "compare trains each model in models",
+    },
+}

@@ -1,0 +1,98 @@
+"""report.html of a run folder, or of a folder of several runs."""
+
+import os
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rnnvision.errors import UsageError
+from rnnvision.runs import Run, find_runs
+
+PAGE = "report.html"
+PACKAGES = ("matplotlib", "jinja2")
+
+
+def require_packages() -> None:
+    """Refuse to begin where what draws is not installed.
+
+    Raises:
+        UsageError: with the command that installs it.
+    """
+    if missing := [name for name in PACKAGES if find_spec(name) is None]:
+        raise UsageError(f'a report needs {" and ".join(missing)}; pip install "rnnvision[report]"')
+
+
+def write_report(folder: Path, to: Path, root: str | None = None) -> list[str]:
+    """Write the page into `to`; returns the lines to print.
+
+    Raises:
+        UsageError: for a folder without a run, or one that cannot be written.
+    """
+    from rnnvision.report.page.build import run_page
+    from rnnvision.report.page.render import write_page
+    from rnnvision.report.page.side_by_side import Entry, runs_page
+
+    runs = runs_in(folder)
+    if len(runs) == 1 and runs[0].path == folder:
+        from rnnvision.cli.frame.reporting.gather import gather
+
+        page = run_page(gather(folder, root))
+    else:
+        page = runs_page(folder, [Entry(run, settings_of(run)) for run in runs], PAGE)
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        pictures = write_page(to / PAGE, page)
+    except OSError as error:
+        raise UsageError(f"to={to}: {error.strerror}; choose a folder that can be written: to=FOLDER") from error
+    lines = [f"report    {os.path.relpath(to / PAGE)}", f"pictures  {', '.join(pictures)}" if pictures else ""]
+    return [*filter(None, lines), *(f"left out  {name}: {reason}" for name, reason in page.missing)]
+
+
+def runs_in(folder: Path) -> list[Run]:
+    """The runs that a report of `folder` is about: itself, or those below it. Trials of a comparison are no runs.
+
+    Raises:
+        UsageError: where there is none.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"run={folder}: there is no such folder; try: rnnvision report run=logs/train/latest")
+    if _is_a_run(folder):
+        return [Run(folder)]
+    below = [run for run in find_runs(folder) if run.path != folder and "trials" not in run.path.relative_to(folder).parts]
+    if any(_is_a_run(run.path) for run in below):
+        return below  # those that failed at their beginning too
+    raise UsageError(f"run={folder}: holds no run; give a run folder, or one of several; try: rnnvision report run=logs/train/latest")
+
+
+def _is_a_run(folder: Path) -> bool:
+    """A training or an evaluation, not a folder that holds several."""
+    marks = ("checkpoints", "metrics.csv", "predictions.csv")
+    several = (folder / "comparison.json").is_file() or (folder / "multirun.yaml").is_file()
+    return not several and any((folder / mark).exists() for mark in marks)
+
+
+def settings_of(run: Run) -> dict[str, str]:
+    """The configuration of a run, flat: model.hidden_size -> 128. {} where the folder does not hold it."""
+    from omegaconf import OmegaConf
+
+    path = run.path / ".hydra" / "config.yaml"
+    if not path.is_file():
+        return {}
+    content = OmegaConf.load(path)
+    return {key: value for key, value in _flat(plain_of(content)) if not value.startswith("${")}
+
+
+def plain_of(config: Any) -> Mapping[str, Any]:
+    from omegaconf import OmegaConf
+
+    found = OmegaConf.to_container(config, resolve=False)
+    return found if isinstance(found, dict) else {}
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", "null" if value is None else str(value)

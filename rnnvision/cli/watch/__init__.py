@@ -1,0 +1,111 @@
+"""rnnvision watch ckpt=RUN source=PICTURE: a network reading, with what it believes after each token."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from rnnvision.checks import at_least, choose_one, positive
+from rnnvision.cli.frame.app import run_verb
+from rnnvision.cli.frame.arguments import arguments_of
+from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.watch.reading import Reading, labels_line, reading_of
+from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs import RunFolder
+
+if TYPE_CHECKING:
+    from rnnvision.inference import Classifier
+
+ROWS = ("raw", "csv")
+FILMS = (".gif", ".webp")
+MOST_LINES = 32  # about as many as are seen at once
+
+
+def main() -> None:
+    run_verb("watch", watch, libraries=("rnnvision.inference",))
+
+
+def watch(cfg: DictConfig, run: RunFolder) -> None:
+    """Show how `cfg.ckpt` reads `cfg.source`: in the terminal, line by line where there is none, or in a file."""
+    _check(cfg)
+    from rnnvision.cli.frame.where import device_of
+    from rnnvision.inference import load
+
+    classifier = load(expanded(str(cfg.ckpt)), device=device_of(cfg.trainer))
+    if cfg.source == "-":
+        from rnnvision.cli.watch.pipe import watch_rows
+
+        watch_rows(classifier, cfg.rows, cfg.every or 1, cfg.top_k)
+        return
+    reading = _reading(classifier, str(cfg.source))
+    if reading.note:
+        print(f"note      {reading.note}", flush=True)
+    if cfg.save is not None:
+        from rnnvision.cli.watch.film import save_film
+
+        save_film(Path(expanded(str(cfg.save))), reading, cfg.seconds)
+        print(f"film      {cfg.save}")
+    elif not _show(reading, cfg):
+        every = cfg.every or -(-reading.num_tokens // MOST_LINES)
+        for t in range(1, reading.num_tokens + 1):
+            if t % every == 0 or t == reading.num_tokens:
+                print(f"{reading.place(t)}   {labels_line(reading.ranked(t, cfg.top_k))}", flush=True)
+    print(f"answer    {reading.verdict()}")
+
+
+def _show(reading: Reading, cfg: DictConfig) -> bool:
+    """Play the reading where a terminal can show it; returns whether it can."""
+    from rnnvision.cli.watch.terminal import colour_terminal, play
+
+    console = colour_terminal() if cfg.every is None and sys.stdout.isatty() else None
+    if console is not None:
+        play(console, reading, cfg.seconds, cfg.top_k)
+    return console is not None
+
+
+def _check(cfg: DictConfig) -> None:
+    if cfg.ckpt is None:
+        raise UsageError("ckpt=null: give a checkpoint file or a run folder; try: ckpt=logs/train/latest")
+    if cfg.source is None:
+        raise UsageError("source=null: give a picture, or - for rows of pixels on standard input")
+    if not isinstance(cfg.ckpt, str) or not isinstance(cfg.source, str):
+        raise UsageError("watch shows one network and one picture; give one of each")
+    if cfg.rows not in ROWS:
+        raise UsageError(f"rows={cfg.rows}: {choose_one(cfg.rows, ROWS, 'rows=')}")
+    with arguments_of(""):
+        positive("seconds", cfg.seconds)
+        at_least("top_k", cfg.top_k, 1)
+        if cfg.every is not None:
+            at_least("every", cfg.every, 1)
+    if cfg.save is None:
+        return
+    save = Path(expanded(str(cfg.save)))
+    if cfg.source == "-":
+        raise UsageError(f"save={cfg.save}: a film is made of a picture, not of rows on standard input")
+    if save.suffix.lower() not in FILMS:
+        raise UsageError(f"save={cfg.save}: must end in {' or '.join(FILMS)}")
+    if not save.parent.is_dir():
+        raise UsageError(f"save={cfg.save}: there is no folder {save.parent}")
+
+
+def _reading(classifier: "Classifier", source: str) -> Reading:
+    from rnnvision.data import DataError
+
+    if Path(source).is_dir():
+        raise UsageError(f"source={source}: is a folder; give one picture of it")
+    try:
+        pixels = classifier.pixels(source)
+    except DataError as error:
+        raise FailureError(f"source={source}: {str(error).removeprefix(f'{source}: ')}") from error
+    try:
+        return reading_of(classifier, pixels)
+    except ValueError as error:
+        raise UsageError(
+            f"ckpt={classifier.path}: {error}; a network to watch: rnnvision train model=lstm; "
+            f"for the answer alone: rnnvision predict"
+        ) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The server of the demo: the page, what it should know, and readings of the pictures that it sends.
+
+The network reads one picture at a time, in a thread, so that the page and its files are always served at once.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnvision.data import DataError
+from rnnvision.inference.demo.examples import Examples
+from rnnvision.inference.demo.facts import MAX_UPLOAD, facts_of
+from rnnvision.inference.demo.guard import Guard
+from rnnvision.inference.demo.reading import open_picture, read
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from rnnvision.inference.classifier import Classifier
+
+PAGE = Path(__file__).parent / "page"
+SERVED = {path.name: path for path in PAGE.iterdir() if not path.name.endswith("_in_browser.js")}
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+INVERT = {"auto": "auto", "true": True, "false": False}
+
+
+class TooLarge(Exception):
+    """An upload of more than `MAX_UPLOAD` bytes."""
+
+
+def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0.0.1") -> "Starlette":
+    """The application for a server that listens on `host`."""
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.responses import FileResponse, JSONResponse
+    from starlette.routing import Route
+
+    facts = facts_of(classifier)
+    one_at_a_time = asyncio.Lock()
+
+    async def file(request: "Request") -> "Response":
+        path = SERVED.get(request.path_params.get("name", "index.html"))
+        if path is None:
+            return JSONResponse({"error": "there is no such page"}, status_code=404)
+        return FileResponse(path, media_type=TYPES[path.suffix])
+
+    async def known(request: "Request") -> "Response":
+        return JSONResponse({**facts, "examples": await asyncio.to_thread(len, examples)})
+
+    async def answered(work: Callable[[], dict[str, Any]]) -> "Response":
+        async with one_at_a_time:
+            try:
+                return JSONResponse(await asyncio.to_thread(work))
+            except DataError as error:
+                return JSONResponse({"error": str(error)}, status_code=422)
+
+    async def reading(request: "Request") -> "Response":
+        choice = INVERT.get(request.query_params.get("invert", "auto"), "auto")
+        try:
+            content = await body(request)
+        except TooLarge:
+            most = f"{MAX_UPLOAD / 1e6:.0f} MB"
+            return JSONResponse({"error": f"this picture is larger than {most}; choose a smaller one"}, status_code=413)
+        return await answered(lambda: read(open_picture(content, classifier), classifier, choice).to_json())
+
+    async def example(request: "Request") -> "Response":
+        if not await asyncio.to_thread(len, examples):
+            return JSONResponse({"error": "the images of its data set are not on this machine"}, status_code=404)
+
+        def work() -> dict[str, Any]:
+            chosen = examples.one()
+            return {**read(chosen.pixels, classifier).to_json(), "name": chosen.name, "truth": chosen.truth}
+
+        return await answered(work)
+
+    return Starlette(
+        routes=[
+            Route("/", file),
+            Route("/facts", known),
+            Route("/reading", reading, methods=["POST"]),
+            Route("/example", example),
+            Route("/{name}", file),
+        ],
+        middleware=[Middleware(Guard, host=host)],
+    )
+
+
+async def body(request: "Request") -> bytes:
+    """The content of a request, given up as soon as it is too large.
+
+    Raises:
+        TooLarge: if it is.
+    """
+    if int(request.headers.get("content-length", "0")) > MAX_UPLOAD:
+        raise TooLarge
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > MAX_UPLOAD:
+            raise TooLarge
+    return bytes(content)

@@ -1,0 +1,283 @@
+// The page: a picture is drawn, dropped, chosen or pasted; a reader reads it; one goes back and forth in time.
+
+import { Bars, Beliefs, Chart, percent } from "./beliefs.js";
+import { Drawing } from "./drawing.js";
+import { Picture } from "./picture.js";
+import * as reader from "./reader.js";
+
+const PLAY = "M4 2.5v11l9.5-5.5z";
+const PAUSE = "M4 2.5h3v11H4zM9 2.5h3v11H9z";
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const $ = (id) => document.getElementById(id);
+const show = (id, visible) => ($(id).hidden = !visible);
+
+let facts, drawing, picture, bars, chart;
+let file = null; // the picture that was given as a file
+let beliefs = null; // of the picture that was read last
+let time = 1;
+let playing = null; // the animation frame
+let running = null; // the AbortController of the request that is waited for
+let waiting = false; // a drawing that changed while the last one was being read
+
+start().catch((error) => {
+  $("network").textContent = "";
+  complain(error);
+});
+
+async function start() {
+  facts = await reader.facts();
+  document.title = `${facts.title} · rnnvision`;
+  $("title").textContent = facts.title;
+  $("network").textContent = [facts.network, facts.tokens && scanned(), `${facts.classes.length} classes`].filter(Boolean).join(" · ");
+  $("where").textContent = reader.WHERE;
+  picture = new Picture($("picture"), facts);
+  bars = new Bars($("bars"), facts.classes);
+  chart = new Chart($("chart"), facts.unit, (t) => (pause(), seek(t)));
+  if (facts.drawing) prepareDrawing();
+  $("invitation").textContent = facts.drawing ? "Draw here, or drop a picture" : "Drop or paste a picture here";
+  show("example", facts.examples > 0);
+  show("scrub", facts.mode !== "end");
+  show("history", facts.mode !== "end");
+  show("why", facts.why !== null);
+  $("why").textContent = facts.why ?? "";
+  $("play-shape").setAttribute("d", PLAY);
+  $("time").disabled = $("play").disabled = true;
+  listen();
+  document.body.classList.add("ready");
+}
+
+function scanned() {
+  const [, height, width] = facts.shape;
+  const { height: h, width: w, order } = facts.tokens;
+  const size = h === 1 && w === 1 ? "" : ` of ${w === width || h === 1 ? w : h === height || w === 1 ? h : `${h} × ${w}`} pixels`;
+  return `reads ${order.length} ${plural(order.length)}${size}`;
+}
+
+const plural = (n) => (facts.unit === "patch" && n !== 1 ? "patches" : `${facts.unit}${n === 1 ? "" : "s"}`);
+
+function prepareDrawing() {
+  const [, height, width] = facts.shape;
+  $("drawing").style.aspectRatio = `${width} / ${height}`;
+  for (const id of ["drawing", "undo", "clear"]) show(id, true);
+  show("centre-row", true);
+  drawing = new Drawing($("drawing"), facts, () => {
+    file = null;
+    show("given", false);
+    show("invitation", false);
+    show("centre-row", true);
+    show("invert-row", false);
+    readDrawing();
+  });
+  $("centre").checked = drawing.centred;
+}
+
+function listen() {
+  $("undo").onclick = undo;
+  $("clear").onclick = clear;
+  $("example").onclick = tryExample;
+  $("file").onchange = () => ($("file").files.length && give($("file").files[0]), ($("file").value = ""));
+  $("centre").onchange = () => ((drawing.centred = $("centre").checked), drawing.isEmpty || readDrawing());
+  $("invert").onchange = () => file && readFile(String($("invert").checked));
+  $("play").onclick = () => (playing ? pause() : play());
+  $("time").oninput = () => (pause(), seek($("time").valueAsNumber));
+  addEventListener("keydown", pressed);
+  addEventListener("paste", (event) => giveFirst(event.clipboardData, event));
+  addEventListener("dragover", (event) => (event.preventDefault(), document.body.classList.add("drop")));
+  addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("drop"));
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("drop");
+    giveFirst(event.dataTransfer, event);
+  });
+}
+
+function pressed(event) {
+  const typing = event.target.matches("input, button, label");
+  if ((event.key === "z" && (event.ctrlKey || event.metaKey)) || (event.key === "Backspace" && !typing)) undo();
+  else if (event.key === "Escape") clear();
+  else if (event.key === " " && !typing && beliefs) playing ? pause() : play();
+  else return;
+  event.preventDefault();
+}
+
+function giveFirst(transfer, event) {
+  const found = transfer?.files?.[0];
+  if (found) give(found);
+  else if (event.type === "drop") complain(new Error("that is no file; save the picture, and drop the file"));
+}
+
+function give(blob) {
+  file = blob;
+  drawing?.clear();
+  look(URL.createObjectURL(blob));
+  readFile("auto");
+}
+
+// Show the picture itself in place of the drawing; of some formats the browser can show none.
+function look(address) {
+  const image = $("given");
+  if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
+  image.onload = () => (image.classList.toggle("small", image.naturalWidth < 100), show("given", true));
+  image.onerror = () => show("given", false);
+  image.src = address;
+  show("invitation", false);
+  show("clear", true);
+  show("centre-row", false);
+}
+
+async function readFile(invert) {
+  const reading = await request((signal) => reader.read(file, invert, signal));
+  if (!reading) return;
+  const grey = facts.shape[0] === 1;
+  show("invert-row", grey);
+  $("invert").checked = reading.inverted;
+  accept(reading, true);
+}
+
+async function tryExample() {
+  const reading = await request((signal) => reader.example(signal));
+  if (!reading) return;
+  file = null;
+  drawing?.clear();
+  show("invert-row", false);
+  picture.show(reading);
+  look(await dataAddress(picture.small));
+  accept(reading, true);
+}
+
+// While one drawing is being read the next one waits, and those in between are left out.
+async function readDrawing() {
+  if (running) return (waiting = true);
+  do {
+    waiting = false;
+    if (drawing.isEmpty) return;
+    const image = await drawing.image();
+    const reading = await request((signal) => reader.read(image, "false", signal));
+    if (reading && !drawing.isEmpty) accept(reading, false);
+  } while (waiting);
+}
+
+// What a reader gives, or null when another picture has taken this one's place, or it cannot be read.
+async function request(ask) {
+  running?.abort();
+  const mine = (running = new AbortController());
+  show("message", false);
+  document.body.classList.add("busy");
+  try {
+    const found = await ask(mine.signal);
+    return running === mine ? found : null;
+  } catch (error) {
+    if (running === mine && error.name !== "AbortError") (forget(), complain(error));
+    return null;
+  } finally {
+    if (running === mine) {
+      running = null;
+      document.body.classList.remove("busy");
+    }
+  }
+}
+
+function accept(reading, animated) {
+  beliefs = new Beliefs(reading, facts.classes);
+  picture.show(reading);
+  chart.show(beliefs);
+  $("time").max = beliefs.times;
+  $("time").disabled = $("play").disabled = false;
+  $("settled").textContent = settled();
+  const final = beliefs.best(beliefs.times);
+  $("chip").textContent = `${facts.classes[final]} · ${percent(beliefs.at(beliefs.times)[final])}`;
+  show("truth", reading.truth !== undefined);
+  if (reading.truth !== undefined) $("truth").textContent = `This is ${reading.name}; its class is ${reading.truth}.`;
+  pause();
+  if (animated && facts.mode !== "end" && !calm.matches) play();
+  else seek(beliefs.times);
+}
+
+function settled() {
+  if (facts.mode === "end") return "";
+  const answer = facts.classes[beliefs.best(beliefs.times)];
+  const { settled: since, times } = beliefs;
+  const sure = percent(beliefs.at(times)[beliefs.best(times)]);
+  return `Final answer ${answer}, ${sure}; it stayed the same from ${facts.unit} ${since} of ${times} on.`;
+}
+
+function seek(t) {
+  time = t;
+  picture.at(t);
+  chart.at(t);
+  bars.show(beliefs.at(t));
+  const best = beliefs.best(t);
+  $("label").textContent = $("label").title = facts.classes[best];
+  $("answer").classList.toggle("long", facts.classes[best].length > 8);
+  $("probability").textContent = percent(beliefs.at(t)[best]);
+  $("answer").classList.toggle("final", best === beliefs.best(beliefs.times));
+  const steps = `${t} of ${beliefs.times} ${plural(beliefs.times)}`;
+  $("time").value = t;
+  $("time").setAttribute("aria-valuetext", `${steps}: ${facts.classes[best]}`);
+  $("clock").textContent = steps;
+  $("when").textContent = facts.mode === "end" ? "" : `after ${steps}`;
+  picture.canvas.setAttribute("aria-label", facts.mode === "end" ? "The image as the network sees it" : `${steps} read`);
+}
+
+function play() {
+  const from = time >= beliefs.times ? 1 : time;
+  const duration = Math.min(Math.max(70 * beliefs.times, 900), 5000);
+  const begun = performance.now() - ((from - 1) / beliefs.times) * duration;
+  $("play-shape").setAttribute("d", PAUSE);
+  $("play").setAttribute("aria-label", "Pause");
+  const frame = (now) => {
+    const t = Math.min(1 + Math.floor(((now - begun) / duration) * beliefs.times), beliefs.times);
+    seek(Math.max(t, 1));
+    playing = t < beliefs.times ? requestAnimationFrame(frame) : pause();
+  };
+  playing = requestAnimationFrame(frame);
+}
+
+function pause() {
+  if (playing) cancelAnimationFrame(playing);
+  $("play-shape").setAttribute("d", PLAY);
+  $("play").setAttribute("aria-label", "Play");
+  return (playing = null);
+}
+
+function undo() {
+  if (!drawing || drawing.isEmpty) return;
+  drawing.undo();
+  drawing.isEmpty ? clear() : readDrawing();
+}
+
+function clear() {
+  running?.abort();
+  running = file = null;
+  drawing?.clear();
+  forget();
+  show("given", false);
+  show("invitation", true);
+  show("centre-row", Boolean(drawing));
+  show("clear", Boolean(drawing));
+  show("invert-row", false);
+  show("message", false);
+}
+
+// Nothing is read: as the page began.
+function forget() {
+  pause();
+  beliefs = null;
+  picture.clear();
+  chart.show(null);
+  bars.clear();
+  $("time").disabled = $("play").disabled = true;
+  for (const id of ["chip", "probability", "settled", "clock", "when"]) $(id).textContent = "";
+  $("label").textContent = "–";
+  show("truth", false);
+}
+
+function complain(error) {
+  $("message").textContent = error.message;
+  show("message", true);
+}
+
+async function dataAddress(canvas) {
+  const blob = await canvas.convertToBlob();
+  return URL.createObjectURL(blob);
+}

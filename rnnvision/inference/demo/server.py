@@ -1,0 +1,69 @@
+"""An address that is taken before anything is loaded, and the server that answers there until Ctrl-C."""
+
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+from rnnvision.errors import UsageError
+from rnnvision.inference.demo.guard import is_loopback
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+MAX_OPEN = 64  # requests at a time; more are told to come back
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket on this address; port 0 takes a free one.
+
+    Raises:
+        UsageError: if it is taken, or none of this machine.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, UnicodeError) as error:
+        code = getattr(error, "errno", None)
+        if code == errno.EADDRINUSE:
+            raise UsageError(f"port={port}: is in use; try port={_free_port(host)}") from error
+        if code == errno.EACCES:
+            raise UsageError(f"port={port}: needs rights that you do not have; try port=8000") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"host={host}: is no address of this machine ({reason}); try host=127.0.0.1") from error
+
+
+def address(taken: socket.socket, host: str) -> str:
+    """What to type into a browser on this machine."""
+    name = host if host not in ("", "0.0.0.0", "::") else "localhost"
+    return f"http://{f'[{name}]' if ':' in name else name}:{taken.getsockname()[1]}"
+
+
+def serve(app: "Starlette", taken: socket.socket) -> None:
+    """Answer until Ctrl-C."""
+    import uvicorn
+
+    options = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        limit_concurrency=MAX_OPEN,
+        timeout_graceful_shutdown=1,
+    )
+    try:
+        uvicorn.Server(options).run(sockets=[taken])
+    except KeyboardInterrupt:
+        pass  # the way to end it
+
+
+def everybody(host: str) -> str | None:
+    """What to say of an address that others reach; None for one of this machine alone."""
+    return None if is_loopback(host) else f"host={host}: everybody who reaches this machine can use the page"
+
+
+def _free_port(host: str) -> int:
+    family = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0][0]
+    with socket.create_server((host, 0), family=family) as free:
+        return int(free.getsockname()[1])
