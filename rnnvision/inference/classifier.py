@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from rnnvision.checks import shortened
 from rnnvision.data.images import View
+from rnnvision.errors import UsageError
 from rnnvision.inference.averaging import shown_views
 from rnnvision.inference.exported import is_exported, load_exported
 from rnnvision.inference.pixels import as_seen, joined, several, stacked
@@ -147,7 +148,13 @@ class Classifier:
         return self._at_temperature(self._batches(images, self.network.forward_anytime))
 
     def features(self, images: Any) -> Tensor:
-        """The vector that the head classifies: (B, D)."""
+        """The vector that the head classifies: (B, D).
+
+        Raises:
+            UsageError: for a network that does not give it, such as an exported one.
+        """
+        if not hasattr(self.network, "forward_features"):
+            raise UsageError(f"{self.path}: gives no features; load the checkpoint that it was made from")
         return self._batches(images, self.network.forward_features)
 
     def __call__(self, images: Any, top_k: int = 5, **how: Any) -> list[dict[str, Any]] | list[list[dict[str, Any]]]:
