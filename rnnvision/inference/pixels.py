@@ -24,7 +24,7 @@ GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow weighs them
 def several(images: Any) -> Iterable[Any] | None:
     """The pictures of a list, tuple, iterator, batch (four dimensions) or column of paths; None for a single one."""
     if hasattr(images, "ndim"):
-        column = images.ndim == 1 and getattr(images.dtype, "kind", "O") in "OU"  # of NumPy, or of pandas
+        column = images.ndim == 1 and getattr(images.dtype, "kind", None) in ("O", "U")  # of NumPy, pandas
         return images if images.ndim == 4 or column else None
     if isinstance(images, (str, Path)) or hasattr(images, "convert"):
         return None
