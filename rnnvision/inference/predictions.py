@@ -133,7 +133,7 @@ class Predictions(Sequence[Answer]):
         write_parquet(path, self.table, self.answers)
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """A data frame. Needs pandas.
+        """A data frame; bytes of a path that no encoding has are `\\udcXX`. Needs pandas.
 
         Raises:
             UsageError: if it is not installed.
@@ -142,7 +142,8 @@ class Predictions(Sequence[Answer]):
             import pandas
         except ImportError as error:
             raise UsageError("pandas is not installed; try: pip install pandas") from error
-        return pandas.DataFrame(list(self.rows()), columns=list(self.table.columns))
+        rows = [[_encodable(value) for value in self.table.row(answer)] for answer in self.answers]
+        return pandas.DataFrame(rows, columns=list(self.table.columns))
 
 
 def write_csv(file: TextIO, table: Table, answers: Iterable[Answer]) -> None:
