@@ -43,7 +43,7 @@ def read_until_sure(classifier: "Classifier", pixels: Tensor, stop_at: float) ->
     state = network.initial_state(len(tokens))
     for t in range(tokens.shape[1]):
         logits, state = network.step(tokens[left, t], state)
-        found[left] = (logits.float() / classifier.temperature).softmax(dim=-1)  # (b, K)
+        found[left] = (logits.float() / classifier.temperature_after(t + 1)).softmax(dim=-1)  # (b, K)
         sure = found[left].amax(dim=-1) >= stop_at
         if bool(sure.any()):
             read[left[sure]] = t + 1

@@ -41,16 +41,17 @@ class AnytimeCurve:
 
 
 def anytime_curve(
-    network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], temperature: float = 1.0
+    network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], temperature: float | Tensor = 1.0
 ) -> AnytimeCurve:
     """Accuracy, NLL and calibration error after each token: batches of (B, C, H, W), (B,).
 
-    p_t = softmax(z_t / temperature), z_t the logits after token t.
+    p_t = softmax(z_t / temperature), z_t the logits after token t; (T,) temperatures are those after each token.
 
     Raises:
         ValueError: if there is no image, the network has no anytime answers, or the temperature is not above 0.
     """
-    positive("temperature", temperature)
+    scale = torch.as_tensor(temperature, dtype=torch.float32).reshape(-1, 1)  # (T or 1, 1)
+    positive("temperature", float(scale.min()))
     if not hasattr(network, "forward_anytime"):
         raise ValueError(f"network={type(network).__name__}: answers only at the end; it has no forward_anytime")
     device = next(network.parameters()).device
@@ -60,8 +61,8 @@ def anytime_curve(
     for images, labels in batches:
         for some, truth in zip(images.split(chunk), labels.split(chunk), strict=True):
             with torch.inference_mode():
-                logits = cast(Any, network).forward_anytime(some.to(device)).float() / temperature  # (B, T, K)
-                log_p = logits.log_softmax(dim=-1).cpu()
+                logits = cast(Any, network).forward_anytime(some.to(device)).float().cpu()  # (B, T, K)
+            log_p = (logits / scale).log_softmax(dim=-1)
             right = log_p.argmax(dim=-1) == truth.cpu().unsqueeze(1)  # (B, T)
             of_truth = log_p.gather(-1, truth.cpu()[:, None, None].expand(-1, log_p.shape[1], 1)).squeeze(-1)
             correct = correct + right.sum(dim=0)

@@ -3,6 +3,7 @@
 Shapes: B images, T tokens, K classes.
 """
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import torch
@@ -26,6 +27,12 @@ def images_at_once(network: nn.Module) -> int:
     """So many images that the logits of all their tokens are at most `LARGEST`, and at least one."""
     scan, classes = getattr(network, "scan", None), getattr(getattr(network, "head", None), "out_features", 1)
     return max(1, LARGEST // ((scan.num_tokens if scan is not None else 1) * max(classes, 64)))
+
+
+def anytime_logits(network: nn.Module, images: Tensor) -> Iterator[Tensor]:
+    """The logits after each token, some images at a time: (B, C, H, W) -> (b, T, K), and again."""
+    for part in images.split(images_at_once(network)):
+        yield cast(Any, network).forward_anytime(part)
 
 
 def forward_with_settled(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor | None]:
