@@ -48,7 +48,7 @@ class Examples:
         """
         assert len(self) and self._samples is not None
         index = random.randrange(len(self._samples))
-        pixels = self._samples.resize(self._samples.load(index))
+        pixels = self._samples.seen(index)
         truth = self.description["class_names"][int(self._samples.labels[index])]
         return Example(pixels, f"test image {index}", truth)
 
