@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from rnnvision.data import DataError, ImageData
 from rnnvision.data.sets.locate import nothing_downloaded
-from rnnvision.data.splits import Samples
+from rnnvision.data.splits import DataError, Samples
 
 
 class Example(NamedTuple):
@@ -53,6 +52,8 @@ class Examples:
         return Example(pixels, f"test image {index}", truth)
 
     def _read(self) -> Samples | None:
+        from rnnvision.data import ImageData
+
         try:
             with nothing_downloaded():
                 data = ImageData.of_checkpoint(self.description, parts=("test",), on_bad_file="skip")
