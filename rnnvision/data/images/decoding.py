@@ -13,6 +13,7 @@ import torch
 from PIL import Image, UnidentifiedImageError, features
 from torch import Tensor
 
+from rnnvision.checks import one_line
 from rnnvision.data.images.deep import Greys, check_colours, greys_of, has_deep_colours
 from rnnvision.data.images.orientation import is_left_to_pillow, jpeg_header, pillow_orientation, turn
 from rnnvision.data.images.reduced import decode_reduced, divisor_of
@@ -36,7 +37,6 @@ OPTIONAL = {  # formats that some builds of Pillow lack: (place, bytes) in a fil
 }
 HEAVY = ("WEBP", "JPEG2000")  # their decoders take twice the memory of others, up to 20 bytes a pixel
 MAX_JPEG = 2**28  # bytes: four for each pixel of `MAX_PIXELS`; a JPEG is read as a whole before it is decoded
-LINES = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # what would break the line of a message
 AT_ONCE = 2**20  # pixels that are converted at a time: several copies of a whole image would take gigabytes
 
 
@@ -55,7 +55,7 @@ def open_seen(path: Path, view: View) -> Tensor:
 
 
 def _opened(path: Path, view: View, decode: Callable[[BinaryIO, str, View], Tensor]) -> Tensor:
-    name = LINES.sub(lambda found: found[0].encode("unicode_escape").decode(), str(path))
+    name = one_line(path)
     try:
         if not stat.S_ISREG(mode := path.stat().st_mode):  # a pipe would wait for ever
             raise DataError(f"{name}: is a folder" if stat.S_ISDIR(mode) else f"{name}: is a device, pipe or socket")
@@ -115,7 +115,7 @@ def _decode(file: BinaryIO, name: str, view: View, *, seen: bool) -> Tensor:
         pixels = re.findall(r"\d+", str(error))[0]
         raise DataError(_too_large(name, f"{pixels} pixels", int(pixels), view)) from error
     except Exception as error:  # for damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
-        reason = " ".join(str(error).split()).rpartition(".cpp:")[2]  # torchvision begins with a line of its source
+        reason = re.sub(r".*\.cpp:\d+, ", "", " ".join(str(error).split()))  # torchvision begins with its own source
         reason = "its content is none" if isinstance(error, UnidentifiedImageError) else reason
         raise DataError(f"{name}: cannot be read as an image ({reason})") from error
 
