@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from rnnvision.checks import one_line
 from rnnvision.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ class Answer:
 
     def as_line(self) -> str:
         """`path: label 0.98, label 0.01`, or `path: the reason`."""
+        name = one_line(self.image)
         if self.error is not None:
-            return f"{self.image}: not read: {self.error.removeprefix(f'{self.image}: ')}"
+            return f"{name}: not read: {self.error.removeprefix(f'{name}: ')}"
         said = ", ".join(f"{label} {probability:.2f}" for label, probability in self.ranking)
         after = f" (after {self.tokens} tokens)" if self.tokens is not None else ""
-        return f"{self.image}: {said}{after}"
+        return f"{name}: {said}{after}"
 
     def labels(self) -> list[dict[str, Any]]:
         """[{"label": name, "score": probability}], likeliest first."""

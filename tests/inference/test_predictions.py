@@ -120,6 +120,6 @@ def test_the_number_of_tokens_has_a_column_where_reading_ends_early() -> None:
 
 
 def test_lines_say_what_was_answered_or_why_not() -> None:
-    assert ANSWERS[3].as_line() == "é\n.png: <script>alert(1)</script> 1.00"
+    assert ANSWERS[3].as_line() == r"é\n.png: <script>alert(1)</script> 1.00"
     assert ANSWERS[2].as_line() == "text.png: not read: cannot be read as an image (its content is none)"
     assert repr(Predictions([*ANSWERS[2:3]] * 12, top_k=1)).splitlines()[-1] == "... 2 more"
