@@ -100,10 +100,13 @@ def _reading(classifier: "Classifier", source: str) -> Reading:
     try:
         return reading_of(classifier, pixels)
     except ValueError as error:
-        raise UsageError(
-            f"ckpt={classifier.path}: {error}; a network to watch: rnnvision train model=lstm; "
-            f"for the answer alone: rnnvision predict"
-        ) from error
+        if classifier.description["network"].get("name") in ("sequence_classifier", "encoder_decoder"):
+            instead = "watch the checkpoint that it was exported from"
+            raise UsageError(
+                f"ckpt={classifier.path}: this exported network answers only at the end; {instead}"
+            ) from error
+        instead = "a network to watch: rnnvision train model=lstm; for the answer alone: rnnvision predict"
+        raise UsageError(f"ckpt={classifier.path}: {error}; {instead}") from error
 
 
 if __name__ == "__main__":
