@@ -38,6 +38,8 @@ LAZY = {  # imported within a function only, and only there
     "inference/export/safetensors_file.py": {"safetensors"},
     "inference/export/step_file.py": {"onnx"},
     "report/style.py": {"matplotlib"},
+    "cli/doctor/packages.py": {"packaging"},  # which Lightning needs
+    "cli/doctor/device.py": {"torchvision"},
     "report/comparison_plot.py": {"matplotlib"},
 }
 LAZY_EVERYWHERE = {"onnx", "onnxruntime", "onnxscript", "safetensors", "accelerated_scan", "sklearn", "litdata", "matplotlib"}  # torchvision is data's daily bread
