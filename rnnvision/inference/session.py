@@ -183,4 +183,4 @@ def _instead(classifier: "Classifier") -> str:
         return "train it with model.bidirectional=false"
     if hasattr(classifier.network, "readout"):
         return "train it with model.readout=last"
-    return "load the checkpoint that it was exported from"
+    return "load the checkpoint that it was exported from, or export it with format=step"
