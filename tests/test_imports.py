@@ -40,7 +40,9 @@ LAZY = {  # imported within a function only, and only there
     "report/style.py": {"matplotlib"},
     "report/comparison_plot.py": {"matplotlib"},
 }
-LAZY_EVERYWHERE = {"onnx", "onnxruntime", "onnxscript", "safetensors", "accelerated_scan", "sklearn", "litdata", "matplotlib"}  # torchvision is data's daily bread
+LAZY_EVERYWHERE = {  # torchvision is data's daily bread
+    *("accelerated_scan", "litdata", "matplotlib", "onnx", "onnxruntime", "onnxscript", "safetensors", "sklearn"),
+}
 
 
 def imports(node: ast.AST) -> Iterator[str]:

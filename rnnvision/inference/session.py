@@ -41,7 +41,9 @@ class Session:
         self._classifier = classifier
         self._stream = TokenStream(classifier.network.scan)
         facts = classifier.description["normalisation"]
-        self._mean, self._std = (torch.tensor(facts[k], device=classifier.device)[:, None, None] for k in ("mean", "std"))
+        self._mean, self._std = (
+            torch.tensor(facts[k], device=classifier.device)[:, None, None] for k in ("mean", "std")
+        )
         self.reset()
 
     @property

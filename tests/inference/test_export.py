@@ -143,7 +143,7 @@ def test_every_format_keeps_what_the_checkpoint_says(format: str, tmp_path: Path
 
 def test_networks_that_read_no_stream_have_no_step(tmp_path: Path) -> None:
     for network in ({**LSTM, "bidirectional": True}, CASES["renet-gru"], CASES["cnn-own"]):
-        with pytest.raises(ExportError, match="cannot be read token by token: .*; choose format=onnx"):
+        with pytest.raises(ExportError, match=r"cannot be read token by token: .*; choose format=onnx"):
             FORMATS["step"].write(classifier_of(network), tmp_path / "step.onnx")
 
 

@@ -32,7 +32,10 @@ def write_hub(classifier: "Classifier", path: Path) -> None:
     weights = weights_of(classifier)
     card = public(card_of(classifier, "hub", digest(weights)))
     write(weights, card, path / WEIGHTS)
-    for name, text in ((CONFIG, json.dumps(config_of(card), indent=2)), (README, readme_of(card, scores_of(classifier)))):
+    for name, text in (
+        (CONFIG, json.dumps(config_of(card), indent=2)),
+        (README, readme_of(card, scores_of(classifier))),
+    ):
         with replaced(path / name) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 

@@ -13,7 +13,7 @@ States = tuple[Tensor, ...]
 
 
 def loop(cell: Callable[[Tensor, States], States], x: Tensor, state: States) -> tuple[Tensor, States]:
-    """state = cell(x_t, state) over time: x (T, B, ...) -> the first tensor of each state (T, B, ...), the last state."""
+    """state = cell(x_t, state) over time: x (T, B, ...) -> the first tensor of every state (T, B, ...), the last."""
     from torch._higher_order_ops.scan import scan
 
     def step(before: States, x_t: Tensor) -> tuple[States, Tensor]:
