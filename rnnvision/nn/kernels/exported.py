@@ -5,11 +5,17 @@ operator one step after the other, so it is used only while a network is exporte
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 
 States = tuple[Tensor, ...]
+
+
+def autocast_off(kind: str) -> AbstractContextManager[object]:
+    """No autocast on this kind of device; while a network is exported there is none, and a program cannot hold this."""
+    return nullcontext() if torch.compiler.is_exporting() else torch.autocast(kind, enabled=False)
 
 
 def loop(cell: Callable[[Tensor, States], States], x: Tensor, state: States) -> tuple[Tensor, States]:
