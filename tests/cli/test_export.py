@@ -1,10 +1,12 @@
 """rnnvision export: a file, the proof that it is right, and the line that uses it."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import rnnvision
 from rnnvision.cli.frame.arguments import config_dir
@@ -78,3 +80,22 @@ def test_help_names_every_format() -> None:
     text = (config_dir() / "export.yaml").read_text()
     comment = next(line for line in text.splitlines() if line.startswith("format: ")).partition("#")[2]
     assert comment.split() == list(FORMATS)
+
+
+def test_the_commands_and_the_code_of_the_page_run(trained: Copy, verb: Verb) -> None:
+    """docs/export.md, from top to bottom; what downloads from elsewhere is not on it."""
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
+    Path("logs/train").mkdir(parents=True)
+    trained("logs/train/latest")
+    Image.new("L", (8, 8), 100).save("image.png")
+    names: dict[str, object] = {}
+    for kind, block in re.findall(r"^```(bash|python)\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE):
+        if kind == "python":
+            exec(block, names)
+            continue
+        for line in block.splitlines():
+            name, *words = line.partition(" #")[0].removeprefix("rnnvision ").split()
+            result = verb(name, *words, *(["device=cpu"] if name == "evaluate" else []))
+            assert result.code == 0, result.err
+    assert Path("logs/train/latest/export/model_int8.onnx").is_file()
+    assert {path.name for path in Path("my_network").iterdir()} == {"config.json", "model.safetensors", "README.md"}

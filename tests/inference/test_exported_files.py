@@ -92,6 +92,7 @@ def rewrite(path: Path, change: Callable[[Any, dict[str, Any]], None]) -> None:
 
 def other_classes(graph: Any, card: dict[str, Any]) -> None:
     card["class_names"].append("one more")
+    card["network"]["num_classes"] = 4
 
 
 def other_images(graph: Any, card: dict[str, Any]) -> None:
@@ -218,3 +219,18 @@ def test_an_entry_that_torch_would_run_is_refused(copied: Callable[[str], Path])
 def test_a_hub_folder_without_weights_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     assert refusal(tmp_path) == "has a config.json and no model.safetensors"
+
+
+def test_weights_of_another_number_of_classes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    FORMATS["safetensors"].write(classifier_of(SMALL, class_names=["a", "b"]), path)
+    assert refusal(path) == "its card is wrong: 2 class_names and network.num_classes=3"
+
+
+def test_a_program_stays_as_it_was_exported(exported: Path) -> None:
+    """Whoever moves it, or sets it to training, as Lightning does."""
+    program = rnnvision.load(exported / "model.pt2")
+    images = torch.rand(2, 1, 4, 4)
+    before = program.logits(images)
+    program.network.double().train()
+    assert torch.equal(program.logits(images), before)

@@ -69,10 +69,14 @@ class Program(nn.Module):
 
     def __init__(self, program: ExportedProgram) -> None:
         super().__init__()
-        self.program = program.module(check_guards=False)
+        self.program = program.module()
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.program(images)
+        return self.program(images.float().cpu()).to(images.device)
+
+    def _apply(self, *_: Any, **__: Any) -> "Program":
+        """Stay where it is, on the CPU, in float32: a program names both for the states that it begins with."""
+        return self
 
     def train(self, mode: bool = True) -> "Program":
         self.training = False
