@@ -39,6 +39,9 @@ LAZY = {  # imported within a function only, and only there
     "inference/export/step_file.py": {"onnx"},
     "report/style.py": {"matplotlib"},
     "report/comparison_plot.py": {"matplotlib"},
+    "report/page/render.py": {"jinja2", "markupsafe"},
+    **{f"report/page/{name}.py": {"matplotlib"} for name in ("blocks", "drawing")},
+    **{f"report/page/sections/{name}.py": {"matplotlib"} for name in ("classes", "confidence", "curves", "reading")},
 }
 LAZY_EVERYWHERE = {"onnx", "onnxruntime", "onnxscript", "safetensors", "accelerated_scan", "sklearn", "litdata", "matplotlib"}  # torchvision is data's daily bread
 
