@@ -37,19 +37,6 @@ LAZY = {  # a file, or all of a folder -> packages that it may import within a f
     "cli/doctor/": {"packaging", "torchvision"},  # the first of which Lightning needs
     "cli/predict/": {"tqdm"},  # as does Lightning
     "cli/watch/": {"rich", "PIL"},
-    "cli/watch/terminal.py": {"rich"},
-    "cli/watch/film.py": {"PIL"},
-    "inference/export/graphs.py": {"onnx", "onnxscript"},
-    "inference/export/onnx_file.py": {"onnx"},
-    "inference/export/onnx_networks.py": {"onnx", "onnxruntime", "google"},
-    "inference/export/quantise.py": {"onnx", "onnxruntime"},
-    "inference/export/safetensors_file.py": {"safetensors"},
-    "inference/export/step_file.py": {"onnx"},
-    "report/style.py": {"matplotlib"},
-    "report/comparison_plot.py": {"matplotlib"},
-    "report/page/render.py": {"jinja2", "markupsafe"},
-    **{f"report/page/{name}.py": {"matplotlib"} for name in ("blocks", "drawing")},
-    **{f"report/page/sections/{name}.py": {"matplotlib"} for name in ("classes", "confidence", "curves", "reading")},
 }
 LAZY_EVERYWHERE = {"accelerated_scan", "sklearn", "litdata", "matplotlib", "onnx", "onnxruntime", "safetensors"}
 
