@@ -31,6 +31,11 @@ LAZY = {  # imported within a function only, and only there
     "training/svm_fit.py": {"sklearn"},
     "cli/watch/terminal.py": {"rich"},
     "cli/watch/film.py": {"PIL"},
+    "inference/demo/app.py": {"starlette"},
+    "inference/demo/guard.py": {"starlette"},
+    "inference/demo/server.py": {"starlette", "uvicorn"},
+    "inference/demo/web.py": {"onnxruntime"},
+    "cli/demo.py": {"starlette", "uvicorn"},
     "inference/export/graphs.py": {"onnx", "onnxscript"},
     "inference/export/onnx_file.py": {"onnx"},
     "inference/export/onnx_networks.py": {"onnx", "onnxruntime", "google"},
@@ -40,7 +45,7 @@ LAZY = {  # imported within a function only, and only there
     "report/style.py": {"matplotlib"},
     "report/comparison_plot.py": {"matplotlib"},
 }
-LAZY_EVERYWHERE = {"onnx", "onnxruntime", "onnxscript", "safetensors", "accelerated_scan", "sklearn", "litdata", "matplotlib"}  # torchvision is data's daily bread
+LAZY_EVERYWHERE = {"starlette", "uvicorn", "onnx", "onnxruntime", "onnxscript", "safetensors", "accelerated_scan", "sklearn", "litdata", "matplotlib"}  # torchvision is data's daily bread
 
 
 def imports(node: ast.AST) -> Iterator[str]:
