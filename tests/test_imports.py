@@ -34,7 +34,7 @@ LAZY = {  # imported within a function only, and only there
     "inference/demo/app.py": {"starlette"},
     "inference/demo/guard.py": {"starlette"},
     "inference/demo/server.py": {"starlette", "uvicorn"},
-    "inference/demo/web.py": {"onnxruntime"},
+    "inference/export/web.py": {"onnxruntime"},
     "cli/demo.py": {"starlette", "uvicorn"},
     "inference/export/graphs.py": {"onnx", "onnxscript"},
     "inference/export/onnx_file.py": {"onnx"},

@@ -82,6 +82,8 @@ async def ask(app: Any, path: str, *parts: bytes, method: str | None = None, **h
     given = {"host": "127.0.0.1:8000", **{name.replace("_", "-"): value for name, value in headers.items()}}
 
     async def receive() -> dict[str, Any]:
+        if not left:  # the client stays
+            await asyncio.Event().wait()
         part = left.pop(0)
         return {"type": "http.request", "body": part, "more_body": bool(left)}
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rnnvision.data import DataError
+from rnnvision.data import DataError, ImageData
 from rnnvision.data.sets.locate import nothing_downloaded, obtain
 from rnnvision.errors import UsageError
 from rnnvision.inference.demo import app as demo_app
@@ -213,10 +213,11 @@ def test_the_page_takes_nothing_from_elsewhere() -> None:
 
 def test_test_images_come_with_their_class_where_they_are_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = digit()
+    classifier.description["class_names"] = list(ImageData(**classifier.description["data"]).class_names)
     app = app_of(classifier)
     assert asked(app, "/examples").json["count"] > 0
     found = asked(app, "/example").json
-    assert found["truth"] in classifier.class_names
+    assert found["truth"] in classifier.description["class_names"]
     assert len(base64.b64decode(found["seen"])) == 28 * 28
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RNNVISION_DATA", raising=False)
