@@ -1,5 +1,7 @@
 """Classifier: a trained network with what its checkpoint says of it, for use from Python."""
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +10,11 @@ from torch import Tensor, nn
 
 from rnnvision.checks import shortened
 from rnnvision.data.images import View
+from rnnvision.errors import UsageError
 from rnnvision.inference.averaging import shown_views
 from rnnvision.inference.exported import is_exported, load_exported
-from rnnvision.inference.pixels import as_seen, several, stacked
-from rnnvision.inference.predict import How, predicted
+from rnnvision.inference.pixels import as_seen, joined, several, stacked
+from rnnvision.inference.predict import How, predicted, table_of
 from rnnvision.inference.predictions import Predictions
 from rnnvision.inference.viewing import view_of
 from rnnvision.training import find_checkpoint, load_network, read_checkpoint
@@ -90,13 +93,7 @@ class Classifier:
             DataError: for a file that cannot be read.
             ValueError: for what is no picture.
         """
-        if isinstance(images, Tensor) and images.ndim == 4 and tuple(images.shape[1:]) == self.input_shape:
-            return images
-        found = several(images)
-        seen = [as_seen(image, self.view) for image in ([images] if found is None else found)]
-        if not seen:
-            raise ValueError("images=[]: there is no image")
-        return stacked(seen)
+        return joined(list(self._parts(images)))
 
     def preprocess(self, pixels: Tensor) -> Tensor:
         """Normalised pixels: uint8, or float in [0, 1], (B, C, H, W) or (C, H, W) -> float (B, C, H, W).
@@ -120,7 +117,7 @@ class Classifier:
 
     def logits(self, images: Any) -> Tensor:
         """In the order of `class_names`: (B, K), on the CPU."""
-        return self._batches(self.pixels(images), self.network)
+        return self._batches(images, self.network)
 
     def probabilities(self, images: Any, *, average: str | None = None) -> Tensor:
         """Of each class, at `temperature`: (B, K), rows that sum to 1.
@@ -130,10 +127,13 @@ class Classifier:
             average: shifts, flips or both: the mean over so many views of each image, see
                 `rnnvision.inference.averaging`.
         """
-        pixels = self.pixels(images)
-        views = [pixels] if average is None else shown_views(pixels, average)
-        logits = [self._batches(view, self.network) for view in views]
-        return torch.stack([(z / self.temperature).softmax(dim=-1) for z in logits]).mean(dim=0)
+        if average is None:
+            return self._at_temperature(self.logits(images))
+        means = []
+        for part in self._parts(images):
+            views = [self._at_temperature(self.logits(view)) for view in shown_views(part, average)]
+            means.append(torch.stack(views).mean(dim=0))
+        return joined(means)
 
     def anytime(self, images: Any) -> Tensor:
         """The probabilities after each token: (B, T, K); the last are those of `probabilities`.
@@ -144,13 +144,19 @@ class Classifier:
             ValueError: for a network that answers only at the end.
         """
         if not hasattr(self.network, "forward_anytime"):
-            raise ValueError(f"{self.description['network']['name']} answers only at the end, not after each token")
-        logits = self._batches(self.pixels(images), self.network.forward_anytime)
-        return (logits / self.temperature).softmax(dim=-1)
+            name = self.path.name if "exported" in self.description else self.description["network"]["name"]
+            raise ValueError(f"{name} answers only at the end, not after each token")
+        return self._at_temperature(self._batches(images, self.network.forward_anytime))
 
     def features(self, images: Any) -> Tensor:
-        """The vector that the head classifies: (B, D)."""
-        return self._batches(self.pixels(images), self.network.forward_features)
+        """The vector that the head classifies: (B, D).
+
+        Raises:
+            UsageError: for a network that does not give it, such as an exported one.
+        """
+        if not hasattr(self.network, "forward_features"):
+            raise UsageError(f"{self.path}: gives no features; load the checkpoint that it was made from")
+        return self._batches(images, self.network.forward_features)
 
     def __call__(self, images: Any, top_k: int = 5, **how: Any) -> list[dict[str, Any]] | list[list[dict[str, Any]]]:
         """The likeliest classes, best first: {"label": name, "score": probability}; of several images a list each.
@@ -166,13 +172,14 @@ class Classifier:
     def predict(self, images: Any, top_k: int = 5, **how: Any) -> Predictions:
         """A table of answers, one row an image, which writes itself as CSV, JSON lines, Parquet or a data frame.
 
+        Of a picture that cannot be read it holds the reason.
+
         Args:
             images: pictures, any number: they are opened a batch at a time.
             top_k: so many classes of each.
             **how: see `rnnvision.inference.predict.How`.
         """
-        options = How(top_k=top_k, **how)
-        return Predictions(predicted(self.members, images, options), top_k, self.value_names(options.values))
+        return table_of(self.members, images, How(top_k=top_k, **how))
 
     @property
     def members(self) -> "tuple[Classifier, ...]":
@@ -184,7 +191,8 @@ class Classifier:
         if values == "features":
             width = self.features(torch.zeros(1, *self.input_shape, dtype=torch.uint8)).shape[1]
             return tuple(f"feature_{i}" for i in range(width))
-        return () if values is None else self.class_names
+        prefix = {"probabilities": "probability", "logits": "logit"}.get(values or "")
+        return () if prefix is None else tuple(f"{prefix}_{name}" for name in self.class_names)
 
     def session(self) -> "Session":
         """A reader of a stream of image rows.
@@ -196,7 +204,19 @@ class Classifier:
 
         return Session(self)
 
+    def _at_temperature(self, logits: Tensor) -> Tensor:
+        return (logits / self.temperature).softmax(dim=-1)
+
+    def _parts(self, images: Any) -> Iterator[Tensor]:
+        """The pixels of a batch at a time: of any number of files no more are in memory."""
+        if isinstance(images, Tensor) and images.ndim == 4 and tuple(images.shape[1:]) == self.input_shape:
+            yield from images.split(self.batch_size)
+            return
+        found = several(images)
+        items = iter([images] if found is None else found)
+        while batch := list(islice(items, self.batch_size)):
+            yield stacked([as_seen(image, self.view) for image in batch])
+
     @torch.inference_mode()
-    def _batches(self, pixels: Tensor, forward: Any) -> Tensor:
-        parts = (forward(self.preprocess(part)).float().cpu() for part in pixels.split(self.batch_size))
-        return torch.cat(list(parts))
+    def _batches(self, images: Any, forward: Any) -> Tensor:
+        return joined([forward(self.preprocess(part)).float().cpu() for part in self._parts(images)])

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rnnvision.checks import number
 from rnnvision.errors import UsageError
+from rnnvision.nn.streaming import no_stream
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
@@ -24,11 +24,8 @@ def check_stop_at(network: nn.Module, stop_at: float) -> None:
 
     Raises:
         UsageError: that says why not.
-        ValueError: for a threshold that is no probability.
     """
-    number("stop_at", stop_at, 1.0)
-    reason = getattr(network, "no_stream", "it reads no sequence")
-    if reason is not None:
+    if reason := no_stream(network):
         raise UsageError(f"stop_at={stop_at}: the network cannot be read token by token: {reason}")
 
 

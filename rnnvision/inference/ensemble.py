@@ -8,7 +8,7 @@ from torch import Tensor
 from rnnvision.errors import UsageError
 from rnnvision.inference.classifier import Classifier
 from rnnvision.inference.pixels import several
-from rnnvision.inference.predict import How, predicted
+from rnnvision.inference.predict import How, predicted, table_of
 from rnnvision.inference.predictions import Predictions
 
 
@@ -47,6 +47,4 @@ class Ensemble:
 
     def predict(self, images: Any, top_k: int = 5, **how: Any) -> Predictions:
         """As `Classifier.predict`."""
-        options = How(top_k=top_k, **how)
-        names = self.members[0].value_names(options.values)
-        return Predictions(predicted(self.members, images, options), top_k, names)
+        return table_of(self.members, images, How(top_k=top_k, **how))

@@ -3,7 +3,7 @@
 Shapes: C, H, W are those of the network's images; a picture may have another height, width and number of channels.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,41 +11,65 @@ import torch
 from torch import Tensor
 
 from rnnvision.data.images import View, from_pillow, open_seen
+from rnnvision.inference.viewing import check_is_for_pictures
 
 if TYPE_CHECKING:
     import numpy as np
 
 CHANNELS = (1, 3, 4)  # grey, RGB, RGB with transparency
+PIXELS = "give pixels as uint8, or as floating point from 0 to 1"
 GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow weighs them
 
 
 def several(images: Any) -> Iterable[Any] | None:
-    """The pictures of a list, tuple, iterator or batch (four dimensions); None for a single one."""
+    """The pictures of a list, tuple, iterator, batch (four dimensions) or column of paths; None for a single one."""
     if hasattr(images, "ndim"):
-        return images if images.ndim == 4 else None
+        column = images.ndim == 1 and getattr(images.dtype, "kind", None) in ("O", "U")  # of NumPy, pandas
+        return images if images.ndim == 4 or column else None
     if isinstance(images, (str, Path)) or hasattr(images, "convert"):
         return None
     return images if isinstance(images, Iterable) else None
 
 
-def stacked(images: list[Tensor]) -> Tensor:
+def stacked(images: Sequence[Tensor]) -> Tensor:
     """A batch of what `as_seen` gave: uint8, or floating point where some of them are."""
-    if any(image.dtype != torch.uint8 for image in images):
-        images = [image / 255 if image.dtype == torch.uint8 else image.float() for image in images]
-    return torch.stack(images)
+    return torch.stack(_alike(images))
+
+
+def joined(batches: Sequence[Tensor]) -> Tensor:
+    """Batches as one: uint8, or floating point where some of them are.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not batches:
+        raise ValueError("images=[]: there is no image")
+    return torch.cat(_alike(batches))
+
+
+def _alike(pixels: Sequence[Tensor]) -> list[Tensor]:
+    if all(part.dtype == torch.uint8 for part in pixels):
+        return list(pixels)
+    return [part / 255 if part.dtype == torch.uint8 else part.float() for part in pixels]
 
 
 def as_seen(image: Any, view: View) -> Tensor:
     """One picture, upright, in the network's colours and size: uint8 (C, H, W), or float where it was given as such.
+
+    A tensor of this shape is taken as it is, whatever part of a picture the view shows.
 
     Raises:
         DataError: for a file or PIL image that cannot be read.
         ValueError: for an array or tensor that is no picture.
     """
     if isinstance(image, (str, Path)):
+        check_is_for_pictures(view)
         return open_seen(Path(image), view)
     if hasattr(image, "convert"):
-        return view.of(from_pillow(image, view))
+        check_is_for_pictures(view)
+        return view.of(from_pillow(image, view, getattr(image, "filename", None) or "image"))
+    if isinstance(image, Tensor) and image.shape == view.image_shape:
+        return _checked(image)
     tensor = image if isinstance(image, Tensor) else _from_array(image, view)
     if tensor.ndim == 2:
         tensor = tensor.unsqueeze(0)
@@ -54,7 +78,8 @@ def as_seen(image: Any, view: View) -> Tensor:
             f"image of shape {tuple(image.shape)}: give a path, a PIL image, an array (height, width) or (height, "
             "width, channels), or a tensor (channels, height, width), of 1, 3 or 4 channels"
         )
-    return view.of(_in_colours(_checked(tensor), view.channels))
+    seen = view.of(_in_colours(_checked(tensor), view.channels))
+    return seen.clamp(0, 1) if seen.is_floating_point() else seen  # weights of a mean add up to nearly 1
 
 
 def _from_array(array: "np.ndarray", view: View) -> Tensor:
@@ -65,7 +90,12 @@ def _from_array(array: "np.ndarray", view: View) -> Tensor:
         )
     import numpy as np
 
-    tensor = torch.as_tensor(np.ascontiguousarray(array))
+    try:
+        tensor = torch.tensor(
+            np.ascontiguousarray(array)
+        )  # a copy: Pillow's arrays are read-only, of which torch warns
+    except TypeError as error:
+        raise ValueError(f"image of {np.asarray(array).dtype}: {PIXELS}") from error
     channels_first = tuple(tensor.shape) == view.image_shape and tensor.shape[-1] not in CHANNELS
     return tensor if tensor.ndim != 3 or channels_first else tensor.permute(2, 0, 1)
 
@@ -74,7 +104,7 @@ def _checked(image: Tensor) -> Tensor:
     if image.dtype == torch.uint8:
         return image
     if not (image.is_floating_point() and 0 <= image.min() <= image.max() <= 1):
-        raise ValueError(f"image of {image.dtype}: give pixels as uint8, or as floating point from 0 to 1")
+        raise ValueError(f"image of {image.dtype}: {PIXELS}")
     return image.float()
 
 

@@ -1,6 +1,7 @@
 """Prediction of any number of pictures: opened a batch at a time, answered one by one."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -10,20 +11,22 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from rnnvision.checks import at_least, one_of
+from rnnvision.checks import at_least, number, one_of
 from rnnvision.data import DataError
 from rnnvision.data.images import View, open_many
 from rnnvision.errors import UsageError
 from rnnvision.inference.averaging import VIEWS
 from rnnvision.inference.early import check_stop_at, read_until_sure
 from rnnvision.inference.pixels import as_seen, several, stacked
-from rnnvision.inference.predictions import Answer
+from rnnvision.inference.predictions import Answer, Predictions
+from rnnvision.inference.viewing import check_is_for_pictures
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
 
 INVERT = (False, True, "auto")
 VALUES = ("probabilities", "logits", "features")
+ADVICE = re.compile(r"[;,] (or )?data\.\w+=\S+ (would read it|reads it as it is)$")  # of a training, at an error's end
 DARK = 0.35  # mean of the training images, from 0 to 1, below which their background is dark
 
 
@@ -57,10 +60,12 @@ class How:
             raise ValueError(f"invert={self.invert}: choose one of false, true, auto")
         if self.values is not None:
             one_of("values", self.values, VALUES)
+        if self.stop_at is not None:
+            number("stop_at", self.stop_at, 1.0)
         if self.stop_at is not None and self.average is not None:
             raise ValueError(f"stop_at={self.stop_at}: an average over views reads all of each; leave one out")
-        if self.values in ("logits", "features") and (self.average or self.stop_at):
-            other = "average" if self.average else "stop_at"
+        if self.values in ("logits", "features") and (self.average is not None or self.stop_at is not None):
+            other = "stop_at" if self.average is None else "average"
             raise ValueError(f"values={self.values}: are those of one whole image; leave out {other}")
 
 
@@ -86,7 +91,17 @@ def predicted(
         what = f"stop_at={how.stop_at}" if how.stop_at is not None else f"values={how.values}"
         raise UsageError(f"{what}: of one network alone; {len(members)} are averaged here")
     found = several(images)
-    items, start = iter([images] if found is None else found), 0
+    return _batches(members, iter([images] if found is None else found), how, keeps_errors)
+
+
+def table_of(members: "Sequence[Classifier]", images: Any, how: How) -> Predictions:
+    """The answers to all pictures as a table, errors among them."""
+    names, answers = members[0].value_names(how.values), predicted(members, images, how, keeps_errors=True)
+    return Predictions(answers, min(how.top_k, len(members[0].class_names)), names)
+
+
+def _batches(members: "Sequence[Classifier]", items: Iterator[Any], how: How, keeps_errors: bool) -> Iterator[Answer]:
+    start = 0
     while batch := list(islice(items, members[0].batch_size)):
         names = [_name(item, start + i) for i, item in enumerate(batch)]
         yield from _answered(members, batch, names, how, keeps_errors)
@@ -108,7 +123,7 @@ def _answered(
         pixels = {view: stacked([images[i] for i in good]) for view, images in seen.items()}  # type: ignore[misc]
         answers = _of_batch(members, pixels, [names[i] for i in good], how)
     for name, error in zip(names, errors, strict=True):
-        yield next(answers) if error is None else Answer(name, error=str(error))
+        yield next(answers) if error is None else Answer(name, error=ADVICE.sub("", str(error)))
 
 
 def _of_batch(
@@ -173,6 +188,7 @@ def invert(pixels: Tensor, which: Tensor) -> Tensor:
 
 def _opened(batch: list[Any], view: View) -> list[Tensor | DataError]:
     if all(isinstance(item, (str, Path)) for item in batch):
+        check_is_for_pictures(view)
         return list(open_many(batch, view))
     return [_seen(item, view) for item in batch]
 
@@ -186,4 +202,4 @@ def _seen(item: Any, view: View) -> Tensor | DataError:
 
 def _name(item: Any, index: int) -> str:
     given = item if isinstance(item, (str, Path)) else getattr(item, "filename", None)  # of a PIL image
-    return os.fspath(given) if given else str(index)
+    return os.fsdecode(given) if given else str(index)

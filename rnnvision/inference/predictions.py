@@ -60,6 +60,8 @@ class Answer:
 class Table:
     """The columns of a table of answers: image, label, score, label_2, score_2 ..., tokens, one a value, error.
 
+    `kinds` are the types of their values.
+
     Args:
         top_k: how many labels a row has.
         values: the names of the values, if there are some.
@@ -70,6 +72,8 @@ class Table:
         self.values, self.top_k, self.tokens = tuple(values), top_k, tokens
         ranked = [f"{name}{'' if k == 1 else f'_{k}'}" for k in range(1, top_k + 1) for name in ("label", "score")]
         self.columns = ("image", *ranked, *(("tokens",) if tokens else ()), *self.values, "error")
+        count = (int,) if tokens else ()
+        self.kinds = (str, *(str, float) * top_k, *count, *(float,) * len(self.values), str)  # of a value, if not None
 
     def row(self, answer: Answer) -> list[Any]:
         """The values of an answer in the order of the columns, None where there is none."""
@@ -129,7 +133,7 @@ class Predictions(Sequence[Answer]):
         write_parquet(path, self.table, self.answers)
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """A data frame. Needs pandas.
+        """A data frame; bytes of a path that no encoding has are `\\udcXX`. Needs pandas.
 
         Raises:
             UsageError: if it is not installed.
@@ -138,7 +142,8 @@ class Predictions(Sequence[Answer]):
             import pandas
         except ImportError as error:
             raise UsageError("pandas is not installed; try: pip install pandas") from error
-        return pandas.DataFrame(list(self.rows()), columns=list(self.table.columns))
+        rows = [[_encodable(value) for value in self.table.row(answer)] for answer in self.answers]
+        return pandas.DataFrame(rows, columns=list(self.table.columns))
 
 
 def write_csv(file: TextIO, table: Table, answers: Iterable[Answer]) -> None:
@@ -149,12 +154,13 @@ def write_csv(file: TextIO, table: Table, answers: Iterable[Answer]) -> None:
 
 
 def json_line(answer: Answer) -> str:
-    """An answer on one line of JSON."""
-    return json.dumps(answer.as_object(), ensure_ascii=False)
+    """An answer on one line of JSON; bytes of a path that no encoding has are `\\udcXX`, which `os.fsencode` takes."""
+    line = json.dumps(answer.as_object(), ensure_ascii=False)
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 def write_parquet(path: str | Path, table: Table, answers: Iterable[Answer]) -> None:
-    """Write a Parquet file, with a number as a number.
+    """Write a Parquet file, with a number as a number; bytes of a path that no encoding has are `\\udcXX`.
 
     Raises:
         UsageError: if pyarrow is not installed.
@@ -165,14 +171,18 @@ def write_parquet(path: str | Path, table: Table, answers: Iterable[Answer]) -> 
     except ImportError as error:
         raise UsageError('pyarrow is not installed; try: pip install "rnnvision[tables]", or write .csv') from error
     rows = [table.row(answer) for answer in answers]
-    kinds = {"image": pyarrow.string(), "tokens": pyarrow.int32(), "error": pyarrow.string()}
-    fields = [
-        pyarrow.field(name, kinds.get(name, pyarrow.string() if name.startswith("label") else pyarrow.float32()))
-        for name in table.columns
-    ]
-    columns = list(zip(*rows, strict=True)) or [()] * len(fields)
-    arrays = [pyarrow.array(list(values), field.type) for values, field in zip(columns, fields, strict=True)]
-    parquet.write_table(pyarrow.Table.from_arrays(arrays, schema=pyarrow.schema(fields)), str(path))
+    columns = list(zip(*rows, strict=True)) or [()] * len(table.columns)
+    types = {str: pyarrow.string(), float: pyarrow.float32(), int: pyarrow.int32()}
+    found = {
+        name: pyarrow.array([_encodable(value) for value in values], types[kind])
+        for name, kind, values in zip(table.columns, table.kinds, columns, strict=True)
+    }
+    with Path(path).open("wb") as file:
+        parquet.write_table(pyarrow.table(found), file)
+
+
+def _encodable(value: Any) -> Any:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _kept(text: str, path: str | Path | None) -> str:

@@ -100,8 +100,8 @@ def test_labels_are_ranked(classifier: Classifier) -> None:
         for answer in answers:
             assert answer["score"] == pytest.approx(float(probabilities[classifier.class_names.index(answer["label"])]))
         assert answers[0]["label"] == classifier.class_names[int(probabilities.argmax())]
-    assert [len(classifier(PIXELS[0], top_k=k)[0]) for k in (1, 7, 99)] == [1, 7, 7]
-    assert sum(answer["score"] for answer in classifier(PIXELS[0], top_k=7)[0]) == pytest.approx(1.0)
+    assert [len(classifier(PIXELS[0], top_k=k)) for k in (1, 7, 99)] == [1, 7, 7]
+    assert sum(answer["score"] for answer in classifier(PIXELS[0], top_k=7)) == pytest.approx(1.0)
 
 
 def test_another_precision_of_the_weights_is_followed(run: Path, classifier: Classifier) -> None:
@@ -111,11 +111,11 @@ def test_another_precision_of_the_weights_is_followed(run: Path, classifier: Cla
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 4), (5, 3, 4, 5), (4, 4), (2, 5, 3, 4, 4)])
-def test_images_of_another_shape_are_refused(classifier: Classifier, shape: tuple[int, ...]) -> None:
+def test_pixels_of_another_shape_are_not_normalised(classifier: Classifier, shape: tuple[int, ...]) -> None:
     with pytest.raises(
         ValueError, match=r"^images of shape .*: this network reads \(3, 4, 4\) or \(B, 3, 4, 4\)$"
     ) as error:
-        classifier.probabilities(torch.zeros(shape))
+        classifier.preprocess(torch.zeros(shape))
     assert str(shape) in str(error.value)
 
 

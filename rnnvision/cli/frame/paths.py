@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 # Keys that hold one path. Any text on the command line is a path there: spaces and brackets need no quotes of Hydra's.
 PATH_KEYS = (
-    *("data.root", "ckpt", "run", "resume", "log_dir", "to", "check", "source", "output", "save"),
+    *("data.root", "ckpt", "run", "resume", "log_dir", "to", "check", "source", "output", "save", "weights"),
     *("hydra.run.dir", "hydra.sweep.dir"),
 )
 PATH_LISTS = ("ckpt", "source")  # those of them that also take a list
@@ -25,17 +25,24 @@ def locate_paths(cfg: "DictConfig", folder: str | Path) -> None:
 
     A relative path stays as it was typed where the job runs in that folder, as it does without hydra.job.chdir=true.
     """
-    from omegaconf import OmegaConf, open_dict
+    from omegaconf import ListConfig, OmegaConf, open_dict
 
     elsewhere = Path(folder) != Path.cwd()
     with open_dict(cfg):
         for key in PATH_KEYS:
             value = None if key.startswith("hydra.") else OmegaConf.select(cfg, key)
-            if isinstance(value, str) and value != "-":
-                path = expanded(value)
-                OmegaConf.update(cfg, key, os.path.join(folder, path) if elsewhere else path)  # noqa: PTH118
+            start = folder if elsewhere else ""
+            if isinstance(value, str):
+                OmegaConf.update(cfg, key, _from(start, value))
+            elif isinstance(value, ListConfig):
+                OmegaConf.update(cfg, key, [_from(start, str(path)) for path in value])
     if elsewhere:
         os.environ.setdefault("RNNVISION_DATA", os.path.join(folder, "data"))  # noqa: PTH118  # what ./data means
+
+
+def _from(folder: str | Path, path: str) -> str:
+    """A path as seen from a folder; - is no path."""
+    return path if path == "-" else os.path.join(folder, expanded(path))  # noqa: PTH118
 
 
 def register_resolvers() -> None:

@@ -1,9 +1,12 @@
-"""Lines about a score: its figures, and the files it leaves out; and printing that ends no run."""
+"""A score: its figures on a line, its answers and classes in files; and printing that ends no run."""
 
+import csv
 import os
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rnnvision.checks import counted
@@ -21,19 +24,44 @@ def score_line(metrics: dict[str, float], split: str = "test") -> str:
     return "   ".join([first, *(f"{name} {value:.4f}" for name, value in sorted(figures.items()))])
 
 
-def keep_answers(learner: "Learner", data: "ImageData", run: RunFolder) -> None:
-    """Write predictions.csv: what the test that has just ended found of each image, with probabilities as predict's."""
-    if not is_first_process():
-        return
+def keep_answers(learner: "Learner", data: "ImageData", run: RunFolder) -> list[Prediction]:
+    """Write what the test that has just ended found: predictions.csv, a row an image, and classes.csv, a row a class.
+
+    Probabilities are those of predict. Returns the rows of predictions.csv.
+    """
     names, samples = data.class_names, data.splits.parts()[data.tested_split]
     root = f"{data.splits.root}{os.sep}"
-    rows = (
+    rows = [
         Prediction(
             samples.name(i).removeprefix(root), names[a.truth], names[a.answer], a.probability, a.loss, a.settled
         )
         for i, a in enumerate(learner.scores.answers)
-    )
-    write_predictions(run.path, rows)
+    ]
+    if is_first_process():
+        write_predictions(run.path, rows)
+        _write_classes(run.path / "classes.csv", rows, names)
+    return rows
+
+
+def _write_classes(path: Path, rows: Sequence[Prediction], names: Sequence[str]) -> None:
+    from rnnvision.insight.classes import class_scores
+
+    truth, answers = [row.truth for row in rows], [row.answer for row in rows]
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(("class", "precision", "recall", "f1", "support"))
+        for score in class_scores(truth, answers, names):
+            writer.writerow((score.name, score.precision, score.recall, score.f1, score.support))
+
+
+def confused_line(rows: Sequence[Prediction], most: int = 5) -> str:
+    """The pairs of classes that are confused most often, on one line: `4 -> 9: 12 of 982, ...`."""
+    from rnnvision.insight.classes import most_confused
+
+    truth = [row.truth for row in rows]
+    support = Counter(truth)
+    pairs = most_confused(truth, [row.answer for row in rows], most)
+    return ", ".join(f"{p.truth} -> {p.answer}: {p.count:,} of {support[str(p.truth)]:,}" for p in pairs)
 
 
 def list_skipped(skipped: list[str], run: RunFolder) -> None:
@@ -62,6 +90,7 @@ class _Unfailing:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.is_closed = False  # nobody reads any more
 
     def write(self, text: str) -> int:
         try:
@@ -81,6 +110,7 @@ class _Unfailing:
 
     def _leave(self) -> None:
         """Let what is still to be written go nowhere: at its end Python would fail to write it."""
+        self.is_closed = True
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())

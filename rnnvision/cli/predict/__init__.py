@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,18 +47,19 @@ def predict(cfg: DictConfig, run: RunFolder) -> None:
     values = members[0].value_names(how.values)
     table = Table(min(how.top_k, len(members[0].class_names)), values, tokens=how.stop_at is not None)
     tally = _Tally()
-    paths = pictures_of(plain(cfg.source))
-    answers = tally.counted(predicted(members, _shown(paths, to, tally), how, keeps_errors=True))
+    paths = pictures_of(plain(cfg.source), tally.empty)
+    answers = tally.counted(_shown(predicted(members, paths, how, keeps_errors=True), to))
     try:
         _write(answers, table, kind, to)
     except OSError as error:
         raise FailureError(f"output={cfg.output}: cannot be written ({error.strerror})") from error
-    for line in tally.lines(members[0], how, None if to is None else cfg.output):
+    listed = kind == "text" and to is None  # what is not read stands among the answers
+    for line in tally.lines(members[0], how, None if to is None else cfg.output, with_errors=not listed):
         print(line, file=sys.stderr)
     if tally.errors:
-        raise FailureError(f"{counted(len(tally.errors), 'picture')} of {tally.pictures} could not be read")
-    if not tally.pictures:
-        raise UsageError(f"source={cfg.source}: there is no picture")
+        raise FailureError(f"{counted(len(tally.errors), 'picture')} of {tally.pictures:,} could not be read")
+    if tally.empty:
+        raise FailureError(f"{tally.empty[0]}; the other pictures were classified")
 
 
 def _output(cfg: DictConfig) -> tuple[Path | None, str]:
@@ -107,33 +109,46 @@ def _members(cfg: DictConfig) -> "tuple[Any, ...]":
 
 def _write(answers: "Iterator[Answer]", table: "Table", kind: str, to: Path | None) -> None:
     """Write each answer as it comes; a file is there at the end, whole, or not at all."""
-    from rnnvision.inference.predictions import json_line, write_csv, write_parquet
+    from rnnvision.inference.predictions import write_parquet
 
-    if kind == "parquet":
-        assert to is not None
-        write_parquet(to, table, answers)
+    if to is None:
+        _write_lines(sys.stdout, answers, table, kind)
+        sys.stdout.flush()
         return
-    part = None if to is None else to.with_name(f".{to.name}.part")
-    file: Any = sys.stdout if part is None else part.open("w", newline="", encoding="utf-8", errors="surrogateescape")
+    # What is no file, such as /dev/null or a named pipe, is not to be replaced by one.
+    part = to.with_name(f".{to.name}.part") if to.is_file() or not to.exists() else to
     try:
-        if kind == "csv":
-            write_csv(file, table, answers)
+        if kind == "parquet":
+            write_parquet(part, table, answers)
         else:
-            for answer in answers:
-                file.write(f"{json_line(answer) if kind == 'jsonl' else answer.as_line()}\n")
+            with part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+                _write_lines(file, answers, table, kind)
+        if part != to:
+            part.replace(to)
     finally:
-        file.flush() if part is None else file.close()
-    if part is not None and to is not None:
-        part.replace(to)
+        if part != to:
+            part.unlink(missing_ok=True)
 
 
-def _shown(paths: Iterable[str], to: Path | None, tally: "_Tally") -> Iterable[str]:
-    """The paths, with a progress bar where somebody looks, and the answers do not scroll by."""
+def _write_lines(file: Any, answers: "Iterator[Answer]", table: "Table", kind: str) -> None:
+    """Write until the answers end, or nobody reads them any more."""
+    from rnnvision.inference.predictions import json_line, write_csv
+
+    read = takewhile(lambda _: not getattr(file, "is_closed", False), answers)
+    if kind == "csv":
+        write_csv(file, table, read)
+    else:
+        for answer in read:
+            file.write(f"{json_line(answer) if kind == 'jsonl' else answer.as_line()}\n")
+
+
+def _shown(answers: "Iterable[Answer]", to: Path | None) -> "Iterable[Answer]":
+    """The answers, with a progress bar where somebody looks, and the answers do not scroll by."""
     if not sys.stderr.isatty() or (to is None and sys.stdout.isatty()):
-        return paths
+        return answers
     from tqdm import tqdm
 
-    return tqdm(paths, unit=" pictures", file=sys.stderr, leave=False)
+    return tqdm(answers, unit=" pictures", file=sys.stderr, leave=False)
 
 
 class _Tally:
@@ -142,6 +157,7 @@ class _Tally:
     def __init__(self) -> None:
         self.pictures, self.inverted, self.tokens = 0, 0, 0
         self.errors: list[str] = []
+        self.empty: list[str] = []  # folders and patterns without a picture
 
     def counted(self, answers: "Iterable[Answer]") -> "Iterator[Answer]":
         for answer in answers:
@@ -150,8 +166,10 @@ class _Tally:
             self.tokens += answer.tokens or 0
             self.errors += [answer.error] if answer.error is not None else []
             yield answer
+        if not self.pictures:
+            raise UsageError(self.empty[0] if self.empty else "source=-: there is no path on standard input")
 
-    def lines(self, classifier: Any, how: "How", output: str | None) -> Iterator[str]:
+    def lines(self, classifier: Any, how: "How", output: str | None, *, with_errors: bool) -> Iterator[str]:
         """For standard error, so that standard output holds answers alone."""
         read = self.pictures - len(self.errors)
         if how.stop_at is not None and read:
@@ -160,7 +178,8 @@ class _Tally:
             yield f"read      {mean:.1f} of {total} tokens on average; {1 - mean / total:.0%} of the work was saved"
         if self.inverted:
             yield f"inverted  {counted(self.inverted, 'picture')}: dark on light, and the network knows light on dark"
-        yield from (f"not read  {error}" for error in self.errors)
+        yield from (f"not read  {error}" for error in self.errors if with_errors)
+        yield from (f"not read  {error}" for error in self.empty)
         if output is not None:
             yield f"results   {counted(read, 'answer')} in {output}"
 

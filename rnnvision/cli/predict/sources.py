@@ -4,7 +4,9 @@ import glob
 import os
 import sys
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
+from typing import cast
 
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import UsageError
@@ -12,23 +14,38 @@ from rnnvision.errors import UsageError
 STDIN = "-"
 
 
-def pictures_of(source: str | list[str]) -> Iterator[str]:
+def pictures_of(source: str | list[str], empty: list[str]) -> Iterator[str]:
     """The paths of the pictures, folders searched to their ends; what is named itself need not look like a picture.
 
-    Raises:
-        UsageError: (while it is read) for a folder or pattern without a picture.
+    Args:
+        source: as it was typed.
+        empty: gets a line for each folder or pattern without a picture.
     """
-    for one in source if isinstance(source, list) else [source]:
-        yield from _lines() if str(one) == STDIN else _named(expanded(str(one)), str(one))
+    for one in map(str, source if isinstance(source, list) else [source]):
+        try:
+            yield from _lines() if one == STDIN else _named(expanded(one), one)
+        except UsageError as error:
+            empty.append(str(error))
 
 
 def _lines() -> Iterator[str]:
-    """One path a line, as `find` prints them; with a NUL in it, as `find -print0` does."""
-    stream = sys.stdin.buffer
-    for line in stream:
-        for path in line.split(b"\0") if b"\0" in line else [line.rstrip(b"\r\n")]:
-            if path.strip():
-                yield os.fsdecode(path)
+    """One path a line, as `find` prints them, or if there is a NUL in the first of them each up to a NUL: `-print0`."""
+    rest, separator = b"", b""
+    stream = None if sys.stdin is None else cast("BufferedReader", sys.stdin.buffer)
+    while stream is not None and (chunk := stream.read1(2**16)):  # what is there: a list may come slowly
+        rest += chunk
+        separator = separator or (b"\0" if b"\0" in rest else b"\n" if b"\n" in rest else b"")
+        if separator:
+            *lines, rest = rest.split(separator)
+            yield from _paths(lines, separator)
+    yield from _paths([rest], separator)
+
+
+def _paths(lines: list[bytes], separator: bytes) -> Iterator[str]:
+    for line in lines:
+        path = line if separator == b"\0" else line.rstrip(b"\r")
+        if path.strip():
+            yield os.fsdecode(path)
 
 
 def _named(path: str, typed: str) -> Iterator[str]:

@@ -2,9 +2,10 @@
 
 from rnnvision.data.images.decoding import SUFFIXES, decode, decode_seen, from_pillow, open_image, open_seen
 from rnnvision.data.images.many import open_many
-from rnnvision.data.images.view import View, cut, default_view, view_from, with_view
+from rnnvision.data.images.view import MODES, View, cut, default_view, view_from, with_view
 
 __all__ = [
+    "MODES",
     "SUFFIXES",
     "View",
     "cut",

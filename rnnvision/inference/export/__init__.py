@@ -41,7 +41,9 @@ FORMATS: Registry[Format] = Registry(
     "format",
     {
         "onnx": Format("model.onnx", "the network as an ONNX graph, for onnxruntime", write_onnx, quantizes=True),
-        "step": Format("step.onnx", "one time step as an ONNX graph, for streams of any length", write_step, quantizes=True),
+        "step": Format(
+            "step.onnx", "one time step as an ONNX graph, for streams of any length", write_step, quantizes=True
+        ),
         "torch_export": Format("model.pt2", "a program of torch.export", write_torch_export),
         "safetensors": Format("model.safetensors", "the weights, with a card in the header", write_safetensors),
         "hub": Format("hub", "the folder that model hubs expect", write_hub),

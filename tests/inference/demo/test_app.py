@@ -67,7 +67,9 @@ def test_every_network_has_its_facts_and_a_reading(name: str) -> None:
     times = {"end": 1, "glimpses": getattr(classifier.network, "num_glimpses", 0)}.get(facts["mode"])
     times = len(facts["tokens"]["order"]) if times is None else times
     assert reading.probabilities.shape == (times, classes)
-    assert (facts["why"] is not None) == (facts["mode"] == "end") == (not hasattr(classifier.network, "forward_anytime"))
+    assert (
+        (facts["why"] is not None) == (facts["mode"] == "end") == (not hasattr(classifier.network, "forward_anytime"))
+    )
     assert (reading.attention is not None) == (facts["mode"] == "glimpses")
     torch.testing.assert_close(reading.probabilities[-1:], classifier.probabilities(reading.seen))
 
@@ -176,7 +178,9 @@ def test_the_page_is_served_while_the_network_reads(monkeypatch: pytest.MonkeyPa
 def test_pages_of_other_sites_are_refused(headers: dict[str, str], status: int) -> None:
     found = asked(app_of(digit()), "/facts", **headers)
     assert found.status == status
-    assert found.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert found.headers["content-security-policy"].startswith(
+        "default-src 'none'; script-src 'self'; style-src 'self'"
+    )
     assert not any(name.startswith("access-control") for name in found.headers)
 
 
@@ -211,7 +215,9 @@ def test_the_page_takes_nothing_from_elsewhere() -> None:
     assert asked(app, "/facts.py").status == 404
 
 
-def test_test_images_come_with_their_class_where_they_are_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_test_images_come_with_their_class_where_they_are_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     classifier = digit()
     classifier.description["class_names"] = list(ImageData(**classifier.description["data"]).class_names)
     app = app_of(classifier)

@@ -96,7 +96,9 @@ def check_page(page: Any, classifier: Classifier) -> None:
     for time in (28, 1, 13):  # there and back again
         page.fill("#time", str(time))
         assert page.inner_text("#clock") == f"{time} of 28 rows"
-        torch.testing.assert_close(torch.tensor(page.evaluate(PROBABILITIES)) / 100, expected[time - 1], rtol=0, atol=1e-4)
+        torch.testing.assert_close(
+            torch.tensor(page.evaluate(PROBABILITIES)) / 100, expected[time - 1], rtol=0, atol=1e-4
+        )
         assert page.inner_text("#label") == classifier.class_names[int(expected[time - 1].argmax())]
     assert page.inner_text("#bars li:first-child .name") == SCRIPT
 
