@@ -18,7 +18,9 @@ let beliefs = null; // of the picture that was read last
 let time = 1;
 let playing = null; // the animation frame
 let running = null; // the AbortController of the request that is waited for
-let waiting = false; // a drawing that changed while the last one was being read
+let drawingIsRead = false;
+let waiting = false; // for that: the drawing has changed since
+let work = 0; // how much is being done
 
 start().catch((error) => {
   $("network").textContent = "";
@@ -140,20 +142,23 @@ async function tryExample() {
   drawing?.clear();
   show("invert-row", false);
   picture.show(reading);
-  look(await dataAddress(picture.small));
+  look(await addressOf(picture.small));
   accept(reading, true);
 }
 
 // While one drawing is being read the next one waits, and those in between are left out.
 async function readDrawing() {
-  if (running) return (waiting = true);
+  if (drawingIsRead) return (waiting = true);
+  drawingIsRead = true;
+  busy(1);
   do {
     waiting = false;
-    if (drawing.isEmpty) return;
-    const image = await drawing.image();
-    const reading = await request((signal) => reader.read(image, "false", signal));
+    const image = drawing.isEmpty ? null : await drawing.image();
+    const reading = image && !drawing.isEmpty && (await request((signal) => reader.read(image, "false", signal)));
     if (reading && !drawing.isEmpty) accept(reading, false);
   } while (waiting);
+  drawingIsRead = false;
+  busy(-1);
 }
 
 // What a reader gives, or null when another picture has taken this one's place, or it cannot be read.
@@ -161,7 +166,7 @@ async function request(ask) {
   running?.abort();
   const mine = (running = new AbortController());
   show("message", false);
-  document.body.classList.add("busy");
+  busy(1);
   try {
     const found = await ask(mine.signal);
     return running === mine ? found : null;
@@ -169,10 +174,8 @@ async function request(ask) {
     if (running === mine && error.name !== "AbortError") (forget(), complain(error));
     return null;
   } finally {
-    if (running === mine) {
-      running = null;
-      document.body.classList.remove("busy");
-    }
+    if (running === mine) running = null;
+    busy(-1);
   }
 }
 
@@ -274,12 +277,11 @@ function forget() {
   for (const id of ["truth", "history"]) show(id, false);
 }
 
+const busy = (more) => document.body.classList.toggle("busy", (work += more) > 0);
+
 function complain(error) {
   $("message").textContent = error.message;
   show("message", true);
 }
 
-async function dataAddress(canvas) {
-  const blob = await canvas.convertToBlob();
-  return URL.createObjectURL(blob);
-}
+const addressOf = async (canvas) => URL.createObjectURL(await canvas.convertToBlob());
