@@ -8,7 +8,7 @@ from rnnvision.runs import RunFolder
 
 
 def main() -> None:
-    run_verb("demo", demo)
+    run_verb("demo", demo, libraries=("rnnvision.inference",))
 
 
 def demo(cfg: DictConfig, run: RunFolder) -> None:

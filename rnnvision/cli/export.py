@@ -1,5 +1,6 @@
 """rnnvision export ckpt=RUN format=onnx: write a trained network as a file that other programs read."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,12 +53,15 @@ def export(cfg: DictConfig, run: RunFolder) -> None:
         raise FailureError(f"output={target}: cannot be written ({error.strerror})") from error
     print(f"written     {target}, {_size(target) / 1e6:.2f} MB", flush=True)
     if not form.loads:
+        print(f"next        {form.usage.format(path=shlex.quote(str(target)))}")
         return
     found = {"export/bytes": float(_size(target))}
     exported = load(target)
     difference, largest = largest_difference(classifier, exported)
     found["export/largest_difference"] = difference
-    print(f"checked     logits differ by at most {difference:.1e} (the largest is {largest:.1f}), in batches of 1, 2, 17")
+    print(
+        f"checked     logits differ by at most {difference:.1e} (the largest is {largest:.1f}), in batches of 1, 2, 17"
+    )
     if quantizes:
         found |= _cost(cfg, classifier, exported)
     elif not difference <= TOLERANCE * max(largest, 1.0):

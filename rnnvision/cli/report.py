@@ -17,7 +17,9 @@ def main() -> None:
 def report(cfg: DictConfig, run: RunFolder) -> None:
     """Write report.html of `cfg.run`, and PNG files beside it."""
     if cfg.run is None:
-        raise UsageError("run=null: give a run folder, or a folder of runs; try: rnnvision report run=logs/train/latest")
+        raise UsageError(
+            "run=null: give a run folder, or a folder of runs; try: rnnvision report run=logs/train/latest"
+        )
     require_packages()
     folder = Path(str(cfg.run)).resolve()
     to = folder if cfg.to is None else Path(str(cfg.to))

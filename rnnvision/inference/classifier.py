@@ -144,7 +144,8 @@ class Classifier:
             ValueError: for a network that answers only at the end.
         """
         if not hasattr(self.network, "forward_anytime"):
-            raise ValueError(f"{self.description['network']['name']} answers only at the end, not after each token")
+            name = self.path.name if "exported" in self.description else self.description["network"]["name"]
+            raise ValueError(f"{name} answers only at the end, not after each token")
         return self._at_temperature(self._batches(images, self.network.forward_anytime))
 
     def features(self, images: Any) -> Tensor:

@@ -40,9 +40,12 @@ class Session:
             raise UsageError(f"{classifier.path}: cannot be read row by row: {reason}; {_instead(classifier)}")
         self._classifier = classifier
         self._stream = TokenStream(classifier.network.scan)
-        like = next(classifier.network.parameters())
         facts = classifier.description["normalisation"]
-        self._mean, self._std = (torch.tensor(facts[k], device=like.device)[:, None, None] for k in ("mean", "std"))
+        self._mean, self._std = (
+            torch.tensor(facts[k], device=classifier.device)[:, None, None] for k in ("mean", "std")
+        )
+        # An exported network computes in float32 and shows no parameters.
+        self._dtype = next((p.dtype for p in classifier.network.parameters()), torch.float32)
         self.reset()
 
     @property
@@ -102,8 +105,8 @@ class Session:
         left = self._stream.lines_left
         if left is not None and len(lines) > left:
             raise ValueError(
-                f"rows: {len(lines)} more {self.axis} are too many, {left} of the image's {self._stream.num_lines} are "
-                f"left; its scan ends with the image: reset() begins another"
+                f"rows: {len(lines)} given, {left} of the image's {self._stream.num_lines} {self.axis} are left; this "
+                f"scan ends with the image: reset() begins another"
             )
         for line in lines:
             for token in self._stream.read(line):
@@ -131,9 +134,8 @@ class Session:
                 break
         else:
             raise ValueError(f"rows of shape {tuple(pixels.shape)}: this network reads {self.axis} of {self._wanted()}")
-        like = next(self._classifier.network.parameters())
-        scaled = block.to(like.device).float() / (255 if pixels.dtype == torch.uint8 else 1)
-        normalised = ((scaled - self._mean) / self._std).to(like.dtype)
+        scaled = block.to(self._classifier.device).float() / (255 if pixels.dtype == torch.uint8 else 1)
+        normalised = ((scaled - self._mean) / self._std).to(self._dtype)
         return normalised.movedim(3 - across, 0)
 
     def _wanted(self) -> str:
@@ -174,9 +176,11 @@ def _pixels(rows: Any) -> Tensor:
 
 
 def _instead(classifier: "Classifier") -> str:
-    """What to train for a network that can be read row by row."""
+    """What can be read row by row in place of this network."""
     if classifier.description["network"].get("name") != "sequence_classifier":
         return "a network that can: rnnvision train model=lstm"
     if classifier.description["network"].get("bidirectional"):
         return "train it with model.bidirectional=false"
-    return "train it with model.readout=last"
+    if hasattr(classifier.network, "readout"):
+        return "train it with model.readout=last"
+    return "load the checkpoint that it was exported from"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.checks import number, positive
-from rnnvision.nn.anytime import tokens_until_settled
+from rnnvision.nn.anytime import images_at_once, tokens_until_settled
 
 CHUNK = 100  # images at once: an attention readout keeps T x T weights of each
 BINS = 15  # of the calibration error
@@ -55,9 +55,10 @@ def anytime_curve(
         raise ValueError(f"network={type(network).__name__}: answers only at the end; it has no forward_anytime")
     device = next(network.parameters()).device
     network.eval()
+    chunk = min(CHUNK, images_at_once(network))
     correct, loss, bins, count = (torch.zeros(1, dtype=torch.float64) for _ in range(4))
     for images, labels in batches:
-        for some, truth in zip(images.split(CHUNK), labels.split(CHUNK), strict=True):
+        for some, truth in zip(images.split(chunk), labels.split(chunk), strict=True):
             with torch.inference_mode():
                 logits = cast(Any, network).forward_anytime(some.to(device)).float() / temperature  # (B, T, K)
                 log_p = logits.log_softmax(dim=-1).cpu()

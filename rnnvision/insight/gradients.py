@@ -94,7 +94,7 @@ def token_influence(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def memory_length(network: nn.Module, images: Tensor) -> Tensor:
-    """The effective memory in tokens: how far back the answer reaches on average, (B, C, H, W) -> (B,).
+    """The effective memory in tokens: how far back the answer reaches, (B, C, H, W) -> (B,) float64 on the CPU.
 
         memory = sum_t (T - t) i_t / sum_t i_t      i_t = ||dz / dx_t||, see `token_influence`; t = 1 ... T
 
@@ -112,8 +112,8 @@ def memory_length(network: nn.Module, images: Tensor) -> Tensor:
             f"network={type(network).__name__}: does not read in one direction, so no token is the last; "
             "token_influence says how much each token counts"
         )
-    influence = token_influence(network, images).double()
-    back = torch.arange(influence.shape[1] - 1, -1, -1, device=influence.device, dtype=influence.dtype)
+    influence = token_influence(network, images).cpu().double()
+    back = torch.arange(influence.shape[1] - 1, -1, -1, dtype=influence.dtype)
     return (influence * back).sum(dim=1) / influence.sum(dim=1)
 
 

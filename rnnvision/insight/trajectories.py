@@ -10,6 +10,8 @@ from torch import Tensor
 class Trajectories:
     """The states of B images after each of T tokens, projected to n dimensions by a principal component analysis.
 
+    All tensors are on the CPU.
+
     Attributes:
         points: (B, T, n).
         explained: the share of the variance of all states along each axis, (n,), largest first.
@@ -24,7 +26,7 @@ class Trajectories:
 
     def project(self, states: Tensor) -> Tensor:
         """Other states in the same plane: (..., D) -> (..., n)."""
-        return (states - self.mean) @ self.axes.T
+        return (states.cpu() - self.mean) @ self.axes.T
 
 
 @torch.no_grad()
@@ -54,7 +56,7 @@ def state_trajectories(states: Tensor, dimensions: int = 2) -> Trajectories:
         raise ValueError(
             f"dimensions={dimensions}: must be a whole number from 1 to {features}, the features of a state"
         )
-    flat = states.detach().flatten(0, 1).double()  # (B T, D)
+    flat = states.detach().cpu().flatten(0, 1).double()  # (B T, D)
     mean = flat.mean(dim=0)
     _, s, axes = torch.linalg.svd(flat - mean, full_matrices=False)
     found = s > s[0] * torch.finfo(torch.float32).eps * max(flat.shape)  # above the error of float32 states

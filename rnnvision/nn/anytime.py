@@ -22,6 +22,12 @@ def tokens_until_settled(answers: Tensor) -> Tensor:
     return (other * torch.arange(1, answers.shape[-1] + 1, device=answers.device)).amax(dim=-1) + 1
 
 
+def images_at_once(network: nn.Module) -> int:
+    """So many images that the logits of all their tokens are at most `LARGEST`, and at least one."""
+    scan, classes = getattr(network, "scan", None), getattr(getattr(network, "head", None), "out_features", 1)
+    return max(1, LARGEST // ((scan.num_tokens if scan is not None else 1) * max(classes, 64)))
+
+
 def forward_with_settled(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor | None]:
     """Logits (B, K) as `forward` gives them, and after how many tokens each image's answer stayed: (B,).
 
@@ -31,10 +37,8 @@ def forward_with_settled(network: nn.Module, images: Tensor) -> tuple[Tensor, Te
     net = cast(Any, network)
     if not getattr(network, "is_causal", False):
         return net(images), None
-    scan, classes = getattr(network, "scan", None), getattr(getattr(network, "head", None), "out_features", 1)
-    at_once = max(1, LARGEST // ((scan.num_tokens if scan is not None else 1) * max(classes, 64)))
     found = []
-    for part in images.split(at_once):
+    for part in images.split(images_at_once(network)):
         logits, anytime = net.forward_with_anytime(part)  # (b, K), (b, T, K)
         found.append((logits, tokens_until_settled(anytime.argmax(dim=-1))))
     return torch.cat([logits for logits, _ in found]), torch.cat([settled for _, settled in found])

@@ -70,6 +70,16 @@ def figure(path: Path, width: float, height: float) -> "Iterator[Figure]":
         made.savefig(path)
 
 
+def plain_logarithms(axes: "Axes") -> None:
+    """Label a logarithmic y-axis in plain text, 0.01 and not a power in markup, at a few ticks at least."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 50 * low else (1.0,)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def label_ends(axes: "Axes", ends: Mapping[str, tuple[float, float, str]]) -> None:
     """Write each label beside the point where its line ends, (x, y, colour); one that would meet another moves down."""
     axes.figure.canvas.draw()  # so that the scale of the axes is known

@@ -13,6 +13,7 @@ import rnnvision
 from rnnvision.errors import UsageError
 from rnnvision.inference import Classifier, Session
 from rnnvision.nn import MODELS, READOUTS, RECURRENCES, SCANS, build
+from rnnvision.nn.readout import Readout
 from tests.nn.cases import randomise, scan_arguments, tiny
 
 SHAPE = (3, 6, 8)
@@ -138,7 +139,7 @@ def test_an_order_that_ends_with_the_image_reads_no_row_more() -> None:
     classifier = make_classifier(scan="reverse")
     session, image = Session(classifier), pixels(classifier)
     assert session.push(image[:, :5]) == []
-    with pytest.raises(ValueError, match=r"^rows: 2 more rows are too many, 1 of the image's 6 are left; .* reset\(\)"):
+    with pytest.raises(ValueError, match=r"^rows: 2 given, 1 of the image's 6 rows are left; .* reset"):
         session.push(image[:, :2])
     assert session.push(image[:, 5:])
     assert not session.endless
@@ -154,6 +155,16 @@ def test_a_network_that_needs_the_whole_image_is_refused_with_the_reason(model: 
 def test_two_directions_are_refused_with_what_to_train_instead() -> None:
     with pytest.raises(UsageError, match=r"the end of the image; train it with model.bidirectional=false$"):
         Session(make_classifier(bidirectional=True))
+
+
+def test_what_a_plugin_or_an_export_leaves_out_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(READOUTS["mean"], "step", Readout.step)
+    with pytest.raises(UsageError, match=r"its readout Mean has no `step`: .*; train it with model.readout=last$"):
+        Session(make_classifier(readout="mean"))
+    exported = make_classifier()
+    exported.network = torch.nn.Identity()
+    with pytest.raises(UsageError, match=r"Identity has no `step`: .*; load the checkpoint that it was exported from$"):
+        Session(exported)
 
 
 def resident_bytes() -> int:

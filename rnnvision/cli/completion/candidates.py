@@ -16,7 +16,7 @@ HYDRA_FLAGS = ("--multirun", "-m", "--config-dir", "--cfg")
 OF_FLAGS = {"--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all")}
 FOLDER_FLAGS = ("--config-dir", "-cd")
 BARE = {"completion": ("bash", "zsh")}
-PLAIN_PATHS = {"diff": ("a", "b"), "doctor": ("log_dir", "data_root")}
+PLAIN_PATHS = {"diff": ("a", "b"), "doctor": ("log_dir", "data.root")}
 
 
 def candidates(line: str, breaks: str = "") -> list[str]:

@@ -116,8 +116,8 @@ def listed(line: Line) -> list[str]:
     """
     if line.value in ("true", "false"):
         return ["true", "false"]
-    words = re.split(r"[:;,.]", line.comment)[0].split()
+    first = re.split(r"[:;,.]", line.comment)[0]
+    words = first.split()
     names = len(words) > 1 and all(re.fullmatch(r"[a-z]\w*", word) for word in words)
-    return (
-        words if names and (line.value in words or (line.value == "null" and not PROSE.search(" ".join(words)))) else []
-    )
+    is_list = line.value in words or (line.value == "null" and not PROSE.search(first))
+    return words if names and is_list else []

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 # Keys that hold one path. Any text on the command line is a path there: spaces and brackets need no quotes of Hydra's.
 PATH_KEYS = (
-    *("data.root", "ckpt", "run", "resume", "log_dir", "to", "check", "source", "output", "save"),
+    *("data.root", "ckpt", "run", "resume", "log_dir", "to", "check", "source", "output", "save", "weights"),
     *("hydra.run.dir", "hydra.sweep.dir"),
 )
 PATH_LISTS = ("ckpt", "source")  # those of them that also take a list

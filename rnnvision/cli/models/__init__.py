@@ -61,7 +61,3 @@ def _no_such(name: str, parts: Sequence[Part], words: Sequence[str]) -> str:
         return f"{name}: there is no such part; rnnvision models lists them"
     right = " ".join(word.replace(name, near, 1) for word in words)
     return f"{name}: there is no such part; did you mean {near}? Try: rnnvision models {right}"
-
-
-if __name__ == "__main__":
-    main()

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from rnnvision.checks import shortened
 from rnnvision.cli.frame.command_line.files import heading_of, merged_lines
 from rnnvision.cli.models.docstrings import arguments, explanation, summary, values
 from rnnvision.cli.models.parts import GROUPS, TITLES, Part
@@ -67,11 +68,25 @@ def _body(part: Part, folders: Sequence[Path]) -> Iterator[str]:
         yield ""
         yield from (f"    {line}".rstrip() for line in text if not line.startswith("#"))
     elif part.file is not None:
+        yield from _facts(part) if part.kind == "data" else ()
         package = "trainer" if part.kind == "device" else part.kind
         lines = [line for line in merged_lines(folders, part.kind, part.name) if not line.key.startswith("_")]
         yield from _options(package, ((f"{line.key}={line.value}", line.comment) for line in lines))
     elif inspect.isclass(part.entry):
         yield from _class(part)
+
+
+def _facts(part: Part) -> Iterator[str]:
+    """The classes of a data set and its normalisation."""
+    from rnnvision.data import CATALOG
+
+    if (known := CATALOG.get(part.name)) is None:  # a file of the user's own
+        return
+    names = f"{len(known.class_names)} classes: {shortened(known.class_names, 20)}" if known.class_names else ""
+    mean, std = (", ".join(map(str, values)) for values in (known.mean, known.std))
+    for fact in filter(None, (names, f"Mean {mean}, standard deviation {std} of pixels from 0 to 1: {known.source}")):
+        yield from textwrap.wrap(fact, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    yield ""
 
 
 def _class(part: Part) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The stages of a training: pre-training, then epochs of gradient steps, or one fit to the end."""
+"""The stages of a training: others' weights, pre-training, then epochs of gradient steps, or one fit to the end."""
 
 import math
 import time
@@ -32,12 +32,14 @@ def stages_of(training: Training) -> list[Stage]:
     Raises:
         UsageError: for what one of them cannot do.
     """
+    from rnnvision.cli.train.fine_tune import FineTuning
     from rnnvision.cli.train.one_go import OneGoFit
     from rnnvision.cli.train.pretrain import Reconstruction
     from rnnvision.nn import fits_in_one_go
 
     cfg = training.cfg
-    stages: list[Stage] = [Reconstruction(training)] if cfg.get("pretrain") is not None else []
+    stages: list[Stage] = [FineTuning(training)] if cfg.get("weights") is not None else []
+    stages += [Reconstruction(training)] if cfg.get("pretrain") is not None else []
     return [*stages, OneGoFit(training) if fits_in_one_go(cfg.model.name) else Epochs(training)]
 
 

@@ -1,6 +1,5 @@
 """rnnvision watch ckpt=RUN source=PICTURE: a network reading, with what it believes after each token."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +57,7 @@ def _show(reading: Reading, cfg: DictConfig) -> bool:
     """Play the reading where a terminal can show it; returns whether it can."""
     from rnnvision.cli.watch.terminal import colour_terminal, play
 
-    console = colour_terminal() if cfg.every is None and sys.stdout.isatty() else None
+    console = colour_terminal() if cfg.every is None else None
     if console is not None:
         play(console, reading, cfg.seconds, cfg.top_k)
     return console is not None

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -31,13 +31,15 @@ def watch_rows(classifier: "Classifier", kind: str, every: int, top_k: int) -> N
         raise UsageError(f"source=-: nothing is piped in; try: some_program | rnnvision watch source=- rows={kind} ...")
     channels, length = session.line_shape
     read = raw_rows if kind == "raw" else csv_rows
-    ranked = []
+    ranked: list[dict[str, Any]] = []
     for row in read(sys.stdin.buffer, channels * length, unit):
         try:
             ranked = session.push(row.reshape(length, channels).T, top_k)
         except ValueError as error:  # more than the image has
             raise FailureError(f"source=-: {error}") from error
-        if session.rows_read % every == 0 and not _printed(f"{unit} {session.rows_read}   {labels_line(ranked)}"):
+        if session.rows_read % every == 0 and not _printed(
+            f"{unit} {session.rows_read}   {labels_line(ranked) or '-'}"
+        ):
             return
     if not session.rows_read:
         raise FailureError(f"source=-: not one {unit} came in")

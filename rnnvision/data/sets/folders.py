@@ -20,7 +20,7 @@ from rnnvision.data.sets.layout import (
     split_named,
     subfolders,
 )
-from rnnvision.data.sets.locate import search_roots
+from rnnvision.data.sets.locate import announce, search_roots
 from rnnvision.data.splits import DataError, Splits, splits_of
 
 IMAGENET_FOLDERS = ("", "imagenet", "ImageNet", "ILSVRC/Data/CLS-LOC", "tiny-imagenet-200")
@@ -149,6 +149,7 @@ def read_imagenet(class_names: tuple[str, ...], root: str | None, view: View) ->
     bases = search_roots(root)
     candidates = [base / sub for base in bases for sub in IMAGENET_FOLDERS]
     base = next((c for c in candidates if (c / "train").is_dir() and (c / "val").is_dir()), None)
+    announce(base)
     if base is None:
         base = next((c for c in candidates if (c / "ILSVRC2012_devkit_t12.tar.gz").is_file()), None)
         if base is None:

@@ -18,6 +18,7 @@ SYSTEM_ROOT = Path("/usr/share/datasets")  # Debian's packages put data sets her
 NO_NETWORK = "data=digits and data=fake need no network"
 DOWNLOAD_TIMEOUT_S = 30.0
 LOCK = ".download.lock"
+_ONLY_LOCATE: ContextVar[bool] = ContextVar("only_locate", default=False)
 _downloads = ContextVar("_downloads", default=True)
 Archives = Mapping[str, str | None]  # what is downloaded, as paths below a search root -> the published MD5, if any
 
@@ -26,6 +27,30 @@ def check_root(root: object) -> None:
     """Check that a given root is not empty, as `data.root=$UNSET` is: that would search the usual places, or here."""
     if root is not None and not str(root).strip():
         raise ValueError("root=: names no folder; give one, or null for the usual places")
+
+
+class _Located(Exception):  # noqa: N818  # no error
+    """Ends a reader that is asked for its place alone."""
+
+
+def located(read: Callable[[], object]) -> Path | None:
+    """The folder in which a reader finds its data set; None if it is not on this machine. Nothing is downloaded."""
+    token = _ONLY_LOCATE.set(True)
+    try:
+        read()
+    except _Located as found:
+        return found.args[0]
+    except DataError:
+        pass
+    finally:
+        _ONLY_LOCATE.reset(token)
+    return None
+
+
+def announce(place: Path | None) -> None:
+    """Called by each reader as soon as it knows where its data set is, before it reads or downloads: see `located`."""
+    if _ONLY_LOCATE.get():
+        raise _Located(place)
 
 
 def search_roots(root: str | None) -> list[Path]:
@@ -91,6 +116,7 @@ def obtain(
             do.
     """
     found = find_folder(root, folders, is_complete, by_content)
+    announce(found[0] if found else None)
     if found is None:
         begun = _begun(root, archives)
         elsewhere = (find_folder(None, folders, is_complete, by_content) or _begun(None, archives)) if root else None

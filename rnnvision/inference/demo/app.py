@@ -5,12 +5,11 @@ The network reads one picture at a time, in a thread, so that the page and its f
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnvision.data import DataError
+from rnnvision.data.splits import DataError
 from rnnvision.inference.demo.examples import Examples
-from rnnvision.inference.demo.facts import MAX_UPLOAD, facts_of
+from rnnvision.inference.demo.facts import MAX_UPLOAD, PAGE, facts_of
 from rnnvision.inference.demo.guard import Guard
 from rnnvision.inference.demo.reading import open_picture, read
 
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 
     from rnnvision.inference.classifier import Classifier
 
-PAGE = Path(__file__).parent / "page"
-SERVED = {path.name: path for path in PAGE.iterdir() if not path.name.endswith("_in_browser.js")}
+OF_FOLDERS = {"opening.js", "reader_in_browser.js"}  # of an exported page, whose pictures no server opens
+SERVED = {path.name: path for path in PAGE.iterdir() if path.name not in OF_FOLDERS}
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 INVERT = {"auto": "auto", "true": True, "false": False}
 
@@ -48,7 +47,10 @@ def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0
         return FileResponse(path, media_type=TYPES[path.suffix])
 
     async def known(request: "Request") -> "Response":
-        return JSONResponse({**facts, "examples": await asyncio.to_thread(len, examples)})
+        return JSONResponse(facts)
+
+    async def count(request: "Request") -> "Response":
+        return JSONResponse({"count": await asyncio.to_thread(len, examples)})
 
     async def answered(work: Callable[[], dict[str, Any]]) -> "Response":
         async with one_at_a_time:
@@ -81,6 +83,7 @@ def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0
             Route("/", file),
             Route("/facts", known),
             Route("/reading", reading, methods=["POST"]),
+            Route("/examples", count),
             Route("/example", example),
             Route("/{name}", file),
         ],

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from rnnvision.data import DataError, ImageData
 from rnnvision.data.sets.locate import nothing_downloaded
-from rnnvision.data.splits import Samples
+from rnnvision.data.splits import DataError, Samples
 
 
 class Example(NamedTuple):
@@ -48,11 +47,13 @@ class Examples:
         """
         assert len(self) and self._samples is not None
         index = random.randrange(len(self._samples))
-        pixels = self._samples.resize(self._samples.load(index))
+        pixels = self._samples.seen(index)
         truth = self.description["class_names"][int(self._samples.labels[index])]
         return Example(pixels, f"test image {index}", truth)
 
     def _read(self) -> Samples | None:
+        from rnnvision.data import ImageData
+
         try:
             with nothing_downloaded():
                 data = ImageData.of_checkpoint(self.description, parts=("test",), on_bad_file="skip")

@@ -10,6 +10,7 @@ from rnnvision.inference.predict import DARK
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
 
+PAGE = Path(__file__).parent / "page"
 MAX_UPLOAD = 20_000_000  # bytes of a picture
 MAX_DRAWN = 64  # pixels of a side: larger images, or coloured ones, are hardly drawings
 MAX_PASSES = 64  # a network that reads in two directions takes a pass a token to answer after each
@@ -66,7 +67,8 @@ def _title(path: Path) -> str:
 
 def _in_words(classifier: "Classifier") -> str:
     made = classifier.description["network"]
-    kind = str(made.get("recurrence", made["name"])).replace("_", " ")
+    names = [made["name"]] if made["name"] != "sequence_classifier" else []
+    kind = ", ".join(str(name).replace("_", " ") for name in (*names, *filter(None, [made.get("recurrence")])))
     layers, size = made.get("num_layers", 1), made.get("hidden_size")
     sizes = "" if size is None else f" of {size}" if layers == 1 else f", {layers} layers of {size}"
     directions = ", two directions" if made.get("bidirectional") else ""

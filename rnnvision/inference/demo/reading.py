@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from rnnvision.data.images import decode
+from rnnvision.data.images.decoding import decode_seen
 from rnnvision.inference.demo.facts import mode_of
 from rnnvision.inference.predict import invert, is_inverted
 
@@ -51,7 +51,7 @@ def open_picture(content: bytes, classifier: "Classifier") -> Tensor:
         DataError: for what cannot be read, one line for the page.
     """
     view = replace(classifier.view, first_frame=True)
-    return view.of(decode(BytesIO(content), NAME, view))
+    return decode_seen(BytesIO(content), NAME, view)
 
 
 def read(pixels: Tensor, classifier: "Classifier", choice: bool | str = False) -> Reading:

@@ -1,6 +1,7 @@
 """An address that is taken before anything is loaded, and the server that answers there until Ctrl-C."""
 
 import errno
+import logging
 import socket
 from typing import TYPE_CHECKING
 
@@ -52,8 +53,11 @@ def serve(app: "Starlette", taken: socket.socket) -> None:
         limit_concurrency=MAX_OPEN,
         timeout_graceful_shutdown=1,
     )
+    server = uvicorn.Server(options)
+    # Of requests that Ctrl-C cuts off it would print tracebacks.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not server.should_exit)
     try:
-        uvicorn.Server(options).run(sockets=[taken])
+        server.run(sockets=[taken])
     except KeyboardInterrupt:
         pass  # the way to end it
 

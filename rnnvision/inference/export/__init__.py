@@ -6,6 +6,7 @@ Each file carries a card (`card.py`), and `rnnvision.load` reads it back (`rnnvi
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rnnvision.inference.demo.web import write_web
 from rnnvision.inference.export.card import ExportError
 from rnnvision.inference.export.hub import write_hub
 from rnnvision.inference.export.onnx_file import write_onnx
@@ -25,6 +26,7 @@ class Format:
         write: writes a Classifier to a Path; `quantize=True` only where `quantizes`.
         quantizes: whether the weights can be quantised.
         loads: whether `rnnvision.load` reads it.
+        usage: otherwise, the command that uses what was written, with {path} in it.
     """
 
     file: str
@@ -32,16 +34,26 @@ class Format:
     write: Callable[..., None]
     quantizes: bool = False
     loads: bool = True
+    usage: str = ""
 
 
 FORMATS: Registry[Format] = Registry(
     "format",
     {
         "onnx": Format("model.onnx", "the network as an ONNX graph, for onnxruntime", write_onnx, quantizes=True),
-        "step": Format("step.onnx", "one time step as an ONNX graph, for streams of any length", write_step, quantizes=True),
+        "step": Format(
+            "step.onnx", "one time step as an ONNX graph, for streams of any length", write_step, quantizes=True
+        ),
         "torch_export": Format("model.pt2", "a program of torch.export", write_torch_export),
         "safetensors": Format("model.safetensors", "the weights, with a card in the header", write_safetensors),
         "hub": Format("hub", "the folder that model hubs expect", write_hub),
+        "web": Format(
+            "web",
+            "a page that runs the network in the browser, for any server of files",
+            write_web,
+            loads=False,
+            usage="python -m http.server --bind 127.0.0.1 --directory {path}",
+        ),
     },
 )
 

@@ -156,5 +156,7 @@ def _name_batch(graph: "ModelProto") -> None:
 
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next((line for line in lines if "No ONNX function" in line or "Constraints" in line), lines[0] if lines else "")
+    told = next(
+        (line for line in lines if "No ONNX function" in line or "Constraints" in line), lines[0] if lines else ""
+    )
     return f"{type(error).__name__}: {told[:200]}"

@@ -32,7 +32,10 @@ def write_hub(classifier: "Classifier", path: Path) -> None:
     weights = weights_of(classifier)
     card = public(card_of(classifier, "hub", digest(weights)))
     write(weights, card, path / WEIGHTS)
-    for name, text in ((CONFIG, json.dumps(config_of(card), indent=2)), (README, readme_of(card, scores_of(classifier)))):
+    for name, text in (
+        (CONFIG, json.dumps(config_of(card), indent=2)),
+        (README, readme_of(card, scores_of(classifier))),
+    ):
         with replaced(path / name) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
@@ -51,9 +54,14 @@ def is_hub(path: Path) -> bool:
 
 def public(card: dict[str, Any]) -> dict[str, Any]:
     """A card without paths of the machine that trained."""
-    given = card.get("data", {}).items()
-    data = {k: v for k, v in given if k != "root" and not (isinstance(v, str) and Path(v).is_absolute())}
-    return {**{key: value for key, value in card.items() if key != "files"}, **({"data": data} if data else {})}
+    shown = {key: value for key, value in card.items() if key != "files"}
+    if "data" in card:
+        shown["data"] = {k: None if _is_path(v) else v for k, v in card["data"].items()} | {"root": None}
+    return shown
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and Path(value).is_absolute()
 
 
 def config_of(card: dict[str, Any]) -> dict[str, Any]:

@@ -71,4 +71,3 @@ def content_of(graph: "ModelProto") -> str:
     without.CopyFrom(graph)
     del without.metadata_props[:]
     return hashlib.sha256(without.SerializeToString(deterministic=True)).hexdigest()
-

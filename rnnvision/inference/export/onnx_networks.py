@@ -42,6 +42,8 @@ def read_onnx(path: Path) -> tuple[nn.Module, dict[str, Any]]:
 class OnnxNetwork(nn.Module):
     """A whole network: images (B, C, H, W) -> logits (B, K)."""
 
+    no_stream = "a graph of the whole network reads whole images; export the checkpoint with format=step"
+
     def __init__(self, session: Any, card: Mapping[str, Any]) -> None:
         super().__init__()
         self.session = session

@@ -64,6 +64,8 @@ def read_torch_export(path: Path) -> tuple[nn.Module, dict[str, Any]]:
 class Program(nn.Module):
     """A program as a network in evaluation mode, which it cannot leave."""
 
+    no_stream = "a program of the whole network reads whole images; export the checkpoint with format=step"
+
     def __init__(self, program: ExportedProgram) -> None:
         super().__init__()
         self.program = program.module(check_guards=False)

@@ -17,7 +17,9 @@ import torch
 
 from rnnvision.training import CheckpointError
 
-ENTRIES = re.compile(r"data/(weights/weight|constants/tensor)_\d+|extra/[\w.]+|\.data/\w+|archive_\w+|byteorder|version")
+ENTRIES = re.compile(
+    r"data/(weights/weight|constants/tensor)_\d+|extra/[\w.]+|\.data/\w+|archive_\w+|byteorder|version"
+)
 OPERATORS = re.compile(
     r"torch\.ops\.(aten|higher_order)\.\w+(\.\w+)?|_operator\.(getitem|add|sub|mul|neg|floordiv|mod|eq|ne|ge|gt|le|lt)"
 )
@@ -96,6 +98,8 @@ def _is_size(text: str) -> bool:
     return all(
         isinstance(node, SIZE_NODES)
         and (not isinstance(node, ast.Name) or node.id in SIZES)
-        and (not isinstance(node, ast.Constant) or re.fullmatch(r"s\d+|u\d+|\d+|True|False", str(node.value)) is not None)
+        and (
+            not isinstance(node, ast.Constant) or re.fullmatch(r"s\d+|u\d+|\d+|True|False", str(node.value)) is not None
+        )
         for node in nodes
     )

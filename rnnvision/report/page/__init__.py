@@ -1,1 +1,1 @@
-"""One self-contained HTML page of a run, or of several runs side by side: sections of plain data, drawn and rendered."""
+"""Pages: a run, or several runs side by side, as one HTML file made of sections of plain data."""

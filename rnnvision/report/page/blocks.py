@@ -95,7 +95,10 @@ def plots(file: str, *drawings: Plot) -> Plots:
 
 @dataclass(frozen=True)
 class Card:
-    """A picture with a title and lines of text below; `mark` says right or wrong in a sign, `share` is drawn as a bar."""
+    """A picture with a title and lines of text below.
+
+    `mark` says right or wrong in a sign; `share` is drawn as a bar.
+    """
 
     picture: Picture
     alt: str

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 
 from rnnvision.report.page.blocks import Page, Section
-from rnnvision.report.page.classes import class_section, confusion_section
-from rnnvision.report.page.confidence import calibration_section
-from rnnvision.report.page.curves import curve_section
 from rnnvision.report.page.found import Found
-from rnnvision.report.page.mistakes import label_section, mistake_section
-from rnnvision.report.page.overview import figures, run_section, score, score_section, title_of
-from rnnvision.report.page.reading import (
+from rnnvision.report.page.sections.classes import class_section, confusion_section
+from rnnvision.report.page.sections.confidence import calibration_section
+from rnnvision.report.page.sections.curves import curve_section
+from rnnvision.report.page.sections.mistakes import label_section, mistake_section
+from rnnvision.report.page.sections.overview import figures, run_section, score, score_section, title_of
+from rnnvision.report.page.sections.reading import (
     anytime_section,
     gradient_section,
     reading_gallery,

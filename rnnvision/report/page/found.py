@@ -44,7 +44,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Curve:
-    """Figures of the answers after each share of the tokens."""
+    """Figures of the answers after each share of the tokens, or of the glimpses of an encoder-decoder (`unit`)."""
 
     share: Sequence[float]
     accuracy: Sequence[float]
@@ -52,6 +52,7 @@ class Curve:
     ece: Sequence[float]
     area: float
     images: int
+    unit: str = "token"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from rnnvision.report.page.blocks import Page, Plot, Plots
 from rnnvision.report.page.drawing import save_png, svg
 from rnnvision.report.page.pictures import data_address
 from rnnvision.report.page.terms import explained
+from rnnvision.report.page.words import printable
 
 
 def write_page(path: Path, page: Page) -> list[str]:
@@ -21,7 +22,7 @@ def write_page(path: Path, page: Page) -> list[str]:
     for name, drawn in files.items():
         save_png(path.parent / name, drawn)
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(html, encoding="utf-8", errors="replace")
+    temporary.write_text(html, encoding="utf-8")
     temporary.replace(path)
     return list(files)
 
@@ -31,7 +32,7 @@ def _plots(page: Page) -> list[Plots]:
 
 
 def render(page: Page) -> str:
-    """The page as HTML. Autoescape is on: what a user has named stays text; only our own SVG and style go in as they are.
+    """The page as HTML. What a user has named is escaped; only our own SVG and style go in as they are.
 
     Raises:
         ImportError: where matplotlib or jinja2 is not installed.
@@ -49,7 +50,8 @@ def render(page: Page) -> str:
 
     terms = explained(dict.fromkeys(term for section in page.sections for term in section.terms))
     style = Markup((here / "page.css").read_text(encoding="utf-8"))
-    return template.render(page=page, style=style, drawing=drawing, address=data_address, terms=terms, icon=_ICON)
+    made = template.render(page=page, style=style, drawing=drawing, address=data_address, terms=terms, icon=_ICON)
+    return printable(made)
 
 
 _ICON = "data:image/svg+xml;base64," + base64.b64encode(

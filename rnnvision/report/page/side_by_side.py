@@ -1,14 +1,15 @@
-"""The page of several runs: a table sorted by score, their curves in one plot, and the settings in which they differ."""
+"""The page of several runs: a table sorted by score, their curves in one plot, and in which settings they differ."""
 
 import os
+import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rnnvision.report.page.blocks import Bar, Cell, Figure, Link, Page, Section, Table
-from rnnvision.report.page.curves import overlaid_plots
-from rnnvision.report.page.overview import title_of
+from rnnvision.report.page.sections.curves import overlaid_plots
+from rnnvision.report.page.sections.overview import title_of
 from rnnvision.report.page.words import duration, number, percent
 from rnnvision.runs import Run, versions
 
@@ -18,15 +19,11 @@ SCORE = "test/accuracy"
 
 @dataclass(frozen=True)
 class Entry:
-    """A run with its settings, flat: the key of each -> its value in words."""
+    """A run, the name by which the page tells it from the others, and its settings: the key of each -> its value."""
 
     run: Run
+    name: str
     settings: Mapping[str, str]
-
-    @property
-    def name(self) -> str:
-        """By which the page tells the runs of one folder apart."""
-        return f"job {self.run.path.name}" if self.run.path.name.isdecimal() else title_of(self.run)
 
     @property
     def score(self) -> float | None:
@@ -34,7 +31,7 @@ class Entry:
 
 
 def runs_page(folder: Path, entries: Sequence[Entry], page: str) -> Page:
-    """Of the runs in `folder`, best first; `page` is the name of the page of one run, which is linked where it exists."""
+    """Of the runs in `folder`, best first; `page` is the file name of a run's own page, linked where there is one."""
     ranked = sorted(entries, key=lambda entry: -1.0 if entry.score is None else -entry.score)
     ranked.sort(key=lambda entry: entry.score is None)
     differing = differences([entry.settings for entry in ranked])
@@ -48,7 +45,12 @@ def runs_page(folder: Path, entries: Sequence[Entry], page: str) -> Page:
         Figure("completed", f"{len(ranked) - len(failed)}"),
         Figure("training in all", duration(sum(entry.run.training_seconds or 0.0 for entry in ranked))),
     )
-    sections = [_ranking(folder, ranked, page), *_over_seeds(ranked, differing), *_curves(ranked), *_settings(ranked, differing)]
+    sections = [
+        _ranking(folder, ranked, page),
+        *_over_seeds(ranked, differing),
+        *_curves(ranked),
+        *_settings(ranked, differing),
+    ]
     reasons = [
         ("Curves", "no run holds a metrics.csv with epochs", "curves"),
         ("Settings", "all runs have the same settings, or none holds .hydra/config.yaml", "settings"),
@@ -63,6 +65,19 @@ def runs_page(folder: Path, entries: Sequence[Entry], page: str) -> Page:
         missing=tuple((name, reason) for name, reason, id_ in reasons if id_ not in present),
         footer=f"Made by rnnvision {versions().get('rnnvision', '')}. Everything on this page is in this one file.",
     )
+
+
+def names_of(runs: Sequence[Run]) -> list[str]:
+    """Of each run a name: its folder's, or where that is the number of a job, what it alone was told."""
+    told = [[word for word in run.overrides if not word.startswith("hydra.")] for run in runs]
+    common = set.intersection(*map(set, told)) if told else set()
+    names = []
+    for run, words in zip(runs, told, strict=True):
+        own = " ".join(word for word in words if word not in common)
+        names.append((own or f"job {run.path.name}") if run.path.name.isdecimal() else title_of(run))
+    return [
+        name if names.count(name) == 1 else f"{name} ({run.path.name})" for name, run in zip(names, runs, strict=True)
+    ]
 
 
 def differences(settings: Sequence[Mapping[str, str]]) -> list[str]:
@@ -112,8 +127,13 @@ def _over_seeds(ranked: Sequence[Entry], differing: Sequence[str]) -> Iterator[S
         scores = [entry.score for entry in group if entry.score is not None]
         mean = statistics.mean(scores)
         spread = percent(statistics.stdev(scores)) if len(scores) > 1 else "-"
-        names = ", ".join(entry.name for entry in group)
-        rows.append((mean, (names, str(len(scores)), Bar(percent(mean), mean), spread, percent(min(scores)), percent(max(scores)))))
+        names = ", ".join(dict.fromkeys(re.sub(r" ?\bseed=\d+", "", entry.name) or "all" for entry in group))
+        rows.append(
+            (
+                mean,
+                (names, str(len(scores)), Bar(percent(mean), mean), spread, percent(min(scores)), percent(max(scores))),
+            )
+        )
     head = ("runs", "seeds", "mean accuracy", "deviation", "lowest", "highest")
     ordered = tuple(row for _, row in sorted(rows, key=lambda row: -row[0]))
     table = Table("Test accuracy over the seeds, mean and sample standard deviation", head, ordered)
@@ -131,6 +151,8 @@ def _settings(ranked: Sequence[Entry], differing: Sequence[str]) -> Iterator[Sec
     if differing:
         keys = list(differing)[:MOST_KEYS]
         rows = tuple((entry.name, *(entry.settings.get(key, "-") for key in keys)) for entry in ranked)
-        table = Table("Settings that are not the same in all runs", ("run", *keys), rows, frozenset(range(len(keys) + 1)))
+        table = Table(
+            "Settings that are not the same in all runs", ("run", *keys), rows, frozenset(range(len(keys) + 1))
+        )
         more = f" {len(differing) - len(keys)} more are not shown." if len(differing) > len(keys) else ""
         yield Section("settings", "Settings", f"In what the runs differ; all else is the same.{more}", (table,))

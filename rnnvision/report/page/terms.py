@@ -13,8 +13,8 @@ TERMS = {
     ),
     "class": "One of the labels that the network chooses from.",
     "confident learning": (
-        "A way to find wrong labels (Northcutt et al., 2021): an image is doubtful where the network gives another class"
-        " at least the probability that images of that class get on average."
+        "A way to find wrong labels (Northcutt et al., 2021, arXiv 1911.00068): an image is doubtful where the network"
+        " gives another class at least the probability that images of that class get on average."
     ),
     "confusion matrix": (
         "Row by row, what became of the images of a class: in a column stand those that were answered with that class."

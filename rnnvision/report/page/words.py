@@ -1,14 +1,13 @@
 """Numbers and names as a page shows them."""
 
-import unicodedata
 from collections.abc import Sequence
-from typing import Any
 
 LONGEST = 22  # letters of a class name in a plot
+CONTROLS = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0)) if code != ord("\n")}
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    return "-" if value is None else f"{100 * value:.{digits}f} %"
+    return "-" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def number(value: float | None, form: str = ".4f") -> str:
@@ -28,14 +27,19 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def clean(text: Any) -> str:
-    """Text without what HTML and SVG cannot hold: control characters, and bytes of no encoding."""
-    whole = str(text).encode("utf-8", "replace").decode("utf-8")
-    return "".join(" " if unicodedata.category(letter) in ("Cc", "Cs", "Cn") else letter for letter in whole)
+def printable(text: str) -> str:
+    """Text that UTF-8 and HTML can hold: no control characters but ends of lines, no bytes of another encoding.
+
+    Examples:
+        >>> printable("a\\x07b\\udcffc")
+        'a b?c'
+    """
+    return text.encode("utf-8", "replace").decode("utf-8").translate(CONTROLS)
 
 
 def label(name: str, longest: int = LONGEST) -> str:
-    """A name of a class, short enough for a plot."""
+    """A name of a class, of one line and short enough for a plot."""
+    name = " ".join(printable(name).split())
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 

@@ -23,7 +23,7 @@ class Settings:
 
 PLAIN = {
     "models": Settings(("name", "plugins"), ("name",)),
-    "doctor": Settings(("log_dir", "data_root")),
+    "doctor": Settings(("log_dir", "data.root")),
     "diff": Settings(("a", "b", "json"), ("a", "b")),
     "completion": Settings(("shell", "line", "breaks"), ("shell",)),
     "check": Settings(()),  # any number of modules, which it reads itself

@@ -24,12 +24,19 @@ OF_NETWORK = ("reading", "scan", "gradient", "states", "mistakes", "labels")
 
 
 def gather(folder: Path, root: str | None = None) -> Found:
-    """Everything about the run in `folder`, a training or an evaluation; `root`: where its data is."""
+    """Everything about the run in `folder`, a training or an evaluation; `root`: where its data is.
+
+    Raises:
+        UsageError: for an evaluation of weights that have been replaced.
+    """
     run = Run(folder)
     ckpt, split = _evaluated(folder)
-    found = Found(
-        run if ckpt is None else Run(_training_of(ckpt)), evaluation=None if ckpt is None else run, split=split
-    )
+    found = Found(run, split=split) if ckpt is None else Found(Run(_training_of(ckpt)), evaluation=run, split=split)
+    if found.evaluation and found.run.started > run.started:
+        raise UsageError(
+            f"run={folder}: measured {ckpt}, where another network is by now; report that training: "
+            f"rnnvision report run={found.run.path}"
+        )
     _try(found, ("answers",), lambda: _read_answers(found, folder))
     _try(found, OF_NETWORK, lambda: _look(found, ckpt or folder, root))
     return found
@@ -51,7 +58,9 @@ def _evaluated(folder: Path) -> tuple[Path | None, str]:
     config: Any = OmegaConf.load(path) if path.is_file() else {}
     if (folder / "checkpoints").is_dir() or not config.get("ckpt"):
         return None, "test"
-    return Path(str(config.ckpt)).expanduser(), str(config.get("split", "test"))
+    hydra: Any = OmegaConf.load(path.with_name("hydra.yaml")) if path.with_name("hydra.yaml").is_file() else {}
+    typed_in = OmegaConf.select(hydra, "hydra.runtime.cwd") if hydra else None
+    return Path(typed_in or ".") / Path(str(config.ckpt)).expanduser(), str(config.get("split", "test"))
 
 
 def _training_of(ckpt: Path) -> Path:

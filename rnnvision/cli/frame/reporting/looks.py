@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rnnvision.inference import Classifier
 
 IMAGES = 512  # that the anytime curve is measured on
-LONG = 2**18  # tokens of all those images together that are read again for each prefix at the most
+LONG = 2**18  # images x tokens x tokens, at the most, where each prefix of the tokens is read anew
 DIFFERENTIATED = 64  # images whose gradients are taken
 DRAWN_CLASSES, DRAWN_IMAGES = 10, 3  # trajectories: of so many classes, so many images each
 MISTAKES = 24
@@ -52,11 +52,19 @@ class Sample:
         self.labels = samples.labels[self.indices]
 
     def _most(self) -> int:
-        """How many images: fewer where each prefix has to be read anew."""
+        """How many images: fewer where each prefix is read anew."""
+        return IMAGES if self._passes() == 1 else max(8, min(IMAGES, LONG // self._passes() ** 2))
+
+    def _passes(self) -> int:
+        """How often an image is read for the answers after each token."""
         scan = getattr(self.network, "scan", None)
-        if scan is None or getattr(self.network, "is_causal", True):
-            return IMAGES
-        return max(8, min(IMAGES, LONG // scan.num_tokens**2))
+        return 1 if scan is None or getattr(self.network, "is_causal", False) else scan.num_tokens
+
+    def _check_anytime(self) -> None:
+        if not hasattr(self.network, "forward_anytime"):
+            raise ValueError(f"a {self.name} answers only at the end")
+        if self._passes() ** 2 > LONG:
+            raise ValueError(f"it reads in two directions, and would have to read each image {self._passes()} times")
 
     def images(self, count: int | None = None) -> Tensor:
         """As the network reads them: (B, C, H, W)."""
@@ -65,17 +73,22 @@ class Sample:
     def reading(self) -> None:
         from rnnvision.insight import anytime_curve
 
+        self._check_anytime()
         curve = anytime_curve(self.network, [(self.images(), self.labels)], self.temperature)
         parts = (curve.share.tolist(), curve.accuracy.tolist(), curve.nll.tolist(), curve.ece.tolist())
-        self.found.reading = Curve(*parts, curve.area, len(self.labels))
+        unit = "glimpse" if hasattr(self.network, "num_glimpses") else "token"
+        self.found.reading = Curve(*parts, curve.area, len(self.labels), unit)
 
     def progress(self) -> None:
         """One image that is answered rightly, and not at once: that which settles later than three quarters."""
         from rnnvision.insight import settled_after
 
+        self._check_anytime()
         scan = self._scan()
         with torch.inference_mode():
             anytime = self.network.forward_anytime(self.images(64)).float() / self.temperature  # (B, T, K)
+        if anytime.shape[1] != scan.num_tokens:
+            raise ValueError(f"a {self.name} answers after each glimpse, not after each token")
         right = (anytime[:, -1].argmax(dim=-1) == self.labels[: len(anytime)]).nonzero().flatten()
         chosen = right if len(right) else torch.arange(len(anytime))
         order = chosen[settled_after(anytime)[chosen].argsort(stable=True)]
@@ -101,7 +114,7 @@ class Sample:
 
     def _scan(self) -> Any:
         scan = getattr(self.network, "scan", None)
-        if scan is None or not hasattr(scan, "path") or not hasattr(self.network, "forward_anytime"):
+        if scan is None:
             raise ValueError(
                 f"a {self.classifier.description['network']['name']} does not read an image as one sequence"
             )
@@ -147,7 +160,14 @@ class Sample:
         shown = pixels(self.samples, [indices[s.index] for s in suspects]) if suspects else ()
         names = self.classifier.class_names
         self.found.labels = [
-            Suspicion(picture(image), self.samples.name(indices[s.index]), names[s.label], names[s.suggested], s.of_label, s.of_suggested)
+            Suspicion(
+                picture(image),
+                self.samples.name(indices[s.index]),
+                names[s.label],
+                names[s.suggested],
+                s.of_label,
+                s.of_suggested,
+            )
             for image, s in zip(shown, suspects, strict=True)
         ]
 
@@ -162,12 +182,13 @@ class Sample:
         return max(len(self.indices), min(MOST_SUSPECTED, WORK // max(1, cost)))
 
     def mistakes(self) -> None:
+        from rnnvision.insight import surest_mistakes
+
         answers = self.found.answers
         if answers is None:
             raise ValueError("there is no predictions.csv; see Classes")
-        wrong = [i for i, a in enumerate(answers) if not a.right]
-        worst = sorted(wrong, key=lambda i: -answers[i].loss)[:MISTAKES]
-        self.found.mistakes = self.seen(worst)
+        truth, said = [a.truth for a in answers], [a.answer for a in answers]
+        self.found.mistakes = self.seen(surest_mistakes(truth, said, [a.probability for a in answers], MISTAKES))
 
     def seen(self, rows: list[int]) -> list[Seen]:
         """Images beside their answers, by the rows of predictions.csv."""
@@ -177,7 +198,7 @@ class Sample:
                 f"predictions.csv has {len(answers)} rows and the {self.found.split} split {len(self.samples)} images:"
                 " the data has changed since"
             )
-        shown = pixels(self.samples, rows) if rows else []
+        shown = list(pixels(self.samples, rows)) if rows else []
         return [Seen(picture(image), answers[row]) for image, row in zip(shown, rows, strict=True)]
 
 
@@ -190,9 +211,8 @@ def layer_name(name: str) -> str:
         >>> layer_name("decoder.layers.0"), layer_name("layers.0.columns.recurrence.backward_layers.0")
         ('decoder layer 1', 'layer 1 columns layer 1 backward')
     """
-    words = [word for word in name.split(".") if word != "recurrence"]
-    said = []
-    for word in words:
+    said: list[str] = []
+    for word in (word for word in name.split(".") if word != "recurrence"):
         if word.isdecimal() and said and said[-1] in ("layers", "backward_layers"):
             backward = said.pop() == "backward_layers"
             said += ["layer", str(int(word) + 1), *(["backward"] if backward else [])]

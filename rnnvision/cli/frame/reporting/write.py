@@ -1,16 +1,13 @@
 """report.html of a run folder, or of a folder of several runs."""
 
 import os
-from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from rnnvision.errors import UsageError
 from rnnvision.runs import Run, find_runs
 
 PAGE = "report.html"
-PACKAGES = ("matplotlib", "jinja2")
 
 
 def require_packages() -> None:
@@ -19,8 +16,8 @@ def require_packages() -> None:
     Raises:
         UsageError: with the command that installs it.
     """
-    if missing := [name for name in PACKAGES if find_spec(name) is None]:
-        raise UsageError(f'a report needs {" and ".join(missing)}; pip install "rnnvision[report]"')
+    if find_spec("matplotlib") is None:
+        raise UsageError('a report needs matplotlib; pip install "rnnvision[plots]"')
 
 
 def write_report(folder: Path, to: Path, root: str | None = None) -> list[str]:
@@ -31,7 +28,7 @@ def write_report(folder: Path, to: Path, root: str | None = None) -> list[str]:
     """
     from rnnvision.report.page.build import run_page
     from rnnvision.report.page.render import write_page
-    from rnnvision.report.page.side_by_side import Entry, runs_page
+    from rnnvision.report.page.side_by_side import Entry, names_of, runs_page
 
     runs = runs_in(folder)
     if len(runs) == 1 and runs[0].path == folder:
@@ -39,7 +36,8 @@ def write_report(folder: Path, to: Path, root: str | None = None) -> list[str]:
 
         page = run_page(gather(folder, root))
     else:
-        page = runs_page(folder, [Entry(run, settings_of(run)) for run in runs], PAGE)
+        named = zip(runs, names_of(runs), strict=True)
+        page = runs_page(folder, [Entry(run, name, settings_of(run)) for run, name in named], PAGE)
     try:
         to.mkdir(parents=True, exist_ok=True)
         pictures = write_page(to / PAGE, page)
@@ -59,10 +57,14 @@ def runs_in(folder: Path) -> list[Run]:
         raise UsageError(f"run={folder}: there is no such folder; try: rnnvision report run=logs/train/latest")
     if _is_a_run(folder):
         return [Run(folder)]
-    below = [run for run in find_runs(folder) if run.path != folder and "trials" not in run.path.relative_to(folder).parts]
+    below = [
+        run for run in find_runs(folder) if run.path != folder and "trials" not in run.path.relative_to(folder).parts
+    ]
     if any(_is_a_run(run.path) for run in below):
         return below  # those that failed at their beginning too
-    raise UsageError(f"run={folder}: holds no run; give a run folder, or one of several; try: rnnvision report run=logs/train/latest")
+    raise UsageError(
+        f"run={folder}: holds no run; give a run folder, or one of several; try: rnnvision report run=logs/train/latest"
+    )
 
 
 def _is_a_run(folder: Path) -> bool:
@@ -76,23 +78,11 @@ def settings_of(run: Run) -> dict[str, str]:
     """The configuration of a run, flat: model.hidden_size -> 128. {} where the folder does not hold it."""
     from omegaconf import OmegaConf
 
+    from rnnvision.report.two_runs import flat
+
     path = run.path / ".hydra" / "config.yaml"
     if not path.is_file():
         return {}
-    content = OmegaConf.load(path)
-    return {key: value for key, value in _flat(plain_of(content)) if not value.startswith("${")}
-
-
-def plain_of(config: Any) -> Mapping[str, Any]:
-    from omegaconf import OmegaConf
-
-    found = OmegaConf.to_container(config, resolve=False)
-    return found if isinstance(found, dict) else {}
-
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in content.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", "null" if value is None else str(value)
+    content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    found = flat({str(key): value for key, value in content.items()}) if isinstance(content, dict) else {}
+    return {str(key): "null" if v is None else str(v) for key, v in found.items() if not str(v).startswith("${")}

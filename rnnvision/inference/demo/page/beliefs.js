@@ -1,7 +1,8 @@
 // Beliefs: probabilities (T, K) of K classes after each of T steps; their bars at a time, and their course.
 
 const MOST_BARS = 10;
-const MOST_LINES = 5;
+const MOST_LINES = [3, 5]; // on a narrow chart, on a wide one
+const NARROW = 500; // pixels
 const WORTH_A_LINE = 0.15; // the largest probability of a class that gets a line of its own
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -28,8 +29,8 @@ export class Beliefs {
     return time;
   }
 
-  // Classes by their largest probability at any time, the final answer first.
-  get lines() {
+  // At most so many classes, by their largest probability at any time, the final answer first.
+  lines(count) {
     const most = this.classes.map((_, k) => {
       let found = 0;
       for (let t = 1; t <= this.times; t++) found = Math.max(found, this.at(t)[k]);
@@ -37,7 +38,7 @@ export class Beliefs {
     });
     const answer = this.best(this.times);
     const others = most.map((_, k) => k).filter((k) => k !== answer && most[k] >= WORTH_A_LINE);
-    return [answer, ...others.sort((a, b) => most[b] - most[a]).slice(0, MOST_LINES - 1)];
+    return [answer, ...others.sort((a, b) => most[b] - most[a]).slice(0, count - 1)];
   }
 }
 
@@ -47,6 +48,7 @@ export const percent = (p) => `${p > 0.9995 && p < 1 ? "> 99.9" : (100 * p).toFi
 export class Bars {
   constructor(list, classes) {
     this.classes = classes;
+    list.classList.toggle("many", classes.length > MOST_BARS); // their names come and go
     this.rows = Array.from({ length: Math.min(classes.length, MOST_BARS) }, () => {
       const row = list.appendChild(element("li"));
       const [name, track, value] = ["name", "track", "value"].map((kind) => row.appendChild(element("span", kind)));
@@ -88,8 +90,9 @@ export class Bars {
 
 // The course of the likeliest classes; a click or a drag sets the time.
 export class Chart {
-  constructor(svg, unit, seek) {
-    Object.assign(this, { svg, unit, beliefs: null, time: 1 });
+  // steps: what they are called.
+  constructor(svg, steps, seek) {
+    Object.assign(this, { svg, steps, beliefs: null, time: 1 });
     new ResizeObserver(() => this.render()).observe(svg);
     const move = (event) => this.beliefs && seek(this.#timeAt(event.clientX));
     svg.addEventListener("pointerdown", (event) => (svg.setPointerCapture(event.pointerId), move(event)));
@@ -120,24 +123,43 @@ export class Chart {
       this.#text(`${100 * p} %`, "axis end", box.left - 8, this.y(p) + 4);
     }
     for (const t of ticks(beliefs.times, width)) this.#text(t, "axis middle", this.x(t), box.bottom + 17);
-    this.#text(`${this.unit}s`, "axis", box.right + 18, box.bottom + 17);
-    const lines = beliefs.lines;
-    lines.toReversed().forEach((k, i) => this.#line(k, lines.length - 1 - i));
+    this.#text(this.steps, "axis", box.right + 18, box.bottom + 17);
+    this.lines = beliefs.lines(MOST_LINES[width < NARROW ? 0 : 1]);
+    this.lines.toReversed().forEach((k, i) => this.#line(k, this.lines.length - 1 - i));
+    this.#names();
     this.#settled(box);
     this.cursor = this.#add("line", "cursor", { y1: box.top, y2: box.bottom });
-    this.dots = lines.map((_, i) => this.#add("circle", `dot class-${i}`, { r: i ? 3.5 : 5 }));
+    this.dots = this.lines.map((_, i) => this.#add("circle", `dot class-${i}`, { r: i ? 3.5 : 5 }));
     this.#point();
   }
 
+  #points(k) {
+    return Array.from({ length: this.beliefs.times }, (_, t) => [this.x(t + 1), this.y(this.beliefs.at(t + 1)[k])]);
+  }
+
   #line(k, i) {
-    const { beliefs, x, y } = this;
-    const points = Array.from({ length: beliefs.times }, (_, t) => [x(t + 1), y(beliefs.at(t + 1)[k])]);
-    if (points.length === 1) points.push(points[0]);
-    this.#add("polyline", `course class-${i}`, { points: points.map((p) => p.map((v) => v.toFixed(1)).join()).join(" ") });
-    const [px, py] = i ? points.reduce((a, b) => (b[1] < a[1] ? b : a)) : points.at(-1);
-    const end = i === 0 || px >= points.at(-1)[0];
-    const name = shortened(beliefs.classes[k]);
-    this.#text(name, `name class-${i} ${end ? "" : "middle"}`, end ? px + 9 : px, end ? py + 5 : Math.max(py - 8, 11));
+    const points = this.#points(k).map((p) => p.map((v) => v.toFixed(1)).join());
+    this.#add("polyline", `course class-${i}`, { points: points.join(" ") });
+  }
+
+  // The final answer is named at its end, another class at its height, above the names that are there already.
+  #names() {
+    const taken = [];
+    this.lines.forEach((k, i) => {
+      const points = this.#points(k);
+      const [x, top] = i ? points.reduce((a, b) => (b[1] < a[1] ? b : a)) : points.at(-1);
+      const atEnd = i === 0 || x >= points.at(-1)[0];
+      const label = this.#text(shortened(this.beliefs.classes[k]), `name class-${i}`, atEnd ? x + 9 : x, atEnd ? top + 5 : top - 8);
+      if (!atEnd) label.classList.add("middle");
+      const over = label.getBBox().x + label.getBBox().width - this.svg.clientWidth;
+      if (over > 0) label.setAttribute("x", Number(label.getAttribute("x")) - over - 2);
+      const box = label.getBBox();
+      const overlaps = () => taken.find((o) => box.x < o.x + o.width && o.x < box.x + box.width && Math.abs(box.y - o.y) < o.height);
+      for (let other = overlaps(); other; other = overlaps()) box.y = other.y - other.height;
+      if (box.y < 0 && i) return label.remove();
+      label.setAttribute("y", Number(label.getAttribute("y")) + box.y - label.getBBox().y);
+      taken.push(box);
+    });
   }
 
   #settled(box) {
@@ -150,7 +172,7 @@ export class Chart {
     const { beliefs, cursor, dots, time, x, y } = this;
     cursor.setAttribute("x1", x(time));
     cursor.setAttribute("x2", x(time));
-    beliefs.lines.forEach((k, i) => {
+    this.lines.forEach((k, i) => {
       dots[i].setAttribute("cx", x(time));
       dots[i].setAttribute("cy", y(beliefs.at(time)[k]));
     });
@@ -170,7 +192,9 @@ export class Chart {
   }
 
   #text(text, name, x, y) {
-    this.#add("text", name, { x, y }).textContent = text;
+    const label = this.#add("text", name, { x, y });
+    label.textContent = text;
+    return label;
   }
 }
 

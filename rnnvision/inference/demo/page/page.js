@@ -2,11 +2,12 @@
 
 import { Bars, Beliefs, Chart, percent } from "./beliefs.js";
 import { Drawing } from "./drawing.js";
-import { Picture } from "./picture.js";
+import { Picture, SMOOTH } from "./picture.js";
 import * as reader from "./reader.js";
 
 const PLAY = "M4 2.5v11l9.5-5.5z";
 const PAUSE = "M4 2.5h3v11H4zM9 2.5h3v11H9z";
+const SEES = { tokens: "What the network has read", glimpses: "Where the network looks", end: "What the network sees" };
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const $ = (id) => document.getElementById(id);
 const show = (id, visible) => ($(id).hidden = !visible);
@@ -32,18 +33,18 @@ async function start() {
   $("where").textContent = reader.WHERE;
   picture = new Picture($("picture"), facts);
   bars = new Bars($("bars"), facts.classes);
-  chart = new Chart($("chart"), facts.unit, (t) => (pause(), seek(t)));
+  chart = new Chart($("chart"), plural(2), (t) => (pause(), seek(t)));
   if (facts.drawing) prepareDrawing();
+  $("sees-title").textContent = SEES[facts.mode];
   $("invitation").textContent = facts.drawing ? "Draw here, or drop a picture" : "Drop or paste a picture here";
-  show("example", facts.examples > 0);
   show("scrub", facts.mode !== "end");
-  show("history", facts.mode !== "end");
   show("why", facts.why !== null);
   $("why").textContent = facts.why ?? "";
   $("play-shape").setAttribute("d", PLAY);
   $("time").disabled = $("play").disabled = true;
   listen();
   document.body.classList.add("ready");
+  show("example", (await reader.examples()) > 0);
 }
 
 function scanned() {
@@ -58,13 +59,11 @@ const plural = (n) => (facts.unit === "patch" && n !== 1 ? "patches" : `${facts.
 function prepareDrawing() {
   const [, height, width] = facts.shape;
   $("drawing").style.aspectRatio = `${width} / ${height}`;
-  for (const id of ["drawing", "undo", "clear"]) show(id, true);
-  show("centre-row", true);
+  for (const id of ["drawing", "centre-row"]) show(id, true);
   drawing = new Drawing($("drawing"), facts, () => {
     file = null;
-    show("given", false);
-    show("invitation", false);
-    show("centre-row", true);
+    for (const id of ["given", "invitation"]) show(id, false);
+    for (const id of ["centre-row", "undo", "clear"]) show(id, true);
     show("invert-row", false);
     readDrawing();
   });
@@ -79,7 +78,7 @@ function listen() {
   $("centre").onchange = () => ((drawing.centred = $("centre").checked), drawing.isEmpty || readDrawing());
   $("invert").onchange = () => file && readFile(String($("invert").checked));
   $("play").onclick = () => (playing ? pause() : play());
-  $("time").oninput = () => (pause(), seek($("time").valueAsNumber));
+  $("time").oninput = () => beliefs && (pause(), seek($("time").valueAsNumber));
   addEventListener("keydown", pressed);
   addEventListener("paste", (event) => giveFirst(event.clipboardData, event));
   addEventListener("dragover", (event) => (event.preventDefault(), document.body.classList.add("drop")));
@@ -117,12 +116,12 @@ function give(blob) {
 function look(address) {
   const image = $("given");
   if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
-  image.onload = () => (image.classList.toggle("small", image.naturalWidth < 100), show("given", true));
+  image.onload = () => (image.classList.toggle("small", image.naturalWidth < SMOOTH), show("given", true));
   image.onerror = () => show("given", false);
   image.src = address;
   show("invitation", false);
   show("clear", true);
-  show("centre-row", false);
+  for (const id of ["centre-row", "undo"]) show(id, false);
 }
 
 async function readFile(invert) {
@@ -180,6 +179,7 @@ async function request(ask) {
 function accept(reading, animated) {
   beliefs = new Beliefs(reading, facts.classes);
   picture.show(reading);
+  show("history", facts.mode !== "end");
   chart.show(beliefs);
   $("time").max = beliefs.times;
   $("time").disabled = $("play").disabled = false;
@@ -198,7 +198,9 @@ function settled() {
   const answer = facts.classes[beliefs.best(beliefs.times)];
   const { settled: since, times } = beliefs;
   const sure = percent(beliefs.at(times)[beliefs.best(times)]);
-  return `Final answer ${answer}, ${sure}; it stayed the same from ${facts.unit} ${since} of ${times} on.`;
+  const first = since === 1 ? `the first ${facts.unit}` : `${facts.unit} ${since} of ${times}`;
+  const when = since === times ? `the last ${facts.unit} decided` : `the same from ${first} on`;
+  return `Final answer ${answer}, ${sure}; ${when}.`;
 }
 
 function seek(t) {
@@ -208,6 +210,7 @@ function seek(t) {
   bars.show(beliefs.at(t));
   const best = beliefs.best(t);
   $("label").textContent = $("label").title = facts.classes[best];
+  $("answer").classList.remove("empty");
   $("answer").classList.toggle("long", facts.classes[best].length > 8);
   $("probability").textContent = percent(beliefs.at(t)[best]);
   $("answer").classList.toggle("final", best === beliefs.best(beliefs.times));
@@ -254,9 +257,7 @@ function clear() {
   show("given", false);
   show("invitation", true);
   show("centre-row", Boolean(drawing));
-  show("clear", Boolean(drawing));
-  show("invert-row", false);
-  show("message", false);
+  for (const id of ["undo", "clear", "invert-row", "message"]) show(id, false);
 }
 
 // Nothing is read: as the page began.
@@ -269,7 +270,8 @@ function forget() {
   $("time").disabled = $("play").disabled = true;
   for (const id of ["chip", "probability", "settled", "clock", "when"]) $(id).textContent = "";
   $("label").textContent = "–";
-  show("truth", false);
+  $("answer").className = "answer empty";
+  for (const id of ["truth", "history"]) show(id, false);
 }
 
 function complain(error) {

@@ -1,6 +1,6 @@
 // What the network has read of an image so far: the tokens in their order, or the glimpses that it took.
 
-const SMOOTH = 96; // images from this size on are shown smoothly, smaller ones pixel by pixel
+export const SMOOTH = 96; // images from this size on are shown smoothly, smaller ones pixel by pixel
 
 export class Picture {
   constructor(canvas, facts) {

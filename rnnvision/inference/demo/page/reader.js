@@ -1,5 +1,5 @@
 // The reader of the local server. It has the interface of reader_in_browser.js, which takes its place in an exported
-// folder: facts(), read(blob, invert, signal) and example(signal); what they throw has a message for the page.
+// folder: facts(), read(blob, invert, signal), examples() and example(signal); what they throw is for people to read.
 
 export const WHERE = "Pictures are read by the server on this machine, and are not kept.";
 
@@ -9,6 +9,9 @@ export const facts = () => answer(fetch("facts"));
 export async function read(blob, invert, signal) {
   return opened(await answer(fetch(`reading?invert=${invert}`, { method: "POST", body: blob, signal })));
 }
+
+// How many test images there are on this machine.
+export const examples = async () => (await answer(fetch("examples"))).count;
 
 // One of the test images, with its name and its true class.
 export async function example(signal) {

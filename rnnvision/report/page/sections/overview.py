@@ -121,7 +121,7 @@ def score_section(found: Found) -> Iterator[Section]:
     if not rows:
         return
     used = (
-        f"The temperature is {found.temperature:.3f}: logits are divided by it. It changes no answer, only how sure it is."
+        f"Temperature {found.temperature:.3f}: logits are divided by it. It changes no answer, only how sure it is."
         if found.temperature
         else "No temperature was fitted: probabilities are the softmax of the logits."
     )
@@ -138,4 +138,5 @@ def _scores_of(split: str, found: Found) -> Iterator[tuple[str, str, str]]:
         share = name in SHARES
         same = percent(plain) if share and found.temperature else "-"
         fitted = found.metrics.get(f"{split}/{name}_calibrated")
-        yield f"{split} {title}", percent(plain) if share else number(plain), same if fitted is None else number(fitted)
+        shown = percent(plain) if share else number(plain)
+        yield f"{split} {title}", shown, same if fitted is None else number(fitted)

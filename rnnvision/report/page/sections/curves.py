@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnnvision.report.page.blocks import Plot, Plots, Section, plots
 from rnnvision.report.page.found import Found
@@ -56,7 +56,8 @@ def _verdict(what: str, series: Mapping[str, Points]) -> str:
     if "val" not in series:
         return "Training only: there was no validation."
     best = (max if what == "accuracy" else min)(series["val"], key=lambda point: point[1])
-    return f"Best validation {what}: {best[1]:.4f}, in epoch {best[0]:.0f} of {series['val'][-1][0]:.0f}."
+    found = f"Best validation {what}: {best[1]:.4f}, in epoch {best[0]:.0f} of {series['val'][-1][0]:.0f}."
+    return found if what == "accuracy" else f"{found} Dropout and label smoothing raise the training loss alone."
 
 
 def overlaid_plots(runs: Mapping[str, Rows]) -> Plots | None:
@@ -67,7 +68,7 @@ def overlaid_plots(runs: Mapping[str, Rows]) -> Plots | None:
         if series:
             alt = f"{what.capitalize()} over the epochs of {len(series)} runs."
             note = f"The {LABELLED} best are labelled, the others are grey." if len(series) > LABELLED else ""
-            drawn.append(Plot(_lines(series, what), alt, note, height=3.4))
+            drawn.append(Plot(_lines(series, what), alt, note, 5.0, 3.4))
     return plots("results.png", *drawn) if drawn else None
 
 
@@ -81,7 +82,7 @@ def _lines(series: Mapping[str, Points], what: str) -> "Callable[[Axes], None]":
             if number >= LABELLED:
                 axes.plot(x, y, color="#999999", linewidth=0.7, alpha=0.6, zorder=1)
                 continue
-            style = {"color": colour(number % 6), "linestyle": line_style(number), "marker": marker(7 * number)}
+            style: Any = {"color": colour(number % 6), "linestyle": line_style(number), "marker": marker(7 * number)}
             axes.plot(x, y, **style, markevery=max(1, len(x) // 10))
             ends[name] = (x[-1], y[-1], INK)
         axes.set(xlabel="epoch", ylabel=what)

@@ -8,15 +8,14 @@ from rnnvision.report.page.words import label, percent
 
 
 def mistake_section(mistakes: Sequence[Seen], wrong: int) -> Section:
-    """Where the network was surest and wrong, the largest loss first."""
+    """Where the network was wrong and surest."""
     cards = tuple(_card(seen, (f"loss {seen.answer.loss:.2f}", *_settled(seen))) for seen in mistakes)
     lead = (
-        f"The {len(cards)} answers with the largest loss, of {wrong:,} that are wrong: what the network was surest of"
-        " and should not have been."
+        f"{len(cards)} of the {wrong:,} wrong answers: those that the network was surest of."
         if cards
         else "No answer was wrong."
     )
-    note = "Below each image: its true class, the answer with its probability, the loss, and which image of the split it is."
+    note = "Below each image: its true class, the answer and its probability, the loss, and which image it is."
     blocks = (Gallery(cards, note),) if cards else ()
     return Section("mistakes", "Surest mistakes", lead, blocks, ("loss", "probability", "settled"))
 
@@ -39,7 +38,13 @@ def label_section(suspicions: Sequence[Suspicion]) -> Section:
         else "There is no label that the network has reason to doubt."
     )
     note = "Below each image: its label, the class that it seems to be, and the probabilities of the two."
-    return Section("labels", "Probably wrong labels", lead, (Gallery(cards, note),) if cards else (), ("confident learning", "probability"))
+    return Section(
+        "labels",
+        "Probably wrong labels",
+        lead,
+        (Gallery(cards, note),) if cards else (),
+        ("confident learning", "probability"),
+    )
 
 
 def _settled(seen: Seen) -> tuple[str, ...]:
@@ -49,7 +54,7 @@ def _settled(seen: Seen) -> tuple[str, ...]:
 def _card(seen: Seen, lines: tuple[str, ...]) -> Card:
     a = seen.answer
     alt = f"Image {a.image} of class {a.truth}, answered with {a.answer}."
-    title = f"{label(a.truth)} → {label(a.answer)} {percent(a.probability, 1)}"
+    title = f"{label(a.truth)} → {label(a.answer)} ({percent(a.probability, 1)})"
     return Card(seen.picture, alt, title, (*lines, _name(a.image)))
 
 

@@ -8,7 +8,7 @@ from rnnvision.report.page.blocks import Card, Gallery, Plot, Section, plots
 from rnnvision.report.page.found import Curve, Flow, Path, Reading, Trajectories
 from rnnvision.report.page.pictures import pixel_rows
 from rnnvision.report.page.words import label, listed, percent
-from rnnvision.report.style import INK, colour, label_ends, line_style, marker
+from rnnvision.report.style import INK, colour, label_ends, line_style, marker, plain_logarithms
 from rnnvision.runs import Prediction
 
 if TYPE_CHECKING:
@@ -39,52 +39,52 @@ def reading_gallery(reading: Reading) -> Gallery:
 
 def anytime_section(curve: Curve, answers: Sequence[Prediction] | None) -> Section:
     """Accuracy, loss and calibration against the share of tokens read, and when the answers settle."""
-    near = next(
-        share for share, value in zip(curve.share, curve.accuracy, strict=True) if value >= curve.accuracy[-1] - 0.01
-    )
+    close = [value >= curve.accuracy[-1] - 0.01 for value in curve.accuracy]
+    near, unit = curve.share[close.index(True)], curve.unit
     lead = (
-        f"How soon the network knows: after {percent(near, 0)} of the tokens its accuracy is within a point of the final"
-        f" one. Anytime area {percent(curve.area)}, over {curve.images:,} images."
+        f"How soon the network knows: after {percent(near, 0)} of the {unit}s its accuracy is within a point of the"
+        f" final one. Anytime area {percent(curve.area)}, over {curve.images:,} images."
     )
-    read = [100 * share for share in curve.share]
-    alt = f"Accuracy against the share of tokens read, from {percent(curve.accuracy[0])} to {percent(curve.accuracy[-1])}."
+    x = [100 * share for share in curve.share]
+    first, last = percent(curve.accuracy[0]), percent(curve.accuracy[-1])
+    end = f"NLL {curve.nll[-1]:.3f}, ECE {curve.ece[-1]:.3f}"
     drawn = [
-        Plot(_over(read, {"accuracy": [100 * v for v in curve.accuracy]}, "accuracy, %"), alt),
         Plot(
-            _over(read, {"NLL": curve.nll, "ECE": curve.ece}, "nats (NLL), share (ECE)"),
-            f"Loss and calibration against the share of tokens read; at the end NLL {curve.nll[-1]:.3f}, ECE {curve.ece[-1]:.3f}.",
+            _over(x, {"accuracy": [100 * v for v in curve.accuracy]}, "accuracy, %", unit),
+            f"Accuracy against the share of {unit}s read, from {first} to {last}.",
+            f"From {first} after the first {unit} to {last}.",
+        ),
+        Plot(
+            _over(x, {"NLL": curve.nll, "ECE": curve.ece}, "nats (NLL), share (ECE)", unit),
+            f"Loss and calibration against the share of {unit}s read; at the end {end}.",
+            f"At the end {end}. Where ECE is high, the network is surer than it should be, or less sure.",
         ),
     ]
     if settled := [a.settled for a in answers or () if a.settled is not None]:
         middle = sorted(settled)[len(settled) // 2]
-        drawn.append(
-            Plot(
-                _settled(settled),
-                f"After how many tokens the answers settled; half of them after {middle}.",
-                f"Half of the answers stay the same from token {middle} on.",
-            )
-        )
+        alt = f"After how many {unit}s the answers settled; half of them after {middle}."
+        drawn.append(Plot(_settled(settled, unit), alt, f"Half of the answers stay the same from {unit} {middle} on."))
     terms = ("anytime accuracy", "token", "NLL", "ECE", "settled")
     return Section("anytime", "While reading", lead, (plots("anytime.png", *drawn),), terms)
 
 
-def _over(x: Sequence[float], series: Mapping[str, Sequence[float]], what: str) -> Draw:
+def _over(x: Sequence[float], series: Mapping[str, Sequence[float]], what: str, unit: str) -> Draw:
     def draw(axes: "Axes") -> None:
         ends = {}
         for number, (name, y) in enumerate(series.items()):
             axes.plot(x, y, color=colour(number), linestyle=line_style(number))
             ends[name if len(series) > 1 else ""] = (x[-1], y[-1], INK)
-        axes.set(xlabel="tokens read, %", ylabel=what, xlim=(0, 100))
+        axes.set(xlabel=f"{unit}s read, %", ylabel=what, xlim=(0, 100))
         label_ends(axes, ends)
 
     return draw
 
 
-def _settled(tokens: Sequence[int]) -> Draw:
+def _settled(tokens: Sequence[int], unit: str) -> Draw:
     def draw(axes: "Axes") -> None:
         most = max(tokens)
         axes.hist(tokens, bins=min(most, 30), range=(0.5, most + 0.5), color=colour(0), rwidth=0.86)
-        axes.set(xlabel="tokens until the answer stays", ylabel="images")
+        axes.set(xlabel=f"{unit}s until the answer stays", ylabel="images")
 
     return draw
 
@@ -97,7 +97,7 @@ def gradient_section(flow: Flow) -> Section:
         _flow(flow.series),
         f"Norm of the gradient of the loss from the first time step to the last. {ends}.",
         f"Means over {flow.images} images. A line that falls to the left: early tokens teach the network less.",
-        6.4,
+        5.0,
         3.1,
     )
     lead = f"How much of the loss reaches the early tokens in training. {said[:1].upper()}{said[1:]}."
@@ -120,6 +120,7 @@ def _flow(series: Mapping[str, Sequence[float]]) -> Draw:
                 axes.semilogy(x, y, **style, markevery=max(1, len(x) // 12))
                 ends[name] = (x[-1], y[-1], INK)
         axes.set(xlabel="time step", ylabel="norm of the gradient (log scale)")
+        plain_logarithms(axes)
         label_ends(axes, ends)
 
     return draw
@@ -131,9 +132,8 @@ def scan_section(path: Path) -> Section:
     lead = f"The order in which the network reads an image: {tokens} tokens of {h} x {w} pixels."
     alt = f"Path of the scan over an image: from token to token, {tokens} in all, each of {h} x {w} pixels."
     caption = "The line runs from the centre of a token to that of the next, from the disc to the square."
-    return Section(
-        "scan", "Scan", lead, (plots("scan_path.png", Plot(_path(path), alt, caption, 3.5, 3.5)),), ("scan", "token")
-    )
+    block = plots("scan_path.png", Plot(_path(path), alt, caption, 3.5, 3.5))
+    return Section("scan", "Scan", lead, (block,), ("scan", "token"))
 
 
 def _path(path: Path) -> Draw:
@@ -165,8 +165,8 @@ def trajectory_section(found: Trajectories) -> Section:
         f" {percent(found.explained, 0)} of their variance."
     )
     alt = f"Trajectories of the states of {len(found.points)} images of the classes {listed(classes)}."
-    caption = "Each line is an image; its end bears a mark and the class. Lines that part early belong to classes that are easily told apart."
-    plot = Plot(_trajectories(found, classes), alt, caption, 6.4, 4.2)
+    caption = "Each line is an image, with a mark at its end; the name of a class stands in the middle of its ends."
+    plot = Plot(_trajectories(found, classes), alt, caption, 5.0, 4.0)
     return Section("states", "States", lead, (plots("trajectories.png", plot),), ("state", "trajectory"))
 
 
@@ -177,13 +177,13 @@ def _trajectories(found: Trajectories, classes: Sequence[str]) -> Draw:
             number = classes.index(name)
             x, y = zip(*steps, strict=True)
             tint = colour(number % 6)
-            axes.plot(x, y, color=tint, linestyle=line_style(number // 6), linewidth=0.9, alpha=0.7)
-            axes.plot(x[-1:], y[-1:], marker(7 * number), color=tint, markersize=5)
+            axes.plot(x, y, color=tint, linestyle=line_style(number // 6), linewidth=0.8, alpha=0.55)
+            axes.plot(x[-1:], y[-1:], marker(7 * number), color=tint, markersize=6)
             ends.setdefault(name, []).append(steps[-1])
         places = {
             label(name, 12): (*(sum(v) / len(v) for v in zip(*at, strict=True)), INK) for name, at in ends.items()
         }
         axes.set(xlabel="first principal component", ylabel="second")
-        label_ends(axes, places)  # type: ignore[arg-type]
+        label_ends(axes, places)
 
     return draw

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 from rnnvision.insight.reliability import Bin, calibration_error, reliability_bins
 from rnnvision.report.page.blocks import Plot, Section, plots
 from rnnvision.report.page.words import percent
-from rnnvision.report.style import INK, colour
+from rnnvision.report.style import INK, colour, plain_logarithms
 from rnnvision.runs import Prediction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+SURE = 0.9
 
 
 def calibration_section(answers: Sequence[Prediction], temperature: float | None) -> Section:
@@ -26,7 +28,8 @@ def calibration_section(answers: Sequence[Prediction], temperature: float | None
     )
     used = f"Temperature {temperature:.3f}." if temperature is not None else "No temperature was fitted."
     gap = f"ECE {error:.4f}: the mean distance of the points from the dashed line, by their number of images. {used}"
-    few = "Most answers are sure; what lies left of 0.9 is where it is worth looking again."
+    sure = sum(p >= SURE for p in confidences) / len(confidences)
+    few = f"{percent(sure, 1)} of the answers have a probability of at least {SURE}."
     drawn = (
         Plot(
             _reliability(bins), f"Reliability diagram of {len(bins)} bins; expected calibration error {error:.4f}.", gap
@@ -61,6 +64,7 @@ def _counts(bins: Sequence[Bin]) -> "Callable[[Axes], None]":
         for one in bins:
             axes.bar((one.low + one.high) / 2, one.count, (one.high - one.low) * 0.86, color=colour(0))
         axes.set_yscale("log")
+        plain_logarithms(axes)
         axes.set(xlim=(0, 1.02), xlabel="probability of the answer", ylabel="answers (log scale)")
 
     return draw

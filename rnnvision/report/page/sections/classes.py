@@ -56,11 +56,12 @@ def confusion_section(answers: Sequence[Prediction], class_names: Sequence[str])
     pairs = most_confused(truth, said)
     blocks: list[Block] = list(_matrices(truth, said, names))
     if pairs:
-        rows = tuple((p.truth, p.answer, f"{p.count:,}", Bar(percent(p.share), p.share)) for p in pairs)
+        rows = tuple((str(p.truth), str(p.answer), f"{p.count:,}", percent(p.share)) for p in pairs)
         head = ("true class", "answer", "images", "of the class")
-        blocks.append(Table("The pairs that are confused most often", head, rows, frozenset({0, 1})))  # type: ignore[arg-type]
+        blocks.append(Table("The pairs that are confused most often", head, rows, frozenset({0, 1})))
         first = pairs[0]
-        lead = f"Most often {first.truth} is answered with {first.answer}: {first.count:,} of {truth.count(str(first.truth)):,} images."
+        of = truth.count(str(first.truth))
+        lead = f"Most often {first.truth} is answered with {first.answer}: {first.count:,} of {of:,} images."
     else:
         lead = "No image of one class was taken for another."
     return Section("confusion", "Confusion", lead, tuple(blocks), ("confusion matrix",))

@@ -1,0 +1,71 @@
+"""weights=CHECKPOINT: a training starts from the weights of a trained network, in place of random ones.
+
+Its head is kept where the classes are the same ones in the same order; else a new one begins at random.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from rnnvision.checks import shortened
+from rnnvision.cli.frame.command_line.words import yaml_text
+from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.setup import Training
+from rnnvision.errors import UsageError
+
+
+class FineTuning:
+    """Copy the weights of `weights`; a resumed training has them in its own checkpoint."""
+
+    def __init__(self, training: Training) -> None:
+        from rnnvision.training import find_checkpoint, load_network, read_checkpoint
+
+        cfg, self.learner = training.cfg, training.learner
+        if cfg.get("pretrain") is not None:
+            raise UsageError(
+                f"weights={cfg.weights}: pretrain={cfg.pretrain} makes weights too; leave out one of the two"
+            )
+        self.line, self.found = "", None
+        if cfg.resume is not None:
+            return
+        path = find_checkpoint(expanded(str(cfg.weights)))
+        checkpoint = read_checkpoint(path)
+        self.found = load_network(checkpoint, path, classifies=True).state_dict()
+        theirs = checkpoint["rnnvision"]
+        own = self.learner.network.state_dict()
+        others = {
+            name for name, weight in own.items() if name not in self.found or self.found[name].shape != weight.shape
+        }
+        if others - {name for name in own if name.startswith("head.")} or self.found.keys() - own.keys():
+            raise UsageError(_another_network(str(cfg.weights), theirs["network"], self.learner.description["network"]))
+        same = list(theirs["class_names"]) == self.learner.description["class_names"]
+        if not same:
+            self.found = {name: weight for name, weight in self.found.items() if not name.startswith("head.")}
+        head = "with its head" if same else f"with a new head, for {shortened(self.learner.description['class_names'])}"
+        self.line = f"weights   of {_shown(path)}, {head}"
+
+    def run(self) -> dict[str, float]:
+        if self.found is not None:
+            network = self.learner.network
+            network.load_state_dict({**network.state_dict(), **self.found})
+        return {}
+
+
+def _another_network(weights: str, theirs: dict[str, Any], own: dict[str, Any]) -> str:
+    """What to add to the command so that the network is the one whose weights these are."""
+    of_data = ("input_shape", "num_classes", "name")
+    differ = {key: value for key, value in theirs.items() if key not in of_data and own.get(key) != value}
+    if theirs["name"] != own["name"]:
+        return f"weights={weights}: are of a {theirs['name']}, and this is a {own['name']}; choose its model="
+    if not differ:
+        shapes = (" x ".join(map(str, network["input_shape"])) for network in (theirs, own))
+        read, here = shapes
+        return f"weights={weights}: are of a network that reads images of {read}, and these are of {here}"
+    layer = differ.pop("layer", None) or {}
+    words = [f"model.{key}={yaml_text(value)}" for key, value in differ.items()]
+    words += [f"model.layer.{key}={yaml_text(value)}" for key, value in layer.items()]
+    return f"weights={weights}: are of another network; add {' '.join(words)}"
+
+
+def _shown(path: Path) -> str:
+    inside = path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd()) if inside else path)

@@ -1,0 +1,1 @@
+"""Sections of a page about one run, each made of plain data."""

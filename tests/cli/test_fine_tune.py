@@ -1,0 +1,57 @@
+"""weights=CHECKPOINT: a training that starts from the weights of another one."""
+
+from pathlib import Path
+
+import torch
+
+from rnnvision.training import read_checkpoint
+from tests.cli.running import Copy, Verb
+
+
+def body_of(run: Path) -> dict[str, torch.Tensor]:
+    weights = read_checkpoint(run / "checkpoints" / "last.ckpt")["state_dict"]
+    return {name: weight for name, weight in weights.items() if not name.startswith("network.head.")}
+
+
+def test_a_training_starts_from_the_weights_and_the_head_of_the_same_classes(trained: Copy, train: Verb) -> None:
+    run = trained("before")
+    still = ("optimizer=sgd", "optimizer.lr=1e-12")  # so small a step leaves the weights where they began
+    done = train("weights=before", *still)
+    assert done.code == 0, done.err
+    assert "weights   of before/checkpoints/best.ckpt, with its head" in done.out
+    after = read_checkpoint(Path("logs/train/latest/checkpoints/last.ckpt"))["state_dict"]
+    before = read_checkpoint(run / "checkpoints" / "best.ckpt")["state_dict"]
+    for name, weight in before.items():
+        torch.testing.assert_close(after[name], weight, msg=name)
+
+
+def test_other_classes_get_a_new_head(trained: Copy, train: Verb) -> None:
+    run = trained("before")
+    done = train("weights=before", "data=fake", "data.image_shape=[1,8,8]", "data.num_classes=3", "optimizer.lr=1e-12")
+    assert done.code == 0, done.err
+    assert "with a new head, for 0, 1, 2" in done.out
+    before = read_checkpoint(run / "checkpoints" / "best.ckpt")["state_dict"]
+    for name, weight in body_of(Path("logs/train/latest").resolve()).items():
+        torch.testing.assert_close(weight, before[name], rtol=0, atol=1e-6, msg=name)
+
+
+def test_the_weights_of_another_network_are_refused_with_what_to_add(trained: Copy, train: Verb, verb: Verb) -> None:
+    trained("before")
+    done = train("weights=before", "model.num_layers=2")
+    assert done.code == 2
+    assert done.message == "rnnvision train: weights=before: are of another network; add model.num_layers=1"
+    other = verb("train", "weights=before", "model=cnn", "trainer=smoke")
+    assert other.message.endswith("this is a cnn; choose its model=")
+
+
+def test_two_sources_of_weights_are_refused(trained: Copy, train: Verb) -> None:
+    trained("before")
+    done = train("weights=before", "pretrain=reconstruct")
+    assert done.code == 2
+    assert "leave out one of the two" in done.message
+
+
+def test_weights_that_are_not_there_are_named(train: Verb) -> None:
+    done = train("weights=nowhere")
+    assert done.code == 2
+    assert done.message == "rnnvision train: nowhere: there is no such file or run folder"
