@@ -171,6 +171,7 @@ def test_without_a_picture_it_is_wrong_use_and_no_file_is_written(
         "texts": "source=texts: there is no picture in this folder, only 1 other file",
         "*.gif": "source=*.gif: no file matches",
         "-": "source=-: there is no path on standard input",
+        "": "source=: names no picture",
     }.items():
         result = predict("ckpt=run", f"source={source}", "output=a.jsonl")
         assert (result.code, result.message) == (2, f"rnnvision predict: {message}")

@@ -24,6 +24,8 @@ def pictures_of(source: str | list[str], empty: list[str]) -> Iterator[str]:
     """
     for one in map(str, source if isinstance(source, list) else [source]):
         try:
+            if not one.strip():
+                raise UsageError(f"source={one}: names no picture")
             yield from _lines() if one == STDIN else _named(expanded(one), one)
         except UsageError as error:
             empty.append(str(error))
