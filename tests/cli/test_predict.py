@@ -380,8 +380,9 @@ def test_it_stops_where_nobody_reads(trained: Copy) -> None:
             ["ckpt=run", "source=a.png", "embed=true", "scores=logits"],
             "embed=true: writes features in place of scores=",
         ),
-        (["ckpt=run", "source=a.png", "scores=logits", "stop_at=0.9"], "values=logits: are those of one whole image"),
+        (["ckpt=run", "source=a.png", "scores=logits", "stop_at=0.9"], "scores=logits: are those of one whole image"),
         (["ckpt=[run,run]", "source=a.png", "stop_at=0.9"], "stop_at=0.9: of one network alone; 2 are averaged here"),
+        (["ckpt=[run,run]", "source=a.png", "embed=true"], "embed=true: of one network alone; 2 are averaged here"),
         (["ckpt=run", "source=a.png", "tok_k=3"], "tok_k"),
     ],
 )
