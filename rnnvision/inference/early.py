@@ -55,4 +55,6 @@ def read_until_sure(classifier: "Classifier", pixels: Tensor, stop_at: float) ->
 
 def _rows(state: Any, keep: Tensor) -> Any:
     """Some rows of each tensor of a nested state."""
-    return state[keep] if isinstance(state, Tensor) else tuple(_rows(part, keep) for part in state)
+    if isinstance(state, Tensor):
+        return state[keep.to(state.device)]  # of an exported network it stays on the CPU
+    return tuple(_rows(part, keep) for part in state)

@@ -42,7 +42,7 @@ def forward_with_settled(network: nn.Module, images: Tensor) -> tuple[Tensor, Te
     reads no sequence.
     """
     net = cast(Any, network)
-    if not getattr(network, "is_causal", False):
+    if not (getattr(network, "is_causal", False) and hasattr(network, "forward_with_anytime")):
         return net(images), None
     found = []
     for part in images.split(images_at_once(network)):
