@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from rnnvision.checks import number, positive
+from rnnvision.checks import at_least, number, positive
 from rnnvision.nn.anytime import images_at_once, tokens_until_settled
 
 CHUNK = 100  # images at once: an attention readout keeps T x T weights of each
@@ -105,10 +105,14 @@ class Stop:
     saved: float
 
 
-def stop_when_sure(probabilities: Tensor, threshold: float) -> Stop:
+def stop_when_sure(probabilities: Tensor, threshold: float, patience: int = 1) -> Stop:
     """Read each image only until its likeliest class has p >= threshold: probabilities (B, T, K) after each token.
 
-    tokens = min {t: max_k p_t(k) >= threshold}, or T where there is no such t; the answer is the likeliest class then.
+        tokens = min {t: p_s(k) >= threshold, k the likeliest class, for each of the tokens s = t - patience + 1 ... t}
+
+    or T where there is no such t; the answer is the likeliest class then. A belief that has just risen to a threshold
+    is wrong more often than one that stays there: hence the patience (Zhou et al. 2020, arXiv 2006.04152).
+
     To choose a threshold, compare the accuracy of the answers over several (`(stop.answers == labels).mean()`).
 
     Examples:
@@ -118,11 +122,16 @@ def stop_when_sure(probabilities: Tensor, threshold: float) -> Stop:
     """
     _check_anytime(probabilities)
     number("threshold", threshold, 1.0)
+    at_least("patience", patience, 1)
     surest, answers = probabilities.max(dim=-1)  # (B, T)
     tokens = probabilities.shape[1]
-    sure = surest >= threshold
-    sure[:, -1] = True  # there is nothing left to read
-    first = sure.int().argmax(dim=1)  # (B,) the first of the largest
+    run = torch.zeros_like(answers)  # for how many tokens the network has been sure of the same answer
+    for t in range(tokens):
+        before = run[:, t - 1] * (answers[:, t] == answers[:, t - 1]) if t else run[:, 0]
+        run[:, t] = (before + 1) * (surest[:, t] >= threshold)
+    enough = run >= patience
+    enough[:, -1] = True  # there is nothing left to read
+    first = enough.int().argmax(dim=1)  # (B,) the first of the largest
     read = first + 1
     return Stop(answers.gather(1, first.unsqueeze(1)).squeeze(1), read, 1 - float(read.double().mean()) / tokens)
 

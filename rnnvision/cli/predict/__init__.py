@@ -94,6 +94,7 @@ def _how(cfg: DictConfig) -> "How":
             top_k=cfg.top_k,
             average=average,
             stop_at=cfg.stop_at,
+            patience=cfg.patience,
             invert=cfg.invert,
             values="features" if cfg.embed else cfg.scores,
         )
