@@ -57,12 +57,12 @@ def test_what_npm_gives_has_to_be_what_it_was(tmp_path: Path, monkeypatch: pytes
     with tarfile.open(tmp_path / "other.tgz", "w:gz") as archive:
         archive.add(__file__, "package/dist/ort.wasm.bundle.min.mjs")
     npm(tmp_path, f'cp {tmp_path}/other.tgz "$5/{onnxruntime_web.NAME}-{onnxruntime_web.VERSION}.tgz"')
-    with pytest.raises(FailureError, match="gives another onnxruntime-web .* its content is not used"):
+    with pytest.raises(FailureError, match=r"gives another onnxruntime-web .* its content is not used"):
         onnxruntime_web.runtime()
     npm(tmp_path, "echo 'npm error code E404' >&2; exit 1")
     with pytest.raises(FailureError, match=r"npm cannot get onnxruntime-web .* \(npm error code E404\)$"):
         onnxruntime_web.runtime()
     assert not (tmp_path / "cache").exists()
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
-    with pytest.raises(UsageError, match="^format=web: takes onnxruntime-web from npm, which is not installed"):
+    with pytest.raises(UsageError, match=r"^format=web: takes onnxruntime-web from npm, which is not installed"):
         onnxruntime_web.runtime()

@@ -31,7 +31,9 @@ async function start() {
   facts = await reader.facts();
   document.title = `${facts.title} · rnnvision`;
   $("title").textContent = facts.title;
-  $("network").textContent = [facts.network, facts.tokens && scanned(), `${facts.classes.length} classes`].filter(Boolean).join(" · ");
+  $("network").textContent = [facts.network, facts.tokens && scanned(), `${facts.classes.length} classes`]
+    .filter(Boolean)
+    .join(" · ");
   $("where").textContent = reader.WHERE;
   picture = new Picture($("picture"), facts);
   bars = new Bars($("bars"), facts.classes);
@@ -52,7 +54,8 @@ async function start() {
 function scanned() {
   const [, height, width] = facts.shape;
   const { height: h, width: w, order } = facts.tokens;
-  const size = h === 1 && w === 1 ? "" : ` of ${w === width || h === 1 ? w : h === height || w === 1 ? h : `${h} × ${w}`} pixels`;
+  const size =
+    h === 1 && w === 1 ? "" : ` of ${w === width || h === 1 ? w : h === height || w === 1 ? h : `${h} × ${w}`} pixels`;
   return `reads ${order.length} ${plural(order.length)}${size}`;
 }
 
@@ -222,7 +225,10 @@ function seek(t) {
   $("time").setAttribute("aria-valuetext", `${steps}: ${facts.classes[best]}`);
   $("clock").textContent = steps;
   $("when").textContent = facts.mode === "end" ? "" : `after ${steps}`;
-  picture.canvas.setAttribute("aria-label", facts.mode === "end" ? "The image as the network sees it" : `${steps} read`);
+  picture.canvas.setAttribute(
+    "aria-label",
+    facts.mode === "end" ? "The image as the network sees it" : `${steps} read`,
+  );
 }
 
 function play() {
@@ -272,7 +278,7 @@ function forget() {
   bars.clear();
   $("time").disabled = $("play").disabled = true;
   for (const id of ["chip", "probability", "settled", "clock", "when"]) $(id).textContent = "";
-  $("label").textContent = "–";
+  $("label").textContent = "?";
   $("answer").className = "answer empty";
   for (const id of ["truth", "history"]) show(id, false);
 }
