@@ -59,9 +59,7 @@ def export(cfg: DictConfig, run: RunFolder) -> None:
     exported = load(target)
     difference, largest = largest_difference(classifier, exported)
     found["export/largest_difference"] = difference
-    print(
-        f"checked     logits differ by at most {difference:.1e} (the largest is {largest:.1f}), in batches of 1, 2, 17"
-    )
+    print(f"checked     logits differ by at most {difference:.1e}, the largest is {largest:.1f}; batches of 1, 2, 17")
     if quantizes:
         found |= _cost(cfg, classifier, exported)
     elif not difference <= TOLERANCE * max(largest, 1.0):

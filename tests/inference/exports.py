@@ -1,4 +1,4 @@
-"""Classifiers for the tests of exports: networks of the registry with made-up weights, described as a checkpoint does."""
+"""Classifiers for the tests of exports: networks of the registry with random weights, described as in a checkpoint."""
 
 from pathlib import Path
 from typing import Any

@@ -86,6 +86,8 @@ def _wrong(card: Mapping[str, Any]) -> str | None:
         return f"network.input_shape={shape}"
     if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
         return f"class_names={names}"
+    if network.get("num_classes", len(names)) != len(names):
+        return f"{len(names)} class_names and network.num_classes={network['num_classes']}"
     for key in ("mean", "std"):
         values = normalisation.get(key) if isinstance(normalisation, dict) else None
         if not (isinstance(values, list) and len(values) == shape[0] and all(isinstance(v, float) for v in values)):

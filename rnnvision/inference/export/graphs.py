@@ -94,7 +94,9 @@ def quiet() -> Iterator[None]:
 
 def _translations() -> dict[Any, Callable[..., Any]]:
     """Operators of torch that its exporter would write out time step by time step."""
-    from onnxscript import opset20 as op
+    from onnxscript import opset20
+
+    op: Any = opset20
 
     def rnn_tanh(
         x: Any,
@@ -107,7 +109,8 @@ def _translations() -> dict[Any, Callable[..., Any]]:
         bidirectional: bool,
         batch_first: bool,
     ) -> Any:
-        assert has_biases and num_layers == 1 and not bidirectional and batch_first  # as `rnnvision.nn.layers.RNN`
+        # As `rnnvision.nn.layers.RNN` calls it.
+        assert (has_biases, num_layers, bidirectional, batch_first) == (True, 1, False, True)
         weight_ih, weight_hh, *biases = (op.Unsqueeze(w, op.Constant(value_ints=[0])) for w in weights)
         states, last = op.RNN(
             op.Transpose(x, perm=[1, 0, 2]),
@@ -156,7 +159,5 @@ def _name_batch(graph: "ModelProto") -> None:
 
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next(
-        (line for line in lines if "No ONNX function" in line or "Constraints" in line), lines[0] if lines else ""
-    )
-    return f"{type(error).__name__}: {told[:200]}"
+    telling = [line for line in lines if "No ONNX function" in line or "Constraints" in line] or lines or [""]
+    return f"{type(error).__name__}: {telling[0][:200]}"

@@ -16,7 +16,7 @@ from rnnvision.inference.export.card import card_of, check_content, dumped, pars
 from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.graphs import EXAMPLES, quiet, trace
 from rnnvision.inference.export.portable import portable
-from rnnvision.inference.export.pt2_archive import checked_extra
+from rnnvision.inference.export.pt2_archive import checked, repacked
 from rnnvision.training import CheckpointError
 from rnnvision.training.checkpoint import digest
 
@@ -51,10 +51,11 @@ def read_torch_export(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         CheckpointError: for a file that is damaged, has no card or one that is not its own, or that holds more than a
             program and its weights.
     """
-    card = parsed(checked_extra(path, CARD_FILE), path)
+    entries = checked(path)
+    card = parsed(entries.get(f"extra/{CARD_FILE}"), path)
     try:
         with quiet():
-            program = torch.export.load(path)
+            program = torch.export.load(repacked(entries))
     except Exception as error:  # of any type, in what is damaged
         raise CheckpointError(f"{path}: torch {torch.__version__} cannot read it: {_line(error)}") from error
     check_content(card, content_of(program), path)
@@ -68,10 +69,14 @@ class Program(nn.Module):
 
     def __init__(self, program: ExportedProgram) -> None:
         super().__init__()
-        self.program = program.module(check_guards=False)
+        self.program = program.module()
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.program(images)
+        return self.program(images.float().cpu()).to(images.device)
+
+    def _apply(self, *_: Any, **__: Any) -> "Program":
+        """Stay where it is, on the CPU, in float32: a program names both for the states that it begins with."""
+        return self
 
     def train(self, mode: bool = True) -> "Program":
         self.training = False

@@ -29,25 +29,36 @@ SIZES = {"Add", "Mul", "Pow", "Mod", "FloorDiv", "Max", "Min", "Integer", "Symbo
 SIZE_NODES = (ast.Expression, ast.Call, ast.keyword, ast.Name, ast.Load, ast.Constant, ast.UnaryOp, ast.USub)
 
 
-def checked_extra(path: Path, extra: str) -> bytes:
-    """One of the extra files of an archive, empty if there is none, once all entries are checked.
+def checked(path: Path) -> dict[str, bytes]:
+    """The entries of an archive, by name, each of them checked.
 
     Raises:
         CheckpointError: for a file that is no archive, is damaged, or holds more than a program and its weights.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            names = {name.partition("/")[2]: name for name in archive.namelist()}
-            if damaged := archive.testzip():
-                raise CheckpointError(f"{path}: is damaged, in {damaged.partition('/')[2]}")
-            for name, full in names.items():
-                if not _is_harmless(name, archive.read(full)):
-                    raise CheckpointError(
-                        f"{path}: holds more than a program and its weights, in {name}; nothing in it was run"
-                    )
-            return archive.read(names[f"extra/{extra}"]) if f"extra/{extra}" in names else b""
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+            entries = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    except zipfile.BadZipFile as error:
+        told = str(error) if "CRC" in str(error) else "is no .pt2 file, or is cut short"
+        raise CheckpointError(f"{path}: {'is damaged, ' if 'CRC' in told else ''}{told}") from error
+    except (EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise CheckpointError(f"{path}: is no .pt2 file, or is cut short") from error
+    for name, content in entries.items():
+        if not _is_harmless(name, content):
+            raise CheckpointError(
+                f"{path}: holds more than a program and its weights, in {name}; nothing in it was run"
+            )
+    return entries
+
+
+def repacked(entries: dict[str, bytes]) -> BytesIO:
+    """An archive of these entries and nothing else: torch's reader of archives might find others in the file."""
+    made = BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in entries.items():
+            archive.writestr(f"archive/{name}", content)
+    made.seek(0)
+    return made
 
 
 def _is_harmless(name: str, content: bytes) -> bool:

@@ -34,11 +34,11 @@ def nested(tensors: list[Tensor], like: Any) -> Any:
 class Step(nn.Module):
     """token and the tensors of the state -> logits, probabilities, the tensors of the next state."""
 
-    def __init__(self, network: nn.Module, temperature: float) -> None:
+    def __init__(self, network: Any, temperature: float) -> None:
         super().__init__()
-        self.network: Any = network
+        self.network = network
         self.temperature = temperature
-        self.form = self.network.initial_state(1)
+        self.form = network.initial_state(1)
 
     def forward(self, token: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         logits, after = self.network.step(token, nested(list(state), self.form))

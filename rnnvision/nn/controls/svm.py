@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rnnvision.checks import at_least, positive
 from rnnvision.nn.controls.feedforward import Control, num_values
+from rnnvision.nn.kernels.exported import autocast_off
 
 
 class SVM(Control):
@@ -47,7 +48,7 @@ class SVM(Control):
         return self.decide(features) / self.temperature
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):  # half precision changes decisions: sums nearly cancel
+        with autocast_off(x.device.type):  # half precision changes decisions: sums nearly cancel
             return super().forward(x)
 
 

@@ -5,6 +5,7 @@ operator one step after the other, so it is used only while a network is exporte
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -12,8 +13,13 @@ from torch import Tensor
 States = tuple[Tensor, ...]
 
 
+def autocast_off(kind: str) -> AbstractContextManager[object]:
+    """No autocast on this kind of device; while a network is exported there is none, and a program cannot hold this."""
+    return nullcontext() if torch.compiler.is_exporting() else torch.autocast(kind, enabled=False)
+
+
 def loop(cell: Callable[[Tensor, States], States], x: Tensor, state: States) -> tuple[Tensor, States]:
-    """state = cell(x_t, state) over time: x (T, B, ...) -> the first tensor of each state (T, B, ...), the last state."""
+    """state = cell(x_t, state) over time: x (T, B, ...) -> the first tensor of every state (T, B, ...), the last."""
     from torch._higher_order_ops.scan import scan
 
     def step(before: States, x_t: Tensor) -> tuple[States, Tensor]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from rnnvision.nn.kernels.exported import autocast_off
 from rnnvision.nn.layers.layer import RecurrentLayer, State
 
 Kept = tuple[Tensor, ...]  # of a chunk, for its gradient
@@ -89,7 +90,7 @@ class ChunkedLayer(RecurrentLayer):
         kind = x.device.type
         if torch.is_autocast_enabled(kind):
             x = x.to(torch.get_autocast_dtype(kind))
-        with torch.autocast(kind, enabled=False):
+        with autocast_off(kind):
             if kind == "cpu" and not torch.compiler.is_exporting():
                 y, after = _Chunks.apply(type(self), self.hidden_size, x, before, *self.weights())
             else:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.checks import at_least, one_of
+from rnnvision.nn.kernels.exported import autocast_off
 from rnnvision.nn.kernels.matrix_memory import CHUNK_SIZE, read_chunks, read_token
 from rnnvision.nn.layers.layer import RECURRENCES, RecurrentLayer, State
 
@@ -69,7 +70,7 @@ class MatrixMemory(nn.Module):
     def forward(
         self, q: Tensor, k: Tensor, v: Tensor, u: Tensor, state: State | None = None, *, last_state: bool = True
     ) -> tuple[Tensor, State]:
-        with torch.autocast(q.device.type, enabled=False):
+        with autocast_off(q.device.type):
             heads = self._heads(q, k, v, u)
             if q.shape[1] == 1:
                 before = self.initial_state(q.shape[0], device=None, dtype=heads[0].dtype) if state is None else state
