@@ -2,7 +2,10 @@
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Sequence
+
+LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and other control characters
 
 
 def nearest(word: object, legal: Iterable[str]) -> str | None:
@@ -59,6 +62,16 @@ def counted(number: int, noun: str) -> str:
         ('1 file', '2,000 files')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def one_line(name: object) -> str:
+    r"""A name as a message shows it: what would break the line is escaped.
+
+    Examples:
+        >>> one_line("two\nlines.png")
+        'two\\nlines.png'
+    """
+    return LINE_BREAKS.sub(lambda found: found[0].encode("unicode_escape").decode(), str(name))
 
 
 def one_of(argument: str, value: object, legal: Iterable[str]) -> None:

@@ -111,9 +111,16 @@ def test_what_is_not_is_refused_with_the_argument_and_what_is_legal(name: str, v
 
 def test_every_check_is_tested() -> None:
     public = {name for name, value in vars(checks).items() if callable(value) and value.__module__ == checks.__name__}
-    assert public - {"nearest", "choose_one", "counted", "shortened"} == {
+    assert public - {"nearest", "choose_one", "counted", "one_line", "shortened"} == {
         name.split("_up_to")[0].split("_from")[0] for name in CASES
     }
+
+
+def test_a_name_is_shown_on_one_line() -> None:
+    assert (
+        checks.one_line("né 1\u202fPM\n\r\x1b[2J\x85\u2028\udce9.png")
+        == "né 1\u202fPM\\n\\r\\x1b[2J\\x85\\u2028\udce9.png"
+    )
 
 
 def test_flags_names_the_one_that_is_wrong() -> None:

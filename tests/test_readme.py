@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from rnnvision.cli.compare.comparison import OWN, Comparison, configurations
 from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import named_arguments
+from rnnvision.cli.frame.command_line.plain import PLAIN, read_settings
 from rnnvision.cli.frame.paths import register_resolvers
 from tests.cli.frame.test_config import CONF, TABLES, bind
 from tests.cli.running import TINY, exit_code_of, in_folder
@@ -22,7 +23,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 README_LINES = [
     line for kind, block in BLOCK.findall(PAGES["README.md"]) if kind == "bash" for line in block.splitlines()
 ]
-NO_COMMAND = re.compile(r"<|\.\.\.|\bNAME\b|MODULE|--help|resume=|--config-dir|plugins=|\bcheck(?!=)")
+NO_COMMAND = re.compile(r"<|\.\.\.|\bNAME\b|MODULE|--help|--version|resume=|--config-dir|plugins=|\bcheck(?!=)")
 
 
 def commands(page: str) -> list[list[str]]:
@@ -57,6 +58,9 @@ def test_every_command_composes_and_binds(page: str, words: list[str]) -> None:
     verb, *overrides = map(one_of_each, words)
     if verb not in VERBS:
         pytest.fail(f"{page}: there is no verb {verb}")
+    if verb in PLAIN:
+        read_settings(verb, overrides)
+        return
     register_resolvers()
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         cfg = compose(verb, overrides=overrides)
@@ -73,6 +77,11 @@ def test_no_page_lost_its_commands() -> None:
     verbs = {words[0] for _, words in COMMANDS}
     assert verbs >= {"train", "compare", "evaluate", "benchmark", "shards"}
     assert {page for page, _ in COMMANDS} >= {"README.md", "docs/comparison.md", "docs/shards.md"}
+
+
+def test_every_verb_has_an_example() -> None:
+    page = PAGES["docs/commands.md"]
+    assert re.findall(r"^\| `(\w+)` \| .*\brnnvision \1\b", page, flags=re.MULTILINE) == list(VERBS)
 
 
 def test_the_readme_opens_with_the_two_commands() -> None:

@@ -53,6 +53,7 @@ class Classifier:
         input_shape: (C, H, W) of the images that it reads.
         view: how a picture becomes such an image.
         temperature: what logits are divided by to give probabilities; 1 where none was fitted.
+        temperatures: the same after each token (T,), or one for all of them (1,).
         description: all that the checkpoint says of itself, see `rnnvision.training.checkpoint`.
         path: of the checkpoint.
 
@@ -77,6 +78,7 @@ class Classifier:
         self.class_names: tuple[str, ...] = tuple(description["class_names"])
         self.input_shape: tuple[int, ...] = tuple(description["network"]["input_shape"])
         self.temperature: float = description.get("temperature", 1.0)
+        self.temperatures = torch.tensor(description.get("temperatures") or [self.temperature])
         self.view: View = view_of(description)
         self.batch_size: int = description.get("data", {}).get("eval_batch_size") or BATCH_SIZE
 
@@ -146,7 +148,12 @@ class Classifier:
         if not hasattr(self.network, "forward_anytime"):
             name = self.path.name if "exported" in self.description else self.description["network"]["name"]
             raise ValueError(f"{name} answers only at the end, not after each token")
-        return self._at_temperature(self._batches(images, self.network.forward_anytime))
+        logits = self._batches(images, self.network.forward_anytime)
+        return (logits / self.temperatures[:, None]).softmax(dim=-1)
+
+    def temperature_after(self, tokens: int) -> float:
+        """What logits are divided by after so many tokens, at least 1; a stream may have more than an image."""
+        return float(self.temperatures[min(tokens, len(self.temperatures)) - 1])
 
     def features(self, images: Any) -> Tensor:
         """The vector that the head classifies: (B, D).

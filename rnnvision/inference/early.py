@@ -1,5 +1,6 @@
 """Reading until sure: an image is read token by token, and no further once one class is likely enough."""
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -30,10 +31,11 @@ def check_stop_at(network: nn.Module, stop_at: float) -> None:
 
 
 @torch.inference_mode()
-def read_until_sure(classifier: "Classifier", pixels: Tensor, stop_at: float) -> Early:
-    """Read images (B, C, H, W), each until its likeliest class has a probability of at least `stop_at`.
+def read_until_sure(classifier: "Classifier", pixels: Tensor, stop_at: float, patience: float = 0.0) -> Early:
+    """Read images (B, C, H, W), each until one class has a probability of at least `stop_at`, and keeps it for a while.
 
-    The work of what is not read is not done: an image that is finished leaves the batch.
+    That is for so many tokens in a row as are a share of `patience` of the image, at least one; the rule is that of
+    `rnnvision.insight.stop_when_sure`. The work of what is not read is not done: an image that is finished leaves the batch.
     """
     network = classifier.network
     tokens = network.scan(classifier.preprocess(pixels))  # (B, T, F)
@@ -41,18 +43,30 @@ def read_until_sure(classifier: "Classifier", pixels: Tensor, stop_at: float) ->
     found = torch.zeros(len(tokens), len(classifier.class_names), device=tokens.device)
     read = torch.full((len(tokens),), tokens.shape[1], device=tokens.device)
     state = network.initial_state(len(tokens))
+    enough = tokens_of(patience, tokens.shape[1])
+    answers, run = torch.full_like(read, -1), torch.zeros_like(read)  # for how many tokens an answer has been sure
     for t in range(tokens.shape[1]):
         logits, state = network.step(tokens[left, t], state)
-        found[left] = (logits.float() / classifier.temperature).softmax(dim=-1)  # (b, K)
-        sure = found[left].amax(dim=-1) >= stop_at
-        if bool(sure.any()):
-            read[left[sure]] = t + 1
-            left, state = left[~sure], _rows(state, ~sure)
+        found[left] = (logits.float() / classifier.temperature_after(t + 1)).softmax(dim=-1)  # (b, K)
+        surest, answer = found[left].max(dim=-1)
+        run[left] = (run[left] * (answer == answers[left]) + 1) * (surest >= stop_at)
+        answers[left] = answer
+        done = run[left] >= enough
+        if bool(done.any()):
+            read[left[done]] = t + 1
+            left, state = left[~done], _rows(state, ~done)
             if not len(left):
                 break
     return Early(found.cpu(), read.cpu())
 
 
+def tokens_of(patience: float, total: int) -> int:
+    """The tokens in a row that a share of an image of `total` tokens is, at least one."""
+    return max(1, math.ceil(patience * total))
+
+
 def _rows(state: Any, keep: Tensor) -> Any:
     """Some rows of each tensor of a nested state."""
-    return state[keep] if isinstance(state, Tensor) else tuple(_rows(part, keep) for part in state)
+    if isinstance(state, Tensor):
+        return state[keep.to(state.device)]  # of an exported network it stays on the CPU
+    return tuple(_rows(part, keep) for part in state)

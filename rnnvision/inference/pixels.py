@@ -60,6 +60,7 @@ def as_seen(image: Any, view: View) -> Tensor:
 
     Raises:
         DataError: for a file or PIL image that cannot be read.
+        UsageError: for a file or PIL image, if the network reads other channels than those of pictures.
         ValueError: for an array or tensor that is no picture.
     """
     if isinstance(image, (str, Path)):

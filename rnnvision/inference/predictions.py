@@ -3,15 +3,20 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from rnnvision.checks import counted, one_line
 from rnnvision.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas
+
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # ends a line, or tells a terminal what to do
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,13 @@ class Answer:
     inverted: bool = False
 
     def as_line(self) -> str:
-        """`path: label 0.98, label 0.01`, or `path: the reason`."""
+        """`path: label 0.98, label 0.01`, or `path: not read: the reason`; what would break the line is escaped."""
+        name = one_line(self.image)
         if self.error is not None:
-            return f"{self.image}: not read: {self.error.removeprefix(f'{self.image}: ')}"
-        said = ", ".join(f"{label} {probability:.2f}" for label, probability in self.ranking)
-        after = f" (after {self.tokens} tokens)" if self.tokens is not None else ""
-        return f"{self.image}: {said}{after}"
+            return f"{name}: not read: {one_line(self.error).removeprefix(f'{name}: ')}"
+        said = ", ".join(f"{one_line(label)} {probability:.2f}" for label, probability in self.ranking)
+        after = f" (after {counted(self.tokens, 'token')})" if self.tokens is not None else ""
+        return f"{name}: {said}{after}"
 
     def labels(self) -> list[dict[str, Any]]:
         """[{"label": name, "score": probability}], likeliest first."""
@@ -183,6 +189,7 @@ def write_parquet(path: str | Path, table: Table, answers: Iterable[Answer]) -> 
 
 def _encodable(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
 
 
 def _kept(text: str, path: str | Path | None) -> str:

@@ -119,8 +119,8 @@ class Session:
 
     def _read(self, token: Tensor) -> None:
         logits, self._state = self._classifier.network.step(token.unsqueeze(0), self._state)
-        self.probabilities = (logits[0].float() / self._classifier.temperature).softmax(dim=-1)
         self.tokens_read += 1
+        self.probabilities = (logits[0].float() / self._classifier.temperature_after(self.tokens_read)).softmax(dim=-1)
         answer = int(logits.argmax())
         if answer != self._answer:
             self._answer, self.settled = answer, self.tokens_read
@@ -183,4 +183,4 @@ def _instead(classifier: "Classifier") -> str:
         return "train it with model.bidirectional=false"
     if hasattr(classifier.network, "readout"):
         return "train it with model.readout=last"
-    return "load the checkpoint that it was exported from"
+    return "load the checkpoint that it was exported from, or export it with format=step"

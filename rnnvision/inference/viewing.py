@@ -6,6 +6,7 @@ from typing import Any
 
 from rnnvision.data import CATALOG
 from rnnvision.data.images import MODES, View, default_view, view_from
+from rnnvision.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +21,11 @@ def check_is_for_pictures(view: View) -> None:
     """Check that a network can be shown a picture.
 
     Raises:
-        ValueError: if its images have other channels.
+        UsageError: if its images have other channels.
     """
     if isinstance(view, TensorView):
         shape = ", ".join(map(str, view.image_shape))
-        raise ValueError(f"image: a picture is grey or RGB, and this network reads ({shape}); give it such tensors")
+        raise UsageError(f"image: a picture is grey or RGB, and this network reads ({shape}); give it such tensors")
 
 
 def view_of(description: Mapping[str, Any]) -> View:

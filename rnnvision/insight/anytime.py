@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from rnnvision.checks import number, positive
+from rnnvision.checks import at_least, number, positive
 from rnnvision.nn.anytime import images_at_once, tokens_until_settled
 
 CHUNK = 100  # images at once: an attention readout keeps T x T weights of each
@@ -41,16 +41,17 @@ class AnytimeCurve:
 
 
 def anytime_curve(
-    network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], temperature: float = 1.0
+    network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], temperature: float | Tensor = 1.0
 ) -> AnytimeCurve:
     """Accuracy, NLL and calibration error after each token: batches of (B, C, H, W), (B,).
 
-    p_t = softmax(z_t / temperature), z_t the logits after token t.
+    p_t = softmax(z_t / temperature), z_t the logits after token t; (T,) temperatures are those after each token.
 
     Raises:
         ValueError: if there is no image, the network has no anytime answers, or the temperature is not above 0.
     """
-    positive("temperature", temperature)
+    scale = torch.as_tensor(temperature, dtype=torch.float32).reshape(-1, 1)  # (T or 1, 1)
+    positive("temperature", float(scale.min()))
     if not hasattr(network, "forward_anytime"):
         raise ValueError(f"network={type(network).__name__}: answers only at the end; it has no forward_anytime")
     device = next(network.parameters()).device
@@ -60,8 +61,8 @@ def anytime_curve(
     for images, labels in batches:
         for some, truth in zip(images.split(chunk), labels.split(chunk), strict=True):
             with torch.inference_mode():
-                logits = cast(Any, network).forward_anytime(some.to(device)).float() / temperature  # (B, T, K)
-                log_p = logits.log_softmax(dim=-1).cpu()
+                logits = cast(Any, network).forward_anytime(some.to(device)).float().cpu()  # (B, T, K)
+            log_p = (logits / scale).log_softmax(dim=-1)
             right = log_p.argmax(dim=-1) == truth.cpu().unsqueeze(1)  # (B, T)
             of_truth = log_p.gather(-1, truth.cpu()[:, None, None].expand(-1, log_p.shape[1], 1)).squeeze(-1)
             correct = correct + right.sum(dim=0)
@@ -104,10 +105,14 @@ class Stop:
     saved: float
 
 
-def stop_when_sure(probabilities: Tensor, threshold: float) -> Stop:
+def stop_when_sure(probabilities: Tensor, threshold: float, patience: int = 1) -> Stop:
     """Read each image only until its likeliest class has p >= threshold: probabilities (B, T, K) after each token.
 
-    tokens = min {t: max_k p_t(k) >= threshold}, or T where there is no such t; the answer is the likeliest class then.
+        tokens = min {t: p_s(k) >= threshold, k the likeliest class, for each of the tokens s = t - patience + 1 ... t}
+
+    or T where there is no such t; the answer is the likeliest class then. A belief that has just risen to a threshold
+    is wrong more often than one that stays there: hence the patience (Zhou et al. 2020, arXiv 2006.04152).
+
     To choose a threshold, compare the accuracy of the answers over several (`(stop.answers == labels).mean()`).
 
     Examples:
@@ -117,11 +122,16 @@ def stop_when_sure(probabilities: Tensor, threshold: float) -> Stop:
     """
     _check_anytime(probabilities)
     number("threshold", threshold, 1.0)
+    at_least("patience", patience, 1)
     surest, answers = probabilities.max(dim=-1)  # (B, T)
     tokens = probabilities.shape[1]
-    sure = surest >= threshold
-    sure[:, -1] = True  # there is nothing left to read
-    first = sure.int().argmax(dim=1)  # (B,) the first of the largest
+    run = torch.zeros_like(answers)  # for how many tokens the network has been sure of the same answer
+    for t in range(tokens):
+        before = run[:, t - 1] * (answers[:, t] == answers[:, t - 1]) if t else run[:, 0]
+        run[:, t] = (before + 1) * (surest[:, t] >= threshold)
+    enough = run >= patience
+    enough[:, -1] = True  # there is nothing left to read
+    first = enough.int().argmax(dim=1)  # (B,) the first of the largest
     read = first + 1
     return Stop(answers.gather(1, first.unsqueeze(1)).squeeze(1), read, 1 - float(read.double().mean()) / tokens)
 

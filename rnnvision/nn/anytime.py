@@ -3,6 +3,7 @@
 Shapes: B images, T tokens, K classes.
 """
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import torch
@@ -28,6 +29,12 @@ def images_at_once(network: nn.Module) -> int:
     return max(1, LARGEST // ((scan.num_tokens if scan is not None else 1) * max(classes, 64)))
 
 
+def anytime_logits(network: nn.Module, images: Tensor) -> Iterator[Tensor]:
+    """The logits after each token, some images at a time: (B, C, H, W) -> (b, T, K), and again."""
+    for part in images.split(images_at_once(network)):
+        yield cast(Any, network).forward_anytime(part)
+
+
 def forward_with_settled(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor | None]:
     """Logits (B, K) as `forward` gives them, and after how many tokens each image's answer stayed: (B,).
 
@@ -35,7 +42,7 @@ def forward_with_settled(network: nn.Module, images: Tensor) -> tuple[Tensor, Te
     reads no sequence.
     """
     net = cast(Any, network)
-    if not getattr(network, "is_causal", False):
+    if not (getattr(network, "is_causal", False) and hasattr(network, "forward_with_anytime")):
         return net(images), None
     found = []
     for part in images.split(images_at_once(network)):

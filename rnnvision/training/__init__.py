@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from rnnvision.lazy import lazily
 
 if TYPE_CHECKING:
+    from rnnvision.training.anytime_loss import check_anytime
     from rnnvision.training.best import FIGURES, BestCheckpoint
     from rnnvision.training.checkpoint import (
         CheckpointError,
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from rnnvision.training.learner import Learner, TrainingError
     from rnnvision.training.optim import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
     from rnnvision.training.run_log import RunLog
-    from rnnvision.training.temperature import fit_temperature
+    from rnnvision.training.temperature import Calibration, fit_temperature
 else:  # Lightning takes longer to import than torch, and reading a checkpoint does not need it
     __getattr__ = lazily(
         __name__,
+        anytime_loss="check_anytime",
         best="FIGURES BestCheckpoint",
         checkpoint="CheckpointError find_checkpoint load_body load_network read_checkpoint require_network",
         checkpoint_io="VerifiedCheckpointIO",
@@ -30,7 +32,7 @@ else:  # Lightning takes longer to import than torch, and reading a checkpoint d
         learner="Learner TrainingError",
         optim="OPTIMIZERS SCHEDULES count_steps make_optimizer make_scheduler",
         run_log="RunLog",
-        temperature="fit_temperature",
+        temperature="Calibration fit_temperature",
     )
 
 __all__ = [
@@ -38,11 +40,13 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "BestCheckpoint",
+    "Calibration",
     "CheckpointError",
     "Learner",
     "RunLog",
     "TrainingError",
     "VerifiedCheckpointIO",
+    "check_anytime",
     "check_class_weight",
     "class_weights",
     "count_steps",

@@ -14,6 +14,7 @@ A checkpoint is Lightning's dictionary with two more entries, all of it plain bu
                   plugins        only where there are some: modules that have to be imported before it is used
                   validation     only where these very weights were validated: val/loss, val/accuracy
                   temperature    only once its training has ended: what logits are divided by to give probabilities
+                  temperatures   only beside it, of a causal network: the same after each token
                   objective      only of a pre-training: reconstruct; such a network outputs images, it has no classes
     digests     SHA-256 of every other entry, verified on reading
 

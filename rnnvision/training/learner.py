@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import torch
@@ -18,9 +18,11 @@ from rnnvision.checks import one_of, probability
 from rnnvision.errors import FailureError
 from rnnvision.nn.anytime import forward_with_settled
 from rnnvision.seeding import derive_seed
+from rnnvision.training.anytime_loss import check_anytime
 from rnnvision.training.checkpoint import FORMAT, CheckpointError
 from rnnvision.training.memory import ran_out
 from rnnvision.training.scores import Scores
+from rnnvision.training.temperature import Calibration
 
 Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,), or (B, K) probabilities where images are mixed
 
@@ -42,7 +44,7 @@ class Learner(L.LightningModule):
 
     Attributes:
         scores: of the last test; its `temperature` is to be set before a test, its `answers` remain after it.
-        kept: where it is a list, validation appends the logits and labels of each batch.
+        calibration: where there is one, validation adds each batch to it.
 
     Args:
         network: (B, C, H, W) -> (B, num_classes) logits, or -> (B, C, H, W) where images are reconstructed.
@@ -53,6 +55,7 @@ class Learner(L.LightningModule):
         class_weight: num_classes numbers, with which the training loss of each image is multiplied by its class; the
             loss is the mean of these products, whatever classes a batch holds. train/loss is this weighted one; what
             is measured on validation and test is not weighted.
+        anytime: share of the training loss that is of the answers after each token, see `check_anytime`.
         seed: dropout of an epoch is a function of (seed, epoch, rank), so that a resumed run repeats it.
         objective: classify or reconstruct.
         description: plain values that go into each checkpoint, see `rnnvision.training.checkpoint`.
@@ -69,6 +72,7 @@ class Learner(L.LightningModule):
         scheduler: Callable[[Optimizer], dict[str, Any]] | None = None,
         label_smoothing: float = 0.0,
         class_weight: Sequence[float] | None = None,
+        anytime: float = 0.0,
         seed: int = 0,
         objective: str = "classify",
         description: dict[str, Any] | None = None,
@@ -76,9 +80,11 @@ class Learner(L.LightningModule):
         super().__init__()
         probability("label_smoothing", label_smoothing)
         one_of("objective", objective, OBJECTIVES)
+        check_anytime(network, anytime=anytime)
         self.network = network
         self.classifies = objective == "classify"
         self.label_smoothing = label_smoothing
+        self.anytime = anytime
         weight = None if class_weight is None else torch.tensor(class_weight, dtype=torch.float32)
         if weight is not None and weight.shape != (num_classes,):
             raise ValueError(f"class_weight={class_weight}: must be {num_classes} numbers, one a class")
@@ -87,7 +93,7 @@ class Learner(L.LightningModule):
         self.description = description or {}
         self.samples_seen = 0  # in training, by all processes, since this object was made
         self._count = 0  # of them, those of this process in the epoch that runs
-        self.kept: list[Batch] | None = None
+        self.calibration: Calibration | None = None
         self._settled: list[Tensor | None] = []  # of the batch that is tested, by parts
         self._part: int | None = None  # images at a time in validation and test, where a whole batch did not fit
         self._validated: tuple[int, dict[str, float]] = (
@@ -111,22 +117,36 @@ class Learner(L.LightningModule):
     # One step for every stage, what each stage accumulates, and the metrics of an epoch.
 
     def _step(
-        self,
-        batch: Batch,
-        label_smoothing: float = 0.0,
-        class_weight: Tensor | None = None,
-        read: Callable[[Tensor], Tensor] | None = None,
+        self, batch: Batch, *, learns: bool = False, read: Callable[[Tensor], Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
+        """The loss of a batch and the output; of validation and test the plain cross-entropy.
+
+        `read` gives the output in place of the network.
+        """
         images, labels = batch
-        output = (read or self.network)(images).float()  # a loss in half precision loses digits
+        every: Tensor | None = None  # (B, T, K), the logits after each token
+        if learns and self.anytime:
+            output, every = cast(Any, self.network).forward_with_anytime(images)
+        else:
+            output = (read or self.network)(images)
+        output = output.float()  # a loss in half precision loses digits
         if not self.classifies:
             return mse_loss(output, images.float()), output
-        if class_weight is None:
-            return cross_entropy(output, labels, label_smoothing=label_smoothing), output
+        if not learns:
+            return cross_entropy(output, labels), output
+        loss = self._training_loss(output, labels)
+        if every is not None:
+            after_each = self._training_loss(every.flatten(0, 1).float(), labels.repeat_interleave(every.shape[1], 0))
+            loss = (1 - self.anytime) * loss + self.anytime * after_each
+        return loss, output
+
+    def _training_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if self.class_weight is None:
+            return cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
         # torch's mean would divide by the weights of the batch: 0/0 where all are 0, another loss for mixed labels.
-        weight = class_weight.to(output.dtype)
-        losses = cross_entropy(output, labels, weight=weight, label_smoothing=label_smoothing, reduction="none")
-        return losses.mean(), output
+        weight = self.class_weight.to(logits.dtype)
+        losses = cross_entropy(logits, labels, weight=weight, label_smoothing=self.label_smoothing, reduction="none")
+        return losses.mean()
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive_seed("epoch", self.seed, self.current_epoch, self.global_rank))
@@ -136,7 +156,7 @@ class Learner(L.LightningModule):
         self._count = 0  # kept on the host, since adding it to the sums would copy it to the device each step
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        loss, output = self._step(batch, self.label_smoothing, self.class_weight)
+        loss, output = self._step(batch, learns=True)
         with torch.no_grad():
             count = len(output)
             correct = _correct(output, batch[1]) if self.classifies else torch.zeros_like(loss)
@@ -178,8 +198,6 @@ class Learner(L.LightningModule):
     def _step_in_parts(self, batch: Batch, read: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """A step of validation or test, in parts of half the size each time that memory runs out.
 
-        `read` gives the output in place of the network.
-
         Raises:
             TrainingError: if it runs out with a single image.
         """
@@ -210,8 +228,8 @@ class Learner(L.LightningModule):
         loss, output = self._step_in_parts(batch)
         if self.classifies:
             self.val_metrics["accuracy"].update(output, batch[1])
-            if self.kept is not None:
-                self.kept.append((output.cpu(), batch[1].cpu()))
+            if self.calibration is not None:
+                self.calibration.add(self.network, batch[0], output, batch[1])
         self.val_metrics["loss"].update(loss, len(output))
 
     def on_validation_epoch_end(self) -> None:

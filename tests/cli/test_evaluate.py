@@ -125,3 +125,13 @@ def test_devices_that_cannot_be_are_told_as_in_a_training(trained: Copy, verb: V
     result = verb("evaluate", "ckpt=run", "device=cpu", f"trainer.devices={devices}")
     assert result.code == 2
     assert f"trainer.devices={devices}: must be the number of processes on the CPU" in result.message
+
+
+def test_several_checkpoints_are_for_predict_alone(trained: Copy, verb: Verb) -> None:
+    trained("run")
+    result = verb("evaluate", "ckpt=[run,run]", "device=cpu")
+    assert result.code == 2
+    assert (
+        result.message
+        == "rnnvision evaluate: ckpt=[run,run]: evaluate takes one; try one after the other: -m ckpt=run,run"
+    )

@@ -85,6 +85,7 @@ def test_images_that_are_not_square_are_trained_on_evaluated_and_classified(
     assert _metrics("out") == {k: v for k, v in _metrics("run").items() if k.startswith("test/")}
     classifier = load("run")
     assert classifier.input_shape == (3, 8, 12)
+    assert classifier.view.reduced_scale  # new networks are trained so, and keep it
     assert classifier.description["normalisation"] == {"mean": [0.5] * 3, "std": [0.2, 0.25, 0.3]}
     assert len(classifier(torch.zeros(2, 3, 8, 12, dtype=torch.uint8))) == 2
 

@@ -123,6 +123,7 @@ def test_the_wheel_holds_the_package_and_its_configuration_and_runs(tmp_path: Pa
     assert {name.split("/")[0].split("-")[0] for name in names} == {"rnnvision"}
     assert "rnnvision/conf/train.yaml" in names
     assert "rnnvision/conf/data/mnist.yaml" in names
+    assert {"rnnvision/report/page/page.html.jinja", "rnnvision/report/page/page.css"} <= set(names)
     (tmp_path / "my_order.py").write_text(PLUGIN)
     # As an installed command, which has not the current folder on its path.
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "PYTHONSAFEPATH": "1"}

@@ -97,7 +97,7 @@ def test_a_film_has_a_frame_after_each_token_and_lasts_as_long_as_asked(
 
 def test_networks_that_read_otherwise_say_so_or_are_refused(train: Verb, verb: Verb, picture: Path) -> None:
     notes = {
-        "lstm model.bidirectional=true": "note      the network reads in both directions: each row shows its answer to",
+        "lstm model.bidirectional=true": "note      the network reads in both directions: for each row it has read the",
         "encoder_decoder": "note      the network has read the whole picture before its first glimpse",
     }
     for i, (model, note) in enumerate(notes.items()):
@@ -108,8 +108,23 @@ def test_networks_that_read_otherwise_say_so_or_are_refused(train: Verb, verb: V
     assert verb("train", "model=logistic", "trainer=smoke", "device=cpu", "hydra.run.dir=run2").code == 0
     result = verb("watch", "ckpt=run2", f"source={picture}", "device=cpu")
     assert result.code == 2
-    assert "logistic answers only at the end, not after each token; a network to watch: " in result.message
+    assert "answers only at the end, not after each token; logistic is not watched; a network to" in result.message
     assert len(result.message.splitlines()) == 1
+
+
+def test_a_dark_digit_on_light_paper_is_read_as_the_light_one(trained: Copy, verb: Verb) -> None:
+    trained("run")
+    values = np.zeros((8, 8), np.uint8)
+    values[2:6, 3:5] = 250
+    Image.fromarray(values).save("light.png")
+    Image.fromarray(255 - values).save("dark.png")
+    said = [
+        verb(
+            "watch", "ckpt=run", f"source={name}.png", "device=cpu", f"invert={how}", f"hydra.run.dir={name}-{how}"
+        ).out
+        for name, how in (("light", "false"), ("dark", "true"), ("dark", "auto"), ("light", "auto"), ("dark", "false"))
+    ]
+    assert said[0] == said[1] == said[2] == said[3] != said[4]
 
 
 # What is drawn --------------------------------------------------------------------------------------------------------
@@ -272,6 +287,7 @@ def test_nothing_is_printed_any_more_when_nobody_reads(monkeypatch: pytest.Monke
         (["ckpt=run", "source=none.png"], 1, "source=none.png: there is no such file"),
         (["ckpt=run", "source=."], 2, "source=.: is a folder; give one picture of it"),
         (["ckpt=run", "source=picture.png", "seconds=0"], 2, "seconds=0: must be a number above 0"),
+        (["ckpt=run", "source=picture.png", "invert=yes"], 2, "invert=yes: choose one of false, true, auto"),
         (["ckpt=run", "source=picture.png", "every=0"], 2, "every=0: must be a whole number of at least 1"),
         (["ckpt=run", "source=picture.png", "rows=cvs"], 2, "rows=cvs: choose one of raw, csv; did you mean rows=csv?"),
         (["ckpt=run", "source=picture.png", "save=a.mp4"], 2, "save=a.mp4: must end in .gif or .webp"),

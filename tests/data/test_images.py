@@ -1,7 +1,6 @@
 """The images that other people make: what is read, and how; what is refused."""
 
 import io
-import os
 import struct
 import subprocess
 import sys
@@ -199,18 +198,6 @@ def test_an_animation_is_refused_unless_its_first_frame_is_wanted(tmp_path: Path
     path = tmp_path / f"moving.{suffix}"
     assert "3 frames; an image has one, or data.first_frame=true reads the first" in refusal(path)
     assert np.array_equal(opened(path, first_frame=True).numpy(), np.asarray(first_of(path)).transpose(2, 0, 1))
-
-
-@pytest.mark.timeout(20)
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.png")
-    assert "no such file" in refusal(tmp_path / "pipe.png")
-
-
-def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "folder.png").mkdir()
-    for name in ("folder.png", "missing.png"):
-        assert "no such file" in refusal(tmp_path / name)
 
 
 def png_of_size(width: int, height: int) -> bytes:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rnnvision.data import DataError
 from rnnvision.data.images import View
+from rnnvision.errors import UsageError
 from rnnvision.inference.pixels import as_seen, joined, several, stacked
 from tests.inference.cases import images, make_classifier
 
@@ -156,5 +157,5 @@ def test_a_network_of_other_channels_reads_tensors_alone(tmp_path: Path) -> None
     torch.testing.assert_close(classifier.probabilities(batch.permute(0, 2, 3, 1).numpy()), expected)
     Image.fromarray(RGB).save(tmp_path / "a.png")
     for picture in (tmp_path / "a.png", Image.fromarray(RGB)):
-        with pytest.raises(ValueError, match=r"^image: a picture is grey or RGB, and this network reads \(2, 6, 8\)"):
+        with pytest.raises(UsageError, match=r"^image: a picture is grey or RGB, and this network reads \(2, 6, 8\)"):
             classifier.predict([picture])

@@ -234,15 +234,17 @@ def test_networks_of_other_classes_are_not_averaged() -> None:
 # Reading until sure.
 
 
+@pytest.mark.parametrize("patience", [1, 2])
 @pytest.mark.parametrize("recurrence", [name for name in RECURRENCES if name != "none"])
-def test_reading_until_sure_stops_where_the_anytime_answers_are_sure(recurrence: str) -> None:
+def test_reading_until_sure_stops_where_the_anytime_answers_are_sure(recurrence: str, patience: int) -> None:
     classifier = make_classifier(recurrence=recurrence, temperature=0.5, num_layers=2)
     shown = images(classifier, 9)
     anytime = classifier.anytime(shown)
-    threshold = float(anytime.amax(dim=-1).median())
-    expected = stop_when_sure(anytime, threshold)
+    threshold = float(anytime.amax(dim=-1).median()) + 1e-5  # between two of the values
+    expected = stop_when_sure(anytime, threshold, patience)
     assert len(expected.tokens.unique()) > 1
-    answers = classifier.predict(shown, top_k=3, stop_at=threshold, values="probabilities")
+    share = 0.0 if patience == 1 else patience / anytime.shape[1]
+    answers = classifier.predict(shown, top_k=3, stop_at=threshold, patience=share, values="probabilities")
     assert [answer.tokens for answer in answers] == expected.tokens.tolist()
     assert [answer.ranking[0][0] for answer in answers] == [NAMES[i] for i in expected.answers.tolist()]
     there = anytime[torch.arange(9), expected.tokens - 1]

@@ -116,10 +116,11 @@ def test_the_number_of_tokens_has_a_column_where_reading_ends_early() -> None:
     found = classifier.predict(images(classifier, 2), stop_at=0.0)
     assert [row["tokens"] for row in rows_of(found.to_csv())] == ["1", "1"]
     assert found.to_pandas()["tokens"].tolist() == [1, 1]
-    assert found[0].as_line().endswith(" (after 1 tokens)")
+    assert found[0].as_line().endswith(" (after 1 token)")
 
 
 def test_lines_say_what_was_answered_or_why_not() -> None:
-    assert ANSWERS[3].as_line() == "é\n.png: <script>alert(1)</script> 1.00"
+    assert ANSWERS[3].as_line() == "é\\n.png: <script>alert(1)</script> 1.00"
+    assert ANSWERS[1].as_line() == f"{BAD_NAME}: two\\nlines 0.12, {NAMES[0]} 0.00"
     assert ANSWERS[2].as_line() == "text.png: not read: cannot be read as an image (its content is none)"
     assert repr(Predictions([*ANSWERS[2:3]] * 12, top_k=1)).splitlines()[-1] == "... 2 more"

@@ -68,7 +68,7 @@ def test_what_has_no_curve_is_refused() -> None:
         anytime_curve(Late(), [])
     with pytest.raises(ValueError, match="network=Linear: answers only at the end"):
         anytime_curve(nn.Linear(1, 1), [])
-    with pytest.raises(ValueError, match="temperature=0: must be"):
+    with pytest.raises(ValueError, match=r"temperature=0\.0: must be"):
         anytime_curve(Late(), [], temperature=0)
 
 
@@ -86,6 +86,10 @@ def test_settled_and_stopped_are_what_a_loop_over_tokens_finds() -> None:
         read += sure + 1
     assert stop.saved == pytest.approx(1 - read / (200 * 6))
     assert settled_after(anytime[:1, :1]).tolist() == [1]  # one image, one token
+    patient = stop_when_sure(anytime, 0.8, patience=2)
+    for i, tokens in enumerate(anytime.tolist()):
+        sure = [p.index(max(p)) if max(p) >= 0.8 else -t - 1 for t, p in enumerate(tokens)]
+        assert patient.tokens[i] == next((t + 1 for t in range(1, 6) if sure[t] == sure[t - 1]), 6)
     everything = stop_when_sure(anytime * 0.999, 1.0)
     assert everything.saved == 0
     with pytest.raises(ValueError, match=r"answers of shape \(6, 3\): must be"):

@@ -48,7 +48,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     from rnnvision.cli.frame.trainer.arguments import check_batches
     from rnnvision.cli.frame.trainer.callbacks import make_callbacks
     from rnnvision.nn import fits_in_one_go
-    from rnnvision.training import Learner
+    from rnnvision.training import Learner, check_anytime
 
     trainer_arguments = plain(cfg.trainer)
     loggers = instantiate_all("logger", cfg.logger)
@@ -73,6 +73,9 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
         share_cores(data.num_workers if data.serving.streams else 0)
     plugins = plain(cfg.get("plugins"))
     weight = make_class_weight(cfg, data)
+    anytime = loss_arguments(cfg).get("anytime") or 0.0
+    with arguments_of("loss"):
+        check_anytime(network, anytime=anytime)
     with arguments_of(""):
         learner = Learner(
             network,
@@ -80,6 +83,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
             **(make_optimisation(cfg, network, data, trainer) if takes_steps(network) else {}),
             label_smoothing=cfg.label_smoothing,
             class_weight=weight,
+            anytime=anytime,
             seed=cfg.seed,
             description={
                 "network": arguments,
@@ -184,9 +188,9 @@ def loss_arguments(cfg: DictConfig) -> dict[str, Any]:
 
 def check_loss(cfg: DictConfig) -> None:
     """Check `cfg.loss` as far as it can be without the data."""
-    from rnnvision.training import check_class_weight, class_weights
+    from rnnvision.training import check_anytime, check_class_weight, class_weights
 
-    check_arguments("loss", loss_arguments(cfg), class_weights)
+    check_arguments("loss", loss_arguments(cfg), class_weights, check_anytime)
     with arguments_of("loss"):
         check_class_weight(loss_arguments(cfg).get("class_weight"))
 
@@ -196,7 +200,8 @@ def make_class_weight(cfg: DictConfig, data: "ImageData") -> list[float] | None:
     from rnnvision.training import class_weights
 
     with arguments_of("loss"):
-        return class_weights(data.class_counts()["train"], data.class_names, **loss_arguments(cfg))
+        given = loss_arguments(cfg).get("class_weight")
+        return class_weights(data.class_counts()["train"], data.class_names, class_weight=given)
 
 
 def make_optimisation(cfg: DictConfig, network: "nn.Module", data: "ImageData", trainer: "L.Trainer") -> dict[str, Any]:
@@ -248,6 +253,8 @@ def one_go_refusal(cfg: DictConfig, data: "ImageData", world_size: int = 1) -> t
         return f"augmentation: {why}, and sees each image as it is", "augmentation=none"
     if class_weight := loss_arguments(cfg).get("class_weight"):
         return f"loss.class_weight={class_weight}: {why}, and has a loss of its own", "loss.class_weight=null"
+    if anytime := loss_arguments(cfg).get("anytime"):
+        return f"loss.anytime={anytime}: {why}, and has a loss of its own", "loss.anytime=0"
     if data.sampler != "shuffle":
         return f"data.sampler={data.sampler}: {why}, and sees each image once", "data.sampler=shuffle"
     devices: Any = cfg.trainer.get("devices")

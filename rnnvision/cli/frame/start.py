@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from rnnvision.checks import choose_one
 from rnnvision.cli.frame.command_line.files import config_dir
@@ -21,6 +21,8 @@ from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, with_command
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import UsageError
 from rnnvision.runs import Run, RunFolder
+
+AVERAGING = ("predict",)  # verbs that take several checkpoints
 
 
 class Start(Callback):
@@ -142,14 +144,18 @@ def _check_resume(config: DictConfig) -> None:
         raise UsageError(f"resume={typed}: goes on in that folder; leave out hydra.run.dir={config.hydra.run.dir}")
 
 
-def check_checkpoint(cfg: DictConfig) -> None:
-    """Say of a run folder without a checkpoint how the run ended.
+def check_checkpoint(cfg: DictConfig, verb: str) -> None:
+    """Check that a checkpoint is one where one is wanted; say of a run folder without a checkpoint how the run ended.
 
     Raises:
         UsageError: with the status of the run, and its error.
     """
-    folder = Path(str(cfg.get("ckpt")))
-    if cfg.get("ckpt") is None or not (folder / "status.json").is_file():
+    found = cfg.get("ckpt")
+    if isinstance(found, ListConfig) and verb not in AVERAGING:
+        typed = ",".join(map(str, found))
+        raise UsageError(f"ckpt=[{typed}]: {verb} takes one; try one after the other: -m ckpt={typed}")
+    folder = Path(str(found))
+    if found is None or not (folder / "status.json").is_file():
         return
     run = Run(folder)
     if run.completed or any((folder / "checkpoints" / f"{name}.ckpt").is_file() for name in ("best", "last")):

@@ -72,6 +72,10 @@ def _body(part: Part, folders: Sequence[Path]) -> Iterator[str]:
         package = "trainer" if part.kind == "device" else part.kind
         lines = [line for line in merged_lines(folders, part.kind, part.name) if not line.key.startswith("_")]
         yield from _options(package, ((f"{line.key}={line.value}", line.comment) for line in lines))
+    elif part.kind == "data":  # of a plugin
+        yield from _facts(part)
+        own = [p for p in parameters(part.entry.read).values() if p.kind is p.KEYWORD_ONLY]
+        yield from _options("data", ((f"{p.name}={written(p.default)}", "") for p in own))
     elif inspect.isclass(part.entry):
         yield from _class(part)
 

@@ -91,6 +91,10 @@ def registered(folders: Sequence[Path], plugins: Sequence[str]) -> list[Part]:
 
 
 def _registered(kind: str, name: str, entry: Any, folders: Sequence[Path], plugins: Sequence[str]) -> Part:
+    """An entry of a registry; `plugins` are the modules of which one has registered it, if any."""
+    if kind == "data set":  # chosen in a file of its own
+        about = summary(getattr(entry.read, "func", entry.read))
+        return Part("data", name, about, (), entry=entry, plugin=" ".join(plugins))
     given = [f"plugins=[{','.join(plugins)}]"] if plugins else []
     made: list[str] = []
     words = [f"model.{kind}={name}"]
@@ -102,12 +106,10 @@ def _registered(kind: str, name: str, entry: Any, folders: Sequence[Path], plugi
         words = [f"model={made[0]}"] if made else []
     elif kind == "scan":
         words += [] if entry.token else ["model.patch_size=4"]
-    elif kind == "data set":
-        words = []
-    about = summary(entry) if callable(entry) else describe_scan(entry) if kind == "scan" else "of a plugin"
-    kind = "data" if kind == "data set" else kind
-    command = (*given, *words) if words else ()
-    return Part(kind, name, about, command, entry=entry, plugin=" ".join(plugins), made=tuple(made))
+    about = describe_scan(entry) if kind == "scan" else summary(entry)
+    return Part(
+        kind, name, about, (*given, *words) if words else (), entry=entry, plugin=" ".join(plugins), made=tuple(made)
+    )
 
 
 def _with(folders: Sequence[Path], key: str, value: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,8 @@ def predict(cfg: DictConfig, run: RunFolder) -> None:
     table = Table(min(how.top_k, len(members[0].class_names)), values, tokens=how.stop_at is not None)
     tally = _Tally()
     paths = pictures_of(plain(cfg.source), tally.empty)
-    answers = tally.counted(_shown(predicted(members, paths, how, keeps_errors=True), to))
+    with _as_typed():
+        answers = tally.counted(_shown(predicted(members, paths, how, keeps_errors=True), to))
     try:
         _write(answers, table, kind, to)
     except OSError as error:
@@ -87,14 +89,25 @@ def _how(cfg: DictConfig) -> "How":
         raise UsageError(f"embed=true: writes features in place of scores={cfg.scores}; leave out one of the two")
     if cfg.scores not in (None, *SCORES):
         raise UsageError(f"scores={cfg.scores}: {choose_one(str(cfg.scores), SCORES, 'scores=')}")
-    with arguments_of(""):
+    with _as_typed(), arguments_of(""):
         return How(
             top_k=cfg.top_k,
             average=average,
             stop_at=cfg.stop_at,
+            patience=cfg.patience,
             invert=cfg.invert,
             values="features" if cfg.embed else cfg.scores,
         )
+
+
+@contextmanager
+def _as_typed() -> Iterator[None]:
+    """Messages name `scores` and `embed` as they were typed, where Python has `values` for both."""
+    try:
+        yield
+    except UsageError as error:
+        message = str(error).replace("values=features", "embed=true").replace("values=", "scores=")
+        raise UsageError(message) from error
 
 
 def _members(cfg: DictConfig) -> "tuple[Any, ...]":

@@ -8,6 +8,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import cast
 
+from rnnvision.checks import counted
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import UsageError
 
@@ -23,6 +24,8 @@ def pictures_of(source: str | list[str], empty: list[str]) -> Iterator[str]:
     """
     for one in map(str, source if isinstance(source, list) else [source]):
         try:
+            if not one.strip():
+                raise UsageError(f"source={one}: names no picture")
             yield from _lines() if one == STDIN else _named(expanded(one), one)
         except UsageError as error:
             empty.append(str(error))
@@ -69,6 +72,6 @@ def _below(folder: str, typed: str) -> Iterator[str]:
     except DataError as error:
         raise UsageError(f"source={typed}: {error}") from error
     if not images:
-        beside = f", only {len(others)} other files" if others else ""
+        beside = f", only {counted(len(others), 'other file')}" if others else ""
         raise UsageError(f"source={typed}: there is no picture in this folder{beside}")
     yield from images

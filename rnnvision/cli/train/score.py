@@ -49,9 +49,9 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
         figures = {k: v for k, v in figures.items() if not k.startswith("val/")} | _validation(checkpoint, run)
         run.write("metrics.json", figures)
     learner.float()  # a training in another precision leaves its weights in it
-    if best.is_file() and (temperature := _temperature(tester, training)) is not None:
-        learner.scores.temperature = figures["temperature"] = temperature
-        checkpoint["rnnvision"]["temperature"] = temperature
+    if best.is_file() and (fitted := _calibrated(tester, training)):
+        learner.scores.temperature = figures["temperature"] = fitted["temperature"]
+        checkpoint["rnnvision"] |= fitted
         VerifiedCheckpointIO().save_checkpoint(checkpoint, best)
     figures |= {k: float(v) for k, v in _tested(tester, training).items()}
     figures |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
@@ -70,23 +70,16 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
     return figures.get("val/accuracy", float("nan"))
 
 
-def _temperature(tester: "L.Trainer", training: Training) -> float | None:
-    """The temperature of the best weights, fitted on the validation split; None where nothing was validated."""
-    import torch
+def _calibrated(tester: "L.Trainer", training: Training) -> dict[str, Any]:
+    """What of a checkpoint says how sure the network is, fitted on the validation split; {} where there is none."""
+    from rnnvision.training import Calibration
 
-    from rnnvision.training import fit_temperature
-
-    learner = training.learner
-    learner.kept = []
+    calibration = training.learner.calibration = Calibration()
     try:
-        tester.validate(learner, datamodule=training.data, verbose=False)
-        kept = learner.kept
+        tester.validate(training.learner, datamodule=training.data, verbose=False)
     finally:
-        learner.kept = None
-    if not kept:
-        return None
-    logits, labels = (torch.cat(parts) for parts in zip(*kept, strict=True))
-    return fit_temperature(logits, labels) if bool(logits.isfinite().all()) else None
+        training.learner.calibration = None
+    return calibration.fit()
 
 
 def _tested(tester: "L.Trainer", training: Training) -> "Mapping[str, float]":

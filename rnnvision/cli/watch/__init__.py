@@ -37,7 +37,7 @@ def watch(cfg: DictConfig, run: RunFolder) -> None:
 
         watch_rows(classifier, cfg.rows, cfg.every or 1, cfg.top_k)
         return
-    reading = _reading(classifier, str(cfg.source))
+    reading = _reading(classifier, str(cfg.source), cfg.invert)
     if reading.note:
         print(f"note      {reading.note}", flush=True)
     if cfg.save is not None:
@@ -88,22 +88,29 @@ def _check(cfg: DictConfig) -> None:
         raise UsageError(f"save={cfg.save}: there is no folder {save.parent}")
 
 
-def _reading(classifier: "Classifier", source: str) -> Reading:
+def _reading(classifier: "Classifier", source: str, inverted: bool | str) -> Reading:
     from rnnvision.data import DataError
+    from rnnvision.inference import How
+    from rnnvision.inference.predict import invert, is_inverted
 
     if Path(source).is_dir():
         raise UsageError(f"source={source}: is a folder; give one picture of it")
+    with arguments_of(""):
+        How(invert=inverted)  # which says what is legal
     try:
         pixels = classifier.pixels(source)
     except DataError as error:
         raise FailureError(f"source={source}: {str(error).removeprefix(f'{source}: ')}") from error
-    try:
+    pixels = invert(pixels, is_inverted(pixels, inverted, classifier))
+    if hasattr(classifier.network, "forward_anytime"):
         return reading_of(classifier, pixels)
-    except ValueError as error:
-        raise UsageError(
-            f"ckpt={classifier.path}: {error}; a network to watch: rnnvision train model=lstm; "
-            f"for the answer alone: rnnvision predict"
-        ) from error
+    name = classifier.description["network"]["name"]
+    instead = "watch the checkpoint that it was exported from"
+    if name not in ("sequence_classifier", "encoder_decoder"):
+        instead = (
+            f"{name} is not watched; a network to watch: rnnvision train model=lstm; the answer: rnnvision predict"
+        )
+    raise UsageError(f"ckpt={classifier.path}: answers only at the end, not after each token; {instead}")
 
 
 if __name__ == "__main__":

@@ -105,11 +105,7 @@ def frames(num_tokens: int, seconds: float) -> list[int]:
 
 
 def reading_of(classifier: "Classifier", pixels: Tensor) -> Reading:
-    """The reading of one image, uint8 (1, C, H, W).
-
-    Raises:
-        ValueError: for a network that answers only at the end.
-    """
+    """The reading of one image, uint8 (1, C, H, W), by a network that answers after each token."""
     beliefs = classifier.anytime(pixels)[0]
     network, image = classifier.network, pixels[0]
     unit, note = "token", ""
@@ -122,7 +118,7 @@ def reading_of(classifier: "Classifier", pixels: Tensor) -> Reading:
         when = scan.inverse(count.expand(-1, -1, scan.token_size))[0, 0]
         unit = _unit(scan.token_shape, scan.grid)
     if getattr(getattr(network, "recurrence", None), "bidirectional", False) and unit != "glimpse":
-        note = f"the network reads in both directions: each {unit} shows its answer to the part read so far, read anew"
+        note = f"the network reads in both directions: for each {unit} it has read the part up to there anew"
     return Reading(image, when, beliefs, classifier.class_names, unit, note)
 
 

@@ -27,8 +27,8 @@ def colour_terminal() -> "Console | None":
     if sys.__stdout__ is None:
         return None
     console = Console(file=sys.__stdout__, highlight=False)  # not sys.stdout, which also writes to the log of the run
-    shows = console.is_terminal and console.color_system is not None and console.encoding.startswith("utf")
-    return console if shows else None
+    colours = console.is_terminal and console.color_system is not None and not console.no_color
+    return console if colours and console.encoding.startswith("utf") else None
 
 
 def play(console: "Console", reading: Reading, seconds: float, top_k: int) -> None:

@@ -1,6 +1,7 @@
 """Decoding of images, for all files that come from elsewhere."""
 
 import re
+import stat
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
@@ -12,6 +13,7 @@ import torch
 from PIL import Image, UnidentifiedImageError, features
 from torch import Tensor
 
+from rnnvision.checks import one_line
 from rnnvision.data.images.deep import Greys, check_colours, greys_of, has_deep_colours
 from rnnvision.data.images.orientation import is_left_to_pillow, jpeg_header, pillow_orientation, turn
 from rnnvision.data.images.reduced import decode_reduced, divisor_of
@@ -33,6 +35,8 @@ OPTIONAL = {  # formats that some builds of Pillow lack: (place, bytes) in a fil
     "JPEG 2000": (((0, b"\0\0\0\x0cjP  "), (0, b"\xff\x4f\xff\x51")), "jpg_2000"),
     "WebP": (((8, b"WEBP"),), "webp"),
 }
+HEAVY = ("WEBP", "JPEG2000")  # their decoders take twice the memory of others, up to 20 bytes a pixel
+MAX_JPEG = 2**28  # bytes: four for each pixel of `MAX_PIXELS`; a JPEG is read as a whole before it is decoded
 AT_ONCE = 2**20  # pixels that are converted at a time: several copies of a whole image would take gigabytes
 
 
@@ -51,13 +55,16 @@ def open_seen(path: Path, view: View) -> Tensor:
 
 
 def _opened(path: Path, view: View, decode: Callable[[BinaryIO, str, View], Tensor]) -> Tensor:
-    if not path.is_file():  # a pipe would wait for ever
-        raise DataError(f"{path}: there is no such file")
+    name = one_line(path)
     try:
+        if not stat.S_ISREG(mode := path.stat().st_mode):  # a pipe would wait for ever
+            raise DataError(f"{name}: is a folder" if stat.S_ISDIR(mode) else f"{name}: is a device, pipe or socket")
         with path.open("rb") as file:
-            return decode(file, str(path), view)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+            return decode(file, name, view)
+    except FileNotFoundError as error:
+        raise DataError(f"{name}: there is no such file") from error
+    except (OSError, ValueError) as error:  # a ValueError for a name with a null character
+        raise DataError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
 def decode(file: BinaryIO, name: str, view: View) -> Tensor:
@@ -87,7 +94,9 @@ def _decode(file: BinaryIO, name: str, view: View, *, seen: bool) -> Tensor:
         file.seek(0)
         # Pillow's inspection of a header takes a tenth of the time that an image of 224 x 224 takes to decode.
         if start.startswith(b"\xff\xd8\xff"):
-            header = jpeg_header(data := file.read())
+            if len(data := file.read(MAX_JPEG + 1)) > MAX_JPEG:
+                raise DataError(f"{name}: is larger than {MAX_JPEG:,} bytes, too large for a JPEG")
+            header = jpeg_header(data)
             file.seek(0)
             if (
                 header is not None
@@ -106,7 +115,7 @@ def _decode(file: BinaryIO, name: str, view: View, *, seen: bool) -> Tensor:
         pixels = re.findall(r"\d+", str(error))[0]
         raise DataError(_too_large(name, f"{pixels} pixels", int(pixels), view)) from error
     except Exception as error:  # for damage Pillow raises nearly anything: SyntaxError, IndexError, TypeError ...
-        reason = " ".join(str(error).split()).rpartition(".cpp:")[2]  # torchvision begins with a line of its source
+        reason = re.sub(r".*\.cpp:\d+, ", "", " ".join(str(error).split()))  # torchvision begins with its own source
         reason = "its content is none" if isinstance(error, UnidentifiedImageError) else reason
         raise DataError(f"{name}: cannot be read as an image ({reason})") from error
 
@@ -143,9 +152,10 @@ def _check_decoder(name: str, start: bytes) -> None:
 
 
 def _check(name: str, image: Image.Image, view: View) -> None:
-    if image.width * image.height > view.max_pixels:
-        size = f"{image.width} x {image.height} pixels"
-        raise DataError(_too_large(name, size, image.width * image.height, view))
+    weight = 2 if image.format in HEAVY else 1
+    if (pixels := weight * image.width * image.height) > view.max_pixels:
+        counted = f", of which each counts twice in {image.format}" if weight > 1 else ""
+        raise DataError(_too_large(name, f"{image.width} x {image.height} pixels{counted}", pixels, view))
     # A camera's JPEG with a preview behind the image has one frame.
     if not view.first_frame and image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
         raise DataError(f"{name}: {frames} frames; an image has one, or data.first_frame=true reads the first")

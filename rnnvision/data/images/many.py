@@ -15,6 +15,8 @@ from rnnvision.data.splits import DataError
 
 CHUNK = 16  # images in a thread's task: for small ones, handing over one by one would take as long as opening them
 
+MOST_THREADS = 8  # each may hold an image of `max_pixels`, in half a gigabyte
+
 
 def open_many(paths: Iterable[Path | str], view: View, threads: int | None = None) -> Iterator[Tensor | DataError]:
     """What the network sees of each file, in the order of `paths`: uint8 (C, H, W), or the error of one that is bad.
@@ -24,10 +26,10 @@ def open_many(paths: Iterable[Path | str], view: View, threads: int | None = Non
     Args:
         paths: taken one by one as they are needed, so they may be a generator.
         view: how they are read, and what part of them is seen.
-        threads: by default one per core; decoders let other threads run.
+        threads: by default one per core, 8 at most; decoders let other threads run.
     """
     remaining = iter(paths)
-    threads = threads or os.cpu_count() or 1
+    threads = threads or min(MOST_THREADS, os.cpu_count() or 1)
     waiting: deque[Future[list[Tensor | DataError]]] = deque()
     pool = ThreadPoolExecutor(threads, "open-images")
     try:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 OF_FOLDERS = {"opening.js", "reader_in_browser.js"}  # of an exported page, whose pictures no server opens
 SERVED = {path.name: path for path in PAGE.iterdir() if path.name not in OF_FOLDERS}
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-INVERT = {"auto": "auto", "true": True, "false": False}
+INVERT: dict[str, bool | str] = {"auto": "auto", "true": True, "false": False}
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """An upload of more than `MAX_UPLOAD` bytes."""
 
 
@@ -63,7 +63,7 @@ def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0
         choice = INVERT.get(request.query_params.get("invert", "auto"), "auto")
         try:
             content = await body(request)
-        except TooLarge:
+        except TooLargeError:
             most = f"{MAX_UPLOAD / 1e6:.0f} MB"
             return JSONResponse({"error": f"this picture is larger than {most}; choose a smaller one"}, status_code=413)
         return await answered(lambda: read(open_picture(content, classifier), classifier, choice).to_json())
@@ -95,13 +95,13 @@ async def body(request: "Request") -> bytes:
     """The content of a request, given up as soon as it is too large.
 
     Raises:
-        TooLarge: if it is.
+        TooLargeError: if it is.
     """
     if int(request.headers.get("content-length", "0")) > MAX_UPLOAD:
-        raise TooLarge
+        raise TooLargeError
     content = bytearray()
     async for part in request.stream():
         content += part
         if len(content) > MAX_UPLOAD:
-            raise TooLarge
+            raise TooLargeError
     return bytes(content)

@@ -45,8 +45,9 @@ class Examples:
         Raises:
             DataError: if its file cannot be read.
         """
-        assert len(self) and self._samples is not None
-        index = random.randrange(len(self._samples))
+        count = len(self)
+        assert self._samples is not None
+        index = random.randrange(count)
         pixels = self._samples.seen(index)
         truth = self.description["class_names"][int(self._samples.labels[index])]
         return Example(pixels, f"test image {index}", truth)

@@ -3,6 +3,7 @@
 import errno
 import logging
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rnnvision.errors import UsageError
@@ -56,10 +57,8 @@ def serve(app: "Starlette", taken: socket.socket) -> None:
     server = uvicorn.Server(options)
     # Of requests that Ctrl-C cuts off it would print tracebacks.
     logging.getLogger("uvicorn.error").addFilter(lambda record: not server.should_exit)
-    try:
+    with suppress(KeyboardInterrupt):  # the way to end it
         server.run(sockets=[taken])
-    except KeyboardInterrupt:
-        pass  # the way to end it
 
 
 def everybody(host: str) -> str | None:

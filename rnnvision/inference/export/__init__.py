@@ -6,13 +6,13 @@ Each file carries a card (`card.py`), and `rnnvision.load` reads it back (`rnnvi
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rnnvision.inference.demo.web import write_web
 from rnnvision.inference.export.card import ExportError
 from rnnvision.inference.export.hub import write_hub
 from rnnvision.inference.export.onnx_file import write_onnx
 from rnnvision.inference.export.pt2 import write_torch_export
 from rnnvision.inference.export.safetensors_file import write_safetensors
 from rnnvision.inference.export.step_file import write_step
+from rnnvision.inference.export.web import write_web
 from rnnvision.registry import Registry
 
 

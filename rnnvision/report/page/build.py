@@ -70,6 +70,12 @@ PARTS: dict[str, tuple[str, Maker]] = {  # in the order of the page: what it is 
 }
 
 
+WITHOUT = {  # why the files of a run give no such part
+    "scores": "metrics.json holds no score",
+    "curves": "metrics.csv holds no epoch; a network that is fitted in one go has none",
+}
+
+
 def run_page(found: Found) -> Page:
     """Everything that was found, and of what was not the reason."""
     sections, missing = [run_section(found)], []
@@ -77,7 +83,7 @@ def run_page(found: Found) -> Page:
         made = list(make(found))
         sections += made
         if not made:
-            missing.append((title, found.missing.get(name, "the run folder does not hold it")))
+            missing.append((title, found.missing.get(name) or WITHOUT.get(name, "the run folder does not hold it")))
     return Page(
         title=title_of(found.run),
         subtitle=found.network,

@@ -45,7 +45,7 @@ class Sample:
     def __init__(self, classifier: "Classifier", samples: "Samples", found: Found) -> None:
         self.classifier, self.samples, self.found = classifier, samples, found
         self.network: Any = classifier.network
-        self.temperature = found.temperature or 1.0
+        self.temperatures = classifier.temperatures  # (T,) or (1,)
         self.name = str(classifier.description["network"]["name"])
         self.indices = spread(len(samples), self._most())
         self.pixels = pixels(samples, self.indices)  # uint8 (B, C, H, W)
@@ -74,7 +74,7 @@ class Sample:
         from rnnvision.insight import anytime_curve
 
         self._check_anytime()
-        curve = anytime_curve(self.network, [(self.images(), self.labels)], self.temperature)
+        curve = anytime_curve(self.network, [(self.images(), self.labels)], self.temperatures)
         parts = (curve.share.tolist(), curve.accuracy.tolist(), curve.nll.tolist(), curve.ece.tolist())
         unit = "glimpse" if hasattr(self.network, "num_glimpses") else "token"
         self.found.reading = Curve(*parts, curve.area, len(self.labels), unit)
@@ -86,7 +86,7 @@ class Sample:
         self._check_anytime()
         scan = self._scan()
         with torch.inference_mode():
-            anytime = self.network.forward_anytime(self.images(64)).float() / self.temperature  # (B, T, K)
+            anytime = self.network.forward_anytime(self.images(64)).float() / self.temperatures[:, None]  # (B, T, K)
         if anytime.shape[1] != scan.num_tokens:
             raise ValueError(f"a {self.name} answers after each glimpse, not after each token")
         right = (anytime[:, -1].argmax(dim=-1) == self.labels[: len(anytime)]).nonzero().flatten()
@@ -155,7 +155,7 @@ class Sample:
         parts = [indices[start : start + BATCH] for start in range(0, len(indices), BATCH)]
         with torch.inference_mode():
             logits = [self.network(self.classifier.preprocess(pixels(self.samples, part))).float() for part in parts]
-        probabilities = (torch.cat(logits).cpu() / self.temperature).softmax(dim=-1)
+        probabilities = (torch.cat(logits).cpu() / self.temperatures[-1]).softmax(dim=-1)
         suspects = wrong_labels(probabilities, self.samples.labels[indices], top=SUSPECTS)
         shown = pixels(self.samples, [indices[s.index] for s in suspects]) if suspects else ()
         names = self.classifier.class_names

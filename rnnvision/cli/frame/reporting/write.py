@@ -8,6 +8,7 @@ from rnnvision.errors import UsageError
 from rnnvision.runs import Run, find_runs
 
 PAGE = "report.html"
+WITHOUT_EFFECT = ("name", "log_dir", "report", "resume")  # settings that no result depends on
 
 
 def require_packages() -> None:
@@ -85,4 +86,5 @@ def settings_of(run: Run) -> dict[str, str]:
         return {}
     content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     found = flat({str(key): value for key, value in content.items()}) if isinstance(content, dict) else {}
-    return {str(key): "null" if v is None else str(v) for key, v in found.items() if not str(v).startswith("${")}
+    kept = {key: value for key, value in found.items() if key not in WITHOUT_EFFECT and not str(value).startswith("${")}
+    return {key: "null" if value is None else str(value) for key, value in kept.items()}

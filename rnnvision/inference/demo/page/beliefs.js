@@ -8,7 +8,11 @@ const SVG = "http://www.w3.org/2000/svg";
 
 export class Beliefs {
   constructor(reading, classes) {
-    Object.assign(this, { classes, values: reading.probabilities, times: reading.probabilities.length / classes.length });
+    Object.assign(this, {
+      classes,
+      values: reading.probabilities,
+      times: reading.probabilities.length / classes.length,
+    });
   }
 
   // After `time` steps, 1 to T.
@@ -149,12 +153,18 @@ export class Chart {
       const points = this.#points(k);
       const [x, top] = i ? points.reduce((a, b) => (b[1] < a[1] ? b : a)) : points.at(-1);
       const atEnd = i === 0 || x >= points.at(-1)[0];
-      const label = this.#text(shortened(this.beliefs.classes[k]), `name class-${i}`, atEnd ? x + 9 : x, atEnd ? top + 5 : top - 8);
+      const label = this.#text(
+        shortened(this.beliefs.classes[k]),
+        `name class-${i}`,
+        atEnd ? x + 9 : x,
+        atEnd ? top + 5 : top - 8,
+      );
       if (!atEnd) label.classList.add("middle");
       const over = label.getBBox().x + label.getBBox().width - this.svg.clientWidth;
       if (over > 0) label.setAttribute("x", Number(label.getAttribute("x")) - over - 2);
       const box = label.getBBox();
-      const overlaps = () => taken.find((o) => box.x < o.x + o.width && o.x < box.x + box.width && Math.abs(box.y - o.y) < o.height);
+      const overlaps = () =>
+        taken.find((o) => box.x < o.x + o.width && o.x < box.x + box.width && Math.abs(box.y - o.y) < o.height);
       for (let other = overlaps(); other; other = overlaps()) box.y = other.y - other.height;
       if (box.y < 0 && i) return label.remove();
       label.setAttribute("y", Number(label.getAttribute("y")) + box.y - label.getBBox().y);
@@ -200,7 +210,10 @@ export class Chart {
 
 function ticks(times, width) {
   const most = Math.max(2, Math.floor(width / 90));
-  const step = [1, 2, 5].flatMap((n) => [n, 10 * n, 100 * n, 1000 * n]).sort((a, b) => a - b).find((n) => times / n <= most);
+  const step = [1, 2, 5]
+    .flatMap((n) => [n, 10 * n, 100 * n, 1000 * n])
+    .sort((a, b) => a - b)
+    .find((n) => times / n <= most);
   const found = [1, ...Array.from({ length: Math.floor(times / step) }, (_, i) => (i + 1) * step)];
   return [...new Set([...found.filter((t) => times - t > step / 2 && (t === 1 || t - 1 > step / 2)), times])];
 }

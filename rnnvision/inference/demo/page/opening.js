@@ -47,17 +47,22 @@ function view(planes, facts) {
   const { width, height } = planes[0];
   if (facts.view.fit === "letterbox") {
     const scale = Math.min(h / height, w / width);
-    const [rows, columns] = [[height, h], [width, w]].map(([side, most]) => Math.min(Math.max(1, even(side * scale)), most));
+    const [rows, columns] = [
+      [height, h],
+      [width, w],
+    ].map(([side, most]) => Math.min(Math.max(1, even(side * scale)), most));
     const [top, left] = [Math.floor((h - rows) / 2), Math.floor((w - columns) / 2)];
     return planes.map((plane) => {
       const small = resized(plane, rows, columns);
       const data = new Uint8Array(h * w);
-      for (let y = 0; y < rows; y++) data.set(small.data.subarray(y * columns, (y + 1) * columns), (top + y) * w + left);
+      for (let y = 0; y < rows; y++)
+        data.set(small.data.subarray(y * columns, (y + 1) * columns), (top + y) * w + left);
       return { data, width: w, height: h };
     });
   }
   const ratio = facts.view.crop_ratio;
-  const part = height * w <= width * h ? [ratio * height, ratio * ((height * w) / h)] : [ratio * ((width * h) / w), ratio * width];
+  const part =
+    height * w <= width * h ? [ratio * height, ratio * ((height * w) / h)] : [ratio * ((width * h) / w), ratio * width];
   const [rows, columns] = part.map((side) => Math.max(1, even(side)));
   const [top, left] = [even((height - rows) / 2), even((width - columns) / 2)];
   return planes.map((plane) => resized(cut(plane, top, left, rows, columns), h, w));
@@ -101,7 +106,9 @@ function taps(from, to) {
     const centre = (i + 0.5) * scale;
     const first = Math.max(Math.trunc(centre - reach + 0.5), 0);
     const last = Math.min(Math.trunc(centre + reach + 0.5), from);
-    const weights = Array.from({ length: last - first }, (_, j) => Math.max(0, 1 - Math.abs(first + j + 0.5 - centre) / reach));
+    const weights = Array.from({ length: last - first }, (_, j) =>
+      Math.max(0, 1 - Math.abs(first + j + 0.5 - centre) / reach),
+    );
     const sum = weights.reduce((a, b) => a + b, 0);
     return { first, weights: weights.map((weight) => weight / sum) };
   });

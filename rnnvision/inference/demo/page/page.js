@@ -18,7 +18,9 @@ let beliefs = null; // of the picture that was read last
 let time = 1;
 let playing = null; // the animation frame
 let running = null; // the AbortController of the request that is waited for
-let waiting = false; // a drawing that changed while the last one was being read
+let drawingIsRead = false;
+let waiting = false; // for that: the drawing has changed since
+let work = 0; // how much is being done
 
 start().catch((error) => {
   $("network").textContent = "";
@@ -29,7 +31,9 @@ async function start() {
   facts = await reader.facts();
   document.title = `${facts.title} · rnnvision`;
   $("title").textContent = facts.title;
-  $("network").textContent = [facts.network, facts.tokens && scanned(), `${facts.classes.length} classes`].filter(Boolean).join(" · ");
+  $("network").textContent = [facts.network, facts.tokens && scanned(), `${facts.classes.length} classes`]
+    .filter(Boolean)
+    .join(" · ");
   $("where").textContent = reader.WHERE;
   picture = new Picture($("picture"), facts);
   bars = new Bars($("bars"), facts.classes);
@@ -50,7 +54,8 @@ async function start() {
 function scanned() {
   const [, height, width] = facts.shape;
   const { height: h, width: w, order } = facts.tokens;
-  const size = h === 1 && w === 1 ? "" : ` of ${w === width || h === 1 ? w : h === height || w === 1 ? h : `${h} × ${w}`} pixels`;
+  const size =
+    h === 1 && w === 1 ? "" : ` of ${w === width || h === 1 ? w : h === height || w === 1 ? h : `${h} × ${w}`} pixels`;
   return `reads ${order.length} ${plural(order.length)}${size}`;
 }
 
@@ -140,20 +145,23 @@ async function tryExample() {
   drawing?.clear();
   show("invert-row", false);
   picture.show(reading);
-  look(await dataAddress(picture.small));
+  look(await addressOf(picture.small));
   accept(reading, true);
 }
 
 // While one drawing is being read the next one waits, and those in between are left out.
 async function readDrawing() {
-  if (running) return (waiting = true);
+  if (drawingIsRead) return (waiting = true);
+  drawingIsRead = true;
+  busy(1);
   do {
     waiting = false;
-    if (drawing.isEmpty) return;
-    const image = await drawing.image();
-    const reading = await request((signal) => reader.read(image, "false", signal));
+    const image = drawing.isEmpty ? null : await drawing.image();
+    const reading = image && !drawing.isEmpty && (await request((signal) => reader.read(image, "false", signal)));
     if (reading && !drawing.isEmpty) accept(reading, false);
   } while (waiting);
+  drawingIsRead = false;
+  busy(-1);
 }
 
 // What a reader gives, or null when another picture has taken this one's place, or it cannot be read.
@@ -161,7 +169,7 @@ async function request(ask) {
   running?.abort();
   const mine = (running = new AbortController());
   show("message", false);
-  document.body.classList.add("busy");
+  busy(1);
   try {
     const found = await ask(mine.signal);
     return running === mine ? found : null;
@@ -169,10 +177,8 @@ async function request(ask) {
     if (running === mine && error.name !== "AbortError") (forget(), complain(error));
     return null;
   } finally {
-    if (running === mine) {
-      running = null;
-      document.body.classList.remove("busy");
-    }
+    if (running === mine) running = null;
+    busy(-1);
   }
 }
 
@@ -219,7 +225,10 @@ function seek(t) {
   $("time").setAttribute("aria-valuetext", `${steps}: ${facts.classes[best]}`);
   $("clock").textContent = steps;
   $("when").textContent = facts.mode === "end" ? "" : `after ${steps}`;
-  picture.canvas.setAttribute("aria-label", facts.mode === "end" ? "The image as the network sees it" : `${steps} read`);
+  picture.canvas.setAttribute(
+    "aria-label",
+    facts.mode === "end" ? "The image as the network sees it" : `${steps} read`,
+  );
 }
 
 function play() {
@@ -269,17 +278,16 @@ function forget() {
   bars.clear();
   $("time").disabled = $("play").disabled = true;
   for (const id of ["chip", "probability", "settled", "clock", "when"]) $(id).textContent = "";
-  $("label").textContent = "–";
+  $("label").textContent = "?";
   $("answer").className = "answer empty";
   for (const id of ["truth", "history"]) show(id, false);
 }
+
+const busy = (more) => document.body.classList.toggle("busy", (work += more) > 0);
 
 function complain(error) {
   $("message").textContent = error.message;
   show("message", true);
 }
 
-async function dataAddress(canvas) {
-  const blob = await canvas.convertToBlob();
-  return URL.createObjectURL(blob);
-}
+const addressOf = async (canvas) => URL.createObjectURL(await canvas.convertToBlob());

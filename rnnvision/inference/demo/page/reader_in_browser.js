@@ -21,7 +21,11 @@ export async function facts() {
 export async function read(blob, invert, signal) {
   const { seen, inverted } = await open(blob, known, invert);
   signal.throwIfAborted();
-  const pixels = new ort.Tensor("float32", Float32Array.from(seen, (v) => v / 255), [1, ...known.shape]);
+  const pixels = new ort.Tensor(
+    "float32",
+    Float32Array.from(seen, (v) => v / 255),
+    [1, ...known.shape],
+  );
   const answer = last.then(() => session.run({ pixels }));
   last = answer.catch(() => {});
   const { probabilities, attention } = await answer;

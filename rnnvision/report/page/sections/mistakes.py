@@ -11,7 +11,7 @@ def mistake_section(mistakes: Sequence[Seen], wrong: int) -> Section:
     """Where the network was wrong and surest."""
     cards = tuple(_card(seen, (f"loss {seen.answer.loss:.2f}", *_settled(seen))) for seen in mistakes)
     lead = (
-        f"{len(cards)} of the {wrong:,} wrong answers: those that the network was surest of."
+        f"{'All' if len(cards) == wrong else f'{len(cards)} of the'} {wrong:,} wrong answers, the surest first."
         if cards
         else "No answer was wrong."
     )

@@ -92,8 +92,9 @@ def command_line(run: Run) -> str:
 
 def _status(run: Run) -> str:
     error = f": {run.error}" if run.error else ""
-    started = str(run.environment.get("started") or "")
-    return f"{run.status or 'no record'}{error}{f', {started}' if started else ''}"
+    if run.status == "running" and any(name.startswith("test/") for name in run.metrics):
+        return "tested"  # by the training that ends with this report
+    return f"{run.status or 'no record'}{error}"
 
 
 def _code(machine: Mapping[str, object]) -> str:

@@ -39,10 +39,10 @@ def reading_gallery(reading: Reading) -> Gallery:
 
 def anytime_section(curve: Curve, answers: Sequence[Prediction] | None) -> Section:
     """Accuracy, loss and calibration against the share of tokens read, and when the answers settle."""
-    close = [value >= curve.accuracy[-1] - 0.01 for value in curve.accuracy]
-    near, unit = curve.share[close.index(True)], curve.unit
+    far = [i for i, value in enumerate(curve.accuracy) if abs(value - curve.accuracy[-1]) > 0.01]
+    near, unit = curve.share[far[-1] + 1 if far else 0], curve.unit
     lead = (
-        f"How soon the network knows: after {percent(near, 0)} of the {unit}s its accuracy is within a point of the"
+        f"How soon the network knows: from {percent(near, 0)} of the {unit}s on its accuracy is within a point of the"
         f" final one. Anytime area {percent(curve.area)}, over {curve.images:,} images."
     )
     x = [100 * share for share in curve.share]
@@ -91,7 +91,7 @@ def _settled(tokens: Sequence[int], unit: str) -> Draw:
 
 def gradient_section(flow: Flow) -> Section:
     """The norm of the gradient at each token and state, on a logarithmic scale."""
-    said = "; ".join(f"{name} {word} (first / last {ratio:.2g})" for name, (word, ratio) in flow.verdicts.items())
+    said = "; ".join(f"{name}: {word} (first / last {ratio:.2g})" for name, (word, ratio) in flow.verdicts.items())
     ends = "; ".join(f"{name}: {norms[0]:.2e} to {norms[-1]:.2e}" for name, norms in flow.series.items())
     plot = Plot(
         _flow(flow.series),

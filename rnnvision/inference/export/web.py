@@ -32,8 +32,9 @@ class Beliefs(nn.Module):
     def __init__(self, classifier: "Classifier") -> None:
         super().__init__()
         self.network: Any = portable(classifier.network)
-        self.temperature = classifier.temperature
+        temperatures = classifier.temperatures  # (T,) or (1,)
         self.mode, _ = mode_of(classifier.network)
+        self.register_buffer("temperatures", (temperatures[-1:] if self.mode == "end" else temperatures)[:, None])
         for key in ("mean", "std"):
             values = torch.tensor(classifier.description["normalisation"][key])
             self.register_buffer(key, values[:, None, None])
@@ -41,7 +42,7 @@ class Beliefs(nn.Module):
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         x = (pixels - self.get_buffer("mean")) / self.get_buffer("std")
         logits = self.network(x).unsqueeze(1) if self.mode == "end" else self.network.forward_anytime(x)
-        probabilities = (logits / self.temperature).softmax(dim=-1)
+        probabilities = (logits / self.get_buffer("temperatures")).softmax(dim=-1)
         return (probabilities, self.network.attention_maps(x)) if self.mode == "glimpses" else (probabilities,)
 
 
