@@ -1,7 +1,7 @@
 """torch's recurrent kernels as the operators RNN, GRU and LSTM of ONNX.
 
-torch's own exporter surrounds GRU and LSTM by twenty small operators, which take as long as a small LSTM does, and writes
-an RNN out time step by time step.
+torch's own exporter surrounds each GRU and LSTM by a dozen small operators, and writes an RNN out time step by time
+step.
 """
 
 from collections.abc import Callable, Sequence
