@@ -3,7 +3,7 @@
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from rnnvision.inference.export.card import ExportError
+from rnnvision.inference.export.kernels import translations
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -51,7 +52,7 @@ def to_onnx(program: ExportedProgram, inputs: Sequence[str], outputs: Sequence[s
                 dynamo=True,
                 input_names=list(inputs),
                 output_names=list(outputs),
-                custom_translation_table=_translations(),
+                custom_translation_table=translations(program),
                 verbose=False,
             )
             assert made is not None
@@ -90,40 +91,6 @@ def quiet() -> Iterator[None]:
             yield
         finally:
             logging.disable(before)
-
-
-def _translations() -> dict[Any, Callable[..., Any]]:
-    """Operators of torch that its exporter would write out time step by time step."""
-    from onnxscript import opset20
-
-    op: Any = opset20
-
-    def rnn_tanh(
-        x: Any,
-        state: Any,
-        weights: Sequence[Any],
-        has_biases: bool,
-        num_layers: int,
-        dropout: float,
-        train: bool,
-        bidirectional: bool,
-        batch_first: bool,
-    ) -> Any:
-        # As `rnnvision.nn.layers.RNN` calls it.
-        assert (has_biases, num_layers, bidirectional, batch_first) == (True, 1, False, True)
-        weight_ih, weight_hh, *biases = (op.Unsqueeze(w, op.Constant(value_ints=[0])) for w in weights)
-        states, last = op.RNN(
-            op.Transpose(x, perm=[1, 0, 2]),
-            weight_ih,
-            weight_hh,
-            op.Concat(*biases, axis=1),
-            None,
-            state,
-            hidden_size=weights[1].shape[1],
-        )
-        return op.Transpose(op.Squeeze(states, op.Constant(value_ints=[1])), perm=[1, 0, 2]), last
-
-    return {torch.ops.aten.rnn_tanh.input: rnn_tanh}
 
 
 def parts(graph: "ModelProto") -> Iterator[Any]:
