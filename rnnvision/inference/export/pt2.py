@@ -13,10 +13,10 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
 from rnnvision.inference.export.card import card_of, check_content, dumped, parsed
-from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.graphs import EXAMPLES, quiet, trace
 from rnnvision.inference.export.portable import portable
 from rnnvision.inference.export.pt2_archive import checked, repacked
+from rnnvision.inference.files import replaced
 from rnnvision.training import CheckpointError
 from rnnvision.training.checkpoint import digest
 
@@ -32,6 +32,7 @@ def write_torch_export(classifier: "Classifier", path: Path) -> None:
     """Write the program of a classifier, with its card among the extra files."""
     network = portable(classifier.network)
     program = trace(network, (torch.zeros(EXAMPLES, *classifier.input_shape),), str(classifier.path))
+    program.graph.eliminate_dead_code()  # torch cannot read back a node without outputs
     for graph in program.graph_module.modules():
         for node in graph.graph.nodes if isinstance(graph, GraphModule) else ():
             for key in NOTES:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from rnnvision.inference.demo.facts import PAGE, facts_of, mode_of
 from rnnvision.inference.demo.onnxruntime_web import FILES, runtime
 from rnnvision.inference.export.card import ExportError
-from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.graphs import EXAMPLES, require, to_onnx, trace
 from rnnvision.inference.export.portable import portable
+from rnnvision.inference.files import replaced
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
