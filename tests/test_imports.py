@@ -38,7 +38,10 @@ LAZY = {  # a file, or all of a folder -> packages that it may import within a f
     "cli/predict/": {"tqdm"},  # as does Lightning
     "cli/watch/": {"rich", "PIL"},
 }
-LAZY_EVERYWHERE = {"accelerated_scan", "sklearn", "litdata", "matplotlib", "onnx", "onnxruntime", "safetensors"}
+LAZY_EVERYWHERE = {
+    *("accelerated_scan", "sklearn", "litdata", "matplotlib", "onnx", "onnxruntime", "onnxscript", "safetensors"),
+    *("pandas", "pyarrow", "starlette", "uvicorn"),
+}
 
 
 def lazy_of(file: str) -> set[str]:

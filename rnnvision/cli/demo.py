@@ -1,5 +1,7 @@
 """rnnvision demo ckpt=FILE_OR_RUN_FOLDER: a local page on which one draws or drops a picture and sees it being read."""
 
+import threading
+
 from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
@@ -30,7 +32,9 @@ def demo(cfg: DictConfig, run: RunFolder) -> None:
     host = str(cfg.host)
     with listen(host, cfg.port) as taken:
         classifier = load(cfg.ckpt)
-        app = make_app(classifier, Examples(classifier.description, classifier.input_shape), host=host)
+        examples = Examples(classifier.description, classifier.input_shape)
+        threading.Thread(target=len, args=(examples,), daemon=True).start()  # which reads them
+        app = make_app(classifier, examples, host=host)
         print(f"checkpoint  {classifier.path}")
         if warning := everybody(host):
             print(f"note        {warning}")

@@ -35,7 +35,8 @@ def read_until_sure(classifier: "Classifier", pixels: Tensor, stop_at: float, pa
     """Read images (B, C, H, W), each until one class has a probability of at least `stop_at`, and keeps it for a while.
 
     That is for so many tokens in a row as are a share of `patience` of the image, at least one; the rule is that of
-    `rnnvision.insight.stop_when_sure`. The work of what is not read is not done: an image that is finished leaves the batch.
+    `rnnvision.insight.stop_when_sure`. The work of what is not read is not done: an image that is finished leaves the
+    batch.
     """
     network = classifier.network
     tokens = network.scan(classifier.preprocess(pixels))  # (B, T, F)

@@ -292,7 +292,7 @@ def test_several_checkpoints_are_averaged(train: Verb, trained: Copy, predict: V
 def test_what_was_read_and_exchanged_is_told(trained: Copy, predict: Verb) -> None:
     trained("run")
     paths = write_digits(Path("digits"), 6)
-    result = predict("ckpt=run", "source=digits", "stop_at=0.0")
+    result = predict("ckpt=run", "source=digits", "stop_at=0.0", "patience=0")
     assert (result.code, len(result.out.splitlines())) == (0, 6)
     assert all(line.endswith(" (after 1 token)") for line in result.out.splitlines())
     assert result.err == "read      1.0 of 8 tokens on average; 88% of the work was saved\n"
@@ -369,6 +369,7 @@ def test_it_stops_where_nobody_reads(trained: Copy) -> None:
         (["ckpt=run", "source=a.png", "top_k=0"], "top_k=0: must be a whole number of at least 1"),
         (["ckpt=run", "source=a.png", "top_k=some"], "top_k=some: must be a whole number of at least 1"),
         (["ckpt=run", "source=a.png", "stop_at=2"], "stop_at=2: must be a number from 0 to 1"),
+        (["ckpt=run", "source=a.png", "patience=2"], "patience=2: must be a number from 0 to 1"),
         (["ckpt=run", "source=a.png", "stop_at=0.9", "average=true"], "stop_at=0.9: an average over views reads all"),
         (["ckpt=run", "source=a.png", "average=twice"], "average=twice: choose one of shifts, flips, both"),
         (["ckpt=run", "source=a.png", "invert=maybe"], "invert=maybe: choose one of false, true, auto"),

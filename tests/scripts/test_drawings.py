@@ -1,17 +1,18 @@
-"""The images that scripts draw of a trained network: where it looks, and what it answers while it reads."""
+"""The images that scripts draw of a trained network: where it looks, and how soon it knows."""
 
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import draw_anytime
 import draw_glimpses
-import draw_reading
 import matplotlib.image
 import pytest
 
+import rnnvision
 from rnnvision.report.style import SETTINGS
-from tests.training.cases import checkpoint_of, train
+from tests.training.cases import checkpoint_of, make_data, train
 
 # Lightning's own check of nested batches uses a function that torch has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning")
@@ -49,21 +50,39 @@ def test_each_image_has_a_row_and_each_glimpse_a_column(
     assert two[0] == pytest.approx(2 * one[0], abs=2)
 
 
-def test_each_image_has_its_answers_beside_it(
-    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_each_network_has_a_curve_and_a_row(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = size(draw_reading, runs["once"], tmp_path / "reading.png", monkeypatch, "0")
-    two = size(draw_reading, runs["once"], tmp_path / "reading.png", monkeypatch, "0", "5")
-    assert one[0] == two[0]
-    assert two[1] == pytest.approx(2 * one[1], abs=2)
+    picture, run = tmp_path / "anytime.png", checkpoint_of(runs["once"])
+    monkeypatch.setattr(sys, "argv", ["draw_anytime.py", str(picture), f"first={run}", f"a=b={run}"])
+    draw_anytime.main()
+    assert matplotlib.image.imread(picture).shape[2] == 4
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["| first", "| a=b"]
+    assert rows[0][1:] == rows[1][1:]
+    area, accuracy, stopped = map(float, rows[0][1:4])
+    assert 0 < area < 1
+    assert 0 < stopped <= 1
+    data = make_data()
+    learner_answers = rnnvision.load(run).logits(data.splits.test.images).argmax(dim=1)  # type: ignore[attr-defined]
+    assert accuracy == pytest.approx(float((learner_answers == data.splits.test.labels).float().mean()), abs=1e-4)
 
 
-@pytest.mark.parametrize("script", [draw_glimpses, draw_reading], ids=lambda script: script.__name__)
+def test_a_run_without_a_checkpoint_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["draw_anytime.py", str(tmp_path / "a.png"), f"x={tmp_path}/nowhere"])
+    with pytest.raises(SystemExit) as end:
+        draw_anytime.main()
+    assert end.value.code == 2
+    assert "there is no such file or run folder" in capsys.readouterr().err
+
+
 def test_a_checkpoint_that_is_none_is_told(
-    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
-        size(script, tmp_path, tmp_path / "a.png", monkeypatch, "0")
+        size(draw_glimpses, tmp_path, tmp_path / "a.png", monkeypatch, "0")
     assert end.value.code == 2
     assert "there is no such file or run folder" in capsys.readouterr().err
 

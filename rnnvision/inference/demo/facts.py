@@ -20,11 +20,11 @@ PEN = 0.09  # width of a stroke as a share of the side; MNIST's are about 2.5 of
 MIN_PEN = 1.2  # in pixels of the image
 
 
-def facts_of(classifier: "Classifier") -> dict[str, Any]:
+def facts_of(classifier: "Classifier", max_passes: int = MAX_PASSES) -> dict[str, Any]:
     """What the page shows of a network, and what it needs to open a picture and to draw what was read."""
     network = classifier.network
     channels, height, width = classifier.input_shape
-    mode, why = mode_of(network)
+    mode, why = mode_of(network, max_passes)
     mean = classifier.description["normalisation"]["mean"]
     data = classifier.description.get("data", {}).get("name", "")
     view = classifier.view
@@ -45,14 +45,14 @@ def facts_of(classifier: "Classifier") -> dict[str, Any]:
     }
 
 
-def mode_of(network: nn.Module) -> tuple[str, str | None]:
+def mode_of(network: nn.Module, max_passes: int = MAX_PASSES) -> tuple[str, str | None]:
     """When a network answers: after each of its tokens or glimpses, or at the end, and then why not before."""
     known: Any = network
     if not hasattr(network, "forward_anytime") or not hasattr(network, "scan"):
         return "end", "This network gives one answer, at the end: there is no reading in steps to follow."
     if hasattr(network, "attention"):
         return "glimpses", None
-    if not known.is_causal and known.scan.num_tokens > MAX_PASSES:
+    if not known.is_causal and known.scan.num_tokens > max_passes:
         return "end", (
             f"This network reads in two directions at once: to know its belief after each of {known.scan.num_tokens} "
             "tokens it would have to read the image as many times."

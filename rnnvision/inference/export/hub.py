@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from rnnvision.inference.export.card import ExportError, card_of
+from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.safetensors_file import read_safetensors, weights_of, write
-from rnnvision.inference.files import replaced
 from rnnvision.training import CheckpointError
 from rnnvision.training.checkpoint import digest
 

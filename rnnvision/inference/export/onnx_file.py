@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.inference.export.card import KEY, card_of, dumped
-from rnnvision.inference.export.graphs import BATCH, EXAMPLES, require, to_onnx, trace
-from rnnvision.inference.export.kernels import with_operators
-from rnnvision.inference.export.portable import portable
+from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.quantise import quantised
-from rnnvision.inference.files import replaced
+from rnnvision.inference.export.tracing.graphs import BATCH, EXAMPLES, require, to_onnx, trace
+from rnnvision.inference.export.tracing.kernels import with_operators
+from rnnvision.inference.export.tracing.portable import portable
 
 if TYPE_CHECKING:
     from onnx import ModelProto

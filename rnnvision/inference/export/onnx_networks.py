@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.inference.export.card import KEY, check_content, num_classes, parsed
-from rnnvision.inference.export.graphs import BATCH, parts, quiet, require
 from rnnvision.inference.export.onnx_file import content_of
+from rnnvision.inference.export.tracing.graphs import BATCH, parts, quiet, require
 from rnnvision.nn.scan import Scan
 from rnnvision.signature import parameters
 from rnnvision.training import CheckpointError

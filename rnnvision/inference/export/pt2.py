@@ -13,10 +13,10 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
 from rnnvision.inference.export.card import card_of, check_content, dumped, parsed
-from rnnvision.inference.export.graphs import EXAMPLES, quiet, trace
-from rnnvision.inference.export.portable import portable
+from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.pt2_archive import checked, repacked
-from rnnvision.inference.files import replaced
+from rnnvision.inference.export.tracing.graphs import EXAMPLES, quiet, trace
+from rnnvision.inference.export.tracing.portable import portable
 from rnnvision.training import CheckpointError
 from rnnvision.training.checkpoint import digest
 

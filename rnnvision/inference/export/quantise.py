@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rnnvision.inference.export.card import ExportError
-from rnnvision.inference.export.graphs import parts, quiet, require
+from rnnvision.inference.export.tracing.graphs import parts, quiet, require
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from rnnvision.inference.export.card import KEY, card_of, check_content, dumped, parsed
-from rnnvision.inference.export.graphs import require
-from rnnvision.inference.files import replaced
+from rnnvision.inference.export.files import replaced
+from rnnvision.inference.export.tracing.graphs import require
 from rnnvision.training import CheckpointError, load_network
 from rnnvision.training.checkpoint import NETWORK, digest
 

@@ -11,14 +11,16 @@ from torch import Tensor, nn
 from rnnvision.inference.demo.facts import PAGE, facts_of, mode_of
 from rnnvision.inference.demo.onnxruntime_web import FILES, runtime
 from rnnvision.inference.export.card import ExportError
-from rnnvision.inference.export.graphs import EXAMPLES, require, to_onnx, trace
-from rnnvision.inference.export.portable import portable
-from rnnvision.inference.files import replaced
+from rnnvision.inference.export.files import replaced
+from rnnvision.inference.export.tracing.graphs import EXAMPLES, require, to_onnx, trace
+from rnnvision.inference.export.tracing.kernels import with_operators
+from rnnvision.inference.export.tracing.portable import portable
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
 
 TOLERANCE = 1e-4  # of a probability
+MAX_PASSES = 8  # each is written out in the graph: 28 of an LSTM take a minute
 # Of the server's page it is a header (`guard.py`). WebAssembly is code.
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; "
@@ -31,9 +33,9 @@ class Beliefs(nn.Module):
 
     def __init__(self, classifier: "Classifier") -> None:
         super().__init__()
-        self.network: Any = portable(classifier.network)
+        self.network: Any = with_operators(portable(classifier.network))
         temperatures = classifier.temperatures  # (T,) or (1,)
-        self.mode, _ = mode_of(classifier.network)
+        self.mode, _ = mode_of(classifier.network, MAX_PASSES)
         self.register_buffer("temperatures", (temperatures[-1:] if self.mode == "end" else temperatures)[:, None])
         for key in ("mean", "std"):
             values = torch.tensor(classifier.description["normalisation"][key])
@@ -66,7 +68,7 @@ def write_web(classifier: "Classifier", path: Path) -> None:
         if file.name != "reader.js":
             _put(path / file.name.replace("reader_in_browser", "reader"), file.read_bytes())
     _put(path / "index.html", _page().encode())
-    _put(path / "facts.json", json.dumps(facts_of(classifier)).encode())
+    _put(path / "facts.json", json.dumps(facts_of(classifier, MAX_PASSES)).encode())
     for name in FILES:
         with replaced(path / name) as temporary:
             shutil.copyfile(found / name, temporary)

@@ -23,16 +23,19 @@ def _runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_runtime")
-def test_the_graph_gives_the_beliefs_of_the_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("bidirectional", "times"), [(False, 28), (True, 1)])
+def test_the_graph_gives_the_beliefs_of_the_network(tmp_path: Path, bidirectional: bool, times: int) -> None:
+    """Of one that reads in two directions at the end: each of 28 passes would be written out."""
     import onnxruntime
 
-    classifier, folder = digit(), tmp_path / "page"
+    classifier, folder = digit(bidirectional=bidirectional), tmp_path / "page"
     FORMATS["web"].write(classifier, folder)
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
     pixels = image(1, 28, 28)
     found = session.run(["probabilities"], {"pixels": (pixels[None] / 255).numpy()})[0]
-    torch.testing.assert_close(torch.from_numpy(found), classifier.anytime(pixels), rtol=0, atol=1e-5)
-    assert json.loads((folder / "facts.json").read_text())["classes"] == list(classifier.class_names)
+    torch.testing.assert_close(torch.from_numpy(found), classifier.anytime(pixels)[:, -times:], rtol=0, atol=1e-5)
+    facts = json.loads((folder / "facts.json").read_text())
+    assert (facts["classes"], facts["mode"] == "end") == (list(classifier.class_names), bidirectional)
     assert 'http-equiv="content-security-policy"' in (folder / "index.html").read_text()
     assert "onnxruntime" in (folder / "reader.js").read_text()
     assert {"opening.js", "page.js", "ort.js", "ort.wasm"} <= {file.name for file in folder.iterdir()}

@@ -130,10 +130,10 @@ export class Chart {
     this.#text(this.steps, "axis", box.right + 18, box.bottom + 17);
     this.lines = beliefs.lines(MOST_LINES[width < NARROW ? 0 : 1]);
     this.lines.toReversed().forEach((k, i) => this.#line(k, this.lines.length - 1 - i));
-    this.#names();
     this.#settled(box);
     this.cursor = this.#add("line", "cursor", { y1: box.top, y2: box.bottom });
     this.dots = this.lines.map((_, i) => this.#add("circle", `dot class-${i}`, { r: i ? 3.5 : 5 }));
+    this.#names();
     this.#point();
   }
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from rnnvision.inference.export.card import ExportError
-from rnnvision.inference.export.kernels import translations
+from rnnvision.inference.export.tracing.kernels import translations
 
 if TYPE_CHECKING:
     from onnx import ModelProto
