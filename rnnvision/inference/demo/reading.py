@@ -15,7 +15,7 @@ from rnnvision.inference.predict import invert, is_inverted
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
 
-NAME = "this picture"  # in messages: a browser tells no path
+NAME = "this file"  # in messages: a browser tells no path
 
 
 @dataclass(frozen=True)
