@@ -45,7 +45,7 @@ def export(cfg: DictConfig, run: RunFolder) -> None:
     form = FORMATS[cfg.format]
     quantizes = _quantizes(cfg, form)
     classifier = load(source)
-    target = _target(cfg, form, source, classifier)
+    target = _target(cfg, form, source, classifier, quantizes)
     print(f"checkpoint  {classifier.path}\nformat      {cfg.format}, {form.says}", flush=True)
     try:
         form.write(classifier, target, **({"quantize": True} if quantizes else {}))
@@ -79,7 +79,7 @@ def _quantizes(cfg: DictConfig, form: "Format") -> bool:
     return True
 
 
-def _target(cfg: DictConfig, form: "Format", source: Path, classifier: "Classifier") -> Path:
+def _target(cfg: DictConfig, form: "Format", source: Path, classifier: "Classifier", quantizes: bool) -> Path:
     """Where to write: `cfg.output`, or the folder export of the run, or for a file elsewhere beside it."""
     if cfg.output is not None:
         target = Path(expanded(str(cfg.output)))
@@ -94,7 +94,7 @@ def _target(cfg: DictConfig, form: "Format", source: Path, classifier: "Classifi
         inside = classifier.path.parent.name == "checkpoints"
         folder = classifier.path.parent.parent / "export" if inside else classifier.path.parent
     name = Path(form.file)
-    return folder / (f"{name.stem}_int8{name.suffix}" if cfg.quantize else form.file)
+    return folder / (f"{name.stem}_int8{name.suffix}" if quantizes else form.file)
 
 
 def _size(path: Path) -> int:

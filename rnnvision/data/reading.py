@@ -31,7 +31,8 @@ def arguments_of(description: Mapping[str, Any], changes: Mapping[str, Any]) -> 
 
 def options_of(description: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Options of the reader that the data of a trained network needs, whatever else is chosen."""
-    kept_no_record = "files" not in description  # as version 0.1
+    # As version 0.1. An exported folder is given away without its record, and is of a later one.
+    kept_no_record = "files" not in description and "exported" not in description
     return {"by_path": False} if kept_no_record and "by_path" in parameters(CATALOG[name].read) else {}
 
 

@@ -10,6 +10,7 @@ from rnnvision.nn import build
 from rnnvision.training.checkpoint import FORMAT
 
 NAMES = ["plain", 'with "quotes"', "<script>alert(1)</script>", "two\nlines", "```", "---", "猫", "\udce9"]
+KEYS = torch.tensor([[-(2**63), 7], [2**63 - 1, 0], [1, 2]])  # as `rnnvision.data.membership.Record` has them
 
 
 def classifier_of(network: dict[str, Any], **description: Any) -> Classifier:
@@ -27,7 +28,7 @@ def classifier_of(network: dict[str, Any], **description: Any) -> Classifier:
         "normalisation": {"mean": [0.1307] * channels, "std": [0.3081] * channels},
         "temperature": 1.7,
         "data": {"name": "fake", "root": "/home/somebody/data", "num_classes": classes},
-        "files": {"train": ["a secret name.png"]},
+        "files": {"root": "/home/somebody/secret", "digests": {"train": "0f"}, "files": {"train": KEYS.clone()}},
         "versions": {"python": "3"},
         **description,
     }

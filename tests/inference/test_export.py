@@ -8,11 +8,13 @@ import pytest
 import torch
 
 import rnnvision
+from rnnvision.data import ImageData
 from rnnvision.inference import Classifier
 from rnnvision.inference.export import FORMATS, ExportError
 from rnnvision.inference.export.hub import scores_of
 from rnnvision.inference.export.measure import largest_difference
 from rnnvision.nn import READOUTS, RECURRENCES
+from rnnvision.training.checkpoint import digest
 from tests.inference.exports import NAMES, classifier_of
 from tests.nn.cases import network_cases
 from tests.training.cases import sampled
@@ -55,8 +57,8 @@ def test_onnx_gives_the_logits_of_the_network_in_batches_of_any_size(case: str, 
     assert_same_logits(classifier, tmp_path / "model.onnx", 1, 2, 17)
 
 
-# Of torch.export: a Scan, with complex states, and chunks of tokens.
-PROGRAMS = ["sequence_classifier-lru", "sequence_classifier-mlstm", "rbf_svm-own"]
+# Of torch.export: a Scan, with complex states; an equation, and a chunk of tokens with none after it.
+PROGRAMS = ["sequence_classifier-lru", "vision_lstm-attention"]
 
 
 @pytest.mark.parametrize("case", sampled(list(CASES), PROGRAMS))
@@ -148,12 +150,33 @@ def test_every_format_keeps_what_the_checkpoint_says(format: str, tmp_path: Path
     assert found.class_names == classifier.class_names
     assert (found.input_shape, found.temperature) == (classifier.input_shape, 1.7)
     hidden = {"data", "files", "exported"} if format == "hub" else {"exported"}
-    assert {k: v for k, v in found.description.items() if k not in hidden} == {
-        k: v for k, v in classifier.description.items() if k not in hidden
-    }
+    assert digest({k: v for k, v in found.description.items() if k not in hidden}) == digest(
+        {k: v for k, v in classifier.description.items() if k not in hidden}
+    )
     pixels = torch.randint(256, (5, 1, 6, 4), dtype=torch.uint8)
     torch.testing.assert_close(found.probabilities(pixels), classifier.probabilities(pixels), atol=1e-6, rtol=0)
     assert not list(tmp_path.glob(".*"))  # nothing is left over
+
+
+@pytest.mark.parametrize("format", ["safetensors", "hub"])
+def test_an_export_of_a_users_folder_is_measured_on_the_images_that_it_was_not_trained_on(
+    format: str, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    for i in range(24):
+        folder = tmp_path / "images" / "ab"[i % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 6), 10 * i).save(folder / f"{i}.png")
+    options = {"root": str(tmp_path / "images"), "image_size": (6, 4), "channels": 1}
+    data = ImageData("image_folder", **options)
+    names = [data.splits.test.name(i) for i in range(len(data.splits.test))]
+    assert data.record is not None
+    about = {"data": data.describe(), "class_names": ["a", "b"], "files": data.record.plain()}
+    FORMATS[format].write(classifier_of({**LSTM, "num_classes": 2}, **about), tmp_path / FORMATS[format].file)
+    description = rnnvision.load(tmp_path / FORMATS[format].file).description
+    found = ImageData.of_checkpoint(description, root=options["root"]).splits.test
+    assert sorted(found.name(i) for i in range(len(found))) == sorted(names)
 
 
 def test_networks_that_read_no_stream_have_no_step(tmp_path: Path) -> None:

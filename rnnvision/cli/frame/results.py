@@ -91,6 +91,7 @@ class _Unfailing:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.is_closed = False  # nobody reads any more
+        self.failure: str | None = None  # why what was printed is lost, where somebody would have read it
 
     def write(self, text: str) -> int:
         try:
@@ -98,19 +99,20 @@ class _Unfailing:
         except UnicodeEncodeError:
             encoding = self._stream.encoding or "ascii"
             return self.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        except OSError:
-            self._leave()
+        except OSError as error:
+            self._leave(error)
             return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
-        except OSError:
-            self._leave()
+        except OSError as error:
+            self._leave(error)
 
-    def _leave(self) -> None:
+    def _leave(self, error: OSError) -> None:
         """Let what is still to be written go nowhere: at its end Python would fail to write it."""
         self.is_closed = True
+        self.failure = self.failure or (None if isinstance(error, BrokenPipeError) else error.strerror)
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())

@@ -127,6 +127,8 @@ def _write(answers: "Iterator[Answer]", table: "Table", kind: str, to: Path | No
     if to is None:
         _write_lines(sys.stdout, answers, table, kind)
         sys.stdout.flush()
+        if reason := getattr(sys.stdout, "failure", None):
+            raise FailureError(f"output=-: standard output cannot be written ({reason})")
         return
     # What is no file, such as /dev/null or a named pipe, is not to be replaced by one.
     part = to.with_name(f".{to.name}.part") if to.is_file() or not to.exists() else to

@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from rnnvision.errors import UsageError
 from rnnvision.training import CheckpointError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 CARD = 1
 KEY = "rnnvision"  # under which a file's metadata holds the card
+INT64 = "int64"  # a tensor is {"int64": its values}: the record of a user's files holds some
 
 
 class ExportError(UsageError):
@@ -45,7 +47,17 @@ def card_of(classifier: "Classifier", format: str, content: str, **graph: Any) -
 
 def dumped(card: Mapping[str, Any]) -> str:
     """As ASCII, whatever the names of the classes."""
-    return json.dumps(card)
+    return json.dumps(card, default=_listed)
+
+
+def _listed(value: Any) -> dict[str, Any]:
+    if isinstance(value, Tensor) and value.dtype == torch.int64:
+        return {INT64: value.tolist()}
+    raise TypeError(f"a card holds plain values, not {value!r}")
+
+
+def _tensor(entry: dict[str, Any]) -> Any:
+    return torch.tensor(entry[INT64], dtype=torch.int64) if entry.keys() == {INT64} else entry
 
 
 def parsed(text: str | bytes | None, path: Path) -> dict[str, Any]:
@@ -55,8 +67,8 @@ def parsed(text: str | bytes | None, path: Path) -> dict[str, Any]:
         CheckpointError: if there is none, or it is none of this project.
     """
     try:
-        card = json.loads(text or "null")
-    except ValueError:
+        card = json.loads(text or "null", object_hook=_tensor)
+    except (ValueError, TypeError, RuntimeError):  # the last two of what is no tensor
         card = None
     if not isinstance(card, dict) or not isinstance(card.get("exported"), dict):
         raise CheckpointError(f"{path}: has no card of rnnvision, which says what its classes and its images are")

@@ -15,6 +15,7 @@ from rnnvision.inference.export.card import KEY, card_of, dumped
 from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.quantise import quantised
 from rnnvision.inference.export.tracing.graphs import BATCH, EXAMPLES, require, to_onnx, trace
+from rnnvision.inference.export.tracing.kernels import with_operators
 from rnnvision.inference.export.tracing.portable import portable
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def write_onnx(classifier: "Classifier", path: Path, *, quantize: bool = False) 
     """Write the network of a classifier as ONNX, with its card in `metadata_props`."""
     require("onnx", "onnxscript")
     shape, classes = classifier.input_shape, len(classifier.class_names)
-    network = Answers(portable(classifier.network), classifier.temperature)
+    network = Answers(with_operators(portable(classifier.network)), classifier.temperature)
     program = trace(network, (torch.zeros(EXAMPLES, *shape),), str(classifier.path))
     graph = to_onnx(program, ["images"], ["logits", "probabilities"], str(classifier.path))
     graph = quantised(graph) if quantize else graph

@@ -32,6 +32,7 @@ def write_torch_export(classifier: "Classifier", path: Path) -> None:
     """Write the program of a classifier, with its card among the extra files."""
     network = portable(classifier.network)
     program = trace(network, (torch.zeros(EXAMPLES, *classifier.input_shape),), str(classifier.path))
+    program.graph.eliminate_dead_code()  # torch cannot read back a node without outputs
     for graph in program.graph_module.modules():
         for node in graph.graph.nodes if isinstance(graph, GraphModule) else ():
             for key in NOTES:

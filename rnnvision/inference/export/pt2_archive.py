@@ -23,7 +23,7 @@ ENTRIES = re.compile(
 OPERATORS = re.compile(
     r"torch\.ops\.(aten|higher_order)\.\w+(\.\w+)?|_operator\.(getitem|add|sub|mul|neg|floordiv|mod|eq|ne|ge|gt|le|lt)"
 )
-PLAIN = re.compile(r"[\w.+]*|[a-z]+:\d+")  # names, types, versions, devices
+PLAIN = re.compile(r"[\w.+]*|[a-z]+:\d+|[a-z,]+->[a-z]+")  # names, types, versions, devices, equations of einsum
 # Of which sizes are made: as sympy writes them, Mul(Integer(28), Symbol('s77', positive=True, integer=True)).
 SIZES = {"Add", "Mul", "Pow", "Mod", "FloorDiv", "Max", "Min", "Integer", "Symbol"}
 SIZE_NODES = (ast.Expression, ast.Call, ast.keyword, ast.Name, ast.Load, ast.Constant, ast.UnaryOp, ast.USub)

@@ -15,6 +15,7 @@ from rnnvision.inference.export.card import ExportError
 from rnnvision.inference.export.onnx_file import write_graph
 from rnnvision.inference.export.quantise import quantised
 from rnnvision.inference.export.tracing.graphs import BATCH, EXAMPLES, require, to_onnx, trace
+from rnnvision.inference.export.tracing.kernels import with_operators
 from rnnvision.inference.export.tracing.portable import portable
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def write_step(classifier: "Classifier", path: Path, *, quantize: bool = False) 
     reason = "it reads no sequence" if not hasattr(network, "step") else network.no_stream
     if reason is not None:
         raise ExportError(f"{classifier.path}: cannot be read token by token: {reason}; choose format=onnx")
-    step = Step(portable(network), classifier.temperature).eval()
+    step = Step(with_operators(portable(network)), classifier.temperature).eval()
     before = flat(step.network.initial_state(EXAMPLES))
     tokens, classes = torch.zeros(EXAMPLES, network.scan.token_size), len(classifier.class_names)
     names = [f"state_{i}" for i in range(len(before))]

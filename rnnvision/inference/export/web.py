@@ -13,6 +13,7 @@ from rnnvision.inference.demo.onnxruntime_web import FILES, runtime
 from rnnvision.inference.export.card import ExportError
 from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.tracing.graphs import EXAMPLES, require, to_onnx, trace
+from rnnvision.inference.export.tracing.kernels import with_operators
 from rnnvision.inference.export.tracing.portable import portable
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Beliefs(nn.Module):
 
     def __init__(self, classifier: "Classifier") -> None:
         super().__init__()
-        self.network: Any = portable(classifier.network)
+        self.network: Any = with_operators(portable(classifier.network))
         temperatures = classifier.temperatures  # (T,) or (1,)
         self.mode, _ = mode_of(classifier.network, MAX_PASSES)
         self.register_buffer("temperatures", (temperatures[-1:] if self.mode == "end" else temperatures)[:, None])

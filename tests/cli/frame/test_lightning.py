@@ -39,6 +39,7 @@ RECORD = "RNNVISION_RECORD_LIGHTNING"
 SMALL = ("data=fake", "data.image_shape=[1,8,8]", "data.num_train=72", "data.num_test=24", "data.val_fraction=0.25")
 TINY = (*SMALL, "data.batch_size=16", "data.eval_batch_size=8", "model.hidden_size=4", "device=cpu")
 TRAIN, VAL, TEST, EPOCHS = 4, 3, 3, 2  # batches of an epoch; epochs
+TEMPERATURE = 1  # validation of the best weights at the end, on which the temperature is fitted
 
 
 @dataclass
@@ -198,12 +199,16 @@ TRAINER: dict[str, Case] = {
     "min_steps": works("+trainer.min_steps=17", lambda s: len(rows(s)) == 5, *STILL, f"{STOP}.patience=1"),
     "max_time": works("+trainer.max_time={microseconds:1}", lambda s: s.count("train") < 2 * TRAIN),
     "limit_train_batches": works("trainer.limit_train_batches=2", lambda s: s.count("train") == EPOCHS * 2),
-    "limit_val_batches": works("trainer.limit_val_batches=2", lambda s: s.count("val") == EPOCHS * 2),
+    "limit_val_batches": works("trainer.limit_val_batches=2", lambda s: s.count("val") == (EPOCHS + TEMPERATURE) * 2),
     "limit_test_batches": works("trainer.limit_test_batches=2", lambda s: s.count("test") == 2),
     "limit_predict_batches": refused("+trainer.limit_predict_batches=1"),
     "overfit_batches": refused("+trainer.overfit_batches=1"),
-    "val_check_interval": works("+trainer.val_check_interval=2", lambda s: s.count("val") == 2 * EPOCHS * VAL),
-    "check_val_every_n_epoch": works("trainer.check_val_every_n_epoch=2", lambda s: s.count("val") == VAL),
+    "val_check_interval": works(
+        "+trainer.val_check_interval=2", lambda s: s.count("val") == (2 * EPOCHS + TEMPERATURE) * VAL
+    ),
+    "check_val_every_n_epoch": works(
+        "trainer.check_val_every_n_epoch=2", lambda s: s.count("val") == (1 + TEMPERATURE) * VAL
+    ),
     "num_sanity_val_steps": works(
         "trainer.num_sanity_val_steps=2", lambda s: sum(v["sanity"] for v in s.steps["val"]) == 2
     ),

@@ -52,7 +52,7 @@ def to_onnx(program: ExportedProgram, inputs: Sequence[str], outputs: Sequence[s
                 dynamo=True,
                 input_names=list(inputs),
                 output_names=list(outputs),
-                custom_translation_table=translations(program),
+                custom_translation_table=translations(),
                 verbose=False,
             )
             assert made is not None
