@@ -9,6 +9,7 @@ import pytest
 from tests.cli.running import exit_code_of, in_folder
 
 NOTEBOOK = json.loads((Path(__file__).parents[1] / "docs" / "tour.ipynb").read_text())
+IN_WORDS = (Path(__file__).parents[1] / "docs" / "tour.md").read_text()
 CELLS = ["".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
 
 
@@ -37,6 +38,7 @@ def test_the_ten_cells_of_the_notebook_run(tmp_path: Path, monkeypatch: pytest.M
     assert len(CELLS) == 10
     with in_folder(tmp_path / "here"):
         shown = [run_cell(cell, names) for cell in CELLS]
+        of_a_file = run_cell(IN_WORDS.split("```python\n")[1].split("```")[0], names)
     _, _, labels, table, _, streamed, tokens, scores, verdicts, exported = shown
     assert labels[0][0]["score"] > 0.5  # type: ignore[index]
     assert len(table) == 5  # type: ignore[arg-type]
@@ -44,6 +46,7 @@ def test_the_ten_cells_of_the_notebook_run(tmp_path: Path, monkeypatch: pytest.M
     assert 1 <= tokens <= 8  # type: ignore[operator]
     assert len(scores[0]) == 3  # type: ignore[index]
     assert verdicts
+    assert of_a_file[0]["label"] == "7"  # type: ignore[index]
 
 
 def test_the_notebook_is_committed_without_output() -> None:

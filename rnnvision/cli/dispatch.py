@@ -10,10 +10,10 @@ from rnnvision.runs import versions
 VERBS = {
     "train": "train a network, then test its best checkpoint",
     "evaluate": "measure a trained checkpoint",
-    "predict": "classify pictures",
-    "watch": "watch a network read a picture, or a stream of rows",
+    "predict": "classify images",
+    "watch": "watch a network read an image, or a stream of rows",
     "export": "write a trained network as ONNX, a torch program, safetensors or a hub folder",
-    "demo": "draw or drop a picture, and see the network read it",
+    "demo": "draw or drop an image, and see the network read it",
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
     "report": "write one HTML page of a run, or of several runs",

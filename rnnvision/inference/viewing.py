@@ -25,7 +25,7 @@ def check_is_for_pictures(view: View) -> None:
     """
     if isinstance(view, TensorView):
         shape = ", ".join(map(str, view.image_shape))
-        raise UsageError(f"image: a picture is grey or RGB, and this network reads ({shape}); give it such tensors")
+        raise UsageError(f"image: an image is grey or RGB, and this network reads ({shape}); give it such tensors")
 
 
 def view_of(description: Mapping[str, Any]) -> View:

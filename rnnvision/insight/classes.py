@@ -65,7 +65,7 @@ def names_in(truth: Sequence[Name], answers: Sequence[Name]) -> list[Name]:
 def confusion_matrix(
     truth: Sequence[Name], answers: Sequence[Name], classes: Sequence[Name] | None = None
 ) -> list[list[int]]:
-    """C[i][j]: images of class i that were answered with class j, in the order of `classes`, by default `names_in`.
+    """`C[i][j]`: images of class i that were answered with class j, in the order of `classes`, by default `names_in`.
 
     Raises:
         ValueError: if the two differ in length, or hold a class that is not in `classes`.

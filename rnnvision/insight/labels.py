@@ -65,7 +65,7 @@ def confident_classes(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 
 def confident_joint(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """C[i][j]: images labelled i that confidently belong to j: (N, K), (N,) -> (K, K).
+    """`C[i][j]`: images labelled i that confidently belong to j: (N, K), (N,) -> (K, K).
 
     Off the diagonal it counts probable errors: which classes people confuse when they label.
     """

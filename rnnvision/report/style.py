@@ -82,7 +82,7 @@ def plain_logarithms(axes: "Axes") -> None:
 
 def label_ends(axes: "Axes", ends: Mapping[str, tuple[float, float, str]]) -> None:
     """Write each label beside the point where its line ends, (x, y, colour); one that would meet another moves down."""
-    axes.figure.canvas.draw()  # so that the scale of the axes is known
+    axes.figure.canvas.figure.draw_without_rendering()  # so that the limits of the axes are known
     point = axes.figure.dpi / 72  # in pixels
     step = LABEL_HEIGHT * LABEL_SIZE * point
     placed: list[tuple[float, float, float]] = []  # left, right, height

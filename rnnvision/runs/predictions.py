@@ -52,7 +52,7 @@ def read_predictions(folder: Path) -> list[Prediction]:
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: that begins with the path, if it is another table, or was cut short.
+        ValueError: that begins with the path, if it is another table, was cut within a row, or holds what is no answer.
     """
     path = folder / FILE
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
@@ -65,11 +65,18 @@ def read_predictions(folder: Path) -> list[Prediction]:
                     row["image"],
                     row["truth"],
                     row["answer"],
-                    float(row["probability"]),
+                    _probability(row["probability"]),
                     float(row["loss"]),
-                    int(row["settled"]) if row["settled"] else None,
+                    None if row["settled"] == "" else int(row["settled"]),
                 )
                 for row in rows
             ]
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}: line {rows.line_num} is damaged ({error})") from error
+
+
+def _probability(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:  # NaN, of a network that has diverged
+        raise ValueError(f"{text} is no probability")
+    return value

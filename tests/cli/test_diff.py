@@ -57,6 +57,15 @@ def test_the_test_is_exact_and_says_what_it_means(verb: Verb) -> None:
     assert "No difference is shown." in verb("diff", "one", "two").out
 
 
+def test_of_many_classes_the_terminal_shows_the_first(verb: Verb) -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    run("one", letters, truth=letters), run("two", "?" * 26, truth=letters)
+    lines = verb("diff", "one", "two").out.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("only one is right, by class"))
+    assert lines[at + 20].split() == ["t", "1", "0"]
+    assert lines[at + 21] == "  6 more classes; json=true has them all"
+
+
 def test_only_images_that_both_have_count(verb: Verb) -> None:
     run("one", "aaab"), run("two", "aab")
     out = verb("diff", "one", "two").out

@@ -11,7 +11,7 @@ import pytest
 from rnnvision.cli.doctor.data import WITHOUT_FILES
 from rnnvision.cli.doctor.device import computes
 from rnnvision.cli.doctor.finding import Finding
-from rnnvision.cli.doctor.machine import GIB, clock, shared_memory, space
+from rnnvision.cli.doctor.machine import GIB, clock, memory, shared_memory, space
 from rnnvision.cli.doctor.packages import DEVELOPMENT, GIVES, malware, needed, optional, python
 from rnnvision.cli.doctor.threads import shared
 from rnnvision.data import CATALOG
@@ -48,6 +48,29 @@ def test_a_machine_without_torch_is_told_what_to_install(verb: Verb, monkeypatch
     assert "  fail  torch cannot be imported: ModuleNotFoundError" in result.out
     assert "\nWhat to do:\n  - torch cannot be imported" in result.out
     assert re.fullmatch(r"rnnvision doctor: \d checks failed", result.message)
+
+
+def test_a_torch_that_is_broken_does_not_end_the_other_checks(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Iterator[Finding]:
+        raise OSError("libcudart.so: cannot open shared object file")
+        yield
+
+    monkeypatch.setattr("rnnvision.cli.doctor.check_threads", broken)
+    result = verb("doctor")
+    assert result.code == 1
+    assert "  fail  cannot be checked: OSError: libcudart.so: cannot open" in result.out
+    assert "\nmachine\n  ok" in result.out
+
+
+def test_files_that_were_read_do_not_count_as_used_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (
+        ("max", f"{4 * GIB}"),
+        ("current", f"{3 * GIB + 2**29}"),
+        ("stat", f"anon 5\ninactive_file {GIB}"),
+    ):
+        (tmp_path / f"memory.{name}").write_text(text)
+    monkeypatch.setattr("rnnvision.cli.doctor.machine.CGROUP", str(tmp_path))
+    assert next(memory()) == Finding("ok", "1.5 GiB of memory available")
 
 
 def test_a_folder_that_cannot_be_written_is_a_failure(verb: Verb) -> None:

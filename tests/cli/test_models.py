@@ -105,6 +105,7 @@ def test_parts_of_a_plugin_and_of_a_folder_of_ones_own_are_there_too(verb: Verb)
     [
         (["lsmt"], "lsmt: there is no such part; did you mean lstm? Try: rnnvision models lstm"),
         (["name=mnits"], "mnits: there is no such part; did you mean mnist? Try: rnnvision models name=mnist"),
+        (["svm"], "svm: there is no such part; did you mean linear_svm? Try: rnnvision models linear_svm"),
         (["xyzzy"], "xyzzy: there is no such part; rnnvision models lists them"),
         (["nam=lstm"], "nam: there is no such key; choose one of name, plugins; did you mean name?"),
         (["lstm", "gru"], "gru: is one word too many; settings are KEY=VALUE, and rnnvision models --help lists them"),

@@ -167,11 +167,11 @@ def test_without_a_picture_it_is_wrong_use_and_no_file_is_written(
     Path("texts/a.txt").write_text("no picture")
     stdin(b"\n")
     for source, message in {
-        "empty": "source=empty: there is no picture in this folder",
-        "texts": "source=texts: there is no picture in this folder, only 1 other file",
+        "empty": "source=empty: there is no image in this folder",
+        "texts": "source=texts: there is no image in this folder, only 1 other file",
         "*.gif": "source=*.gif: no file matches",
         "-": "source=-: there is no path on standard input",
-        "": "source=: names no picture",
+        "": "source=: names no image",
     }.items():
         result = predict("ckpt=run", f"source={source}", "output=a.jsonl")
         assert (result.code, result.message) == (2, f"rnnvision predict: {message}")
@@ -187,8 +187,8 @@ def test_what_holds_no_picture_does_not_keep_the_others_from_being_classified(tr
     assert [row["image"] for row in rows_of(result.out)] == [path, "nowhere.png"]
     assert result.err.splitlines() == [
         "not read  nowhere.png: there is no such file",
-        "not read  source=empty: there is no picture in this folder",
-        "rnnvision predict: 1 picture of 2 could not be read",
+        "not read  source=empty: there is no image in this folder",
+        "rnnvision predict: 1 image of 2 could not be read",
     ]
 
 
@@ -213,7 +213,7 @@ def test_every_kind_of_bad_picture_is_listed_and_the_others_are_classified(
             assert "data.max_pixels=4" not in line["error"]
     told = result.err.splitlines()
     assert sum(line.startswith("not read  ") for line in told) == bad
-    assert told[-1] == f"rnnvision predict: {bad} pictures of {len(made)} could not be read"
+    assert told[-1] == f"rnnvision predict: {bad} images of {len(made)} could not be read"
     assert len(told) == bad + 2
 
 
@@ -303,7 +303,7 @@ def test_what_was_read_and_exchanged_is_told(trained: Copy, predict: Verb) -> No
         Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
     result = predict("ckpt=run", "source=digits", "invert=auto")
     assert result.out == plain
-    assert result.err == "inverted  6 pictures: dark on light, and the network knows light on dark\n"
+    assert result.err == "inverted  6 images: dark on light, and the network knows light on dark\n"
     assert predict("ckpt=run", "source=digits").out != plain
     assert predict("ckpt=run", "source=digits", "average=true").out != plain
 
@@ -371,7 +371,7 @@ def test_answers_that_a_full_disk_cuts_off_are_a_failure(trained: Copy) -> None:
         (["source=a.png"], "ckpt=null: give a checkpoint file or a run folder; try: ckpt=logs/train/latest"),
         (
             ["ckpt=run"],
-            "source=null: give a picture, a folder, a pattern such as 'photos/*.jpg', or - for paths on stdin",
+            "source=null: give an image, a folder, a pattern such as 'photos/*.jpg', or - for paths on stdin",
         ),
         (["ckpt=nowhere", "source=a.png"], "nowhere: there is no such file or run folder"),
         (["ckpt=[]", "source=a.png"], "ckpt=[]: give at least one checkpoint"),

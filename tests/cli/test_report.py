@@ -112,12 +112,14 @@ def test_the_runs_of_a_multirun_are_side_by_side(verb: Verb) -> None:
     ("words", "said"),
     [
         ([], "run=null: give a run folder"),
+        (["run=run/checkpoints/best.ckpt"], "try: rnnvision report run=/"),
         (["run=nowhere"], "nowhere: there is no such folder; try: rnnvision report run=logs/train/latest"),
         (["run=empty"], "empty: holds no run; give a run folder"),
     ],
 )
 def test_what_is_no_run_is_told_in_a_line(verb: Verb, words: list[str], said: str) -> None:
     Path("empty").mkdir()
+    Path("run/checkpoints").mkdir(parents=True)
     result = verb("report", *words)
     assert result.code == 2
     assert said in result.message

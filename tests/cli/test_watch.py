@@ -99,7 +99,7 @@ def test_a_film_has_a_frame_after_each_token_and_lasts_as_long_as_asked(
 def test_networks_that_read_otherwise_say_so_or_are_refused(train: Verb, verb: Verb, picture: Path) -> None:
     notes = {
         "lstm model.bidirectional=true": "note      the network reads in both directions: for each row it has read the",
-        "encoder_decoder": "note      the network has read the whole picture before its first glimpse",
+        "encoder_decoder": "note      the network has read the whole image before its first glimpse",
     }
     for i, (model, note) in enumerate(notes.items()):
         assert train(*f"model={model} hydra.run.dir=run{i}".split()).code == 0
@@ -298,17 +298,17 @@ def test_nothing_is_printed_any_more_when_nobody_reads(monkeypatch: pytest.Monke
     ("words", "code", "message"),
     [
         (["source=picture.png"], 2, "ckpt=null: give a checkpoint file or a run folder"),
-        (["ckpt=run"], 2, "source=null: give a picture, or - for rows of pixels on standard input"),
-        (["ckpt=run", "source=[a,b]"], 2, "watch shows one network and one picture; give one of each"),
+        (["ckpt=run"], 2, "source=null: give an image, or - for rows of pixels on standard input"),
+        (["ckpt=run", "source=[a,b]"], 2, "watch shows one network and one image; give one of each"),
         (["ckpt=run", "source=none.png"], 1, "source=none.png: there is no such file"),
-        (["ckpt=run", "source=."], 2, "source=.: is a folder; give one picture of it"),
+        (["ckpt=run", "source=."], 2, "source=.: is a folder; give one image of it"),
         (["ckpt=run", "source=picture.png", "seconds=0"], 2, "seconds=0: must be a number above 0"),
         (["ckpt=run", "source=picture.png", "invert=yes"], 2, "invert=yes: choose one of false, true, auto"),
         (["ckpt=run", "source=picture.png", "every=0"], 2, "every=0: must be a whole number of at least 1"),
         (["ckpt=run", "source=picture.png", "rows=cvs"], 2, "rows=cvs: choose one of raw, csv; did you mean rows=csv?"),
         (["ckpt=run", "source=picture.png", "save=a.mp4"], 2, "save=a.mp4: must end in .gif or .webp"),
         (["ckpt=run", "source=picture.png", "save=no/a.gif"], 2, "save=no/a.gif: there is no folder no"),
-        (["ckpt=run", "source=-", "save=a.gif"], 2, "save=a.gif: a film is made of a picture, not of rows on"),
+        (["ckpt=run", "source=-", "save=a.gif"], 2, "save=a.gif: a film is made of an image, not of rows on"),
     ],
 )
 def test_wrong_use_is_told_on_one_line(

@@ -157,5 +157,5 @@ def test_a_network_of_other_channels_reads_tensors_alone(tmp_path: Path) -> None
     torch.testing.assert_close(classifier.probabilities(batch.permute(0, 2, 3, 1).numpy()), expected)
     Image.fromarray(RGB).save(tmp_path / "a.png")
     for picture in (tmp_path / "a.png", Image.fromarray(RGB)):
-        with pytest.raises(UsageError, match=r"^image: a picture is grey or RGB, and this network reads \(2, 6, 8\)"):
+        with pytest.raises(UsageError, match=r"^image: an image is grey or RGB, and this network reads \(2, 6, 8\)"):
             classifier.predict([picture])

@@ -53,8 +53,8 @@ def test_no_two_of_many_series_look_alike() -> None:
 def test_labels_of_lines_that_end_together_do_not_cover_each_other() -> None:
     figure = Figure(figsize=(4, 3))
     axes = figure.subplots()
-    axes.set(xlim=(0, 1), ylim=(0, 1))
-    label_ends(axes, dict.fromkeys(("one", "two", "three"), (0.5, 0.5, "#000000")))
-    figure.canvas.draw()
+    axes.plot((0, 10), (0, 100))  # the limits are found from the data
+    label_ends(axes, {name: (10.0, 50.0 + i, "#000000") for i, name in enumerate(("one", "two", "three"))})
+    figure.draw_without_rendering()
     boxes = sorted((text.get_window_extent() for text in axes.texts), key=lambda box: box.y0)
     assert all(upper.y0 >= lower.y1 - 1 for lower, upper in pairwise(boxes))

@@ -42,6 +42,8 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> No
         ("image,label\n1,2\n", "its columns are not image, truth"),
         ("image,truth,answer,probability,loss,settled\n1,a,b,0.5,0.1,2\n2,a,b,0.\n", "line 3 is damaged"),
         ("image,truth,answer,probability,loss,settled\n1,a,b,0.5,0.1,x\n", "line 2 is damaged"),
+        ("image,truth,answer,probability,loss,settled\n1,a,b,0.5,0.1\n", "line 2 is damaged"),
+        ("image,truth,answer,probability,loss,settled\n1,a,b,nan,nan,3\n", "nan is no probability"),
     ],
 )
 def test_another_table_and_a_damaged_one_are_told(tmp_path: Path, text: str, message: str) -> None:

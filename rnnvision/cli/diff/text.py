@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rnnvision.report.two_runs import Answers
 
 WIDTH = 120
+MOST_CLASSES = 20
 WIDEST = 44  # characters of a value; longer ones are cut
 
 
@@ -44,7 +45,9 @@ def _answers(answers: "Answers") -> Iterator[str]:
     if answers.classes:
         yield ""
         rows = [(name, f"{one:,}", f"{other:,}") for name, (one, other) in answers.classes.items()]
-        yield from _table(("only one is right, by class", "a", "b"), rows)
+        yield from _table(("only one is right, by class", "a", "b"), rows[:MOST_CLASSES])
+        if len(rows) > MOST_CLASSES:
+            yield f"  {len(rows) - MOST_CLASSES} more classes; json=true has them all"
     if answers.worst:
         yield ""
         worst = [

@@ -60,8 +60,9 @@ def _printed(title: str, check: Check) -> Iterator[Finding]:
         for finding in check():
             print(f"  {finding.state:6}{finding.text}", flush=True)
             yield finding
-    except ImportError as error:  # of a package that an earlier line calls missing
-        finding = Finding("fail", f"cannot be checked: {error}", "install what is missing, then run it again")
+    except Exception as error:  # of a package that an earlier line calls missing or broken, which may raise anything
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        finding = Finding("fail", f"cannot be checked: {said}", "mend what fails above, then run it again")
         print(f"  {finding.state:6}{finding.text}")
         yield finding
 

@@ -11,6 +11,7 @@ from rnnvision.checks import counted
 from rnnvision.cli.doctor.finding import Finding
 
 GIB = 2**30
+CGROUP = "/sys/fs/cgroup"
 CLOCK_S = 5.0  # by which the clocks of this machine and of a file server may differ
 
 
@@ -107,10 +108,12 @@ def _available() -> int | None:
     except (OSError, KeyError, ValueError):
         return None
     try:
-        most, used = (int(Path("/sys/fs/cgroup", name).read_text()) for name in ("memory.max", "memory.current"))
+        most, used = (int(Path(CGROUP, name).read_text()) for name in ("memory.max", "memory.current"))
+        parts = dict(line.split() for line in Path(CGROUP, "memory.stat").read_text().splitlines())
+        cached = int(parts.get("inactive_file", 0))  # files that were read, which give way
     except (OSError, ValueError):  # no container, or "max"
         return free
-    return min(free, most - used)
+    return min(free, most - used + cached)
 
 
 def _existing(folder: Path) -> Path:

@@ -56,7 +56,8 @@ def _parts(folders: Sequence[Path], plugins: Sequence[str]) -> list[Part]:
 
 
 def _no_such(name: str, parts: Sequence[Part], words: Sequence[str]) -> str:
-    near = nearest(name, [*(part.name for part in parts), *TITLES, *GROUPS])
+    names = [*(part.name for part in parts), *TITLES, *GROUPS]
+    near = next((other for other in names if len(name) > 2 and name in other), None) or nearest(name, names)
     if near is None:
         return f"{name}: there is no such part; rnnvision models lists them"
     right = " ".join(word.replace(name, near, 1) for word in words)

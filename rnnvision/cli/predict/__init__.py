@@ -1,4 +1,4 @@
-"""rnnvision predict ckpt=RUN source=FILES: classify pictures, one line each, or as a table in a file."""
+"""rnnvision predict ckpt=RUN source=FILES: classify images, one line each, or as a table in a file."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ def predict(cfg: DictConfig, run: RunFolder) -> None:
         raise UsageError("ckpt=null: give a checkpoint file or a run folder; try: ckpt=logs/train/latest")
     if cfg.source is None:
         raise UsageError(
-            "source=null: give a picture, a folder, a pattern such as 'photos/*.jpg', or - for paths on stdin"
+            "source=null: give an image, a folder, a pattern such as 'photos/*.jpg', or - for paths on stdin"
         )
     from rnnvision.inference import predicted
     from rnnvision.inference.predictions import Table
@@ -59,9 +59,9 @@ def predict(cfg: DictConfig, run: RunFolder) -> None:
     for line in tally.lines(members[0], how, None if to is None else cfg.output, with_errors=not listed):
         print(line, file=sys.stderr)
     if tally.errors:
-        raise FailureError(f"{counted(len(tally.errors), 'picture')} of {tally.pictures:,} could not be read")
+        raise FailureError(f"{counted(len(tally.errors), 'image')} of {tally.pictures:,} could not be read")
     if tally.empty:
-        raise FailureError(f"{tally.empty[0]}; the other pictures were classified")
+        raise FailureError(f"{tally.empty[0]}; the other images were classified")
 
 
 def _output(cfg: DictConfig) -> tuple[Path | None, str]:
@@ -163,7 +163,7 @@ def _shown(answers: "Iterable[Answer]", to: Path | None) -> "Iterable[Answer]":
         return answers
     from tqdm import tqdm
 
-    return tqdm(answers, unit=" pictures", file=sys.stderr, leave=False)
+    return tqdm(answers, unit=" images", file=sys.stderr, leave=False)
 
 
 class _Tally:
@@ -192,7 +192,7 @@ class _Tally:
             mean = self.tokens / read
             yield f"read      {mean:.1f} of {total} tokens on average; {1 - mean / total:.0%} of the work was saved"
         if self.inverted:
-            yield f"inverted  {counted(self.inverted, 'picture')}: dark on light, and the network knows light on dark"
+            yield f"inverted  {counted(self.inverted, 'image')}: dark on light, and the network knows light on dark"
         yield from (f"not read  {error}" for error in self.errors if with_errors)
         yield from (f"not read  {error}" for error in self.empty)
         if output is not None:

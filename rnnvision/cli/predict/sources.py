@@ -25,7 +25,7 @@ def pictures_of(source: str | list[str], empty: list[str]) -> Iterator[str]:
     for one in map(str, source if isinstance(source, list) else [source]):
         try:
             if not one.strip():
-                raise UsageError(f"source={one}: names no picture")
+                raise UsageError(f"source={one}: names no image")
             yield from _lines() if one == STDIN else _named(expanded(one), one)
         except UsageError as error:
             empty.append(str(error))
@@ -73,5 +73,5 @@ def _below(folder: str, typed: str) -> Iterator[str]:
         raise UsageError(f"source={typed}: {error}") from error
     if not images:
         beside = f", only {counted(len(others), 'other file')}" if others else ""
-        raise UsageError(f"source={typed}: there is no picture in this folder{beside}")
+        raise UsageError(f"source={typed}: there is no image in this folder{beside}")
     yield from images

@@ -67,9 +67,9 @@ def _check(cfg: DictConfig) -> None:
     if cfg.ckpt is None:
         raise UsageError("ckpt=null: give a checkpoint file or a run folder; try: ckpt=logs/train/latest")
     if cfg.source is None:
-        raise UsageError("source=null: give a picture, or - for rows of pixels on standard input")
+        raise UsageError("source=null: give an image, or - for rows of pixels on standard input")
     if not isinstance(cfg.ckpt, str) or not isinstance(cfg.source, str):
-        raise UsageError("watch shows one network and one picture; give one of each")
+        raise UsageError("watch shows one network and one image; give one of each")
     if cfg.rows not in ROWS:
         raise UsageError(f"rows={cfg.rows}: {choose_one(cfg.rows, ROWS, 'rows=')}")
     with arguments_of(""):
@@ -81,7 +81,7 @@ def _check(cfg: DictConfig) -> None:
         return
     save = Path(expanded(str(cfg.save)))
     if cfg.source == "-":
-        raise UsageError(f"save={cfg.save}: a film is made of a picture, not of rows on standard input")
+        raise UsageError(f"save={cfg.save}: a film is made of an image, not of rows on standard input")
     if save.suffix.lower() not in FILMS:
         raise UsageError(f"save={cfg.save}: must end in {' or '.join(FILMS)}")
     if not save.parent.is_dir():
@@ -94,7 +94,7 @@ def _reading(classifier: "Classifier", source: str, inverted: bool | str) -> Rea
     from rnnvision.inference.predict import invert, is_inverted, without_advice
 
     if Path(source).is_dir():
-        raise UsageError(f"source={source}: is a folder; give one picture of it")
+        raise UsageError(f"source={source}: is a folder; give one image of it")
     with arguments_of(""):
         How(invert=inverted)  # which says what is legal
     try:

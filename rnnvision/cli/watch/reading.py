@@ -113,7 +113,7 @@ def reading_of(classifier: "Classifier", pixels: Tensor) -> Reading:
     unit, note = "token", ""
     when = torch.ones(image.shape[1:])
     if hasattr(network, "num_glimpses"):
-        unit, note = "glimpse", "the network has read the whole picture before its first glimpse"
+        unit, note = "glimpse", "the network has read the whole image before its first glimpse"
     elif hasattr(network, "scan"):
         scan = network.scan
         count = torch.arange(1.0, scan.num_tokens + 1, device=classifier.device).reshape(1, -1, 1)  # (1, T, 1)

@@ -66,7 +66,7 @@ def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0
             content = await body(request)
         except TooLargeError:
             most = f"{MAX_UPLOAD / 1e6:.0f} MB"
-            return JSONResponse({"error": f"this picture is larger than {most}; choose a smaller one"}, status_code=413)
+            return JSONResponse({"error": f"this file is larger than {most}; choose a smaller one"}, status_code=413)
         return await answered(lambda: read(open_picture(content, classifier), classifier, choice).to_json())
 
     async def example(request: "Request") -> "Response":

@@ -17,7 +17,7 @@ from rnnvision.inference.viewing import check_is_for_pictures
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
 
-NAME = "this picture"  # in messages: a browser tells no path
+NAME = "this file"  # in messages: a browser tells no path
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ def test_the_dispatcher_corrects_its_command_too(
         ("train", ["run/checkpoints/best.ckpt"], "resume=run"),
         ("train", ["../here/pictures", "seed=1"], "data=image_folder data.root=../here/pictures seed=1"),
         ("evaluate", ["run"], "ckpt=run"),
+        ("report", ["run/checkpoints/best.ckpt"], "run=run"),
     ],
 )
 def test_a_word_alone_is_told_with_what_it_means(verb: Verb, name: str, words: list[str], right: str) -> None:

@@ -118,10 +118,10 @@ def test_only_small_grey_images_are_drawn() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"no picture", "this picture: cannot be read as an image (its content is none)"),
-        (b" ", "this picture: cannot be read as an image"),
-        (png(image(1, 28, 28))[:300], "this picture: cannot be read as an image"),
-        (bomb(20_000), "this picture: 400000000 pixels, more than data.max_pixels=64000000 allows"),
+        (b"no picture", "this file: cannot be read as an image (its content is none)"),
+        (b" ", "this file: cannot be read as an image"),
+        (png(image(1, 28, 28))[:300], "this file: cannot be read as an image"),
+        (bomb(20_000), "this file: 400000000 pixels, more than data.max_pixels=64000000 allows"),
     ],
 )
 def test_what_is_no_picture_gets_one_line(content: bytes, reason: str) -> None:
@@ -143,7 +143,7 @@ def test_a_large_upload_is_given_up_before_it_is_read() -> None:
     said = asked(app, "/reading", b"x", content_length=str(MAX_UPLOAD + 1))
     streamed = asked(app, "/reading", *[bytes(MAX_UPLOAD // 2)] * 3)  # without a length
     assert (said.status, streamed.status) == (413, 413)
-    assert said.json == {"error": "this picture is larger than 20 MB; choose a smaller one"}
+    assert said.json == {"error": "this file is larger than 20 MB; choose a smaller one"}
 
 
 def test_the_page_is_served_while_the_network_reads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def check_page(page: Any, classifier: Classifier) -> None:
 
     page.set_input_files("#file", {"name": "b.png", "mimeType": "image/png", "buffer": b"no picture"})
     page.wait_for_selector("#message:not([hidden])")
-    assert re.match("this picture.*cannot be read as an image", page.inner_text("#message"))
+    assert re.match("this file.*cannot be read as an image", page.inner_text("#message"))
     assert page.inner_text("#label") == "?"
 
 

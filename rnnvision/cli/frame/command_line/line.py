@@ -165,6 +165,8 @@ def _meant_by(word: str, words: Sequence[str], verb: str, conf: Path) -> list[st
         given = [override("source", word)]
     elif "ckpt" in keys:
         given = [override("ckpt", word)]
+    elif "run" in keys:
+        given = [override("run", run or word)]
     elif run and "resume" in keys:
         given = [override("resume", run)]
     elif path.is_dir() and "data" in default_options(conf, verb):

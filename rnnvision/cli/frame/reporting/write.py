@@ -55,7 +55,8 @@ def runs_in(folder: Path) -> list[Run]:
         UsageError: where there is none.
     """
     if not folder.is_dir():
-        raise UsageError(f"run={folder}: there is no such folder; try: rnnvision report run=logs/train/latest")
+        inside = next((above for above in folder.parents if _is_a_run(above)), "logs/train/latest")
+        raise UsageError(f"run={folder}: there is no such folder; try: rnnvision report run={inside}")
     if _is_a_run(folder):
         return [Run(folder)]
     below = [

@@ -5,7 +5,7 @@ const GREY = [19595, 38470, 7471]; // weights of red, green and blue, in 65536th
 // Gives { seen: Uint8Array of (C, H, W), inverted }; invert: "auto", "true" or "false".
 export async function open(blob, facts, invert) {
   const mb = Math.round(facts.max_upload / 1e6);
-  if (blob.size > facts.max_upload) throw new Error(`this picture is larger than ${mb} MB; choose a smaller one`);
+  if (blob.size > facts.max_upload) throw new Error(`this file is larger than ${mb} MB; choose a smaller one`);
   const planes = view(await pixelsOf(blob, facts), facts);
   const inverted = invert === "true" || (invert === "auto" && facts.dark && hasLightBorder(planes));
   const size = planes[0].data.length;
@@ -20,11 +20,11 @@ async function pixelsOf(blob, facts) {
   try {
     bitmap = await createImageBitmap(blob, { imageOrientation: "from-image", colorSpaceConversion: "none" });
   } catch {
-    throw new Error("this picture cannot be read as an image of a kind that this browser knows");
+    throw new Error("this file cannot be read as an image of a kind that this browser knows");
   }
   const { width, height } = bitmap;
   const most = facts.view.max_pixels;
-  if (width * height > most) throw new Error(`this picture has ${width} × ${height} pixels; at most ${most} are read`);
+  if (width * height > most) throw new Error(`this image has ${width} × ${height} pixels; at most ${most} are read`);
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.fillStyle = "#fff";
   context.fillRect(0, 0, width, height);

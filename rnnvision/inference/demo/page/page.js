@@ -40,7 +40,7 @@ async function start() {
   chart = new Chart($("chart"), plural(2), (t) => (pause(), seek(t)));
   if (facts.drawing) prepareDrawing();
   $("sees-title").textContent = SEES[facts.mode];
-  $("invitation").textContent = facts.drawing ? "Draw here, or drop a picture" : "Drop or paste a picture here";
+  $("invitation").textContent = facts.drawing ? "Draw here, or drop an image" : "Drop or paste an image here";
   show("scrub", facts.mode !== "end");
   show("why", facts.why !== null);
   $("why").textContent = facts.why ?? "";
@@ -107,7 +107,7 @@ function pressed(event) {
 function giveFirst(transfer, event) {
   const found = transfer?.files?.[0];
   if (found) give(found);
-  else if (event.type === "drop") complain(new Error("that is no file; save the picture, and drop the file"));
+  else if (event.type === "drop") complain(new Error("that is no file; save the image, and drop the file"));
 }
 
 function give(blob) {

@@ -1,7 +1,7 @@
 // The reader of the local server. It has the interface of reader_in_browser.js, which takes its place in an exported
 // folder: facts(), read(blob, invert, signal), examples() and example(signal); what they throw is for people to read.
 
-export const WHERE = "Pictures are read by the server on this machine, and are not kept.";
+export const WHERE = "Images are read by the server on this machine, and are not kept.";
 
 export const facts = () => answer(fetch("facts"));
 

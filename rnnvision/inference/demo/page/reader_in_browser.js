@@ -3,7 +3,7 @@
 import * as ort from "./ort.js";
 import { open } from "./opening.js";
 
-export const WHERE = "The network runs in this page: no picture leaves your browser.";
+export const WHERE = "The network runs in this page: no image leaves your browser.";
 
 const here = (name) => new URL(name, import.meta.url).href;
 let known, session;

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rnnvision.checks import counted
 from rnnvision.report.page.blocks import Card, Gallery, Section
 from rnnvision.report.page.found import Seen, Suspicion
 from rnnvision.report.page.words import label, percent
@@ -10,11 +11,10 @@ from rnnvision.report.page.words import label, percent
 def mistake_section(mistakes: Sequence[Seen], wrong: int) -> Section:
     """Where the network was wrong and surest."""
     cards = tuple(_card(seen, (f"loss {seen.answer.loss:.2f}", *_settled(seen))) for seen in mistakes)
-    lead = (
-        f"{'All' if len(cards) == wrong else f'{len(cards)} of the'} {wrong:,} wrong answers, the surest first."
-        if cards
-        else "No answer was wrong."
-    )
+    if wrong < 2:
+        lead = "The one wrong answer." if wrong else "No answer was wrong."
+    else:
+        lead = f"{'All' if len(cards) == wrong else f'{len(cards)} of the'} {wrong:,} wrong answers, the surest first."
     note = "Below each image: its true class, the answer and its probability, the loss, and which image it is."
     blocks = (Gallery(cards, note),) if cards else ()
     return Section("mistakes", "Surest mistakes", lead, blocks, ("loss", "probability", "settled"))
@@ -32,8 +32,8 @@ def label_section(suspicions: Sequence[Suspicion]) -> Section:
         for s in suspicions
     )
     lead = (
-        f"{len(cards)} images whose label the network doubts most. A label is not wrong because the network says so:"
-        " look at each."
+        f"{counted(len(cards), 'image')} whose label the network doubts most. A label is not wrong because the network"
+        " says so: look at each."
         if cards
         else "There is no label that the network has reason to doubt."
     )
