@@ -18,7 +18,7 @@ from rnnvision.inference import Classifier
 from rnnvision.inference.early import tokens_of
 from rnnvision.inference.predict import PATIENCE
 from rnnvision.insight import anytime_curve, stop_when_sure
-from rnnvision.report.style import colour, figure
+from rnnvision.report.style import LINES, colour, figure
 
 
 def main() -> None:
@@ -39,7 +39,13 @@ def main() -> None:
                 parser.error(str(error))
             batches = list(test_images(classifier))
             curve = anytime_curve(classifier.network, batches, classifier.temperatures)
-            axes.plot(curve.share * 100, curve.accuracy * 100, color=colour(number), label=name or path)
+            axes.plot(
+                curve.share * 100,
+                curve.accuracy * 100,
+                color=colour(number),
+                linestyle=LINES[number % len(LINES)],
+                label=name or path,
+            )
             stopped, tokens, total = stopping(classifier, batches, arguments.stop_at)
             axes.plot(tokens / total * 100, stopped * 100, color=colour(number), marker="o")
             accuracy = float(curve.accuracy[-1])
