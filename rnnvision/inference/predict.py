@@ -127,7 +127,7 @@ def _answered(
         pixels = {view: stacked([images[i] for i in good]) for view, images in seen.items()}  # type: ignore[misc]
         answers = _of_batch(members, pixels, [names[i] for i in good], how)
     for name, error in zip(names, errors, strict=True):
-        yield next(answers) if error is None else Answer(name, error=ADVICE.sub("", str(error)))
+        yield next(answers) if error is None else Answer(name, error=without_advice(error))
 
 
 def _of_batch(
@@ -158,6 +158,11 @@ def _of_batch(
             values=None if values is None else tuple(values[i].tolist()),
             inverted=bool(inverted[first.view][i]),
         )
+
+
+def without_advice(error: object) -> str:
+    """Why a picture cannot be read, without the option of a training that would read it."""
+    return ADVICE.sub("", str(error))
 
 
 def ranked(probabilities: Tensor, names: Sequence[str], top_k: int) -> list[tuple[tuple[str, float], ...]]:

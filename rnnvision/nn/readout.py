@@ -90,8 +90,9 @@ class Mean(Readout):
         return states.mean(dim=1)
 
     def prefixes(self, states: Tensor) -> Tensor:
-        count = torch.arange(1, states.shape[1] + 1, device=states.device, dtype=states.dtype)
-        return states.cumsum(dim=1) / count.unsqueeze(-1)
+        precise = torch.promote_types(states.dtype, torch.float32)  # bfloat16 cannot count beyond 256
+        count = torch.arange(1, states.shape[1] + 1, device=states.device, dtype=precise)
+        return (states.cumsum(dim=1, dtype=precise) / count.unsqueeze(-1)).to(states.dtype)
 
     def initial_carry(self, batch_size: int, like: Tensor) -> Carry:
         """The mean so far (B, D), and the number of tokens in it (B, 1)."""

@@ -229,7 +229,9 @@ class Learner(L.LightningModule):
         if self.classifies:
             self.val_metrics["accuracy"].update(output, batch[1])
             if self.calibration is not None:
-                self.calibration.add(self.network, batch[0], output, batch[1])
+                size = self._part or len(output)  # more did not fit
+                for part in zip(batch[0].split(size), output.split(size), batch[1].split(size), strict=True):
+                    self.calibration.add(self.network, *part)
         self.val_metrics["loss"].update(loss, len(output))
 
     def on_validation_epoch_end(self) -> None:

@@ -92,8 +92,7 @@ class Calibration:
         if not bool(logits.isfinite().all()):
             return {}
         found: dict[str, Any] = {"temperature": fit_temperature(logits, labels)}
-        if self._tokens is not None:
-            anytime = torch.cat(self._anytime)  # (N, points, K)
+        if self._tokens is not None and bool((anytime := torch.cat(self._anytime)).isfinite().all()):  # (N, points, K)
             fitted = [fit_temperature(at, labels[: len(at)]) for at in anytime.unbind(1)]
             fitted[-1] = found["temperature"]
             found["temperatures"] = _interpolated(self._tokens.tolist(), fitted, self._total)

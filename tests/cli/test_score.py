@@ -141,18 +141,21 @@ def test_a_network_that_was_trained_in_another_precision_is_tested_in_full(train
     assert "test/accuracy" in Run(LATEST).metrics
 
 
-@pytest.mark.parametrize("where", ["test", "best.ckpt", "out of memory"])
+@pytest.mark.parametrize("where", ["test", "best.ckpt", "out of memory", "calibration out of memory"])
 def test_what_fails_after_the_training_leaves_its_figures_and_the_link(
     train: Verb, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     def fail(self: Learner, *args: Any) -> None:
-        raise RuntimeError("CUDA out of memory. Tried to allocate 17.5 GiB" if where == "out of memory" else "broken")
+        raise RuntimeError("CUDA out of memory. Tried to allocate 17.5 GiB" if "memory" in where else "broken")
 
     def cut(self: Learner) -> None:
         best = Path("run/checkpoints/best.ckpt")
         best.write_bytes(best.read_bytes()[:1000])
 
-    monkeypatch.setattr(Learner, *(("on_fit_end", cut) if where == "best.ckpt" else ("on_test_start", fail)))
+    if where == "calibration out of memory":
+        monkeypatch.setattr("rnnvision.training.Calibration.add", fail)
+    else:
+        monkeypatch.setattr(Learner, *(("on_fit_end", cut) if where == "best.ckpt" else ("on_test_start", fail)))
     result = train("hydra.run.dir=run")
     assert result.code == 1, result.err
     assert ("Traceback" in result.err) is (where == "test")

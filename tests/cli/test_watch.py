@@ -14,7 +14,8 @@ from rich.console import Console
 
 import rnnvision
 from rnnvision.cli.watch import pipe
-from rnnvision.cli.watch.reading import UNREAD, Reading, frames, reading_of
+from rnnvision.cli.watch.film import draw
+from rnnvision.cli.watch.reading import UNREAD, Reading, frames, labels_line, reading_of
 from rnnvision.cli.watch.terminal import fitted, half_blocks, view
 from rnnvision.errors import FailureError
 from tests.cli.running import Copy, Verb
@@ -154,6 +155,15 @@ def test_the_picture_shows_what_has_been_read(arguments: dict[str, object], unit
         assert tokens.tolist() == [False] * t + [True] * (reading.num_tokens - t)
 
 
+def test_a_class_name_of_two_lines_stays_on_one() -> None:
+    classifier = make_classifier()
+    classifier.class_names = ("two\nlines", *classifier.class_names[1:])
+    reading = reading_of(classifier, pixels(classifier)[None])
+    assert draw(reading, 1).size  # where Pillow cannot measure a text of two lines
+    assert "two\\nlines" in labels_line([{"label": "two\nlines", "score": 0.5}])
+    assert not any("\n" in name for name in reading.class_names)
+
+
 def test_half_blocks_hold_two_pixels_each() -> None:
     picture = torch.randint(256, (3, 5, 4), dtype=torch.uint8)
     text = half_blocks(picture)
@@ -242,6 +252,12 @@ def test_what_is_wrong_with_a_row_is_told_on_one_line(
     pipe_in(monkeypatch, data)
     result = verb("watch", "ckpt=run", "source=-", f"rows={kind}", "device=cpu")
     assert (result.code, result.message) == (1, f"rnnvision watch: {message}")
+
+
+def test_a_number_of_thousands_of_digits_is_no_pixel() -> None:
+    """Python refuses to read it at all, in words of its own."""
+    with pytest.raises(FailureError, match=r"^source=-: line 1: 1{20} is no pixel"):
+        list(pipe.csv_rows(io.BytesIO(b"0 " * 399 + b"1" * 5000), 400, "row"))
 
 
 def test_colours_of_a_row_come_pixel_by_pixel(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> None:

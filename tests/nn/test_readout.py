@@ -40,6 +40,11 @@ def test_mean_is_the_sum_over_the_number_of_tokens(bidirectional: bool) -> None:
     assert_same(readout(states), sum(states[:, t] for t in range(LENGTH)) / LENGTH)
 
 
+def test_means_of_many_tokens_count_them_in_half_precision_too() -> None:
+    ones = torch.ones(1, 1000, SIZE, dtype=torch.bfloat16)  # which has no 257
+    assert bool((READOUTS["mean"](SIZE).prefixes(ones) == 1).all())
+
+
 @BOTH
 def test_max_is_the_largest_over_time(bidirectional: bool) -> None:
     readout, states = make_readout("max", bidirectional)

@@ -8,7 +8,8 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from rnnvision.training import fit_temperature
+from rnnvision.nn import build
+from rnnvision.training import Calibration, fit_temperature
 from rnnvision.training.temperature import RANGE
 
 
@@ -83,3 +84,12 @@ def test_what_cannot_be_fitted_is_refused(bad: float) -> None:
         fit_temperature(logits, labels)
     with pytest.raises(ValueError, match=r"^logits: there is no image to fit a temperature on$"):
         fit_temperature(logits[:0], labels[:0])
+
+
+def test_answers_on_the_way_that_are_not_finite_cost_no_score() -> None:
+    """A training has ended, and its last answers can be calibrated."""
+    network = build(name="sequence_classifier", input_shape=(1, 4, 4), num_classes=3, hidden_size=4).eval()
+    logits, labels = made(5, 3, 1.0)
+    calibration = Calibration()
+    calibration.add(network, torch.full((5, 1, 4, 4), math.nan), logits, labels)
+    assert calibration.fit().keys() == {"temperature"}

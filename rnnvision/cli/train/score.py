@@ -1,7 +1,8 @@
 """The score of a training: the best weights on the test split, and what is written and printed of it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rnnvision.cli.frame.arguments import plain
@@ -76,17 +77,24 @@ def _calibrated(tester: "L.Trainer", training: Training) -> dict[str, Any]:
 
     calibration = training.learner.calibration = Calibration()
     try:
-        tester.validate(training.learner, datamodule=training.data, verbose=False)
+        with _enough_memory(training):
+            tester.validate(training.learner, datamodule=training.data, verbose=False)
     finally:
         training.learner.calibration = None
     return calibration.fit()
 
 
 def _tested(tester: "L.Trainer", training: Training) -> "Mapping[str, float]":
+    with _enough_memory(training):
+        return tester.test(training.learner, datamodule=training.data, verbose=False)[0]
+
+
+@contextmanager
+def _enough_memory(training: Training) -> Iterator[None]:
     from rnnvision.training.memory import ran_out
 
     try:
-        return tester.test(training.learner, datamodule=training.data, verbose=False)[0]
+        yield
     except (MemoryError, RuntimeError) as error:
         if not ran_out(error):
             raise

@@ -91,7 +91,7 @@ def _check(cfg: DictConfig) -> None:
 def _reading(classifier: "Classifier", source: str, inverted: bool | str) -> Reading:
     from rnnvision.data import DataError
     from rnnvision.inference import How
-    from rnnvision.inference.predict import invert, is_inverted
+    from rnnvision.inference.predict import invert, is_inverted, without_advice
 
     if Path(source).is_dir():
         raise UsageError(f"source={source}: is a folder; give one image of it")
@@ -100,7 +100,7 @@ def _reading(classifier: "Classifier", source: str, inverted: bool | str) -> Rea
     try:
         pixels = classifier.pixels(source)
     except DataError as error:
-        raise FailureError(f"source={source}: {str(error).removeprefix(f'{source}: ')}") from error
+        raise FailureError(f"source={source}: {without_advice(error).removeprefix(f'{source}: ')}") from error
     pixels = invert(pixels, is_inverted(pixels, inverted, classifier))
     if hasattr(classifier.network, "forward_anytime"):
         return reading_of(classifier, pixels)

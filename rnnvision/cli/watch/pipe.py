@@ -77,7 +77,7 @@ def csv_rows(stream: BinaryIO, size: int, unit: str) -> Iterator[Tensor]:
             raise FailureError(f"{where}: holds {counted(len(words), 'number')}; a {unit} has {size}")
         values = []
         for word in words:
-            if not word.isdigit() or int(word) > 255:
+            if not word.isdigit() or len(word) > LONGEST or int(word) > 255:
                 shown = word[:20].decode("utf-8", "backslashreplace")
                 raise FailureError(f"{where}: {shown} is no pixel; give whole numbers from 0 to 255")
             values.append(int(word))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from rnnvision.checks import one_line
+
 if TYPE_CHECKING:
     from rnnvision.inference import Classifier
 
@@ -25,7 +27,7 @@ class Reading:
         pixels: the image, uint8 (C, H, W).
         when: after which token, from 1, each pixel has been read; 0: never, the margin (H, W).
         beliefs: probabilities after each token (T, K).
-        class_names: in the order of the beliefs.
+        class_names: in the order of the beliefs, each on one line.
         unit: what a token is: row, column, pixel, patch, glimpse ...
         note: what a viewer should know of a network that does not read each token once; may be empty.
     """
@@ -90,7 +92,7 @@ def labels_line(ranked: list[dict[str, Any]]) -> str:
         >>> labels_line([{"label": "cat", "score": 0.91}, {"label": "dog", "score": 0.09}])
         'cat 0.91   dog 0.09'
     """
-    return "   ".join(f"{answer['label']} {answer['score']:.2f}" for answer in ranked)
+    return "   ".join(f"{one_line(answer['label'])} {answer['score']:.2f}" for answer in ranked)
 
 
 def frames(num_tokens: int, seconds: float) -> list[int]:
@@ -113,13 +115,13 @@ def reading_of(classifier: "Classifier", pixels: Tensor) -> Reading:
     if hasattr(network, "num_glimpses"):
         unit, note = "glimpse", "the network has read the whole image before its first glimpse"
     elif hasattr(network, "scan"):
-        scan = network.scan.cpu()
-        count = torch.arange(1.0, scan.num_tokens + 1).reshape(1, -1, 1)  # (1, T, 1)
-        when = scan.inverse(count.expand(-1, -1, scan.token_size))[0, 0]
+        scan = network.scan
+        count = torch.arange(1.0, scan.num_tokens + 1, device=classifier.device).reshape(1, -1, 1)  # (1, T, 1)
+        when = scan.inverse(count.expand(-1, -1, scan.token_size))[0, 0].cpu()
         unit = _unit(scan.token_shape, scan.grid)
     if getattr(getattr(network, "recurrence", None), "bidirectional", False) and unit != "glimpse":
         note = f"the network reads in both directions: for each {unit} it has read the part up to there anew"
-    return Reading(image, when, beliefs, classifier.class_names, unit, note)
+    return Reading(image, when, beliefs, tuple(map(one_line, classifier.class_names)), unit, note)
 
 
 def _unit(token_shape: tuple[int, int], grid: tuple[int, int]) -> str:

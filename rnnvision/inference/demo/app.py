@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rnnvision.data.splits import DataError
+from rnnvision.errors import UsageError
 from rnnvision.inference.demo.examples import Examples
 from rnnvision.inference.demo.facts import MAX_UPLOAD, PAGE, facts_of
 from rnnvision.inference.demo.guard import Guard
@@ -56,7 +57,7 @@ def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0
         async with one_at_a_time:
             try:
                 return JSONResponse(await asyncio.to_thread(work))
-            except DataError as error:
+            except (DataError, UsageError) as error:
                 return JSONResponse({"error": str(error)}, status_code=422)
 
     async def reading(request: "Request") -> "Response":

@@ -1,16 +1,18 @@
 """One picture, opened, read and answered, for the page."""
 
 import base64
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from rnnvision.data import DataError
 from rnnvision.data.images.decoding import decode_seen
 from rnnvision.inference.demo.facts import mode_of
-from rnnvision.inference.predict import invert, is_inverted
+from rnnvision.inference.predict import invert, is_inverted, without_advice
+from rnnvision.inference.viewing import check_is_for_pictures
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
@@ -49,9 +51,13 @@ def open_picture(content: bytes, classifier: "Classifier") -> Tensor:
 
     Raises:
         DataError: for what cannot be read, one line for the page.
+        UsageError: if the network reads other channels than those of pictures.
     """
-    view = replace(classifier.view, first_frame=True)
-    return decode_seen(BytesIO(content), NAME, view)
+    check_is_for_pictures(classifier.view)
+    try:
+        return decode_seen(BytesIO(content), NAME, classifier.view)
+    except DataError as error:
+        raise DataError(without_advice(error)) from error
 
 
 def read(pixels: Tensor, classifier: "Classifier", choice: bool | str = False) -> Reading:

@@ -11,8 +11,11 @@ temperature, versions ...), so that `evaluate` and `predict` work on the file, a
                inputs     of a graph: name -> dtype, shape, and what else there is to know
                outputs    of a graph: name -> dtype, shape
                versions   of Python and of the packages that exported it
+
+The file adds `digest`, SHA-256 of the rest of the card, verified on reading.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,8 +49,16 @@ def card_of(classifier: "Classifier", format: str, content: str, **graph: Any) -
 
 
 def dumped(card: Mapping[str, Any]) -> str:
-    """As ASCII, whatever the names of the classes."""
+    """With its digest, as ASCII, whatever the names of the classes."""
+    return _text({**card, "digest": _digest(card)})
+
+
+def _text(card: Mapping[str, Any]) -> str:
     return json.dumps(card, default=_listed)
+
+
+def _digest(card: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_text(card).encode()).hexdigest()
 
 
 def _listed(value: Any) -> dict[str, Any]:
@@ -74,6 +85,8 @@ def parsed(text: str | bytes | None, path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: has no card of rnnvision, which says what its classes and its images are")
     if card["exported"].get("card") != CARD:
         raise CheckpointError(f"{path}: has a card of format {card['exported'].get('card')}; this version reads {CARD}")
+    if card.pop("digest", None) != _digest(card):
+        raise CheckpointError(f"{path}: is damaged or changed, the digest of its card does not match")
     if wrong := _wrong(card):
         raise CheckpointError(f"{path}: its card is wrong: {wrong}")
     return card

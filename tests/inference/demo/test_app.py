@@ -21,6 +21,7 @@ from rnnvision.inference.demo.guard import Guard, is_loopback
 from rnnvision.inference.demo.reading import read
 from rnnvision.inference.demo.server import address, everybody, listen
 from rnnvision.nn import MODELS
+from tests.data.pictures import bomb
 from tests.inference.demo.cases import app_of, ask, asked, digit, image, make_classifier, png
 
 FILES = sorted(path.name for path in PAGE.iterdir())
@@ -120,6 +121,7 @@ def test_only_small_grey_images_are_drawn() -> None:
         (b"no picture", "this file: cannot be read as an image (its content is none)"),
         (b" ", "this file: cannot be read as an image"),
         (png(image(1, 28, 28))[:300], "this file: cannot be read as an image"),
+        (bomb(20_000), "this file: 400000000 pixels, more than data.max_pixels=64000000 allows"),
     ],
 )
 def test_what_is_no_picture_gets_one_line(content: bytes, reason: str) -> None:
@@ -127,6 +129,13 @@ def test_what_is_no_picture_gets_one_line(content: bytes, reason: str) -> None:
     assert found.status == 422
     assert found.json["error"].startswith(reason)
     assert "\n" not in found.json["error"]
+    assert "would read it" not in found.json["error"]  # on a page there is no such key to set
+
+
+def test_a_network_that_reads_no_pictures_says_so() -> None:
+    found = asked(app_of(make_classifier(input_shape=[2, 4, 4])), "/reading", png(image(1, 28, 28)))
+    assert found.status == 422
+    assert found.json["error"].startswith("image: a picture is grey or RGB, and this network reads (2, 4, 4)")
 
 
 def test_a_large_upload_is_given_up_before_it_is_read() -> None:
