@@ -135,7 +135,7 @@ def test_what_is_no_picture_gets_one_line(content: bytes, reason: str) -> None:
 def test_a_network_that_reads_no_pictures_says_so() -> None:
     found = asked(app_of(make_classifier(input_shape=[2, 4, 4])), "/reading", png(image(1, 28, 28)))
     assert found.status == 422
-    assert found.json["error"].startswith("image: a picture is grey or RGB, and this network reads (2, 4, 4)")
+    assert found.json["error"].startswith("image: an image is grey or RGB, and this network reads (2, 4, 4)")
 
 
 def test_a_large_upload_is_given_up_before_it_is_read() -> None:
