@@ -17,7 +17,8 @@ class Prediction:
         truth, answer: names of classes.
         probability: of the answer.
         loss: -log of the probability of the truth, in nats.
-        settled: the number of tokens after which the answer stayed the same; None where one pass does not tell.
+        settled: the number of tokens (of an encoder-decoder: glimpses) after which the answer stayed the same; None
+            where one pass does not tell.
     """
 
     image: str

@@ -99,12 +99,15 @@ def test_predictions_that_are_of_other_images_are_not_put_beside_these(trained: 
 
 def test_the_runs_of_a_multirun_are_side_by_side(verb: Verb) -> None:
     assert verb("train", "-m", "model=rnn,gru", *TINY, "hydra.sweep.dir=sweep").code == 0
+    Path("sweep/a_report").mkdir()
+    Path("sweep/a_report/status.json").write_text('{"status": "completed"}')  # of a verb that trains nothing
     result = verb("report", "run=sweep")
     assert result.code == 0, result.err
     html = Path("sweep/report.html").read_text()
     assert ">model=rnn</th>" in html
     assert ">model=gru</th>" in html
     assert ">model.recurrence</th>" in html
+    assert "a_report" not in html
     assert Path("sweep/results.png").is_file()
 
 

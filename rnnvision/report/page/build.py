@@ -48,7 +48,8 @@ def _states(found: Found) -> Iterator[Section]:
 
 def _mistakes(found: Found) -> Iterator[Section]:
     if found.mistakes is not None:
-        yield mistake_section(found.mistakes, sum(not a.right for a in found.answers or ()))
+        unit = found.reading.unit if found.reading else "token"
+        yield mistake_section(found.mistakes, sum(not a.right for a in found.answers or ()), unit)
 
 
 def _labels(found: Found) -> Iterator[Section]:

@@ -37,7 +37,7 @@ TERMS = {
     "probability": "How sure the network is of a class: the softmax of its logits, at the fitted temperature.",
     "recall": "Of the images of a class, the share that is found.",
     "scan": "How an image is read as a sequence: the shape of a token, and the order in which tokens are visited.",
-    "settled": "The number of tokens after which the answer did not change any more.",
+    "settled": "The number of tokens, or of glimpses, after which the answer did not change any more.",
     "split": "The part of the data: training, validation (to choose the best checkpoint) or test (for the score).",
     "state": "What the network remembers after a token: a vector, which the next token changes.",
     "support": "The number of images of a class.",

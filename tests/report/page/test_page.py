@@ -91,6 +91,14 @@ def test_a_part_that_is_missing_is_left_out_with_its_reason(part: str, tmp_path:
     assert HOSTILE not in html
 
 
+def test_a_network_that_takes_glimpses_settles_after_one(tmp_path: Path) -> None:
+    found = everything(tmp_path / "run")
+    assert found.reading is not None
+    html = render(run_page(replace(found, reading=replace(found.reading, unit="glimpse"))))
+    assert "settled after glimpse 4" in html
+    assert "settled after token" not in html
+
+
 def test_of_an_empty_folder_there_is_a_page_that_says_so(tmp_path: Path) -> None:
     made = run_page(Found(Run(tmp_path)))
     assert [title for title, _ in made.missing] == [title for title, _ in PARTS.values()]

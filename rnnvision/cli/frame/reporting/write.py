@@ -63,7 +63,8 @@ def runs_in(folder: Path) -> list[Run]:
         run for run in find_runs(folder) if run.path != folder and "trials" not in run.path.relative_to(folder).parts
     ]
     if any(_is_a_run(run.path) for run in below):
-        return below  # those that failed at their beginning too
+        # Those that failed at their beginning too; not what other verbs, such as this one, have completed.
+        return [run for run in below if not run.completed or _is_a_run(run.path)]
     raise UsageError(
         f"run={folder}: holds no run; give a run folder, or one of several; try: rnnvision report run=logs/train/latest"
     )

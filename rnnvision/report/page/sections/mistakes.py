@@ -8,9 +8,9 @@ from rnnvision.report.page.found import Seen, Suspicion
 from rnnvision.report.page.words import label, percent
 
 
-def mistake_section(mistakes: Sequence[Seen], wrong: int) -> Section:
-    """Where the network was wrong and surest."""
-    cards = tuple(_card(seen, (f"loss {seen.answer.loss:.2f}", *_settled(seen))) for seen in mistakes)
+def mistake_section(mistakes: Sequence[Seen], wrong: int, unit: str) -> Section:
+    """Where the network was wrong and surest; `unit`: what it reads in a time step, a token or a glimpse."""
+    cards = tuple(_card(seen, (f"loss {seen.answer.loss:.2f}", *_settled(seen, unit))) for seen in mistakes)
     if wrong < 2:
         lead = "The one wrong answer." if wrong else "No answer was wrong."
     else:
@@ -47,8 +47,8 @@ def label_section(suspicions: Sequence[Suspicion]) -> Section:
     )
 
 
-def _settled(seen: Seen) -> tuple[str, ...]:
-    return () if seen.answer.settled is None else (f"settled after token {seen.answer.settled}",)
+def _settled(seen: Seen, unit: str) -> tuple[str, ...]:
+    return () if seen.answer.settled is None else (f"settled after {unit} {seen.answer.settled}",)
 
 
 def _card(seen: Seen, lines: tuple[str, ...]) -> Card:
