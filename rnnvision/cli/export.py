@@ -66,7 +66,9 @@ def export(cfg: DictConfig, run: RunFolder) -> None:
         raise FailureError(f"{target}: gives other logits than the checkpoint; do not use it")
     run.write("metrics.json", found)
     print(f"python      import rnnvision; print(rnnvision.load({str(target)!r})('image.png'))")
-    print(f"next        {command([override('ckpt', target)], 'rnnvision evaluate')}")
+    root = (classifier.description.get("data", {}).get("root"), exported.description.get("data", {}).get("root"))
+    data = [override("data.root", root[0])] if root[0] and not root[1] else []  # a folder to give away says no path
+    print(f"next        {command([override('ckpt', target), *data], 'rnnvision evaluate')}")
 
 
 def _quantizes(cfg: DictConfig, form: "Format") -> bool:

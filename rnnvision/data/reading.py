@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from rnnvision.checks import counted, shortened
+from rnnvision.checks import counted, one_line, shortened
 from rnnvision.data.catalog import CATALOG
 from rnnvision.data.membership import Record, copies
 from rnnvision.data.shards import read_shards
@@ -128,7 +128,7 @@ def class_lines(splits: Splits, parts: tuple[str, ...]) -> list[str]:
     """How many images each class has in the first of these splits, and which classes each of them lacks."""
     names, first, counts = splits.class_names, parts[0], class_counts(splits, parts)
     if len(names) <= FEW_CLASSES:
-        shown = (f"{name}: {count:,}" for name, count in zip(names, counts[first], strict=True))
+        shown = (f"{one_line(name)}: {count:,}" for name, count in zip(names, counts[first], strict=True))
         lines = [f"{', '.join(shown)} in {first}"]
     else:
         few, many = min(counts[first]), max(counts[first])

@@ -23,6 +23,14 @@ def tokens_until_settled(answers: Tensor) -> Tensor:
     return (other * torch.arange(1, answers.shape[-1] + 1, device=answers.device)).amax(dim=-1) + 1
 
 
+def answers_in_one_pass(network: nn.Module) -> bool:
+    """Whether a single pass gives the answers after all tokens, by `forward_with_anytime`.
+
+    That is not so of a network that reads in two directions, or reads no sequence; one of a plugin need not say.
+    """
+    return getattr(network, "is_causal", False) and hasattr(network, "forward_with_anytime")
+
+
 def images_at_once(network: nn.Module) -> int:
     """So many images that the logits of all their tokens are at most `LARGEST`, and at least one."""
     scan, classes = getattr(network, "scan", None), getattr(getattr(network, "head", None), "out_features", 1)
@@ -38,11 +46,10 @@ def anytime_logits(network: nn.Module, images: Tensor) -> Iterator[Tensor]:
 def forward_with_settled(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor | None]:
     """Logits (B, K) as `forward` gives them, and after how many tokens each image's answer stayed: (B,).
 
-    None in place of these numbers where a single pass does not give them: a network that reads in two directions, or
-    reads no sequence.
+    None in place of these numbers where a single pass does not give them, see `answers_in_one_pass`.
     """
     net = cast(Any, network)
-    if not (getattr(network, "is_causal", False) and hasattr(network, "forward_with_anytime")):
+    if not answers_in_one_pass(network):
         return net(images), None
     found = []
     for part in images.split(images_at_once(network)):

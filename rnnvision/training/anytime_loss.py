@@ -3,6 +3,7 @@
 from torch import nn
 
 from rnnvision.checks import probability
+from rnnvision.nn.anytime import answers_in_one_pass
 
 
 def check_anytime(network: nn.Module, *, anytime: float = 0.0) -> None:
@@ -17,8 +18,7 @@ def check_anytime(network: nn.Module, *, anytime: float = 0.0) -> None:
         ValueError: for a share out of range, or a network of which one pass does not give these answers.
     """
     probability("anytime", anytime)
-    if anytime and not getattr(network, "is_causal", False):
+    if anytime and not answers_in_one_pass(network):
         raise ValueError(
-            f"anytime={anytime}: needs a network that reads an image in one direction and answers after each token; "
-            "choose anytime=0"
+            f"anytime={anytime}: needs a network that reads an image in one direction and answers after each token"
         )

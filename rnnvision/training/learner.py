@@ -96,7 +96,7 @@ class Learner(L.LightningModule):
         self.calibration: Calibration | None = None
         self._settled: list[Tensor | None] = []  # of the batch that is tested, by parts
         self._part: int | None = None  # images at a time in validation and test, where a whole batch did not fit
-        # The optimiser step of the last validation, its figures.
+        # The optimiser step of the last validation, and its figures.
         self._validated: tuple[int, dict[str, float]] = (-1, {})
         self._validated_this_epoch = False
         self._make_optimizer = optimizer

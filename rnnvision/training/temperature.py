@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from rnnvision.nn.anytime import anytime_logits
+from rnnvision.nn.anytime import answers_in_one_pass, anytime_logits
 
 RANGE = (0.01, 100.0)  # of 1 / T
 STEPS = 50
@@ -75,7 +75,7 @@ class Calibration:
         seen = sum(len(labels) for _, labels in self._last)
         self._last.append((logits.cpu(), labels.cpu()))
         wanted = min(IMAGES, max(1, LOGITS // logits.shape[1])) - seen
-        if wanted > 0 and getattr(network, "is_causal", False):
+        if wanted > 0 and answers_in_one_pass(network):
             self._anytime += [self._some(part) for part in anytime_logits(network, images[:wanted])]
 
     def _some(self, logits: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -43,6 +44,22 @@ def test_where_it_writes(trained: Copy, verb: Verb) -> None:
         result = verb("export", f"ckpt={ckpt}", "format=safetensors", *words)
         assert result.code == 0, result.err
         assert rnnvision.load(target).description["data"]["name"] == "digits"
+
+
+def test_a_network_of_a_users_folder_is_exported_and_the_command_that_follows_runs(verb: Verb, train: Verb) -> None:
+    for i in range(24):
+        folder = Path("my pets", "ab"[i % 2])
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (9, 8), (10 * i, 0, 0)).save(folder / f"{i}.png")
+    done = train("data=image_folder", "data.root=my pets", "data.image_size=8", "hydra.run.dir=run")
+    assert done.code == 0, done.err
+    score = json.loads(Path("run/metrics.json").read_text())["test/nll"]
+    for format in ("safetensors", "hub"):
+        result = verb("export", "ckpt=run", f"format={format}")
+        assert result.code == 0, result.err
+        words = shlex.split(result.out.splitlines()[-1].removeprefix("next "))
+        assert verb(*words[1:], "device=cpu", f"hydra.run.dir={format}").code == 0
+        assert json.loads(Path(format, "metrics.json").read_text())["test/nll"] == pytest.approx(score, abs=1e-6)
 
 
 def test_what_quantising_costs_is_measured_on_the_data_of_the_checkpoint(trained: Copy, verb: Verb) -> None:

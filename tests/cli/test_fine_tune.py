@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from rnnvision.training import read_checkpoint
 from tests.cli.running import Copy, Verb
@@ -42,6 +43,28 @@ def test_the_weights_of_another_network_are_refused_with_what_to_add(trained: Co
     assert done.message == "rnnvision train: weights=before: are of another network; add model.num_layers=1"
     other = verb("train", "weights=before", "model=cnn", "trainer=smoke")
     assert other.message.endswith("this is a cnn; choose its model=")
+
+
+def test_test_images_that_the_weights_were_trained_on_are_counted(train: Verb) -> None:
+    """In a folder of the same images under other names, which the splits divide in another way."""
+    for i in range(24):
+        for root, name in (("one", f"{i}"), ("other", f"image {i}")):
+            folder = Path(root, ("a", "two\nlines")[i % 2])
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (9, 8), (10 * i, 0, 0)).save(folder / f"{name}.png")
+    words = ("data=image_folder", "data.image_size=8")
+    done = train(*words, "data.root=one", "hydra.run.dir=before")
+    assert done.code == 0, done.err
+    assert "two\\nlines: " in done.out  # on the line of the classes
+    assert "trained on" not in train(*words, "data.root=one", "weights=before").out
+    done = train(*words, "data.root=other", "weights=before")
+    record, now = (
+        read_checkpoint(Path(run, "checkpoints", "best.ckpt"))["rnnvision"]["files"]["files"]
+        for run in ("before", "logs/train/latest")
+    )
+    known = len({*record["train"][1].tolist()} & {*now["test"][1].tolist()})
+    assert known > 1
+    assert f"note      {known} images of test: these weights were trained on them\n" in done.out
 
 
 def test_two_sources_of_weights_are_refused(trained: Copy, train: Verb) -> None:

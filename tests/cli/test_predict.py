@@ -373,6 +373,10 @@ def test_answers_that_a_full_disk_cuts_off_are_a_failure(trained: Copy) -> None:
             ["ckpt=run"],
             "source=null: give an image, a folder, a pattern such as 'photos/*.jpg', or - for paths on stdin",
         ),
+        (
+            ["ckpt=run", "source=[]"],
+            "source=[]: give a picture, a folder, a pattern such as 'photos/*.jpg', or - for paths on stdin",
+        ),
         (["ckpt=nowhere", "source=a.png"], "nowhere: there is no such file or run folder"),
         (["ckpt=[]", "source=a.png"], "ckpt=[]: give at least one checkpoint"),
         (["ckpt=run", "source=a.png", "format=xml"], "format=xml: choose one of text, csv, jsonl, parquet"),

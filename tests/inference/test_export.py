@@ -10,10 +10,12 @@ import torch
 import rnnvision
 from rnnvision.data import ImageData
 from rnnvision.inference import Classifier
+from rnnvision.inference.demo import facts_of
 from rnnvision.inference.export import FORMATS, ExportError
 from rnnvision.inference.export.hub import scores_of
 from rnnvision.inference.export.measure import largest_difference
 from rnnvision.nn import READOUTS, RECURRENCES
+from rnnvision.training.anytime_loss import check_anytime
 from rnnvision.training.checkpoint import digest
 from tests.inference.exports import NAMES, classifier_of
 from tests.nn.cases import network_cases
@@ -183,6 +185,31 @@ def test_networks_that_read_no_stream_have_no_step(tmp_path: Path) -> None:
     for network in ({**LSTM, "bidirectional": True}, CASES["renet-gru"], CASES["cnn-own"]):
         with pytest.raises(ExportError, match=r"cannot be read token by token: .*; choose format=onnx"):
             FORMATS["step"].write(classifier_of(network), tmp_path / "step.onnx")
+
+
+class OfAPlugin(torch.nn.Module):
+    """What the contract of a network that is read token by token asks for, and nothing more."""
+
+    def __init__(self, like: Any) -> None:
+        super().__init__()
+        self.like, self.scan = like, like.scan
+        self.initial_state, self.step, self.forward_anytime = like.initial_state, like.step, like.forward_anytime
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.like(images)
+
+
+def test_a_network_that_says_no_more_than_its_contract_is_streamed_and_shown(tmp_path: Path) -> None:
+    classifier = classifier_of(LSTM)
+    pixels = torch.randint(256, (3, 1, 6, 4), dtype=torch.uint8)
+    expected = classifier.probabilities(pixels)
+    classifier.network = OfAPlugin(classifier.network).eval()
+    assert facts_of(classifier)["mode"] == "tokens"
+    FORMATS["step"].write(classifier, tmp_path / "step.onnx")
+    found = rnnvision.load(tmp_path / "step.onnx").probabilities(pixels)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    with pytest.raises(ValueError, match=r"^anytime=0.5: needs a network that reads an image in one direction"):
+        check_anytime(classifier.network, anytime=0.5)
 
 
 def test_a_layer_that_cannot_be_exported_is_named_in_one_line(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import pairwise, product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -174,6 +175,15 @@ def test_memory_that_runs_out_halves_the_batch_and_changes_no_figure(
     assert found == pytest.approx(expected, rel=1e-5)
     halved = [line.split()[1] for line in capsys.readouterr().out.splitlines()]
     assert halved == (["32", "16"] if stage == "test" else ["18"])  # of 70 and 18 images; that size is kept
+
+
+def test_no_more_images_at_a_time_are_calibrated_on_than_fit(tmp_path: Path) -> None:
+    data = make_data(eval_batch_size=32)
+    learner = Learner(Greedy(make_network(data)[0], 9), num_classes=4)
+    sizes: list[int] = []
+    learner.calibration = SimpleNamespace(add=lambda network, images, *_: sizes.append(len(images)))  # type: ignore[assignment]
+    make_trainer(tmp_path).validate(learner, data, verbose=False)
+    assert (sum(sizes), max(sizes)) == (len(data.val_split), 9)
 
 
 def test_memory_that_is_too_small_for_an_image_is_told(tmp_path: Path) -> None:

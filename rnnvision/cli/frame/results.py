@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from rnnvision.checks import counted
+from rnnvision.checks import counted, one_line
 from rnnvision.runs import Prediction, RunFolder, is_first_process, write_predictions
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def confused_line(rows: Sequence[Prediction], most: int = 5) -> str:
     truth = [row.truth for row in rows]
     support = Counter(truth)
     pairs = most_confused(truth, [row.answer for row in rows], most)
-    return ", ".join(f"{p.truth} -> {p.answer}: {p.count:,} of {support[str(p.truth)]:,}" for p in pairs)
+    return ", ".join(
+        f"{one_line(p.truth)} -> {one_line(p.answer)}: {p.count:,} of {support[str(p.truth)]:,}" for p in pairs
+    )
 
 
 def list_skipped(skipped: list[str], run: RunFolder) -> None:

@@ -35,9 +35,10 @@ def predict(cfg: DictConfig, run: RunFolder) -> None:
     """Answer to each picture of `cfg.source`; those that cannot be read are listed at the end, with exit code 1."""
     if cfg.ckpt is None:
         raise UsageError("ckpt=null: give a checkpoint file or a run folder; try: ckpt=logs/train/latest")
-    if cfg.source is None:
+    if plain(cfg.source) in (None, []):
         raise UsageError(
-            "source=null: give an image, a folder, a pattern such as 'photos/*.jpg', or - for paths on stdin"
+            f"source={yaml_text(plain(cfg.source))}: give an image, a folder, a pattern such as 'photos/*.jpg', "
+            "or - for paths on stdin"
         )
     from rnnvision.inference import predicted
     from rnnvision.inference.predictions import Table

@@ -6,7 +6,7 @@ Its head is kept where the classes are the same ones in the same order; else a n
 from pathlib import Path
 from typing import Any
 
-from rnnvision.checks import shortened
+from rnnvision.checks import counted, shortened
 from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.setup import Training
@@ -41,13 +41,29 @@ class FineTuning:
         if not same:
             self.found = {name: weight for name, weight in self.found.items() if not name.startswith("head.")}
         head = "with its head" if same else f"with a new head, for {shortened(self.learner.description['class_names'])}"
-        self.line = f"weights   of {_shown(path)}, {head}"
+        self.line = "\n".join([f"weights   of {_shown(path)}, {head}", *_trained_on(theirs, training)])
 
     def run(self) -> dict[str, float]:
         if self.found is not None:
             network = self.learner.network
             network.load_state_dict({**network.state_dict(), **self.found})
         return {}
+
+
+def _trained_on(theirs: dict[str, Any], training: Training) -> list[str]:
+    """How many images of validation and test these weights know, where both were trained on a user's files."""
+    from rnnvision.data.membership import PARTS, Record
+
+    now = training.data.record
+    if now is None or "files" not in theirs:
+        return []
+    known = Record.of(theirs["files"]).members(1)[0]  # by content
+    counts = {part: len(own & known) for part, own in zip(PARTS, now.members(1), strict=True) if part != "train"}
+    return [
+        f"note      {counted(count, 'image')} of {part}: these weights were trained on {'it' if count == 1 else 'them'}"
+        for part, count in counts.items()
+        if count
+    ]
 
 
 def _another_network(weights: str, theirs: dict[str, Any], own: dict[str, Any]) -> str:

@@ -52,7 +52,7 @@ def mode_of(network: nn.Module, max_passes: int = MAX_PASSES) -> tuple[str, str 
         return "end", "This network gives one answer, at the end: there is no reading in steps to follow."
     if hasattr(network, "attention"):
         return "glimpses", None
-    if not known.is_causal and known.scan.num_tokens > max_passes:
+    if not getattr(network, "is_causal", False) and known.scan.num_tokens > max_passes:
         return "end", (
             f"This network reads in two directions at once: to know its belief after each of {known.scan.num_tokens} "
             "tokens it would have to read the image as many times."

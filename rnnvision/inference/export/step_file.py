@@ -17,6 +17,7 @@ from rnnvision.inference.export.quantise import quantised
 from rnnvision.inference.export.tracing.graphs import BATCH, EXAMPLES, require, to_onnx, trace
 from rnnvision.inference.export.tracing.kernels import with_operators
 from rnnvision.inference.export.tracing.portable import portable
+from rnnvision.nn.streaming import no_stream
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
@@ -55,8 +56,7 @@ def write_step(classifier: "Classifier", path: Path, *, quantize: bool = False) 
     """
     require("onnx", "onnxscript")
     network = classifier.network
-    reason = "it reads no sequence" if not hasattr(network, "step") else network.no_stream
-    if reason is not None:
+    if reason := no_stream(network):
         raise ExportError(f"{classifier.path}: cannot be read token by token: {reason}; choose format=onnx")
     step = Step(with_operators(portable(network)), classifier.temperature).eval()
     before = flat(step.network.initial_state(EXAMPLES))
