@@ -375,7 +375,7 @@ def test_answers_that_a_full_disk_cuts_off_are_a_failure(trained: Copy) -> None:
         ),
         (
             ["ckpt=run", "source=[]"],
-            "source=[]: give a picture, a folder, a pattern such as 'photos/*.jpg', or - for paths on stdin",
+            "source=[]: give an image, a folder, a pattern such as 'photos/*.jpg', or - for paths on stdin",
         ),
         (["ckpt=nowhere", "source=a.png"], "nowhere: there is no such file or run folder"),
         (["ckpt=[]", "source=a.png"], "ckpt=[]: give at least one checkpoint"),
