@@ -151,7 +151,10 @@ def test_a_group_is_chosen_in_the_defaults_of_a_file(
 @pytest.mark.parametrize(
     ("line", "part"),
     [
-        ("loss: balanced", "has to be KEY: VALUE pairs, of class_weight, for example loss.class_weight=balanced"),
+        (
+            "loss: balanced",
+            "has to be KEY: VALUE pairs, of class_weight, anytime, for example loss.class_weight=balanced",
+        ),
         ("model: null", "model cannot be off; leave it out for model=lstm"),
         ("scheduler: null", "defaults: - override /scheduler: constant"),
         ("defaults:\n  - model: gru", "one.yaml: model: gru: write - override /model: gru under its defaults"),

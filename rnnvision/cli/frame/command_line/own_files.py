@@ -75,7 +75,7 @@ def misplaced(key: str, value: Any, verb: str, conf: Path) -> str | None:
     inner = sections_of(conf, verb).get(key)
     if inner is None or value is None:
         return None
-    example = f", for example {key}.{inner[0]}={_shown(value)}" if len(inner) == 1 else ""
+    example = "" if isinstance(value, (int, float)) else f", for example {key}.{inner[0]}={_shown(value)}"
     return f"has to be KEY: VALUE pairs, of {', '.join(inner)}{example}"
 
 
