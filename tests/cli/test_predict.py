@@ -158,6 +158,15 @@ def test_names_that_hold_signs_of_a_pattern_or_a_new_line_are_names(
     ]
 
 
+def test_the_bytes_of_an_image_are_no_paths(trained: Copy, predict: Verb, stdin: Callable[[bytes], None]) -> None:
+    trained("run")
+    (picture,) = write_digits(Path("digits"), 1)
+    stdin(Path(picture).read_bytes())
+    result = predict("ckpt=run", "source=-")
+    told = "source=-: standard input holds the bytes of an image; give paths, one a line, or source=FILE"
+    assert (result.code, result.message) == (2, f"rnnvision predict: {told}")
+
+
 def test_without_a_picture_it_is_wrong_use_and_no_file_is_written(
     trained: Copy, predict: Verb, stdin: Callable[[bytes], None]
 ) -> None:
@@ -368,7 +377,6 @@ def test_answers_that_a_full_disk_cuts_off_are_a_failure(trained: Copy) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["source=a.png"], "ckpt=null: give a checkpoint file or a run folder; try: ckpt=logs/train/latest"),
         (
             ["ckpt=run"],
             "source=null: give an image, a folder, a pattern such as 'photos/*.jpg', or - for paths on stdin",

@@ -31,7 +31,7 @@ def picture() -> Path:
 
 
 def pipe_in(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(data))))
 
 
 # A picture ------------------------------------------------------------------------------------------------------------
@@ -297,7 +297,6 @@ def test_nothing_is_printed_any_more_when_nobody_reads(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["source=picture.png"], 2, "ckpt=null: give a checkpoint file or a run folder"),
         (["ckpt=run"], 2, "source=null: give an image, or - for rows of pixels on standard input"),
         (["ckpt=run", "source=[a,b]"], 2, "watch shows one network and one image; give one of each"),
         (["ckpt=run", "source=none.png"], 1, "source=none.png: there is no such file"),
@@ -319,3 +318,15 @@ def test_wrong_use_is_told_on_one_line(
     assert result.code == code
     assert result.message.startswith(f"rnnvision watch: {message}")
     assert len(result.message.splitlines()) == 1
+
+
+def test_the_bytes_of_an_image_are_no_rows(
+    trained: Copy, verb: Verb, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained("run")
+    pipe_in(monkeypatch, picture.read_bytes())
+    result = verb("watch", "ckpt=run", "source=-", "device=cpu")
+    assert (result.code, result.message) == (
+        2,
+        "rnnvision watch: source=-: standard input holds the bytes of an image; give rows of pixels, or source=FILE",
+    )

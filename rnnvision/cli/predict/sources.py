@@ -10,6 +10,7 @@ from typing import cast
 
 from rnnvision.checks import counted
 from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.stdin import refuse_image
 from rnnvision.errors import UsageError
 
 STDIN = "-"
@@ -35,6 +36,8 @@ def _lines() -> Iterator[str]:
     """One path a line, as `find` prints them, or if there is a NUL in the first of them each up to a NUL: `-print0`."""
     rest, separator = b"", b""
     stream = None if sys.stdin is None else cast("BufferedReader", sys.stdin.buffer)
+    if stream is not None:
+        refuse_image(stream, "paths, one a line")
     while stream is not None and (chunk := stream.read1(2**16)):  # what is there: a list may come slowly
         rest += chunk
         separator = separator or (b"\0" if b"\0" in rest else b"\n" if b"\n" in rest else b"")

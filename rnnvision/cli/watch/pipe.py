@@ -3,12 +3,14 @@
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from io import BufferedReader
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import torch
 from torch import Tensor
 
 from rnnvision.checks import counted
+from rnnvision.cli.frame.stdin import refuse_image
 from rnnvision.cli.watch.reading import labels_line
 from rnnvision.errors import FailureError, UsageError
 
@@ -29,10 +31,12 @@ def watch_rows(classifier: "Classifier", kind: str, every: int, top_k: int) -> N
     unit = session.axis.removesuffix("s")
     if sys.stdin.isatty():
         raise UsageError(f"source=-: nothing is piped in; try: some_program | rnnvision watch source=- rows={kind} ...")
+    stream = cast("BufferedReader", sys.stdin.buffer)
+    refuse_image(stream, "rows of pixels")
     channels, length = session.line_shape
     read = raw_rows if kind == "raw" else csv_rows
     ranked: list[dict[str, Any]] = []
-    for row in read(sys.stdin.buffer, channels * length, unit):
+    for row in read(stream, channels * length, unit):
         try:
             ranked = session.push(row.reshape(length, channels).T, top_k)
         except ValueError as error:  # more than the image has
