@@ -32,6 +32,8 @@ def main() -> None:
     Nothing here touches `sys.argv`: Hydra reads it, and Lightning repeats it for each process of a distributed run.
     """
     words = sys.argv[1:]
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
     if not words or words[0] in ("-h", "--help"):
         verbs = "\n".join(f"  {verb:12}{what}" for verb, what in VERBS.items())
         print(f"rnnvision VERB [KEY=VALUE ...]\n\n{verbs}\n\nrnnvision VERB --help says what a verb can be told.")
