@@ -15,8 +15,6 @@ def main() -> None:
 
 def demo(cfg: DictConfig, run: RunFolder) -> None:
     """Serve the page at `cfg.host` and `cfg.port` until Ctrl-C."""
-    if cfg.ckpt is None:
-        raise UsageError("ckpt=null: give a checkpoint file or a run folder; try: ckpt=logs/train/latest")
     if isinstance(cfg.port, bool) or not isinstance(cfg.port, int) or not 0 <= cfg.port <= 65535:
         raise UsageError(f"port={cfg.port}: must be a whole number from 0 to 65535; 0 takes a free one")
     try:

@@ -25,10 +25,6 @@ def main() -> None:
 
 def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     """Measure `cfg.ckpt` on `cfg.split` and write metrics.json; returns the accuracy."""
-    if cfg.ckpt is None:
-        raise UsageError(
-            "ckpt=null: give a checkpoint file or a run folder; try: rnnvision evaluate ckpt=logs/train/latest"
-        )
     if cfg.split not in SPLITS:
         raise UsageError(f"split={cfg.split}: {choose_one(cfg.split, SPLITS, 'split=')}")
     from rnnvision.cli.frame.device import make_trainer

@@ -33,8 +33,6 @@ def export(cfg: DictConfig, run: RunFolder) -> None:
     from rnnvision.inference.export.measure import largest_difference
     from rnnvision.inference.exported import is_exported
 
-    if cfg.ckpt is None:
-        raise UsageError("ckpt=null: give a checkpoint file or a run folder; try: ckpt=logs/train/latest")
     if cfg.format not in FORMATS:
         raise UsageError(f"format={cfg.format}: {choose_one(cfg.format, FORMATS, 'format=')}")
     if cfg.split not in SPLITS:

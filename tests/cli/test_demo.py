@@ -50,7 +50,6 @@ def test_a_port_in_use_is_told_with_a_free_one(trained: Copy, verb: Verb) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "ckpt=null: give a checkpoint file or a run folder; try: ckpt=logs/train/latest"),
         (("ckpt=run", "port=http"), "port=http: must be a whole number from 0 to 65535; 0 takes a free one"),
         (("ckpt=run", "port=70000"), "port=70000: must be a whole number from 0 to 65535; 0 takes a free one"),
         (("ckpt=gone", "port=0"), "gone: there is no such file or run folder"),

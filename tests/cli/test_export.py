@@ -76,7 +76,6 @@ def test_what_quantising_costs_is_measured_on_the_data_of_the_checkpoint(trained
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "ckpt=null: give a checkpoint file or a run folder"),
         (("ckpt=run", "format=onxx"), "format=onxx: choose one of onnx, "),
         (("ckpt=run", "output=model.png"), "output=model.png: format=onnx writes a file that ends in .onnx"),
         (("ckpt=run", "quantize=static"), "quantize=static: must be dynamic or null"),

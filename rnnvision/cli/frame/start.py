@@ -12,6 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from rnnvision.checks import choose_one
+from rnnvision.cli.frame.command_line.bare import NEED_CKPT, TAKE_SEVERAL, with_latest
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options
 from rnnvision.cli.frame.command_line.own_files import misplaced, package_of, written
@@ -21,8 +22,6 @@ from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, with_command
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import UsageError
 from rnnvision.runs import Run, RunFolder
-
-AVERAGING = ("predict",)  # verbs that take several checkpoints
 
 
 class Start(Callback):
@@ -145,13 +144,18 @@ def _check_resume(config: DictConfig) -> None:
 
 
 def check_checkpoint(cfg: DictConfig, verb: str) -> None:
-    """Check that a checkpoint is one where one is wanted; say of a run folder without a checkpoint how the run ended.
+    """Check that a checkpoint is given where the verb needs one, and that it is one.
+
+    Of a run folder without a checkpoint it says how the run ended.
 
     Raises:
         UsageError: with the status of the run, and its error.
     """
     found = cfg.get("ckpt")
-    if isinstance(found, ListConfig) and verb not in AVERAGING:
+    if found is None and verb in NEED_CKPT:
+        instead = with_latest(sys.argv[1:], HydraConfig.get().runtime.cwd)
+        raise UsageError(f"ckpt=null: give a checkpoint file or a run folder; {instead}")
+    if isinstance(found, ListConfig) and verb not in TAKE_SEVERAL:
         typed = ",".join(map(str, found))
         raise UsageError(f"ckpt=[{typed}]: {verb} takes one; try one after the other: -m ckpt={typed}")
     folder = Path(str(found))

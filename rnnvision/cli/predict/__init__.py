@@ -33,8 +33,6 @@ def main() -> None:
 
 def predict(cfg: DictConfig, run: RunFolder) -> None:
     """Answer to each picture of `cfg.source`; those that cannot be read are listed at the end, with exit code 1."""
-    if cfg.ckpt is None:
-        raise UsageError("ckpt=null: give a checkpoint file or a run folder; try: ckpt=logs/train/latest")
     if plain(cfg.source) in (None, []):
         raise UsageError(
             f"source={yaml_text(plain(cfg.source))}: give an image, a folder, a pattern such as 'photos/*.jpg', "

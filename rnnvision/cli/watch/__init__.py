@@ -64,8 +64,6 @@ def _show(reading: Reading, cfg: DictConfig) -> bool:
 
 
 def _check(cfg: DictConfig) -> None:
-    if cfg.ckpt is None:
-        raise UsageError("ckpt=null: give a checkpoint file or a run folder; try: ckpt=logs/train/latest")
     if cfg.source is None:
         raise UsageError("source=null: give an image, or - for rows of pixels on standard input")
     if not isinstance(cfg.ckpt, str) or not isinstance(cfg.source, str):

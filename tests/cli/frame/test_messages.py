@@ -236,7 +236,6 @@ def test_a_truncated_and_a_changed_checkpoint_are_refused(trained: Copy, verb: V
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        ([], ["ckpt=null", "logs/train/latest"]),
         (["ckpt=."], ["holds no checkpoints/best.ckpt"]),
         (["ckpt=x", "split=tset"], ["split=tset", "train, val, test"]),
         (["ckpt=x", "model=gru"], ["model: there is no such key"]),

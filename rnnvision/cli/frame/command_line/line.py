@@ -8,18 +8,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from rnnvision.checks import nearest
-from rnnvision.cli.frame.command_line.groups import default_options, read_group
+from rnnvision.cli.frame.command_line.bare import meant_by
+from rnnvision.cli.frame.command_line.groups import read_group
 from rnnvision.cli.frame.command_line.known import keys_of, near_key, refusal
-from rnnvision.cli.frame.command_line.words import command, override, parsed
+from rnnvision.cli.frame.command_line.words import FLAGS, FOLDER_FLAGS, VALUE_FLAGS, command, override, parsed
 from rnnvision.cli.frame.paths import PATH_KEYS, PATH_LISTS, expanded
 from rnnvision.errors import UsageError
 
-# Those of Hydra 1.3; the second ones take a value.
-SHORT_FLAGS = ("-h", "-r", "-m", "-sc")
-FLAGS = ("--help", "--hydra-help", "--version", "--resolve", "--run", "--multirun", "--shell-completion", *SHORT_FLAGS)
-FOLDER_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
-NAME_FLAGS = ("--config-name", "-cn", "--cfg", "-c", "--info", "-i", "--package", "-p")
-VALUE_FLAGS = (*FOLDER_FLAGS, *NAME_FLAGS)
 CLOSED = {"--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all")}
 
 
@@ -151,35 +146,12 @@ def _path_word(key: str, text: str, multirun: bool) -> str:
     return override(key, expanded(value if isinstance(value, str) else text))
 
 
-def _meant_by(word: str, words: Sequence[str], verb: str, conf: Path) -> list[str] | None:
-    """The command for KEY VALUE, and for a path alone: a run folder, a checkpoint, or a folder of images."""
-    at, keys = list(words).index(word), keys_of(verb, conf)
-    following = words[at + 1] if at + 1 < len(words) else ""
-    if word in keys and following and not re.search("^-|=", following):
-        return [*words[:at], override(word, following), *words[at + 2 :]]
-    path, given = Path(expanded(word)), []
-    if not path.exists():
-        return None
-    run = next((folder for folder in (path, *path.parents) if (folder / ".hydra").is_dir()), None)
-    if "source" in keys and not run and path.suffix != ".ckpt":
-        given = [override("source", word)]
-    elif "ckpt" in keys:
-        given = [override("ckpt", word)]
-    elif "run" in keys:
-        given = [override("run", run or word)]
-    elif run and "resume" in keys:
-        given = [override("resume", run)]
-    elif path.is_dir() and "data" in default_options(conf, verb):
-        given = ["data=image_folder", override("data.root", word)]
-    return [*words[:at], *given, *words[at + 1 :]] if given else None
-
-
 def _unreadable(word: str, words: Sequence[str], verb: str, conf: Path) -> str:
     """What to type in place of a word that cannot be parsed."""
     key, equals, value = word.partition("=")
     if not equals:
-        if meant := _meant_by(word, words, verb, conf):
-            return f"is not KEY=VALUE; try: {command(meant)}"
+        if meant := meant_by(word, words, verb, conf):
+            return meant
         near = nearest(word, ("help", "multirun"))
         hint = f"; did you mean --{near}" if near else ""
         return f"is not KEY=VALUE{hint}; {command(['--help'])} lists the keys"

@@ -11,6 +11,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
+# Those of Hydra 1.3; the second ones take a value.
+SHORT_FLAGS = ("-h", "-r", "-m", "-sc")
+FLAGS = ("--help", "--hydra-help", "--version", "--resolve", "--run", "--multirun", "--shell-completion", *SHORT_FLAGS)
+FOLDER_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
+NAME_FLAGS = ("--config-name", "-cn", "--cfg", "-c", "--info", "-i", "--package", "-p")
+VALUE_FLAGS = (*FOLDER_FLAGS, *NAME_FLAGS)
+
 
 @cache
 def _parser() -> OverridesParser:
