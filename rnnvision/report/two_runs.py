@@ -15,7 +15,7 @@ LEAST = 1e-300  # a p below it may be 0 as a float
 WORST = 10  # images that are named
 
 
-class OtherImages(ValueError):
+class OtherImagesError(ValueError):
     """Two runs were not measured on the same images."""
 
 
@@ -108,17 +108,17 @@ def answers(a: Run, b: Run) -> Answers:
     """The answers of both runs to the images that both have seen.
 
     Raises:
-        OtherImages: if they have no image in common, or do not agree about the truth.
+        OtherImagesError: if they have no image in common, or do not agree about the truth.
         FileNotFoundError, ValueError: if a run has no answers, or a damaged table of them.
     """
     one, other = _by_image(a), _by_image(b)
     shared = [image for image in one if image in other]
     if not shared:
-        raise OtherImages("their predictions.csv have no image in common")
+        raise OtherImagesError("their predictions.csv have no image in common")
     for image in shared:
         if one[image].truth != other[image].truth:
             truths = f"{one[image].truth} in a and {other[image].truth} in b"
-            raise OtherImages(f"image {image} is {truths}: they were not measured on the same images")
+            raise OtherImagesError(f"image {image} is {truths}: they were not measured on the same images")
     pairs = [(one[image], other[image]) for image in shared]
     truth = [first.truth for first, _ in pairs]
     only_a, only_b = disagreements(truth, [first.answer for first, _ in pairs], [other.answer for _, other in pairs])

@@ -47,7 +47,7 @@ def compared(a: Run, b: Run) -> dict[str, Any]:
 
     `same_images` is false where the answers show that the scores are of other images, whose difference says nothing.
     """
-    from rnnvision.report.two_runs import OtherImages, answers, differing, environments, scores
+    from rnnvision.report.two_runs import OtherImagesError, answers, differing, environments, scores
 
     found: dict[str, Any] = {
         "a": str(a.path),
@@ -62,7 +62,7 @@ def compared(a: Run, b: Run) -> dict[str, Any]:
     try:
         found["answers"] = answers(a, b)
     except (OSError, ValueError) as error:
-        found["note"], found["same_images"] = str(error), not isinstance(error, OtherImages)
+        found["note"], found["same_images"] = str(error), not isinstance(error, OtherImagesError)
     return found
 
 
