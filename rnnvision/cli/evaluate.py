@@ -7,7 +7,14 @@ from omegaconf import DictConfig
 from rnnvision.checks import choose_one
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import arguments_of, check_arguments, plain
-from rnnvision.cli.frame.results import confused_line, keep_answers, list_skipped, score_line
+from rnnvision.cli.frame.results import (
+    class_lines,
+    confused_line,
+    keep_answers,
+    list_skipped,
+    results_line,
+    score_line,
+)
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder
 
@@ -47,11 +54,13 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     metrics = {name.replace("test/", f"{cfg.split}/"): float(value) for name, value in found.items()}
     metrics |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
     run.write("metrics.json", metrics)
-    confused = confused_line(keep_answers(learner, data, run))
+    answers = keep_answers(learner, data, run)
     print(score_line(metrics, cfg.split))
-    if confused:
+    for line in class_lines(answers, data.class_names):
+        print(f"class       {line}")
+    if confused := confused_line(answers):
         print(f"confused    {confused}")
-    print(f"results     {run.shown()}")
+    print(f"results     {results_line(run)}")
     list_skipped(data.bad_files, run)
     return metrics[f"{cfg.split}/accuracy"]
 

@@ -13,7 +13,7 @@ from rnnvision.data.images import View
 from rnnvision.errors import UsageError
 from rnnvision.inference.averaging import shown_views
 from rnnvision.inference.exported import is_exported, load_exported
-from rnnvision.inference.pixels import as_seen, joined, several, stacked
+from rnnvision.inference.pixels import as_seen, check_values, joined, listed, several, stacked
 from rnnvision.inference.predict import How, predicted, table_of
 from rnnvision.inference.predictions import Predictions
 from rnnvision.inference.viewing import view_of
@@ -107,8 +107,7 @@ class Classifier:
         if tuple(batch.shape[1:]) != self.input_shape:
             wanted = ", ".join(map(str, self.input_shape))
             raise ValueError(f"images of shape {tuple(pixels.shape)}: this network reads ({wanted}) or (B, {wanted})")
-        if pixels.dtype != torch.uint8 and not (pixels.is_floating_point() and 0 <= pixels.min() <= pixels.max() <= 1):
-            raise ValueError(f"images of {pixels.dtype}: give pixels as uint8, or as floating point from 0 to 1")
+        check_values("images", pixels)
         scaled = batch.to(self.device).to(torch.float32) / (255 if pixels.dtype == torch.uint8 else 1)
         facts = self.description["normalisation"]
         mean, std = (torch.tensor(facts[key], device=self.device)[:, None, None] for key in ("mean", "std"))
@@ -219,8 +218,7 @@ class Classifier:
         if isinstance(images, Tensor) and images.ndim == 4 and tuple(images.shape[1:]) == self.input_shape:
             yield from images.split(self.batch_size)
             return
-        found = several(images)
-        items = iter([images] if found is None else found)
+        items = iter(listed(images))
         while batch := list(islice(items, self.batch_size)):
             yield stacked([as_seen(image, self.view) for image in batch])
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from rnnvision.errors import UsageError
 from rnnvision.inference.classifier import Classifier
-from rnnvision.inference.pixels import several
+from rnnvision.inference.pixels import listed, several
 from rnnvision.inference.predict import How, predicted, table_of
 from rnnvision.inference.predictions import Predictions
 
@@ -35,8 +35,7 @@ class Ensemble:
 
     def probabilities(self, images: Any) -> Tensor:
         """(B, K), rows that sum to 1."""
-        found = several(images)
-        pictures = [images] if found is None else list(found)
+        pictures = list(listed(images))
         total: Tensor = sum(member.probabilities(pictures) for member in self.members)  # type: ignore[assignment]
         return total / len(self.members)
 

@@ -3,6 +3,7 @@
 Shapes: C, H, W are those of the network's images; a picture may have another height, width and number of channels.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from rnnvision.checks import one_line
+from rnnvision.data import DataError
 from rnnvision.data.images import View, from_pillow, open_seen
 from rnnvision.inference.viewing import check_is_for_pictures
 
@@ -26,9 +29,22 @@ def several(images: Any) -> Iterable[Any] | None:
     if hasattr(images, "ndim"):
         column = images.ndim == 1 and getattr(images.dtype, "kind", None) in ("O", "U")  # of NumPy, pandas
         return images if images.ndim == 4 or column else None
-    if isinstance(images, (str, Path)) or hasattr(images, "convert"):
+    if isinstance(images, (str, Path, bytes, bytearray)) or hasattr(images, "convert"):
         return None
     return images if isinstance(images, Iterable) else None
+
+
+def listed(images: Any) -> Iterable[Any]:
+    """The pictures, one by one, of several or a single one.
+
+    Raises:
+        DataError: for a folder in place of a picture; with what lists its files.
+    """
+    found = several(images)
+    if found is None and isinstance(images, (str, Path)) and Path(images).is_dir():
+        name = one_line(images)
+        raise DataError(f"{name}: is a folder; give its files, for example sorted(Path({name!r}).glob('*'))")
+    return [images] if found is None else found
 
 
 def stacked(images: Sequence[Tensor]) -> Tensor:
@@ -70,7 +86,7 @@ def as_seen(image: Any, view: View) -> Tensor:
         check_is_for_pictures(view)
         return view.of(from_pillow(image, view, getattr(image, "filename", None) or "image"))
     if isinstance(image, Tensor) and image.shape == view.image_shape:
-        return _checked(image)
+        return _checked(image, image)
     tensor = image if isinstance(image, Tensor) else _from_array(image, view)
     if tensor.ndim == 2:
         tensor = tensor.unsqueeze(0)
@@ -79,7 +95,7 @@ def as_seen(image: Any, view: View) -> Tensor:
             f"image of shape {tuple(image.shape)}: give a path, a PIL image, an array (height, width) or (height, "
             "width, channels), or a tensor (channels, height, width), of 1, 3 or 4 channels"
         )
-    seen = view.of(_in_colours(_checked(tensor), view.channels))
+    seen = view.of(_in_colours(_checked(tensor, image), view.channels))
     return seen.clamp(0, 1) if seen.is_floating_point() else seen  # weights of a mean add up to nearly 1
 
 
@@ -101,12 +117,34 @@ def _from_array(array: "np.ndarray", view: View) -> Tensor:
     return tensor if tensor.ndim != 3 or channels_first else tensor.permute(2, 0, 1)
 
 
-def _checked(image: Tensor) -> Tensor:
-    if image.dtype == torch.uint8:
-        return image
-    if not (image.is_floating_point() and 0 <= image.min() <= image.max() <= 1):
-        raise ValueError(f"image of {image.dtype}: {PIXELS}")
-    return image.float()
+def _checked(image: Tensor, given: Any) -> Tensor:
+    check_values("image", image, is_tensor=isinstance(given, Tensor))
+    return image if image.dtype == torch.uint8 else image.float()
+
+
+def check_values(what: str, pixels: Tensor, *, is_tensor: bool = True) -> None:
+    """Check that pixels are uint8, or floating point from 0 to 1.
+
+    Raises:
+        ValueError: if they are not: it begins with `what`, and says how to make them so.
+    """
+    if pixels.dtype == torch.uint8 or (pixels.is_floating_point() and 0 <= pixels.min() <= pixels.max() <= 1):
+        return
+    of = f"{what} of {pixels.dtype}"
+    if pixels.dtype == torch.bool or pixels.is_complex():
+        raise ValueError(f"{of}: {PIXELS}")
+    least, most = pixels.double().min(), pixels.double().max()  # torch has no minimum of uint16
+    if not least >= 0 or not most < math.inf:  # also of NaN
+        raise ValueError(f"{of} with values from {least:g} to {most:g}: {PIXELS}")
+    if pixels.is_floating_point() and most <= 2:
+        advice = f"{PIXELS}: {what}.clip(0, 1) cuts off the rest"
+    elif most > 255:
+        advice = f"{PIXELS}: {what} / 65535 of 16 bits"
+    elif pixels.is_floating_point():
+        advice = f"give {what} / 255, if 255 is white"
+    else:
+        advice = f"give {what}.to(torch.uint8)" if is_tensor else f'give {what}.astype("uint8")'
+    raise ValueError(f"{of} with values up to {most:.7g}: {advice}")
 
 
 def _in_colours(image: Tensor, channels: int) -> Tensor:

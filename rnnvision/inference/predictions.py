@@ -26,10 +26,11 @@ class Answer:
     Attributes:
         image: its path, or number.
         ranking: (label, probability), likeliest first; empty where it could not be read.
-        error: why it could not be read, or None.
+        error: why it could not be read, without its path, or None.
         tokens: how many were read, where reading ends when the network is sure.
         values: of every class, in the order of the class names, or features; where they were asked for.
         inverted: whether light and dark were exchanged before it was read.
+        looks_inverted: whether it was read as it is, with a light border, where the network knows a dark background.
     """
 
     image: str
@@ -38,12 +39,13 @@ class Answer:
     tokens: int | None = None
     values: tuple[float, ...] | None = None
     inverted: bool = False
+    looks_inverted: bool = False
 
     def as_line(self) -> str:
         """`path: label 0.98, label 0.01`, or `path: not read: the reason`; what would break the line is escaped."""
         name = one_line(self.image)
         if self.error is not None:
-            return f"{name}: not read: {one_line(self.error).removeprefix(f'{name}: ')}"
+            return f"{name}: not read: {one_line(self.error)}"
         said = ", ".join(f"{one_line(label)} {probability:.2f}" for label, probability in self.ranking)
         after = f" (after {counted(self.tokens, 'token')})" if self.tokens is not None else ""
         return f"{name}: {said}{after}"

@@ -11,7 +11,12 @@ from rnnvision.runs import Prediction, Run, read_predictions
 
 OF_A_COMMAND = ("command", "overrides")  # of environment.json: how the run was typed, which the settings say
 SURE = 0.05  # the p below which a difference is called one
+LEAST = 1e-300  # a p below it may be 0 as a float
 WORST = 10  # images that are named
+
+
+class OtherImagesError(ValueError):
+    """Two runs were not measured on the same images."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,10 @@ class Answers:
     classes: dict[str, tuple[int, int]]
     worst: list[tuple[Prediction, Prediction]]
 
+    def shown_p(self) -> str:
+        """p, as an equation."""
+        return f"p < {LEAST:g}" if self.p < LEAST else f"p = {self.p:.3g}"
+
     def meaning(self) -> str:
         """What the test says, in a sentence or two."""
         b, c = self.only_right
@@ -42,6 +51,8 @@ class Answers:
             return f"Neither is better: they are right and wrong on the same {counted(self.images, 'image')}."
         split = f"Of {counted(b + c, 'image')} that only one of them has right, a has {b:,} and b {c:,}; chance alone"
         chance = f"{split} gives so uneven a split in {_share(self.p)} of cases."
+        if self.p < LEAST:
+            chance = f"{split} practically never gives so uneven a split."
         if self.p >= SURE:
             return f"{chance} No difference is shown."
         return (
@@ -97,17 +108,17 @@ def answers(a: Run, b: Run) -> Answers:
     """The answers of both runs to the images that both have seen.
 
     Raises:
-        FileNotFoundError, ValueError: if a run has no answers or a damaged table of them, if they have no image in
-            common, or if they do not agree about the truth; the message says which.
+        OtherImagesError: if they have no image in common, or do not agree about the truth.
+        FileNotFoundError, ValueError: if a run has no answers, or a damaged table of them.
     """
     one, other = _by_image(a), _by_image(b)
     shared = [image for image in one if image in other]
     if not shared:
-        raise ValueError("their predictions.csv have no image in common")
+        raise OtherImagesError("their predictions.csv have no image in common")
     for image in shared:
         if one[image].truth != other[image].truth:
             truths = f"{one[image].truth} in a and {other[image].truth} in b"
-            raise ValueError(f"image {image} is {truths}: they were not measured on the same images")
+            raise OtherImagesError(f"image {image} is {truths}: they were not measured on the same images")
     pairs = [(one[image], other[image]) for image in shared]
     truth = [first.truth for first, _ in pairs]
     only_a, only_b = disagreements(truth, [first.answer for first, _ in pairs], [other.answer for _, other in pairs])

@@ -12,6 +12,8 @@ import pytest
 from rnnvision.runs import Prediction, write_predictions
 from tests.cli.running import Copy, Verb
 
+SCORES = "scores           a     b     b - a"
+
 
 def run(name: str, answers: Sequence[str], *, hidden_size: int = 8, truth: Sequence[str] | None = None) -> Path:
     """A run folder whose answers to images 0, 1 ... are these letters; the truth is "a" everywhere by default."""
@@ -57,6 +59,17 @@ def test_the_test_is_exact_and_says_what_it_means(verb: Verb) -> None:
     assert "No difference is shown." in verb("diff", "one", "two").out
 
 
+def test_a_p_that_no_float_holds_is_below_the_least(verb: Verb) -> None:
+    run("one", "a" * 1200), run("two", "b" * 1200)
+    assert json.loads(verb("diff", "one", "two", "json=true").out)["answers"]["p"] == 0
+    said = " ".join(verb("diff", "one", "two").out.split())
+    assert (
+        "test: p < 1e-300. Of 1,200 images that only one of them has right, a has 1,200 and b 0; chance alone" in said
+    )
+    assert "practically never gives so uneven a split. a is better on images like these." in said
+    assert "0e+00" not in said
+
+
 def test_of_many_classes_the_terminal_shows_the_first(verb: Verb) -> None:
     letters = "abcdefghijklmnopqrstuvwxyz"
     run("one", letters, truth=letters), run("two", "?" * 26, truth=letters)
@@ -74,16 +87,20 @@ def test_only_images_that_both_have_count(verb: Verb) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "note"),
+    ("table", "note", "header"),
     [
-        ("0,a,a,0.9,0.1,\n1,b,b,0.9,0.1,\n", "image 1 is a in a and b in b: they were not measured on the same images"),
-        ("0,a,a,0.9,0.1,\n0,a,a,0.9,0.1,\n", "two/predictions.csv: has image 0 more than once"),
-        ("7,a,a,0.9,0.1,\n", "their predictions.csv have no image in common"),
-        (None, "two has no predictions.csv; rnnvision evaluate ckpt=two writes one into its own run folder"),
+        (
+            "0,a,a,0.9,0.1,\n1,b,b,0.9,0.1,\n",
+            "image 1 is a in a and b in b: they were not measured on the same images",
+            "scores, of other images  a     b",
+        ),
+        ("0,a,a,0.9,0.1,\n0,a,a,0.9,0.1,\n", "two/predictions.csv: has image 0 more than once", SCORES),
+        ("7,a,a,0.9,0.1,\n", "their predictions.csv have no image in common", "scores, of other images  a     b"),
+        (None, "two has no predictions.csv; rnnvision evaluate ckpt=two writes one into its own run folder", SCORES),
     ],
     ids=["truths differ", "twice", "other images", "no answers"],
 )
-def test_answers_that_cannot_be_compared_are_not(verb: Verb, table: str | None, note: str) -> None:
+def test_answers_that_cannot_be_compared_are_not(verb: Verb, table: str | None, note: str, header: str) -> None:
     run("one", "aa"), run("two", "aa", hidden_size=16)
     if table is None:
         Path("two/predictions.csv").unlink()
@@ -92,6 +109,8 @@ def test_answers_that_cannot_be_compared_are_not(verb: Verb, table: str | None, 
     result = verb("diff", "one", "two")
     assert result.code == 0
     assert result.out.endswith(f"answers: not compared: {note}\n")
+    assert header in result.out.splitlines()
+    assert ("+0.08" in result.out) == (header == SCORES)  # the difference of their accuracies
     assert "model.hidden_size" in result.out  # the rest is said all the same
 
 

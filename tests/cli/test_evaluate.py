@@ -1,5 +1,6 @@
 """rnnvision evaluate: the number that training ended with, from the checkpoint alone."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -37,6 +38,22 @@ def test_it_gives_the_number_that_training_ended_with(
     evaluated = _metrics("out")
     assert evaluated == {name: value for name, value in found.items() if name.startswith("test/")}
     assert f"test accuracy {found['test/accuracy']:.4f}" in result.out
+
+
+def test_the_weakest_classes_are_shown_and_all_of_them_are_in_the_file(train: Verb, verb: Verb) -> None:
+    data = ("data=fake", "data.num_classes=12", "data.num_train=48", "data.num_test=24")
+    assert train(*data, "hydra.run.dir=run").code == 0
+    result = verb("evaluate", "ckpt=run", "device=cpu", "hydra.run.dir=out")
+    rows = list(csv.DictReader(Path("out/classes.csv").read_text().splitlines()))
+    weakest = sorted((row for row in rows if row["support"] != "0"), key=lambda row: float(row["f1"]))
+    assert len(weakest) == 12
+    lines = [line for line in result.out.splitlines() if line.startswith("class  ")]
+    assert lines == [
+        f"class       {row['class']:2}   precision {float(row['precision']):.3f}   recall {float(row['recall']):.3f}   "
+        f"f1 {float(row['f1']):.3f}   of {row['support']}"
+        for row in weakest[:10]
+    ] + ["class       ... 2 more, in classes.csv"]
+    assert result.out.splitlines()[-1] == "results     out: predictions.csv, classes.csv"
 
 
 def test_a_file_a_folder_and_the_newest_are_the_same(train: Verb, verb: Verb) -> None:

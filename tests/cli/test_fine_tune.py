@@ -45,6 +45,21 @@ def test_the_weights_of_another_network_are_refused_with_what_to_add(trained: Co
     assert other.message.endswith("this is a cnn; choose its model=")
 
 
+def test_images_of_another_shape_are_refused_with_the_size_to_read_them_at(trained: Copy, train: Verb) -> None:
+    trained("before")  # on 1 x 8 x 8
+    for name in "ab":
+        Path("files", name).mkdir(parents=True)
+        for i in range(10):
+            Image.new("RGB", (9, 8), (10 * i, 0, 0)).save(Path("files", name, f"{i}.png"))
+    read = "rnnvision train: weights=before: are of a network that reads images of 1 x 8 x 8, and these are of "
+    words = ["weights=before", "data=image_folder", "data.root=files"]
+    done = train(*words)
+    assert done.message == f"{read}3 x 64 x 64; add data.channels=1 data.image_size=[8,8]"
+    assert train(*words, *done.message.partition("; add ")[2].split()).code == 0
+    assert train(*words, "data.image_size=8").message.endswith("these are of 3 x 8 x 8; add data.channels=1")
+    assert train("weights=before", "data=fake").message == f"{read}1 x 28 x 28"
+
+
 def test_test_images_that_the_weights_were_trained_on_are_counted(train: Verb) -> None:
     """In a folder of the same images under other names, which the splits divide in another way."""
     for i in range(24):

@@ -249,7 +249,8 @@ def test_each_format_holds_the_same_answers(trained: Copy, predict: Verb) -> Non
         assert row["image"] == found["image"] == typed["image"] == line.partition(": ")[0]
         if row["error"]:
             assert row["error"] == found["error"] == typed["error"]
-            assert line == f"{row['image']}: not read: {row['error'].removeprefix(row['image'] + ': ')}"
+            assert row["error"] == "cannot be read as an image (its content is none)"
+            assert line == f"{row['image']}: not read: {row['error']}"
             continue
         for k, answer in enumerate(found["answers"], 1):
             suffix = "" if k == 1 else f"_{k}"
@@ -313,7 +314,11 @@ def test_what_was_read_and_exchanged_is_told(trained: Copy, predict: Verb) -> No
     result = predict("ckpt=run", "source=digits", "invert=auto")
     assert result.out == plain
     assert result.err == "inverted  6 images: dark on light, and the network knows light on dark\n"
-    assert predict("ckpt=run", "source=digits").out != plain
+    result = predict("ckpt=run", "source=digits")
+    assert result.out != plain
+    hint = "dark on light, and the network knows light on dark; try invert=auto\n"
+    assert result.err == f"inverted? 6 images are {hint}"
+    assert predict("ckpt=run", f"source={paths[0]}").err == f"inverted? 1 image is {hint}"
     assert predict("ckpt=run", "source=digits", "average=true").out != plain
 
 

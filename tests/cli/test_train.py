@@ -47,7 +47,7 @@ def test_it_says_what_it_does_and_what_to_do_next(said: str) -> None:
     assert lines[4].split() == ["folder", "run"]
     assert lines[5].startswith("epoch   1")
     assert lines[-3].startswith("test accuracy 0.")
-    assert lines[-2:] == ["results   run", "next      rnnvision evaluate ckpt=run"]
+    assert lines[-2:] == ["results   run: predictions.csv, classes.csv", "next      rnnvision evaluate ckpt=run"]
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def _without_width() -> bytes:
 
 NO_IMAGE = "cannot be read as an image"
 UNREADABLE: dict[str, tuple[str, Callable[[], bytes], str]] = {
-    "empty": ("a.png", bytes, NO_IMAGE),
+    "empty": ("a.png", bytes, "is empty"),
     "text": ("a.png", lambda: b"no picture\n", NO_IMAGE),
     "cut png": ("a.png", lambda: _cut("PNG"), NO_IMAGE),
     "cut jpeg": ("a.jpg", lambda: _cut("JPEG"), NO_IMAGE),

@@ -121,7 +121,7 @@ def test_pixels_of_another_shape_are_not_normalised(classifier: Classifier, shap
 
 @pytest.mark.parametrize("images", [torch.full((3, 4, 4), 200), torch.full((3, 4, 4), 200.0), -torch.ones(3, 4, 4)])
 def test_pixels_in_another_range_are_refused(classifier: Classifier, images: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match=r"give pixels as uint8, or as floating point from 0 to 1$"):
+    with pytest.raises(ValueError, match=r"^image of torch\.\w+ with values (up to 200: give|from -1 to -1: )"):
         classifier.probabilities(images)
 
 

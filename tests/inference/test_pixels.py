@@ -128,17 +128,34 @@ def test_what_is_one_picture_and_what_are_several(tmp_path: Path) -> None:
         (torch.zeros(2, 5, 3, 4, 4), "image of shape (2, 5, 3, 4, 4): "),
         (torch.zeros(4), "image of shape (4,): "),
         (np.zeros((0, 4, 3)), "image of shape (0, 4, 3): "),
-        (torch.zeros(3, 4, 4, dtype=torch.int64), "image of torch.int64: give pixels as uint8, or as floating point"),
-        (torch.full((3, 4, 4), 1.5), "image of torch.float32: give pixels as uint8, or as floating point from 0 to 1"),
-        (torch.full((3, 4, 4), float("nan")), "image of torch.float32: give pixels"),
+        (
+            torch.full((3, 4, 4), 200),
+            "image of torch.int64 with values up to 200: give image.to(torch.uint8)",
+        ),
+        (np.full((4, 4), 200), 'image of torch.int64 with values up to 200: give image.astype("uint8")'),
+        (np.full((4, 4), 255.0), "image of torch.float64 with values up to 255: give image / 255, if 255 is white"),
+        (torch.full((2, 3, 6, 8), 254.0), "images of torch.float32 with values up to 254: give images / 255, if"),
+        (
+            np.full((4, 4), 4095, np.uint16),
+            "image of torch.uint16 with values up to 4095: give pixels as uint8, or as floating point from 0 to 1: "
+            "image / 65535 of 16 bits",
+        ),
+        (
+            torch.full((3, 4, 4), 1.01),
+            "image of torch.float32 with values up to 1.01: give pixels as uint8, or as floating point from 0 to 1: "
+            "image.clip(0, 1) cuts off the rest",
+        ),
+        (torch.full((3, 4, 4), -1), "image of torch.int64 with values from -1 to -1: give pixels as uint8, or as"),
+        (torch.full((3, 4, 4), float("nan")), "image of torch.float32 with values from nan to nan: give pixels"),
         (np.zeros((4, 4), dtype=bool), "image of torch.bool: give pixels as uint8"),
         (np.full((4, 4), None), "image of object: give pixels as uint8"),
         (7, "image of type int: give a path, a PIL image, an array or a tensor, or a list of them"),
-        (b"a.png", "image of type int: "),
+        (b"a.png", "image of type bytes: give a path, a PIL image, an array or a tensor"),
         ({"a.png": 1}.values(), "image of type int: "),
         (None, "image of type NoneType: "),
         ([], "images=[]: there is no image"),
         (["a.png", None], "a.png: there is no such file"),
+        ("/", "/: is a folder; give its files, for example sorted(Path('/').glob('*'))"),
     ],
 )
 def test_what_is_no_picture_is_told_on_one_line(wrong: Any, message: str) -> None:

@@ -93,11 +93,14 @@ def test_bad_files_take_their_place_among_the_good_ones(tmp_path: Path, batch_si
     answers = classifier.predict(iter(shown), top_k=3)
     assert [answer.image for answer in answers] == [str(path) for path in shown]
     assert [i for i, answer in enumerate(answers) if answer.error] == [1, 5, 6]
-    assert answers[5].error == f"{tmp_path / 'none.png'}: there is no such file"
-    large = f"{tmp_path / 'large.png'}: 9000 x 9000 pixels, more than data.max_pixels=64000000 allows"
+    assert answers[5].error == "there is no such file"  # without its path, which stands beside it
+    large = "9000 x 9000 pixels, more than data.max_pixels=64000000 allows"
     assert answers[6].error == large  # without the advice to add data.max_pixels, which is no key of predict
     torch.testing.assert_close(all_scores(a for a in answers if not a.error), classifier.probabilities(good))
     assert answers[1].labels() == []
+    for name in (f"{tmp_path}/./none.png", f"{tmp_path}/no\nimage.png"):
+        assert classifier.predict(name)[0].error == "there is no such file"
+    assert classifier.predict([Image.new("F", (4, 4))])[0].error.startswith("values of mode F have no known range")
     with pytest.raises(DataError, match=r"text\.png: cannot be read as an image"):
         classifier(shown)
 
@@ -175,10 +178,13 @@ def test_light_and_dark_are_exchanged_where_the_network_knows_it_the_other_way()
     for answer in answers:
         torch.testing.assert_close(scores_of(answer), expected)
     assert not torch.allclose(knows_dark.probabilities(shown[1])[0], expected)
+    assert not any(answer.looks_inverted for answer in answers)
+    assert [answer.looks_inverted for answer in knows_dark.predict(shown)] == [False, True]
     assert [answer.inverted for answer in knows_dark.predict(shown, invert=True)] == [True, True]
     fractions = knows_dark.predict([image / 255 for image in shown], top_k=3, invert="auto")
     torch.testing.assert_close(all_scores(fractions), torch.stack([expected, expected]), atol=0.01, rtol=0)
     knows_light = make_classifier(mean=0.5, input_shape=(1, 8, 8))
+    assert not any(answer.looks_inverted for answer in knows_light.predict(shown))
     assert not any(answer.inverted for answer in knows_light.predict(shown, invert="auto"))
 
 

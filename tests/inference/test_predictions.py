@@ -28,7 +28,7 @@ BAD_NAME = os.fsdecode(b"caf\xe9.png")  # Latin-1, which is no UTF-8
 ANSWERS = (
     Answer("a, b.png", tuple((name, 0.5 / (i + 1)) for i, name in enumerate(NAMES))),
     Answer(BAD_NAME, ((NAMES[1], 0.123456789), (NAMES[0], 1e-9))),
-    Answer("text.png", error="text.png: cannot be read as an image (its content is none)"),
+    Answer("text.png", error="cannot be read as an image (its content is none)"),
     Answer("é\n.png", ((NAMES[2], 1.0),), inverted=True),
 )
 FOUND = Predictions(ANSWERS, top_k=3)

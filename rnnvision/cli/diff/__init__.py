@@ -43,8 +43,11 @@ def diff(words: list[str]) -> None:
 
 
 def compared(a: Run, b: Run) -> dict[str, Any]:
-    """Everything in which two runs differ, by name; `answers` is null, with a `note`, where they cannot be compared."""
-    from rnnvision.report.two_runs import answers, differing, environments, scores
+    """Everything in which two runs differ, by name; `answers` is null, with a `note`, where they cannot be compared.
+
+    `same_images` is false where the answers show that the scores are of other images, whose difference says nothing.
+    """
+    from rnnvision.report.two_runs import OtherImagesError, answers, differing, environments, scores
 
     found: dict[str, Any] = {
         "a": str(a.path),
@@ -52,13 +55,14 @@ def compared(a: Run, b: Run) -> dict[str, Any]:
         "settings": differing(_settings(a), _settings(b)),
         "environment": environments(a, b),
         "scores": scores(a, b),
+        "same_images": True,
         "answers": None,
         "note": None,
     }
     try:
         found["answers"] = answers(a, b)
     except (OSError, ValueError) as error:
-        found["note"] = str(error)
+        found["note"], found["same_images"] = str(error), not isinstance(error, OtherImagesError)
     return found
 
 

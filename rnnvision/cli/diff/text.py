@@ -21,7 +21,10 @@ def page(found: Mapping[str, Any]) -> str:
         rows = [(key, *map(_value, values)) for key, values in found[name].items()]
         lines += _table((name, "a", "b"), rows) if rows else [f"{name}: no difference"]
         lines.append("")
-    lines += _table(("scores", "a", "b", "b - a"), [_score(key, *pair) for key, pair in found["scores"].items()])
+    scores = [("scores", "a", "b", "b - a"), *(_score(key, *pair) for key, pair in found["scores"].items())]
+    if not found["same_images"]:
+        scores = [("scores, of other images", "a", "b"), *(row[:3] for row in scores[1:])]
+    lines += _table(scores[0], scores[1:])
     lines.append("")
     if found["answers"] is None:
         lines.append(f"answers: not compared: {found['note']}")
@@ -41,7 +44,7 @@ def _answers(answers: "Answers") -> Iterator[str]:
         if count:
             yield f"  {counted(count, 'image')} only in {name}, left out"
     yield ""
-    yield from textwrap.wrap(f"McNemar's exact test: p = {answers.p:.3g}. {answers.meaning()}", WIDTH)
+    yield from textwrap.wrap(f"McNemar's exact test: {answers.shown_p()}. {answers.meaning()}", WIDTH)
     if answers.classes:
         yield ""
         rows = [(name, f"{one:,}", f"{other:,}") for name, (one, other) in answers.classes.items()]

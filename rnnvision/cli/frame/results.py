@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rnnvision.data import ImageData
     from rnnvision.training import Learner
 
+CLASSES = "classes.csv"
+
 
 def score_line(metrics: dict[str, float], split: str = "test") -> str:
     """The figures of a split on one line, accuracy first, with the number of images that they are of."""
@@ -39,7 +41,7 @@ def keep_answers(learner: "Learner", data: "ImageData", run: RunFolder) -> list[
     ]
     if is_first_process():
         write_predictions(run.path, rows)
-        _write_classes(run.path / "classes.csv", rows, names)
+        _write_classes(run.path / CLASSES, rows, names)
     return rows
 
 
@@ -64,6 +66,26 @@ def confused_line(rows: Sequence[Prediction], most: int = 5) -> str:
     return ", ".join(
         f"{one_line(p.truth)} -> {one_line(p.answer)}: {p.count:,} of {support[str(p.truth)]:,}" for p in pairs
     )
+
+
+def class_lines(rows: Sequence[Prediction], names: Sequence[str], most: int = 10) -> list[str]:
+    """How well the classes that have images are found, a line each, the weakest first: those with the lowest F1."""
+    from rnnvision.insight.classes import class_scores
+
+    found = [s for s in class_scores([r.truth for r in rows], [r.answer for r in rows], names) if s.support]
+    weakest = sorted(found, key=lambda score: score.f1)[:most]
+    width = max((len(one_line(score.name)) for score in weakest), default=0)
+    lines = [
+        f"{one_line(s.name):{width}}   precision {s.precision:.3f}   recall {s.recall:.3f}   f1 {s.f1:.3f}   "
+        f"of {s.support:,}"
+        for s in weakest
+    ]
+    return [*lines, *([f"... {len(found) - most:,} more, in {CLASSES}"] if len(found) > most else [])]
+
+
+def results_line(run: RunFolder) -> str:
+    """Where the results of a test are, and what lies there."""
+    return f"{run.shown()}: predictions.csv, {CLASSES}"
 
 
 def list_skipped(skipped: list[str], run: RunFolder) -> None:

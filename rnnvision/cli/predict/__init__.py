@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from rnnvision.checks import choose_one, counted
+from rnnvision.checks import choose_one, counted, one_line
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import arguments_of, plain
 from rnnvision.cli.frame.command_line.words import yaml_text
@@ -169,7 +169,7 @@ class _Tally:
     """What the answers are, all in all."""
 
     def __init__(self) -> None:
-        self.pictures, self.inverted, self.tokens = 0, 0, 0
+        self.pictures, self.inverted, self.looks_inverted, self.tokens = 0, 0, 0, 0
         self.errors: list[str] = []
         self.empty: list[str] = []  # folders and patterns without a picture
 
@@ -177,8 +177,10 @@ class _Tally:
         for answer in answers:
             self.pictures += 1
             self.inverted += answer.inverted
+            self.looks_inverted += answer.looks_inverted
             self.tokens += answer.tokens or 0
-            self.errors += [answer.error] if answer.error is not None else []
+            if answer.error is not None:
+                self.errors.append(f"{one_line(answer.image)}: {answer.error}")
             yield answer
         if not self.pictures:
             raise UsageError(self.empty[0] if self.empty else "source=-: there is no path on standard input")
@@ -192,6 +194,9 @@ class _Tally:
             yield f"read      {mean:.1f} of {total} tokens on average; {1 - mean / total:.0%} of the work was saved"
         if self.inverted:
             yield f"inverted  {counted(self.inverted, 'image')}: dark on light, and the network knows light on dark"
+        if self.looks_inverted:
+            are = f"{counted(self.looks_inverted, 'image')} {'is' if self.looks_inverted == 1 else 'are'}"
+            yield f"inverted? {are} dark on light, and the network knows light on dark; try invert=auto"
         yield from (f"not read  {error}" for error in self.errors if with_errors)
         yield from (f"not read  {error}" for error in self.empty)
         if output is not None:

@@ -3,6 +3,7 @@
 Its head is kept where the classes are the same ones in the same order; else a new one begins at random.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class FineTuning:
             name for name, weight in own.items() if name not in self.found or self.found[name].shape != weight.shape
         }
         if others - {name for name in own if name.startswith("head.")} or self.found.keys() - own.keys():
-            raise UsageError(_another_network(str(cfg.weights), theirs["network"], self.learner.description["network"]))
+            raise UsageError(_another_network(str(cfg.weights), theirs["network"], self.learner.description))
         same = list(theirs["class_names"]) == self.learner.description["class_names"]
         if not same:
             self.found = {name: weight for name, weight in self.found.items() if not name.startswith("head.")}
@@ -66,20 +67,34 @@ def _trained_on(theirs: dict[str, Any], training: Training) -> list[str]:
     ]
 
 
-def _another_network(weights: str, theirs: dict[str, Any], own: dict[str, Any]) -> str:
+def _another_network(weights: str, theirs: dict[str, Any], description: dict[str, Any]) -> str:
     """What to add to the command so that the network is the one whose weights these are."""
+    own = description["network"]
     of_data = ("input_shape", "num_classes", "name")
     differ = {key: value for key, value in theirs.items() if key not in of_data and own.get(key) != value}
     if theirs["name"] != own["name"]:
         return f"weights={weights}: are of a {theirs['name']}, and this is a {own['name']}; choose its model="
+    of_images = _size_words(theirs["input_shape"], own["input_shape"], description["data"]["name"])
     if not differ:
-        shapes = (" x ".join(map(str, network["input_shape"])) for network in (theirs, own))
-        read, here = shapes
-        return f"weights={weights}: are of a network that reads images of {read}, and these are of {here}"
+        read, here = (" x ".join(map(str, network["input_shape"])) for network in (theirs, own))
+        advice = f"; add {' '.join(of_images)}" if of_images else ""
+        return f"weights={weights}: are of a network that reads images of {read}, and these are of {here}{advice}"
     layer = differ.pop("layer", None) or {}
     words = [f"model.{key}={yaml_text(value)}" for key, value in differ.items()]
     words += [f"model.layer.{key}={yaml_text(value)}" for key, value in layer.items()]
-    return f"weights={weights}: are of another network; add {' '.join(words)}"
+    return f"weights={weights}: are of another network; add {' '.join([*words, *of_images])}"
+
+
+def _size_words(theirs: Sequence[int], own: Sequence[int], data: str) -> list[str]:
+    """The options with which image files are read in another shape; none for data of one shape."""
+    from rnnvision.data import CATALOG
+    from rnnvision.data.images import MODES, default_view
+
+    if default_view(CATALOG[data].read) is None or theirs[0] not in MODES:
+        return []
+    channels = [] if theirs[0] == own[0] else [f"data.channels={theirs[0]}"]
+    size = [] if theirs[1:] == own[1:] else [f"data.image_size=[{theirs[1]},{theirs[2]}]"]
+    return channels + size
 
 
 def _shown(path: Path) -> str:

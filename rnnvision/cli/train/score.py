@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.command_line.words import command, override
-from rnnvision.cli.frame.results import keep_answers, list_skipped, score_line
+from rnnvision.cli.frame.results import keep_answers, list_skipped, results_line, score_line
 from rnnvision.cli.frame.setup import Training
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder, read_epochs
@@ -60,7 +60,7 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
     keep_answers(learner, data, run)
     about = f"{_chosen_by(training, figures)}; {figures['train/seconds']:.1f} s of training"
     about = about if best.is_file() else "of the last weights; no best checkpoint was saved"
-    print(f"\n{score_line(figures)}   ({about})\nresults   {run.shown()}")
+    print(f"\n{score_line(figures)}   ({about})\nresults   {results_line(run)}")
     list_skipped(data.bad_files, run)
     if (profile := run.path / "fit-profile.txt").is_file():
         print(f"profile   {os.path.relpath(profile)}")

@@ -73,7 +73,7 @@ def decode(file: BinaryIO, name: str, view: View) -> Tensor:
     JPEGs are decoded by torchvision, the rest by Pillow. `view` says what is read, and in which colours.
 
     Raises:
-        DataError: that begins with `name`, if it is no image, is truncated, is larger than `max_pixels`, has several
+        DataError: that begins with `name`, if it is empty, no image, truncated, larger than `max_pixels`, has several
             frames, has floating-point or 32-bit values, whose range is unknown, or would have to be converted.
     """
     return _decode(file, name, view, seen=False)
@@ -92,6 +92,8 @@ def _decode(file: BinaryIO, name: str, view: View, *, seen: bool) -> Tensor:
     try:
         start = file.read(12)
         file.seek(0)
+        if not start:
+            raise DataError(f"{name}: is empty")
         # Pillow's inspection of a header takes a tenth of the time that an image of 224 x 224 takes to decode.
         if start.startswith(b"\xff\xd8\xff"):
             if len(data := file.read(MAX_JPEG + 1)) > MAX_JPEG:

@@ -90,7 +90,10 @@ def test_the_data_folder_beside_the_command_is_found(verb: Verb, monkeypatch: py
 
 def test_what_a_run_says_of_its_folder_can_be_typed_where_the_command_was(verb: Verb) -> None:
     result = verb("train", *TINY, "hydra.run.dir=run", CHDIR)
-    assert result.out.splitlines()[-2:] == ["results   run", "next      rnnvision evaluate ckpt=run"]
+    assert result.out.splitlines()[-2:] == [
+        "results   run: predictions.csv, classes.csv",
+        "next      rnnvision evaluate ckpt=run",
+    ]
 
 
 def test_a_comparison_runs_where_the_command_was_typed(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
