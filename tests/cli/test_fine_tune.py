@@ -26,6 +26,13 @@ def test_a_training_starts_from_the_weights_and_the_head_of_the_same_classes(tra
         torch.testing.assert_close(after[name], weight, msg=name)
 
 
+def test_the_latest_run_is_that_before_the_training_and_for_all_of_a_sweep(train: Verb) -> None:
+    assert train("hydra.run.dir=logs/train/runs/first").code == 0
+    done = train("weights=logs/train/latest/checkpoints/best.ckpt", "-m", "seed=1,2")
+    assert done.message == ""
+    assert done.out.count("weights   of logs/train/runs/first/checkpoints/best.ckpt, with its head") == 2
+
+
 def test_other_classes_get_a_new_head(trained: Copy, train: Verb) -> None:
     run = trained("before")
     done = train("weights=before", "data=fake", "data.image_shape=[1,8,8]", "data.num_classes=3", "optimizer.lr=1e-12")

@@ -28,7 +28,7 @@ from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_TERMINATED, EXIT_USAGE, leave
 from rnnvision.cli.frame.log import logged
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, with_command
-from rnnvision.cli.frame.paths import locate_paths, register_resolvers
+from rnnvision.cli.frame.paths import locate_paths, pin_latest, register_resolvers
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused
@@ -72,7 +72,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
             return
         # Hydra raises what it would print, so that the message is ours.
         with unfailing_output(), _environment_set(FULL_ERROR, "1"):
-            _run_hydra(verb, job, [*line.flags, *line.overrides])
+            _run_hydra(verb, job, [*line.flags, *map(pin_latest, line.overrides)])
     except KeyboardInterrupt:
         leave(verb, "interrupted", EXIT_INTERRUPT)
     except (*CONFIG_ERRORS, UsageError, FailureError) as error:  # before OSError, which some of Hydra's are too

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rnnvision.cli.frame.command_line.words import override, parsed
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -18,6 +20,18 @@ PATH_LISTS = ("ckpt", "source")  # those of them that also take a list
 def expanded(path: str) -> str:
     """The path with `~` replaced by the home folder."""
     return os.path.expanduser(path)  # noqa: PTH111  # Path would take "." and doubled slashes out
+
+
+def pin_latest(word: str) -> str:
+    """A word weights=.../latest with the run that `latest` points to: a training takes that name for itself."""
+    read = parsed(word) if word.startswith("weights=") else None
+    if read is None or read.is_sweep_override():
+        return word
+    path = Path(expanded(str(read.value())))
+    for link in (path, *path.parents):
+        if link.name == "latest" and link.is_symlink():
+            return override("weights", link.parent / link.readlink() / path.relative_to(link))
+    return word
 
 
 def locate_paths(cfg: "DictConfig", folder: str | Path) -> None:
