@@ -34,6 +34,16 @@ Copy = Callable[[str], Path]  # puts a run folder of this name into the current 
 TINY = ("trainer=smoke", "device=cpu", "model.hidden_size=8")  # a few steps of a few hundred weights
 
 
+def one_line(verb: Verb, name: str, *words: str) -> str:
+    """What a refused command is told: on one line, with nothing made."""
+    result = verb(name, *words)
+    assert result.code == 2, result.err
+    assert len(result.message.splitlines()) == 1, result.message
+    assert "Traceback" not in result.err
+    assert not Path("logs").exists(), "something was left behind"
+    return result.message.removeprefix(f"rnnvision {name}: ")
+
+
 @contextmanager
 def in_folder(folder: Path) -> Iterator[None]:
     """Work in a new folder; what a verb sets for its process is put back at the end."""
