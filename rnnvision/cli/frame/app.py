@@ -68,7 +68,8 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
             return
         check_own_files(line.overrides, own_folder(), config_dir(), verb)
         if line.wants_help:
-            print(help_text(verb, config_dir()))
+            with unfailing_output():
+                print(help_text(verb, config_dir()), flush=True)
             return
         # Hydra raises what it would print, so that the message is ours.
         with unfailing_output(), _environment_set(FULL_ERROR, "1"):

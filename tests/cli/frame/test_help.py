@@ -99,3 +99,9 @@ def test_help_needs_no_torch() -> None:
         "from rnnvision.cli.train import main\nmain()\nassert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, cwd=CONF.parent)
+
+
+def test_help_that_nobody_reads_to_its_end_is_no_failure() -> None:
+    command = f"{sys.executable} -m rnnvision.cli.train --help | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
