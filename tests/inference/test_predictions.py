@@ -113,7 +113,7 @@ def test_a_table_without_an_answer_has_its_columns(tmp_path: Path, answers: tupl
 
 def test_the_number_of_tokens_has_a_column_where_reading_ends_early() -> None:
     classifier = make_classifier()
-    found = classifier.predict(images(classifier, 2), stop_at=0.0)
+    found = classifier.predict(images(classifier, 2), stop_at=0.0, patience=0.0)
     assert [row["tokens"] for row in rows_of(found.to_csv())] == ["1", "1"]
     assert found.to_pandas()["tokens"].tolist() == [1, 1]
     assert found[0].as_line().endswith(" (after 1 token)")

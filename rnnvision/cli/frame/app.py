@@ -127,8 +127,8 @@ def _run_job(
         try:
             if in_a_sweep:
                 check_keys(config, verb, hydra_config.runtime.choices)
-            check_checkpoint(config, verb)
             load_plugins_of(config, hydra_config.runtime.cwd)
+            check_checkpoint(config, verb)
             score = task(config, run)
         except (KeyboardInterrupt, SystemExit) as error:
             run.write_status("interrupted")

@@ -4,8 +4,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnvision.cli.frame.command_line.words import override, parsed
-
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -24,6 +22,11 @@ def expanded(path: str) -> str:
 
 def pin_latest(word: str) -> str:
     """A word weights=.../latest with the run that `latest` points to: a training takes that name for itself."""
+    from rnnvision.cli.frame.command_line.words import (
+        override,
+        parsed,
+    )  # and with it Hydra, which completion does without
+
     read = parsed(word) if word.startswith("weights=") else None
     if read is None or read.is_sweep_override():
         return word
