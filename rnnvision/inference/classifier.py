@@ -13,8 +13,8 @@ from rnnvision.data.images import View
 from rnnvision.errors import UsageError
 from rnnvision.inference.averaging import shown_views
 from rnnvision.inference.exported import is_exported, load_exported
-from rnnvision.inference.pixels import as_seen, check_values, joined, listed, several, stacked
-from rnnvision.inference.predict import How, predicted, table_of
+from rnnvision.inference.pixels import as_seen, check_values, joined, listed, stacked
+from rnnvision.inference.predict import How, labels_of, table_of
 from rnnvision.inference.predictions import Predictions
 from rnnvision.inference.viewing import view_of
 from rnnvision.training import find_checkpoint, load_network, read_checkpoint
@@ -80,6 +80,8 @@ class Classifier:
         self.temperature: float = description.get("temperature", 1.0)
         self.temperatures = torch.tensor(description.get("temperatures") or [self.temperature])
         self.view: View = view_of(description)
+        facts = description["normalisation"]
+        self._mean, self._std = (torch.tensor(facts[k], device=self.device)[:, None, None] for k in ("mean", "std"))
         self.batch_size: int = description.get("data", {}).get("eval_batch_size") or BATCH_SIZE
 
     def __repr__(self) -> str:
@@ -108,11 +110,13 @@ class Classifier:
             wanted = ", ".join(map(str, self.input_shape))
             raise ValueError(f"images of shape {tuple(pixels.shape)}: this network reads ({wanted}) or (B, {wanted})")
         check_values("images", pixels)
-        scaled = batch.to(self.device).to(torch.float32) / (255 if pixels.dtype == torch.uint8 else 1)
-        facts = self.description["normalisation"]
-        mean, std = (torch.tensor(facts[key], device=self.device)[:, None, None] for key in ("mean", "std"))
-        like = next(self.network.parameters(), scaled)
-        return ((scaled - mean) / std).to(like.dtype)
+        return self.normalised(batch)
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """Pixels of any part of an image, uint8 or float in [0, 1], (..., C, h, w) -> as the network reads them."""
+        scaled = pixels.to(self.device).to(torch.float32) / (255 if pixels.dtype == torch.uint8 else 1)
+        like = next(self.network.parameters(), scaled)  # an exported network computes in float32 and shows none
+        return ((scaled - self._mean) / self._std).to(like.dtype)
 
     # What the network says.
 
@@ -172,8 +176,7 @@ class Classifier:
             top_k: so many classes of each.
             **how: see `rnnvision.inference.predict.How`.
         """
-        found = [answer.labels() for answer in predicted(self.members, images, How(top_k=top_k, **how))]
-        return found[0] if several(images) is None else found
+        return labels_of(self.members, images, How(top_k=top_k, **how))
 
     def predict(self, images: Any, top_k: int = 5, **how: Any) -> Predictions:
         """A table of answers, one row an image, which writes itself as CSV, JSON lines, Parquet or a data frame.

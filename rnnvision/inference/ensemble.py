@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from rnnvision.errors import UsageError
 from rnnvision.inference.classifier import Classifier
-from rnnvision.inference.pixels import listed, several
-from rnnvision.inference.predict import How, predicted, table_of
+from rnnvision.inference.pixels import listed
+from rnnvision.inference.predict import How, labels_of, table_of
 from rnnvision.inference.predictions import Predictions
 
 
@@ -36,13 +37,11 @@ class Ensemble:
     def probabilities(self, images: Any) -> Tensor:
         """(B, K), rows that sum to 1."""
         pictures = list(listed(images))
-        total: Tensor = sum(member.probabilities(pictures) for member in self.members)  # type: ignore[assignment]
-        return total / len(self.members)
+        return torch.stack([member.probabilities(pictures) for member in self.members]).mean(dim=0)
 
     def __call__(self, images: Any, top_k: int = 5, **how: Any) -> list[dict[str, Any]] | list[list[dict[str, Any]]]:
         """As `Classifier.__call__`."""
-        found = [answer.labels() for answer in predicted(self.members, images, How(top_k=top_k, **how))]
-        return found[0] if several(images) is None else found
+        return labels_of(self.members, images, How(top_k=top_k, **how))
 
     def predict(self, images: Any, top_k: int = 5, **how: Any) -> Predictions:
         """As `Classifier.predict`."""

@@ -17,8 +17,8 @@ from rnnvision.data.images import View, open_many
 from rnnvision.errors import UsageError
 from rnnvision.inference.averaging import VIEWS
 from rnnvision.inference.early import check_stop_at, read_until_sure
-from rnnvision.inference.pixels import as_seen, listed, stacked
-from rnnvision.inference.predictions import Answer, Predictions
+from rnnvision.inference.pixels import as_seen, listed, several, stacked
+from rnnvision.inference.predictions import Answer, Predictions, ranked
 from rnnvision.inference.viewing import check_is_for_pictures
 
 if TYPE_CHECKING:
@@ -97,6 +97,14 @@ def predicted(
     return _batches(members, iter(listed(images)), how, keeps_errors)
 
 
+def labels_of(
+    members: "Sequence[Classifier]", images: Any, how: How
+) -> list[dict[str, Any]] | list[list[dict[str, Any]]]:
+    """The ranked labels of one picture, or of several a list each."""
+    found = [answer.labels() for answer in predicted(members, images, how)]
+    return found[0] if several(images) is None else found
+
+
 def table_of(members: "Sequence[Classifier]", images: Any, how: How) -> Predictions:
     """The answers to all pictures as a table, errors among them."""
     names, answers = members[0].value_names(how.values), predicted(members, images, how, keeps_errors=True)
@@ -171,13 +179,6 @@ def _reason(error: object, name: str) -> str:
 def without_advice(error: object) -> str:
     """Why a picture cannot be read, without the option of a training that would read it."""
     return ADVICE.sub("", str(error))
-
-
-def ranked(probabilities: Tensor, names: Sequence[str], top_k: int) -> list[tuple[tuple[str, float], ...]]:
-    """The likeliest classes of each image, best first: (B, K) -> B times (label, probability)."""
-    scores, classes = probabilities.topk(min(top_k, len(names)))
-    pairs = zip(classes.tolist(), scores.tolist(), strict=True)
-    return [tuple((names[c], s) for c, s in zip(cs, ss, strict=True)) for cs, ss in pairs]
 
 
 def is_inverted(pixels: Tensor, choice: bool | str, classifier: "Classifier") -> Tensor:

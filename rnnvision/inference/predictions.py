@@ -14,6 +14,7 @@ from rnnvision.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas
+    from torch import Tensor
 
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # ends a line, or tells a terminal what to do
@@ -52,7 +53,7 @@ class Answer:
 
     def labels(self) -> list[dict[str, Any]]:
         """[{"label": name, "score": probability}], likeliest first."""
-        return [{"label": label, "score": score} for label, score in self.ranking]
+        return as_labels(self.ranking)
 
     def as_object(self) -> dict[str, Any]:
         """For JSON: image, answers [{label, score}], and what else there is."""
@@ -63,6 +64,18 @@ class Answer:
         found |= {"tokens": self.tokens} if self.tokens is not None else {}
         found |= {"inverted": True} if self.inverted else {}
         return found | ({"values": list(self.values)} if self.values is not None else {})
+
+
+def as_labels(ranking: Iterable[tuple[str, float]]) -> list[dict[str, Any]]:
+    """[{"label": name, "score": probability}], in the order of a ranking."""
+    return [{"label": label, "score": score} for label, score in ranking]
+
+
+def ranked(probabilities: "Tensor", names: Sequence[str], top_k: int) -> list[tuple[tuple[str, float], ...]]:
+    """The likeliest classes of each image, best first: (B, K) -> B times (label, probability)."""
+    scores, classes = probabilities.topk(min(top_k, len(names)))
+    pairs = zip(classes.tolist(), scores.tolist(), strict=True)
+    return [tuple((names[c], s) for c, s in zip(cs, ss, strict=True)) for cs, ss in pairs]
 
 
 class Table:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rnnvision.checks import at_least
 from rnnvision.errors import UsageError
+from rnnvision.inference.predictions import as_labels, ranked
 from rnnvision.nn.streaming import TokenStream, no_stream
 
 if TYPE_CHECKING:
@@ -40,12 +41,6 @@ class Session:
             raise UsageError(f"{classifier.path}: cannot be read row by row: {reason}; {_instead(classifier)}")
         self._classifier = classifier
         self._stream = TokenStream(classifier.network.scan)
-        facts = classifier.description["normalisation"]
-        self._mean, self._std = (
-            torch.tensor(facts[k], device=classifier.device)[:, None, None] for k in ("mean", "std")
-        )
-        # An exported network computes in float32 and shows no parameters.
-        self._dtype = next((p.dtype for p in classifier.network.parameters()), torch.float32)
         self.reset()
 
     @property
@@ -113,9 +108,7 @@ class Session:
                 self._read(token)
         if self.probabilities is None:
             return []
-        scores, classes = self.probabilities.topk(min(top_k, len(self._classifier.class_names)))
-        names = self._classifier.class_names
-        return [{"label": names[c], "score": s} for c, s in zip(classes.tolist(), scores.tolist(), strict=True)]
+        return as_labels(ranked(self.probabilities.unsqueeze(0), self._classifier.class_names, top_k)[0])
 
     def _read(self, token: Tensor) -> None:
         logits, self._state = self._classifier.network.step(token.unsqueeze(0), self._state)
@@ -134,9 +127,7 @@ class Session:
                 break
         else:
             raise ValueError(f"rows of shape {tuple(pixels.shape)}: this network reads {self.axis} of {self._wanted()}")
-        scaled = block.to(self._classifier.device).float() / (255 if pixels.dtype == torch.uint8 else 1)
-        normalised = ((scaled - self._mean) / self._std).to(self._dtype)
-        return normalised.movedim(3 - across, 0)
+        return self._classifier.normalised(block).movedim(3 - across, 0)
 
     def _wanted(self) -> str:
         channels, length = self._stream.line_shape

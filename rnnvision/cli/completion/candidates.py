@@ -83,7 +83,8 @@ def _of_plain(verb: str, words: Sequence[str], typed: str) -> Iterator[str]:
 
 def _of_hydra(keys: Keys, words: Sequence[str], typed: str) -> Iterator[str]:
     """Of a verb under Hydra: KEY=VALUE, where a group is a key too."""
-    sign, name = re.fullmatch(r"(\+{0,2})(.*)", typed).groups()  # type: ignore[union-attr]  # it matches any text
+    name = typed.removeprefix("+").removeprefix("+")
+    sign = typed[: len(typed) - len(name)]
     key, equals, value = name.partition("=")
     if not equals:
         given = {word.lstrip("+").partition("=")[0] for word in words}

@@ -20,6 +20,7 @@ from torch import nn
 from rnnvision.checks import counted
 from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.cli.frame.trainer.arguments import ALIASES, REFUSED, check_trainer
+from rnnvision.cli.frame.where import device_type
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
 from rnnvision.training import RunLog, VerifiedCheckpointIO
@@ -47,9 +48,10 @@ def make_trainer(
     keep_freed_memory()
     check_trainer(arguments)
     _check_device(arguments)
+    kind = device_type(str(arguments.get("accelerator", "auto")))
     asked = arguments.get("precision")
-    precision, _ = choose_precision(ALIASES.get(str(asked), asked), _device_type(arguments))
-    if str(precision) == FP16 and _device_type(arguments) == "cpu":
+    precision, _ = choose_precision(ALIASES.get(str(asked), asked), kind)
+    if str(precision) == FP16 and kind == "cpu":
         raise UsageError(f"trainer.precision={asked}: a GPU's; choose trainer.precision=bf16-mixed, or auto")
     arguments = {k: v for k, v in arguments.items() if k not in REFUSED} | {"precision": precision}
     if profiler := PROFILERS.get(str(arguments.get("profiler"))):
@@ -127,26 +129,16 @@ def kernel_lines(network: nn.Module, trainer: L.Trainer, batch_size: int) -> lis
     ]
 
 
-def _device_type(arguments: dict[str, Any]) -> str:
-    """cpu, cuda or mps: what Lightning will choose."""
-    accelerator = arguments.get("accelerator", "auto")
-    if accelerator in ("gpu", "auto"):
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    return str(accelerator)
-
-
 def _check_device(arguments: dict[str, Any]) -> None:
     accelerator, devices = arguments.get("accelerator", "auto"), arguments.get("devices", 1)
-    _check_devices(devices, on_cpu=accelerator != "gpu" and _device_type(arguments) == "cpu")
+    _check_devices(devices, on_cpu=accelerator != "gpu" and device_type(str(accelerator)) == "cpu")
     if accelerator in ("gpu", "cuda"):
         found = torch.cuda.device_count()
         wanted = devices if isinstance(devices, int) else 1
         if found == 0 or wanted > found:
             seen = counted(found, "CUDA GPU")
             raise UsageError(f"{_typed_device(accelerator)}: torch sees {seen}; choose device=cpu or device=auto")
-    if arguments.get("sync_batchnorm") and (_device_type(arguments) != "cuda" or devices == 1):
+    if arguments.get("sync_batchnorm") and (device_type(str(accelerator)) != "cuda" or devices == 1):
         raise UsageError("trainer.sync_batchnorm=true: works between several GPUs; choose device=ddp")
     if accelerator == "mps" and not torch.backends.mps.is_available():
         raise UsageError(f"{_typed_device('mps')}: there is no Apple GPU here; choose device=cpu or device=auto")

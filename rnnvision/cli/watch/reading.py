@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rnnvision.checks import one_line
+from rnnvision.inference.predictions import as_labels, ranked
 
 if TYPE_CHECKING:
     from rnnvision.inference import Classifier
@@ -68,9 +69,7 @@ class Reading:
 
     def ranked(self, t: int, top_k: int) -> list[dict[str, Any]]:
         """The likeliest classes after t tokens, best first."""
-        scores, classes = self.beliefs[t - 1].topk(min(top_k, len(self.class_names)))
-        names = (self.class_names[c] for c in classes.tolist())
-        return [{"label": name, "score": score} for name, score in zip(names, scores.tolist(), strict=True)]
+        return as_labels(ranked(self.beliefs[t - 1 : t], self.class_names, top_k)[0])
 
     def place(self, t: int) -> str:
         width = len(str(self.num_tokens))
