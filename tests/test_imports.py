@@ -35,6 +35,7 @@ LAZY = {  # a file, or all of a folder -> packages that it may import within a f
     "report/": {"jinja2", "markupsafe", "matplotlib"},
     "cli/demo.py": {"starlette", "uvicorn"},
     "cli/doctor/": {"packaging", "torchvision"},  # the first of which Lightning needs
+    "cli/frame/early/": {"lightning_utilities"},  # which Lightning and torchmetrics ask what is installed
     "cli/predict/": {"tqdm"},  # as does Lightning
     "cli/watch/": {"rich", "PIL"},
 }
