@@ -14,6 +14,7 @@ from torch import Tensor
 from rnnvision.data.images import SUFFIXES, View, open_image, open_seen
 from rnnvision.data.membership import fingerprints
 from rnnvision.data.splits import DataError, Samples, Split
+from rnnvision.progress import done, work
 
 LITTER = {
     *("__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found", "#recycle"),
@@ -100,7 +101,7 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
     def keep(index: int, image: Tensor) -> None:
         images[index] = image
 
-    bad = _visit(split, keep, threads)
+    bad = _visit("reading images", split, keep, threads)
     good = _without(len(split), bad)
     kept = split.select(good) if bad else split
     return Split(images[good] if bad else images, kept.labels, kept), bad
@@ -108,22 +109,27 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
 
 def survey(split: Encoded, threads: int | None = None) -> tuple[Encoded, list[BadFile]]:
     """Decode every image without keeping it: the split without its bad files, and these."""
-    bad = _visit(split, lambda index, image: None, threads)
+    bad = _visit("looking through images", split, lambda index, image: None, threads)
     return split.select(_without(len(split), bad)) if bad else split, bad
 
 
-def _visit(split: EncodedSplit, use: Callable[[int, Tensor], None], threads: int | None) -> list[BadFile]:
-    def visit(start: int) -> list[BadFile]:
+def _visit(what: str, split: EncodedSplit, use: Callable[[int, Tensor], None], threads: int | None) -> list[BadFile]:
+    def visit(start: int) -> tuple[int, list[BadFile]]:
         bad = []
         for index in range(start, min(start + CHUNK, len(split))):
             try:
                 use(index, split.seen(index))
             except DataError as error:
                 bad.append(BadFile(index, str(error)))
-        return bad
+        return index - start + 1, bad
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:  # decoders let other threads run
-        return [bad for chunk in pool.map(visit, range(0, len(split), CHUNK)) for bad in chunk]
+    found: list[BadFile] = []
+    # Decoders let other threads run.
+    with work(what, total=len(split)), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        for count, bad in pool.map(visit, range(0, len(split), CHUNK)):
+            found += bad
+            done(count)
+    return found
 
 
 def _without(size: int, bad: Iterable[BadFile]) -> Tensor:
@@ -142,8 +148,9 @@ def find_images(folder: str | Path) -> tuple[list[str], list[str]]:
     """
     images: list[str] = []
     left_out: list[str] = []
-    for path, image in walk(folder):
-        (images if image else left_out).append(path)
+    with work("finding files"):
+        for path, image in walk(folder):
+            (images if image else left_out).append(path)
     return sorted(images, key=lambda path: path.split(os.sep)), left_out
 
 
@@ -166,6 +173,7 @@ def walk(folder: str | Path) -> Iterator[tuple[str, bool]]:
         if here in above:  # a link to a folder that it lies in: every image would be found again and again
             yield parent, False
             continue
+        done(len(found))
         waiting += [(path, above | {here}) for path, _, is_folder in found if is_folder]
         yield from ((path, is_image(name)) for path, name, is_folder in found if not is_folder)
 

@@ -18,6 +18,7 @@ from rnnvision.data.membership import PARTS
 from rnnvision.data.shards import FORMAT, MEMBERS, META, SAMPLES, VERSION, check, parse
 from rnnvision.data.splits import DataError, Splits
 from rnnvision.data.store import open_store, sha256
+from rnnvision.progress import done, work
 from rnnvision.seeding import derive_seed
 
 INDEX = "index.json"  # litdata's
@@ -90,13 +91,14 @@ def _write(split: FileSplit, root: Path, shards: Path, part: str, chunk_bytes: i
 
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(derive_seed("shards", part)))
     folder = shards / part
-    with _alone():
+    with _alone(), work(f"packing images of {part}", total=len(split)):
         writer = BinaryWriter(str(folder), chunk_bytes=chunk_bytes)
         for place, index in enumerate(order.tolist()):
             path = split.path(index)
             name = path.relative_to(root) if path.is_relative_to(root) else path
             # A tuple without strings: litdata keeps its plain layout for those, whatever else is installed.
             writer[place] = (int(split.labels[index]), os.fsencode(name), path.read_bytes())
+            done()
         writer.done()
         writer.merge()
     places = torch.empty_like(order)

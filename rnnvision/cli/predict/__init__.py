@@ -16,6 +16,7 @@ from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.predict.sources import pictures_of
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.progress import counted_as
 from rnnvision.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -157,12 +158,8 @@ def _write_lines(file: Any, answers: "Iterator[Answer]", table: "Table", kind: s
 
 
 def _shown(answers: "Iterable[Answer]", to: Path | None) -> "Iterable[Answer]":
-    """The answers, with a progress bar where somebody looks, and the answers do not scroll by."""
-    if not sys.stderr.isatty() or (to is None and sys.stdout.isatty()):
-        return answers
-    from tqdm import tqdm
-
-    return tqdm(answers, unit=" images", file=sys.stderr, leave=False)
+    """The answers, counted unless they scroll by."""
+    return answers if to is None and sys.stdout.isatty() else counted_as("classifying images", answers)
 
 
 class _Tally:
