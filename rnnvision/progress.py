@@ -5,20 +5,18 @@
             ...
             done()
 
-Where nobody shows it, nothing happens. Work within work is counted as a part of the outer one.
+Where nobody shows it, nothing happens. Work within work of the same name is a part of that.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
 
-Item = TypeVar("Item")
 Count = Callable[[int], object]  # called with how much more is done
 Show = Callable[[str, int | None], AbstractContextManager[Count]]  # what is done, as "reading images", and how much
 
 _show: ContextVar[Show | None] = ContextVar("_show", default=None)
-_count: ContextVar[Count | None] = ContextVar("_count", default=None)
+_open: ContextVar[tuple[str, Count] | None] = ContextVar("_open", default=None)  # the innermost work
 
 
 @contextmanager
@@ -34,31 +32,19 @@ def shown_by(show: Show | None) -> Iterator[None]:
 @contextmanager
 def work(what: str, total: int | None = None) -> Iterator[None]:
     """Within, `done` counts this work, of which there is `total`, if that is known."""
-    show = _show.get()
-    if show is None or _count.get() is not None:
+    show, outer = _show.get(), _open.get()
+    if show is None or (outer is not None and outer[0] == what):
         yield
         return
     with show(what, total) as count:
-        token = _count.set(count)
+        token = _open.set((what, count))
         try:
             yield
         finally:
-            _count.reset(token)
+            _open.reset(token)
 
 
 def done(count: int = 1) -> None:
     """So much more of the work is done; to be called in the thread that began it."""
-    if (of_work := _count.get()) is not None:
-        of_work(count)
-
-
-def counted_as(what: str, items: Iterable[Item], total: int | None = None) -> Iterator[Item]:
-    """The items, each counted when the next one is asked for; work that is begun to make one counts by itself."""
-    show = _show.get()
-    if show is None:
-        yield from items
-        return
-    with show(what, total) as count:
-        for item in items:
-            yield item
-            count(1)
+    if (innermost := _open.get()) is not None:
+        innermost[1](count)

@@ -109,13 +109,16 @@ def _write(split: FileSplit, root: Path, shards: Path, part: str, chunk_bytes: i
         np.save(folder / MEMBERS, torch.stack([split.keys, split.contents()]).numpy())
         tables["members"] = MEMBERS
     files = json.loads((folder / INDEX).read_text())["chunks"]
-    return {
-        "count": len(split),
-        **{key: _entry(shards, part, name) for key, name in tables.items()},
-        "chunks": [_entry(shards, part, c["filename"]) | {"samples": c["chunk_size"]} for c in files],
-    }
+    with work(f"checking files of {part}", total=len(tables) + len(files)):
+        return {
+            "count": len(split),
+            **{key: _entry(shards, part, name) for key, name in tables.items()},
+            "chunks": [_entry(shards, part, c["filename"]) | {"samples": c["chunk_size"]} for c in files],
+        }
 
 
 def _entry(shards: Path, part: str, name: str) -> dict[str, Any]:
     path = shards / part / name
-    return {"file": f"{part}/{name}", "bytes": path.stat().st_size, "sha256": sha256(path)}
+    entry = {"file": f"{part}/{name}", "bytes": path.stat().st_size, "sha256": sha256(path)}
+    done()
+    return entry

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import StringIO
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class LiveLine:
 
     def __init__(self, console: "Console") -> None:
         self.console = console
-        self._escapes = console.is_terminal and not console.is_dumb_terminal
+        self._escapes = console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
         self._shown = 0  # columns that are drawn
         self._begun = False  # somebody has printed a part of a line
         self._lock = threading.RLock()
@@ -44,10 +45,7 @@ class LiveLine:
         with self._lock:
             if self._begun:
                 return
-            with self.console.capture() as captured:
-                self.console.print(text, end="", no_wrap=True, overflow="crop", crop=True)
-            line = captured.get()
-            width = text.cell_len
+            line, width = self._rendered(text), text.cell_len
             rest = "\x1b[K" if self._escapes else " " * (self._shown - width)
             self._write(f"\r{line}{rest}")
             self._shown = max(width, 1)
@@ -62,10 +60,22 @@ class LiveLine:
     def above(self, stream: Any, text: str) -> Any:
         """Write text to a stream of the same terminal, above the line."""
         with self._lock:
-            if text:
+            if text and not self._begun:
                 self.clear()
+            if text:
                 self._begun = not text.endswith("\n")
             return stream.write(text)
+
+    def _rendered(self, text: "Text") -> str:
+        """With the escape codes of its styles. A console of its own: one ends the program where its reader has gone."""
+        from rich.console import Console
+
+        given, file = self.console, StringIO()
+        # None would ask the environment again, and of memory there is no colour to be had.
+        colours: Any = given.color_system if self._escapes else None
+        options = {"force_terminal": self._escapes, "color_system": colours, "no_color": given.no_color}
+        Console(file=file, width=max(given.width, text.cell_len), **options).print(text, end="", highlight=False)
+        return file.getvalue()
 
     def _write(self, text: str) -> None:
         with suppress(OSError, ValueError):  # a terminal that has gone ends no run
@@ -102,7 +112,7 @@ def live_line(console: "Console") -> Iterator[LiveLine]:
         return
     line = _open = LiveLine(console)
     before = sys.stdout, sys.stderr
-    on_it = [stream.isatty() or not console.is_terminal for stream in before]
+    on_it = [_is_terminal(stream) or not console.is_terminal for stream in before]
     streams: Any = [_Above(stream, line) if on else stream for stream, on in zip(before, on_it, strict=True)]
     sys.stdout, sys.stderr = streams
     handlers = _handlers_of_streams()
@@ -126,8 +136,11 @@ def _handlers_of_streams() -> list[Any]:
     """The handlers of loggers that write to a terminal: they have kept the stream of the time they were made."""
     loggers = [logging.root, *(x for x in logging.root.manager.loggerDict.values() if isinstance(x, logging.Logger))]
     found = {id(handler): handler for logger in loggers for handler in logger.handlers}
-    return [
-        handler
-        for handler in found.values()
-        if type(handler) is logging.StreamHandler and getattr(handler.stream, "isatty", bool)()
-    ]
+    return [h for h in found.values() if type(h) is logging.StreamHandler and _is_terminal(h.stream)]
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):  # a thing of somebody's, or closed
+        return False
