@@ -8,7 +8,6 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
-from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric, MetricCollection
@@ -21,6 +20,7 @@ from rnnvision.seeding import derive_seed
 from rnnvision.training.anytime_loss import check_anytime
 from rnnvision.training.checkpoint import FORMAT, CheckpointError
 from rnnvision.training.memory import ran_out
+from rnnvision.training.optim import clip_gradients
 from rnnvision.training.scores import Scores
 from rnnvision.training.temperature import Calibration
 
@@ -171,8 +171,7 @@ class Learner(L.LightningModule):
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if gradient_clip_val and scaler is None:
             # Lightning would not clip for a fused optimiser in bf16, as if a loss scaler were at work there too.
-            clip = clip_grad_value_ if gradient_clip_algorithm == "value" else clip_grad_norm_
-            clip([p for group in optimizer.param_groups for p in group["params"]], gradient_clip_val)
+            clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 

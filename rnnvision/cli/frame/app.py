@@ -34,6 +34,7 @@ from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused
 from rnnvision.cli.frame.sweep import print_table
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.others import OTHERS
 from rnnvision.runs import RunFolder, environment, is_first_process, read_json, versions
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -48,6 +49,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
 
     0 success; 1 failure, or a failed job of a sweep; 2 wrong use; 130 Ctrl-C; 143 SIGTERM.
     """
+    OTHERS.load()  # from here: who computes beside this process while it starts
     signal.signal(signal.SIGTERM, _terminate)
     register_resolvers()
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
