@@ -57,8 +57,10 @@ def _two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def trained(threads: tuple[int, ...], **arguments: object) -> list[torch.Tensor]:
     """The weights after three steps, each in the next of these numbers of threads."""
     torch.manual_seed(0)
+    torch.set_num_threads(threads[0])
     network = build("sequence_classifier", **ODD, **arguments)  # type: ignore[arg-type]
     optimizer = make_optimizer(network, "adamw", lr=1e-2, weight_decay=0.05)
+    torch.set_num_threads(4)
     images, labels = torch.rand(IMAGES, *ODD["input_shape"]), torch.randint(7, (IMAGES,))
     crew = Threads(exact=True, others=Made(*(4.0 - count for count in (threads[0], *threads))))
     for count in threads:
