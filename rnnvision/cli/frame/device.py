@@ -113,21 +113,20 @@ def device_line(trainer: L.Trainer, precision: object) -> str:
     return f"{device.type} ({name}){processes}, precision {trainer.precision}{f' ({reason})' if reason else ''}"
 
 
-def kernel_lines(network: nn.Module, trainer: L.Trainer, batch_size: int) -> list[str]:
+def kernel_lines(network: nn.Module, input_shape: Sequence[int], trainer: L.Trainer, batch_size: int) -> list[str]:
     """On a GPU: which of cuDNN's kernels the recurrences get, and what would make it a faster one."""
-    from rnnvision.insight import cudnn_kernel
-    from rnnvision.nn.layers.fused import FusedLayer
+    from rnnvision.insight import Gpu, network_kernels
 
-    if trainer.strategy.root_device.type != "cuda":
+    device = trainer.strategy.root_device
+    if device.type != "cuda" or torch.version.hip is not None or not torch.backends.cudnn.enabled:
         return []
-    layers = (module for module in network.modules() if isinstance(module, FusedLayer))
-    found = dict.fromkeys(
-        (kernel, tuple(missing))
-        for kernel, missing in (cudnn_kernel(layer, batch_size, str(trainer.precision)) for layer in layers)
+    found = network_kernels(
+        network, input_shape, Gpu.of(device), batch_size=batch_size, precision=str(trainer.precision)
     )
     return [
-        f"kernel    cuDNN's {kernel}{'; for the persistent one: ' + ', '.join(missing) if missing else ''}"
-        for kernel, missing in found
+        f"kernel    cuDNN's {kernels}"
+        f"{'; for the persistent one: ' + ', '.join(kernels.missing) if kernels.missing else ''}"
+        for kernels in found
     ]
 
 
