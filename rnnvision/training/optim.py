@@ -24,15 +24,19 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Three groups: matrices decay; biases, norms and other vectors do not, since they do not overfit but set scales.
 
-    Nor do the parameters of state transitions (`RecurrentLayer.state_parameters`), which are the third group.
+    Nor do matrices that a module names in `undecayed`, such as learned positions, nor the parameters of state
+    transitions (`RecurrentLayer.state_parameters`), which are the third group.
     """
-    layers = [layer for layer in network.modules() if isinstance(layer, RecurrentLayer)]
+    modules = list(network.modules())
+    layers = [layer for layer in modules if isinstance(layer, RecurrentLayer)]
     moving = {id(getattr(layer, name)) for layer in layers for name in layer.state_parameters}
+    kept = {id(getattr(module, name)) for module in modules for name in getattr(module, "undecayed", ())}
     trained = [p for p in network.parameters() if p.requires_grad]
     rest = [p for p in trained if id(p) not in moving]
+    decays = [p.ndim >= 2 and id(p) not in kept for p in rest]
     groups = [
-        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p, yes in zip(rest, decays, strict=True) if yes], "weight_decay": weight_decay},
+        {"params": [p for p, yes in zip(rest, decays, strict=True) if not yes], "weight_decay": 0.0},
         {"params": [p for p in trained if id(p) in moving], "weight_decay": 0.0, "moves_state": True},
     ]
     return [group for group in groups if group["params"]]

@@ -35,6 +35,7 @@ OTHER: dict[str, list[Any]] = {
     "order": ["reverse"],
     "recurrence": ["gru", "lstm"],
     "block": ["gated", "plain"],
+    "activation": ["gelu", "none"],
     "readout": ["max"],
     "attention": ["dot"],
     "decoder": ["gru"],
