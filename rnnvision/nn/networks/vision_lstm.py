@@ -42,8 +42,8 @@ class VisionLSTM(nn.Module):
         expansion: I / E.
         qkv_block_size: features in a block of the block-diagonal maps to queries, keys and values.
         kernel_size: side of the convolution, odd.
-        drop_path: rate at which a block is skipped for an image in training (stochastic depth, arXiv 1603.09382);
-            0, 0.05 and 0.2 for tiny, small and base.
+        drop_path: rate at which a block is skipped for an image in training (stochastic depth, arXiv 1603.09382), the
+            same for all blocks, as in the authors' runs; 0, 0.05 and 0.2 for tiny, small and base.
         readout: a name in `rnnvision.nn.READOUTS`; first_last is the paper's.
 
     Initialisation (the authors', github.com/NX-AI/vision-lstm): maps into a block and to queries, keys and values
