@@ -34,10 +34,10 @@ def parameter_groups(network: nn.Module, weight_decay: float, *, spare: bool = T
     kept = {id(getattr(module, name)) for module, name in spared}
     trained = [p for p in network.parameters() if p.requires_grad]
     rest = [p for p in trained if id(p) not in moving]
-    decays = [p.ndim >= 2 and id(p) not in kept for p in rest]
+    decaying = {id(p) for p in rest if p.ndim >= 2} - kept
     groups = [
-        {"params": [p for p, yes in zip(rest, decays, strict=True) if yes], "weight_decay": weight_decay},
-        {"params": [p for p, yes in zip(rest, decays, strict=True) if not yes], "weight_decay": 0.0},
+        {"params": [p for p in rest if id(p) in decaying], "weight_decay": weight_decay},
+        {"params": [p for p in rest if id(p) not in decaying], "weight_decay": 0.0},
         {"params": [p for p in trained if id(p) in moving], "weight_decay": 0.0, "moves_state": True},
     ]
     return [group for group in groups if group["params"]]
