@@ -18,9 +18,9 @@ from rnnvision.errors import FailureError
 from rnnvision.nn.anytime import forward_with_settled
 from rnnvision.seeding import derive_seed
 from rnnvision.training.anytime_loss import check_anytime
-from rnnvision.training.checkpoint import FORMAT, CheckpointError
+from rnnvision.training.checkpoint import FORMAT, require_same_network
 from rnnvision.training.memory import ran_out
-from rnnvision.training.optim import clip_gradients
+from rnnvision.training.optim import clip_gradients, constraining, regrouped
 from rnnvision.training.scores import Scores
 from rnnvision.training.temperature import Calibration
 
@@ -257,7 +257,7 @@ class Learner(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         assert self._make_optimizer is not None, "a Learner that trains needs an optimizer"
-        optimizer = self._make_optimizer(self.network)
+        optimizer = constraining(self._make_optimizer(self.network), self.network)
         if self._make_scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self._make_scheduler(optimizer)}
@@ -267,14 +267,10 @@ class Learner(L.LightningModule):
         checkpoint["rnnvision"] = {"format": FORMAT, **self.description, **figures}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse to resume from the checkpoint of another network."""
-        mine, saved = self.description.get("network", {}), checkpoint["rnnvision"].get("network", {})
-        for key in mine:
-            if key in saved and saved[key] != mine[key]:
-                raise CheckpointError(
-                    f"the checkpoint is of another network, {key}={saved[key]}; this run has {key}={mine[key]}; "
-                    f"put back the file that belongs there"
-                )
+        """Refuse to resume from the checkpoint of another network, and bring one of an earlier version up to date."""
+        require_same_network(checkpoint, self.description)
+        for i, state in enumerate(checkpoint.get("optimizer_states", [])):
+            checkpoint["optimizer_states"][i] = regrouped(state, self.network)
 
     @property
     def validation(self) -> dict[str, float]:
