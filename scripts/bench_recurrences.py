@@ -66,13 +66,17 @@ def markdown(found: dict[int, dict[str, list[float]]]) -> str:
     lines = ["| layer | " + " | ".join(f"T = {t}, ms" for t in lengths) + f" | faster at T = {first} | exponent |"]
     lines.append("|---|" + "---:|" * (len(lengths) + 2))
     for name in found[first]:
-        cells = [f"{1e3 * statistics.median(found[t][name]):.0f}" for t in lengths]
+        cells = [_milliseconds(statistics.median(found[t][name])) for t in lengths]
         pairs = zip(found[first][REFERENCE], found[first][name], strict=True)
         cells.append(f"{statistics.median(reference / mine for reference, mine in pairs):.2f}x")
         growth = statistics.median(found[last][name]) / statistics.median(found[first][name])
         cells.append(f"{math.log(growth) / math.log(last / first):.2f}" if last > first else "not measured")
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.0f}" if seconds >= 0.1 else f"{1e3 * seconds:.3g}"
 
 
 def _where(device: str) -> str:

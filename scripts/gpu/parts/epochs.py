@@ -33,7 +33,7 @@ def measure(told: Told, rows: Rows) -> None:
 
 
 def _both(words: list[str], samples: int, precision: str, told: Told) -> Row:
-    """Seconds an epoch of either, interleaved: no; one after the other, since a GPU that is lent is not shared."""
+    """Seconds of each epoch, by the loop by hand and then by `rnnvision train`."""
     from gpu.training import make, time_epochs
 
     samples, rounds = told.size(samples, 128), told.size(ROUNDS, 1)

@@ -6,7 +6,7 @@ import statistics
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from gpu.measuring import Row, Rows, Told
+from gpu.measuring import LeftOutError, Row, Rows, Told
 from gpu.tables import table
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def _case(recurrence: str, precision: str, size: tuple[int, int, int, int], told
     from rnnvision.insight.speed import time_rounds
     from rnnvision.nn import RECURRENCES
 
+    if precision == "fp16" and told.device_type == "cpu":
+        raise LeftOutError("fp16: a GPU's")
     features, width, batch, tokens = size
     layer: Any = RECURRENCES[recurrence](features, width, tokens).to(told.device)
     x = torch.randn(batch, tokens, features, device=told.device, requires_grad=True)

@@ -104,10 +104,8 @@ def compare(
         module.train()  # cuDNN's recurrences have a backward pass in this mode only
         out = output(module, images)
         weights = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view(out.shape).to(out.device)
-        leaves = {"input": images, **dict(module.named_parameters())}
-        given: Any = [None] * len(leaves)
-        if out.requires_grad:
-            given = torch.autograd.grad((out * weights).sum(), list(leaves.values()), allow_unused=True)
+        leaves = {"input": images, **{key: p for key, p in module.named_parameters() if p.requires_grad}}
+        given = torch.autograd.grad((out * weights).sum(), list(leaves.values()), allow_unused=True)
         gradients = {key: g for key, g in zip(leaves, given, strict=True) if g is not None}
         results.append((out.detach().cpu(), {key: g.cpu() for key, g in gradients.items()}))
     (expected, wanted), (found, given_there) = results

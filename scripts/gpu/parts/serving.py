@@ -26,7 +26,7 @@ def measure(told: Told, rows: Rows) -> None:
     rows.measure("export torch_export, load", lambda: _exported(_run(told), told))
     for name in STREAMED:
         rows.measure(f"a token of {name}", lambda n=name: _token(n, told))
-    for name in COMPILED:
+    for name in told.size(COMPILED, ("lru",)):
         rows.measure(f"compile {name}", lambda n=name: _compiled(n, told))
 
 
@@ -53,17 +53,17 @@ def _session(run: Path, told: Told) -> Row:
     from rnnvision.insight import wait_for
 
     images = torch.rand(told.size(20, 2), 1, 28, 28)
-    classifiers = {where: rnnvision.load(run, device=where) for where in (told.device_type, "cpu")}
-    beliefs, seconds = [], []
-    for where, classifier in classifiers.items():
-        session, last = classifier.session(), []
+    beliefs: list[torch.Tensor] = []
+    seconds: list[float] = []
+    for timed, where in ((True, told.device_type), (False, "cpu")):
+        session, last = rnnvision.load(run, device=where).session(), []
         for image in images:
             session.reset()
             for i in range(28):
                 wait_for(told.device)
                 started = time.perf_counter()
                 session.push(image[:, i])  # its answer is read, so the GPU has finished
-                if where == told.device_type:
+                if timed:
                     seconds.append(time.perf_counter() - started)
             last.append(session.probabilities)
         beliefs.append(torch.stack([p.cpu() for p in last if p is not None]))
@@ -77,7 +77,7 @@ def _exported(run: Path, told: Told) -> Row:
     import rnnvision
 
     file = told.folder / "network.pt2"
-    command = [sys.executable, "-m", "rnnvision.cli.dispatch", "export", f"ckpt='{run}'", "format=torch_export"]
+    command = [sys.executable, "-m", "rnnvision.cli.export", f"ckpt='{run}'", "format=torch_export"]
     started = time.perf_counter()
     subprocess.run([*command, f"output='{file}'", f"log_dir='{told.folder}'"], cwd=ROOT, check=True)
     seconds = time.perf_counter() - started
@@ -116,10 +116,9 @@ def _compiled(name: str, told: Told) -> Row:
     from rnnvision.insight import throughput
     from rnnvision.training import make_optimizer
 
-    torch.manual_seed(0)
-    own = {} if name == "sequencer2d" else {"hidden_size": told.size(128, 8)}
-    sizes = {"variant": "tiny"} if name == "sequencer2d" else own
-    network: Any = (_sequencer(told) if name == "sequencer2d" else make(name, (1, 28, 28), **sizes)).to(told.device)
+    is_grid = name == "sequencer2d"
+    network: Any = _sequencer() if is_grid else make(name, (1, 28, 28), hidden_size=told.size(128, 8))
+    network.to(told.device)
     images = torch.rand(told.size(128, 2), 1, 28, 28, device=told.device)
     optimizer = make_optimizer(network, "adamw", lr=1e-3)
     rounds = told.size(10, 1)
@@ -132,11 +131,10 @@ def _compiled(name: str, told: Told) -> Row:
     return {"eager": statistics.median(eager.rounds), "compiled": statistics.median(compiled.rounds), "compiling": compiling}
 
 
-def _sequencer(told: Told) -> Any:
+def _sequencer() -> Any:
     from rnnvision.nn import build
 
-    sizes = {"layers": (1, 1), "patch_sizes": (7, 1), "embed_dims": (8, 8), "hidden_sizes": (4, 4), "mlp_ratios": (1.0, 1.0)}
-    return build("sequencer2d", input_shape=(1, 28, 28), num_classes=10, variant="tiny", **told.size({}, sizes))
+    return build("sequencer2d", input_shape=(1, 28, 28), num_classes=10, variant="tiny")
 
 
 def _percentiles(seconds: Any) -> Row:
