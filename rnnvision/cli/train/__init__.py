@@ -59,7 +59,7 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
         f"network   {_network(training)}",
         f"data      {training.data.summary()}",
         *(f"classes   {line}" for line in training.data.class_lines()),
-        *(f"note      {note}" for note in training.data.splits.notes),
+        *(f"note      {note}" for note in training.data.known.notes),
         *balance_lines(training.data, training.learner.class_weight),
         f"device    {device_line(trainer, cfg.trainer.precision)}",
         *kernel_lines(training.learner, trainer, training.data.batch_size),

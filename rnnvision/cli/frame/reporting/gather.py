@@ -91,7 +91,7 @@ def _look(found: Found, source: Path, root: str | None) -> None:
     data = _data(classifier, found.split, root)
     found.data = data.summary()
     with torch.random.fork_rng(devices=[]):
-        looks: Looks = looks_at(classifier, data.splits.parts()[found.split], found)
+        looks: Looks = looks_at(classifier, data.splits[found.split], found)
     for name, look in looks.items():
         _try(found, (name,), look)
 
@@ -105,7 +105,7 @@ def _data(classifier: "Classifier", split: str, root: str | None) -> "ImageData"
     data.tested_split = split
     data.setup()
     if data.class_names != classifier.class_names:
-        raise FailureError(f"{data.splits.origin}: its classes are not those that the network was trained on")
+        raise FailureError(f"{data.known.origin}: its classes are not those that the network was trained on")
     return data
 
 
