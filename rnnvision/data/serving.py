@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from rnnvision.checks import counted, one_of
 from rnnvision.data.augment import Augmentation
@@ -139,6 +140,10 @@ class ServedSplits(Mapping[str, Samples]):
     @property
     def test(self) -> Samples:
         return self["test"]
+
+    def keep(self, name: str, index: Tensor) -> None:
+        """Leave only these samples of a split; where it has not been read, no other is decoded."""
+        self.known = _with_parts(self.known, {name: self.known.parts()[name].select(index)})
 
     def add_notes(self, *notes: str) -> None:
         """More of what the user should know."""

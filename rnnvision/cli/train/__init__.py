@@ -42,7 +42,7 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
         return 0.0
     found = score(training, tester, figures)
     if cfg.get("report"):
-        print("\n".join(write_report(run.path, run.path)))
+        print("\n".join(write_report(run.path, run.path, tested=training.data.splits.test)))
     return found
 
 
