@@ -1,6 +1,7 @@
 """Image files: read when they are needed, or all at once where they fit in memory."""
 
 import os
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnvision.data.images import SUFFIXES, View, open_image, open_seen
+from rnnvision.data.images import SUFFIXES, View, inspect_image, open_image, open_seen
 from rnnvision.data.membership import fingerprints
 from rnnvision.data.splits import DataError, Samples, Split
 
@@ -41,6 +42,10 @@ class EncodedSplit(Samples):
         """Whether all of it is on this machine."""
         return True
 
+    @abstractmethod
+    def inspect(self, index: int) -> None:
+        """Look at what an image's file says before its pixels; DataError if it cannot be read as an image."""
+
 
 @dataclass(frozen=True, eq=False)
 class FileSplit(EncodedSplit):
@@ -66,6 +71,9 @@ class FileSplit(EncodedSplit):
 
     def seen(self, index: int) -> Tensor:
         return open_seen(self.path(index), self.view)
+
+    def inspect(self, index: int) -> None:
+        inspect_image(self.path(index), self.view)
 
     def select(self, index: Tensor) -> "FileSplit":
         keys = None if self.keys is None else self.keys[index]
@@ -97,8 +105,8 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
     """Every image of a split in memory, read by `threads` (by default one per core), and the bad files."""
     images = torch.empty(len(split), *split.image_shape, dtype=torch.uint8)
 
-    def keep(index: int, image: Tensor) -> None:
-        images[index] = image
+    def keep(index: int) -> None:
+        images[index] = split.seen(index)
 
     bad = _visit(split, keep, threads)
     good = _without(len(split), bad)
@@ -108,16 +116,21 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
 
 def survey(split: Encoded, threads: int | None = None) -> tuple[Encoded, list[BadFile]]:
     """Decode every image without keeping it: the split without its bad files, and these."""
-    bad = _visit(split, lambda index, image: None, threads)
+    bad = _visit(split, split.seen, threads)
     return split.select(_without(len(split), bad)) if bad else split, bad
 
 
-def _visit(split: EncodedSplit, use: Callable[[int, Tensor], None], threads: int | None) -> list[BadFile]:
+def inspect(split: EncodedSplit, threads: int | None = None) -> list[BadFile]:
+    """The files that are bad by their begin, or that are cut short; no image is decoded."""
+    return _visit(split, split.inspect, threads)
+
+
+def _visit(split: EncodedSplit, look: Callable[[int], object], threads: int | None) -> list[BadFile]:
     def visit(start: int) -> list[BadFile]:
         bad = []
         for index in range(start, min(start + CHUNK, len(split))):
             try:
-                use(index, split.seen(index))
+                look(index)
             except DataError as error:
                 bad.append(BadFile(index, str(error)))
         return bad
