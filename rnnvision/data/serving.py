@@ -7,7 +7,8 @@ import torch
 
 from rnnvision.checks import counted, one_of
 from rnnvision.data.augment import Augmentation
-from rnnvision.data.files import BadFile, EncodedSplit, read_all, survey
+from rnnvision.data.cache import read_once
+from rnnvision.data.files import BadFile, EncodedSplit, survey
 from rnnvision.data.splits import DataError, Samples, Splits
 
 FORMATS = ("auto", "resident", "streaming", "shards")
@@ -81,7 +82,7 @@ def prepare(
         view = replace(part.view, convert="convert" in on_bad_file)
         part = replace(part, view=view)  # type: ignore[type-var]  # its kinds are dataclasses
         if not serving.streams:
-            parts[name], found = read_all(part)
+            parts[name], found = read_once(part)
         elif "skip" in on_bad_file:
             parts[name], found = survey(part, num_workers or 1)
         else:  # a bad file will be met while streaming
