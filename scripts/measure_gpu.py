@@ -73,7 +73,9 @@ def measure(part: str, told: argparse.Namespace) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=LIMITS, default=list(LIMITS), metavar="PART", help=", ".join(LIMITS))
+    parser.add_argument(
+        "--parts", nargs="+", choices=LIMITS, default=list(LIMITS), metavar="PART", help=", ".join(LIMITS)
+    )
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--small", action="store_true", help="few and little of everything")
     parser.add_argument("--budget", type=float, default=450.0, help="seconds for all parts together")
@@ -125,7 +127,9 @@ def main() -> None:
             found = run_part(part, told, min(left, LIMITS[part]), before)
             record.keep(part, commit=commit(), **found)
         now = record.parts[part]
-        print(f"{part:10} {now['status']}{': ' + now['why'] if now['why'] else ''}, {now.get('seconds', 0)} s", flush=True)
+        print(
+            f"{part:10} {now['status']}{': ' + now['why'] if now['why'] else ''}, {now.get('seconds', 0)} s", flush=True
+        )
         (told.out / "summary.md").write_text(page(record.content) + "\n")
     summary = page(record.content)
     print(f"\n{summary}\n\nresults   {told.out}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from torch import Tensor
 from rnnvision.data.images import SUFFIXES, View, inspect_image, open_image, open_seen
 from rnnvision.data.membership import fingerprints
 from rnnvision.data.splits import DataError, Samples, Split
+
+if TYPE_CHECKING:
+    from rnnvision.data.cache import ImageCache
 
 LITTER = {
     *("__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found", "#recycle"),
@@ -53,12 +56,14 @@ class FileSplit(EncodedSplit):
 
     Attributes:
         files: (N,) encoded paths in one array: each worker's copy of a list would grow as it is read.
+        cache: what is known of these files from earlier runs, and keeps what this one finds out; None for none.
     """
 
     files: np.ndarray
     labels: Tensor
     view: View = field(default_factory=View)
     keys: Tensor | None = None
+    cache: "ImageCache | None" = None
 
     def path(self, index: int) -> Path:
         return Path(os.fsdecode(self.files[index]))
@@ -80,6 +85,8 @@ class FileSplit(EncodedSplit):
         return replace(self, files=self.files[index.numpy()], labels=self.labels[index], keys=keys)
 
     def contents(self) -> Tensor:
+        if self.cache is not None:
+            return self.cache.fingerprints(self.files)
         return fingerprints([os.fsdecode(file) for file in self.files])
 
     def joined(self, others: "Sequence[FileSplit]") -> "FileSplit":
@@ -95,10 +102,11 @@ class FileSplit(EncodedSplit):
 
 @dataclass(frozen=True)
 class BadFile:
-    """A file that cannot be read, and why."""
+    """A file that cannot be read, and why; `passing` says that the reason is not in the file, and may not last."""
 
     index: int
     reason: str
+    passing: bool = False
 
 
 def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, list[BadFile]]:
@@ -132,11 +140,19 @@ def _visit(split: EncodedSplit, look: Callable[[int], object], threads: int | No
             try:
                 look(index)
             except DataError as error:
-                bad.append(BadFile(index, str(error)))
+                bad.append(BadFile(index, str(error), _is_passing(error)))
         return bad
 
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:  # decoders let other threads run
         return [bad for chunk in pool.map(visit, range(0, len(split), CHUNK)) for bad in chunk]
+
+
+def _is_passing(error: DataError) -> bool:
+    """Whether an error is the system's: no such file, no permission, no answer, no memory."""
+    cause = error.__cause__
+    if isinstance(cause, OSError):
+        return cause.errno is not None  # Pillow's own for a damaged image have none
+    return isinstance(cause, MemoryError) or "allocate memory" in str(cause)
 
 
 def _without(size: int, bad: Iterable[BadFile]) -> Tensor:

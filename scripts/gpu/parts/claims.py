@@ -31,5 +31,7 @@ def markdown(rows: dict[str, Row]) -> str:
         name: {int(length): rate for length, rate in row["samples_per_second"].items()} for name, row in rows.items()
     }
     lengths = [int(length) for length in next(iter(rows.values()))["samples_per_second"]]
-    facts = f"Samples per second in training: width {WIDTH}, batch {BATCH}, AdamW, float32; as in [claims.md](claims.md)."
+    facts = (
+        f"Samples per second in training: width {WIDTH}, batch {BATCH}, AdamW, float32; as in [claims.md](claims.md)."
+    )
     return f"{speed.markdown(speeds, lengths)}\n\n{facts}"

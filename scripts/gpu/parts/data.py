@@ -51,5 +51,9 @@ def markdown(rows: dict[str, Row]) -> str:
     for name, row in rows.items():
         seconds = row["seconds"]
         cells.append([name, f"{statistics.median(seconds):.3f}", f"{min(seconds):.3f} - {max(seconds):.3f}"])
-    head = [f"resident, {IMAGES:,} images of 28 x 28 pixels in batches of {BATCH}", "seconds, median", "lowest - highest"]
+    head = [
+        f"resident, {IMAGES:,} images of 28 x 28 pixels in batches of {BATCH}",
+        "seconds, median",
+        "lowest - highest",
+    ]
     return table(head, cells)

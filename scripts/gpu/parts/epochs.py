@@ -39,7 +39,9 @@ def _both(words: list[str], samples: int, precision: str, told: Told) -> Row:
     samples, rounds = told.size(samples, 128), told.size(ROUNDS, 1)
     small = [] if not told.small else ["data.batch_size=64", *_narrow(words)]
     name = f"{words[0]}_{precision}"
-    training = make([*words, "data=fake", *small], told, name, samples=samples, epochs=WARMUP + rounds, precision=precision)
+    training = make(
+        [*words, "data=fake", *small], told, name, samples=samples, epochs=WARMUP + rounds, precision=precision
+    )
     loop = _loop(training, precision, told)
     seconds = {
         "loop": _time_loop(loop, samples, WARMUP + rounds, told)[WARMUP:],
@@ -99,7 +101,18 @@ def markdown(rows: dict[str, Row]) -> str:
     samples = sorted({row["samples"] for row in rows.values()})
     return "\n".join(
         [
-            table(["network", "precision", "parameters", "loop, images/s", "rnnvision, images/s", "/ loop", "MNIST epoch, s"], cells),
+            table(
+                [
+                    "network",
+                    "precision",
+                    "parameters",
+                    "loop, images/s",
+                    "rnnvision, images/s",
+                    "/ loop",
+                    "MNIST epoch, s",
+                ],
+                cells,
+            ),
             "",
             f"Medians of {ROUNDS} epochs of {' or '.join(f'{s:,}' for s in samples)} synthetic images of 28 x 28 pixels in "
             "batches of 128, after one to warm up, without validation; the last column is computed from the rate. `loop` "

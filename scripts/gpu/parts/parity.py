@@ -127,14 +127,22 @@ def difference(found: "Tensor", expected: "Tensor", floor: float = 0.0) -> float
 def worst(found: list[Row]) -> Row:
     """Of several comparisons the largest difference of each kind."""
     by_gradient = max(found, key=lambda row: row["gradient"])
-    return {"output": max(row["output"] for row in found), "gradient": by_gradient["gradient"], "where": by_gradient["where"]}
+    return {
+        "output": max(row["output"] for row in found),
+        "gradient": by_gradient["gradient"],
+        "where": by_gradient["where"],
+    }
 
 
 def markdown(rows: dict[str, Row]) -> str:
     parts = dict.fromkeys(tuple(case.split()[:2]) for case in rows)
     cells = []
     for kind, name in parts:
-        shown = [_shown(rows.get(f"{kind} {name} {dtype}"), key, most) for dtype, most in MOST.items() for key in ("output", "gradient")]
+        shown = [
+            _shown(rows.get(f"{kind} {name} {dtype}"), key, most)
+            for dtype, most in MOST.items()
+            for key in ("output", "gradient")
+        ]
         cells.append([f"{kind} `{name}`", *shown])
     wrong = sum("**" in cell for row in cells for cell in row)
     verdict = f"{wrong} of them are too large to be rounding." if wrong else "None is larger than rounding explains."

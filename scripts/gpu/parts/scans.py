@@ -141,7 +141,9 @@ def _case(make: Callable[[Told], Way], is_complex: bool, length: int, told: Told
             return [h.detach(), *torch.autograd.grad(h, leaves, upstream)]
 
     found = [v.transpose(0, 1) if way.batch_first else v for v in step()]
-    apart = [difference(mine, expected.to(mine.dtype)) for mine, expected in zip(found, _exact(a, b, cotangent), strict=True)]
+    apart = [
+        difference(mine, expected.to(mine.dtype)) for mine, expected in zip(found, _exact(a, b, cotangent), strict=True)
+    ]
     return {"seconds": time_rounds(step, told.device, told.size(ROUNDS, 1), warmup=1), "difference": max(apart)}
 
 

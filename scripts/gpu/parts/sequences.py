@@ -42,7 +42,9 @@ def _steps(experiment: str, precision: str, told: Told) -> Row:
     rounds, steps = told.size(ROUNDS, 1), told.size(STEPS, 1)
     forget_peak(told.device)
     words.append(f"data.batch_size={batch}")
-    training = make(words, told, f"{experiment}_{precision}", samples=batch * steps, epochs=WARMUP + rounds, precision=precision)
+    training = make(
+        words, told, f"{experiment}_{precision}", samples=batch * steps, epochs=WARMUP + rounds, precision=precision
+    )
     seconds = time_epochs(training, WARMUP + rounds)[WARMUP:]
     return {"steps": steps, "batch_size": batch, "seconds": seconds, "peak": peak_memory(told.device)}
 
@@ -51,7 +53,13 @@ def _tiny(experiment: str) -> list[str]:
     if experiment == "cifar10_vil":
         return ["model.hidden_size=16", "model.num_layers=2"]
     if experiment == "cifar10_sequencer":
-        return ["model.layers=[1,1]", "model.embed_dims=[8,8]", "model.hidden_sizes=[4,4]", "model.patch_sizes=[2,1]", "model.mlp_ratios=[2,2]"]
+        return [
+            "model.layers=[1,1]",
+            "model.embed_dims=[8,8]",
+            "model.hidden_sizes=[4,4]",
+            "model.patch_sizes=[2,1]",
+            "model.mlp_ratios=[2,2]",
+        ]
     return ["model.hidden_size=8"]
 
 
@@ -61,7 +69,16 @@ def markdown(rows: dict[str, Row]) -> str:
         experiment, precision = case.split()
         rate = row["steps"] / statistics.median(row["seconds"])
         epoch = EXPERIMENTS[experiment] / row["batch_size"] / rate
-        cells.append([f"`{experiment}`", precision, str(row["batch_size"]), f"{rate:.1f}", f"{epoch:.0f}", f"{row['peak'] / 2**30:.2f}"])
+        cells.append(
+            [
+                f"`{experiment}`",
+                precision,
+                str(row["batch_size"]),
+                f"{rate:.1f}",
+                f"{epoch:.0f}",
+                f"{row['peak'] / 2**30:.2f}",
+            ]
+        )
     head = ["experiment", "precision", "batch", "steps/s", "epoch, s", "peak, GB"]
     return "\n".join(
         [

@@ -128,7 +128,11 @@ def _compiled(name: str, told: Told) -> Row:
     throughput(network, images, optimizer=optimizer, rounds=1)
     compiling = time.perf_counter() - started
     compiled = throughput(network, images, optimizer=optimizer, rounds=rounds)
-    return {"eager": statistics.median(eager.rounds), "compiled": statistics.median(compiled.rounds), "compiling": compiling}
+    return {
+        "eager": statistics.median(eager.rounds),
+        "compiled": statistics.median(compiled.rounds),
+        "compiling": compiling,
+    }
 
 
 def _sequencer() -> Any:
@@ -146,7 +150,12 @@ def _percentiles(seconds: Any) -> Row:
 
 def markdown(rows: dict[str, Row]) -> str:
     waits = [
-        [case, milliseconds(row["p50"]), milliseconds(row["p99"]), f"{row['difference']:.0e}" if "difference" in row else "-"]
+        [
+            case,
+            milliseconds(row["p50"]),
+            milliseconds(row["p99"]),
+            f"{row['difference']:.0e}" if "difference" in row else "-",
+        ]
         for case, row in rows.items()
         if "p50" in row
     ]

@@ -35,7 +35,9 @@ def _runs(told: Told) -> dict[str, Row]:
         words = ["device=cpu", "data=fake", "data.num_train=600", "data.num_test=100", "trainer.max_epochs=1"]
         words += ["trainer.check_val_every_n_epoch=1", "model.hidden_size=8", "trainer.precision=32-true"]
     elif not _has_mnist():
-        raise LeftOutError("MNIST is not on this machine: put its files under data/, or their folder into $RNNVISION_DATA")
+        raise LeftOutError(
+            "MNIST is not on this machine: put its files under data/, or their folder into $RNNVISION_DATA"
+        )
     seeds = f"seed={','.join(map(str, range(told.size(SEEDS, 1))))}"
     folder = told.folder / "logs"
     command = [sys.executable, "train.py", "-m", "experiment=mnist_speedrun", *words, seeds, f"log_dir='{folder}'"]
@@ -44,7 +46,9 @@ def _runs(told: Told) -> dict[str, Row]:
     found = {}
     for run in find_runs(folder):
         if run.path not in before and (figures := read_json(run.path / "metrics.json")):
-            found[f"seed {run.path.name}"] = {key: figures[key] for key in ("train/seconds", "val/accuracy", "test/accuracy")}
+            found[f"seed {run.path.name}"] = {
+                key: figures[key] for key in ("train/seconds", "val/accuracy", "test/accuracy")
+            }
     return found
 
 
