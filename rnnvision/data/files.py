@@ -15,6 +15,7 @@ from torch import Tensor
 from rnnvision.data.images import SUFFIXES, View, inspect_image, open_image, open_seen
 from rnnvision.data.membership import fingerprints
 from rnnvision.data.splits import DataError, Samples, Split
+from rnnvision.progress import done, work
 
 if TYPE_CHECKING:
     from rnnvision.data.cache import ImageCache
@@ -116,7 +117,7 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
     def keep(index: int) -> None:
         images[index] = split.seen(index)
 
-    bad = _visit(split, keep, threads)
+    bad = _visit("reading images", split, keep, threads)
     good = _without(len(split), bad)
     kept = split.select(good) if bad else split
     return Split(images[good] if bad else images, kept.labels, kept), bad
@@ -124,27 +125,32 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
 
 def survey(split: Encoded, threads: int | None = None) -> tuple[Encoded, list[BadFile]]:
     """Decode every image without keeping it: the split without its bad files, and these."""
-    bad = _visit(split, split.seen, threads)
+    bad = _visit("looking through images", split, split.seen, threads)
     return split.select(_without(len(split), bad)) if bad else split, bad
 
 
 def inspect(split: EncodedSplit, threads: int | None = None) -> list[BadFile]:
     """The files that are bad by their begin, or that are cut short; no image is decoded."""
-    return _visit(split, split.inspect, threads)
+    return _visit("looking at files", split, split.inspect, threads)
 
 
-def _visit(split: EncodedSplit, look: Callable[[int], object], threads: int | None) -> list[BadFile]:
-    def visit(start: int) -> list[BadFile]:
+def _visit(what: str, split: EncodedSplit, look: Callable[[int], object], threads: int | None) -> list[BadFile]:
+    def visit(start: int) -> tuple[int, list[BadFile]]:
         bad = []
         for index in range(start, min(start + CHUNK, len(split))):
             try:
                 look(index)
             except DataError as error:
                 bad.append(BadFile(index, str(error), _is_passing(error)))
-        return bad
+        return index - start + 1, bad
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:  # decoders let other threads run
-        return [bad for chunk in pool.map(visit, range(0, len(split), CHUNK)) for bad in chunk]
+    found: list[BadFile] = []
+    # Decoders let other threads run.
+    with work(what, total=len(split)), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        for count, bad in pool.map(visit, range(0, len(split), CHUNK)):
+            found += bad
+            done(count)
+    return found
 
 
 def _is_passing(error: DataError) -> bool:
@@ -171,8 +177,9 @@ def find_images(folder: str | Path) -> tuple[list[str], list[str]]:
     """
     images: list[str] = []
     left_out: list[str] = []
-    for path, image in walk(folder):
-        (images if image else left_out).append(path)
+    with work("finding files"):
+        for path, image in walk(folder):
+            (images if image else left_out).append(path)
     return sorted(images, key=lambda path: path.split(os.sep)), left_out
 
 
@@ -195,6 +202,7 @@ def walk(folder: str | Path) -> Iterator[tuple[str, bool]]:
         if here in above:  # a link to a folder that it lies in: every image would be found again and again
             yield parent, False
             continue
+        done(len(found))
         waiting += [(path, above | {here}) for path, _, is_folder in found if is_folder]
         yield from ((path, is_image(name)) for path, name, is_folder in found if not is_folder)
 

@@ -12,20 +12,22 @@ import lightning as L
 import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, Checkpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
 from torch import nn
 
 from rnnvision.checks import counted
 from rnnvision.cli.frame.command_line.words import yaml_text
+from rnnvision.cli.frame.live.bar import LiveBar
+from rnnvision.cli.frame.live.line import is_live
 from rnnvision.cli.frame.trainer.arguments import ALIASES, REFUSED, check_trainer
 from rnnvision.cli.frame.trainer.give_way import GiveWay
 from rnnvision.cli.frame.where import device_type
 from rnnvision.errors import UsageError
 from rnnvision.others import cores
 from rnnvision.runs import RunFolder, is_first_process
-from rnnvision.training import RunLog, VerifiedCheckpointIO
+from rnnvision.training import VerifiedCheckpointIO
 from rnnvision.training.precision import FP16, choose_precision
 
 # Of this process, before a job of a sweep takes fewer; torch does not see the quota of a container.
@@ -60,15 +62,12 @@ def make_trainer(
     if profiler := PROFILERS.get(str(arguments.get("profiler"))):
         arguments["profiler"] = profiler(dirpath=str(run.path), filename="profile")
     shows_bar = arguments.pop("enable_progress_bar", None)
-    shows_bar = is_first_process() and (sys.stdout.isatty() if shows_bar is None else shows_bar)
-    for line in loggers:
-        if isinstance(line, RunLog) and line.follows_bar:
-            line.echo = not shows_bar
+    shows_bar = is_first_process() and (is_live(sys.stdout) if shows_bar is None else shows_bar)
     try:
         return L.Trainer(
             **arguments,
             logger=loggers,
-            callbacks=[GiveWay(), *callbacks, *([TQDMProgressBar()] if shows_bar else [])],
+            callbacks=[GiveWay(), *callbacks, *([LiveBar()] if shows_bar else [])],
             plugins=[VerifiedCheckpointIO()],
             default_root_dir=str(run.path),
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
