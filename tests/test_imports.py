@@ -19,7 +19,7 @@ BASE = {
     "signature",
     "others",
     "progress",
-}  # modules that any room may import
+}  # any room may import them
 ROOMS = {  # room -> (rooms that it may import, packages that it may import)
     "nn": (set(), {"torch"}),
     "data": (set(), {"torch", "torchvision", "lightning", "numpy", "PIL", "sklearn", "filelock", "litdata"}),
