@@ -4,8 +4,9 @@ make gpu                                             all of it, results under lo
 python scripts/measure_gpu.py --parts parity tests   some parts
 python scripts/measure_gpu.py --device cpu --small   does it run? The figures mean nothing
 
-A part is a process of its own, with a limit of time. A rerun skips the parts that are done and measures the missing rows
-of the others. --out holds results.json, the record, and summary.md, which --docs puts into that page. See docs/gpu.md.
+A part is a process of its own, with a limit of time. A rerun skips the parts that are done and measures the missing
+rows of the others. --out holds results.json, the record, and summary.md, which --docs puts into that page. See
+docs/gpu.md.
 """
 
 import argparse
@@ -33,7 +34,7 @@ def run_part(part: str, told: argparse.Namespace, limit: float, before: dict[str
     folder.mkdir(parents=True, exist_ok=True)
     found = folder / "rows.json"
     Rows(found, before)
-    command = [sys.executable, __file__, "--only", part, "--device", told.device, "--out", str(told.out)]
+    command = [sys.executable, sys.argv[0], "--only", part, "--device", told.device, "--out", str(told.out)]
     started = time.perf_counter()
     with (folder / "log.txt").open("w") as log:
         child = subprocess.Popen(
@@ -73,7 +74,9 @@ def measure(part: str, told: argparse.Namespace) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=LIMITS, default=list(LIMITS), metavar="PART", help=", ".join(LIMITS))
+    parser.add_argument(
+        "--parts", nargs="+", choices=LIMITS, default=list(LIMITS), metavar="PART", help=", ".join(LIMITS)
+    )
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--small", action="store_true", help="few and little of everything")
     parser.add_argument("--budget", type=float, default=450.0, help="seconds for all parts together")
@@ -125,7 +128,9 @@ def main() -> None:
             found = run_part(part, told, min(left, LIMITS[part]), before)
             record.keep(part, commit=commit(), **found)
         now = record.parts[part]
-        print(f"{part:10} {now['status']}{': ' + now['why'] if now['why'] else ''}, {now.get('seconds', 0)} s", flush=True)
+        print(
+            f"{part:10} {now['status']}{': ' + now['why'] if now['why'] else ''}, {now.get('seconds', 0)} s", flush=True
+        )
         (told.out / "summary.md").write_text(page(record.content) + "\n")
     summary = page(record.content)
     print(f"\n{summary}\n\nresults   {told.out}")

@@ -1,5 +1,7 @@
 """The first claim of docs/claims.md on a GPU: samples a second in training against the number of tokens."""
 
+from functools import partial
+
 from gpu.measuring import Row, Rows, Told
 
 TITLE = "Recurrent networks parallelise better?"
@@ -12,7 +14,7 @@ def measure(told: Told, rows: Rows) -> None:
 
     lengths = told.size(list(CUTS), [28])
     for name in NETWORKS:
-        rows.measure(name, lambda n=name: _speeds(n, lengths, told))
+        rows.measure(name, partial(_speeds, name, lengths, told))
 
 
 def _speeds(name: str, lengths: list[int], told: Told) -> Row:
@@ -31,5 +33,7 @@ def markdown(rows: dict[str, Row]) -> str:
         name: {int(length): rate for length, rate in row["samples_per_second"].items()} for name, row in rows.items()
     }
     lengths = [int(length) for length in next(iter(rows.values()))["samples_per_second"]]
-    facts = f"Samples per second in training: width {WIDTH}, batch {BATCH}, AdamW, float32; as in [claims.md](claims.md)."
+    facts = (
+        f"Samples per second in training: width {WIDTH}, batch {BATCH}, AdamW, float32; as in [claims.md](claims.md)."
+    )
     return f"{speed.markdown(speeds, lengths)}\n\n{facts}"

@@ -1,9 +1,10 @@
-"""A trained network on the GPU: trained, loaded, streamed and exported by the commands; a step's latency; torch.compile."""
+"""A trained network on the GPU: trained, loaded, streamed and exported; the latency of a step; torch.compile."""
 
 import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,9 @@ def measure(told: Told, rows: Rows) -> None:
     rows.measure("train, load, push rows", lambda: _session(_run(told), told))
     rows.measure("export torch_export, load", lambda: _exported(_run(told), told))
     for name in STREAMED:
-        rows.measure(f"a token of {name}", lambda n=name: _token(n, told))
+        rows.measure(f"a token of {name}", partial(_token, name, told))
     for name in told.size(COMPILED, ("lru",)):
-        rows.measure(f"compile {name}", lambda n=name: _compiled(n, told))
+        rows.measure(f"compile {name}", partial(_compiled, name, told))
 
 
 def _run(told: Told) -> Path:
@@ -67,7 +68,7 @@ def _session(run: Path, told: Told) -> Row:
                     seconds.append(time.perf_counter() - started)
             last.append(session.probabilities)
         beliefs.append(torch.stack([p.cpu() for p in last if p is not None]))
-    return {**_percentiles(seconds[28:]), "difference": difference(*beliefs)}  # without the first image
+    return {**_percentiles(seconds[28:]), "difference": difference(beliefs[0], beliefs[1])}  # without the first image
 
 
 def _exported(run: Path, told: Told) -> Row:
@@ -128,7 +129,11 @@ def _compiled(name: str, told: Told) -> Row:
     throughput(network, images, optimizer=optimizer, rounds=1)
     compiling = time.perf_counter() - started
     compiled = throughput(network, images, optimizer=optimizer, rounds=rounds)
-    return {"eager": statistics.median(eager.rounds), "compiled": statistics.median(compiled.rounds), "compiling": compiling}
+    return {
+        "eager": statistics.median(eager.rounds),
+        "compiled": statistics.median(compiled.rounds),
+        "compiling": compiling,
+    }
 
 
 def _sequencer() -> Any:
@@ -146,15 +151,20 @@ def _percentiles(seconds: Any) -> Row:
 
 def markdown(rows: dict[str, Row]) -> str:
     waits = [
-        [case, milliseconds(row["p50"]), milliseconds(row["p99"]), f"{row['difference']:.0e}" if "difference" in row else "-"]
+        [
+            case,
+            milliseconds(row["p50"]),
+            milliseconds(row["p99"]),
+            f"{row['difference']:.0e}" if "difference" in row else "-",
+        ]
         for case, row in rows.items()
         if "p50" in row
     ]
     parts = [table(["one image", "p50, ms", "p99, ms", "difference from the CPU"], waits)] if waits else []
     if export := rows.get("export torch_export, load"):
         parts.append(
-            f"`rnnvision export format=torch_export` takes {export['export']:.1f} s; the file, loaded on the GPU, gives the "
-            f"logits of the network on the CPU to {export['difference']:.0e} of the largest."
+            f"`rnnvision export format=torch_export` takes {export['export']:.1f} s; the file, loaded on the GPU, "
+            f"gives the logits of the network on the CPU to {export['difference']:.0e} of the largest."
         )
     compiled = [
         [f"`{case.split()[1]}`", milliseconds(row["eager"]), milliseconds(row["compiled"]), f"{row['compiling']:.0f}"]

@@ -23,7 +23,7 @@ def measure(told: Told, rows: Rows) -> None:
             rows.left_out["all seeds"] = str(error)
             found = {}
         for case in found:
-            rows.measure(case, lambda c=case: found[c])
+            rows.measure(case, partial(found.__getitem__, case))
 
 
 def _runs(told: Told) -> dict[str, Row]:
@@ -35,7 +35,9 @@ def _runs(told: Told) -> dict[str, Row]:
         words = ["device=cpu", "data=fake", "data.num_train=600", "data.num_test=100", "trainer.max_epochs=1"]
         words += ["trainer.check_val_every_n_epoch=1", "model.hidden_size=8", "trainer.precision=32-true"]
     elif not _has_mnist():
-        raise LeftOutError("MNIST is not on this machine: put its files under data/, or their folder into $RNNVISION_DATA")
+        raise LeftOutError(
+            "MNIST is not on this machine: put its files under data/, or their folder into $RNNVISION_DATA"
+        )
     seeds = f"seed={','.join(map(str, range(told.size(SEEDS, 1))))}"
     folder = told.folder / "logs"
     command = [sys.executable, "train.py", "-m", "experiment=mnist_speedrun", *words, seeds, f"log_dir='{folder}'"]
@@ -44,7 +46,9 @@ def _runs(told: Told) -> dict[str, Row]:
     found = {}
     for run in find_runs(folder):
         if run.path not in before and (figures := read_json(run.path / "metrics.json")):
-            found[f"seed {run.path.name}"] = {key: figures[key] for key in ("train/seconds", "val/accuracy", "test/accuracy")}
+            found[f"seed {run.path.name}"] = {
+                key: figures[key] for key in ("train/seconds", "val/accuracy", "test/accuracy")
+            }
     return found
 
 
@@ -68,7 +72,7 @@ def markdown(rows: dict[str, Row]) -> str:
         [
             table(["run", "training, s", "validation", "test"], cells),
             "",
-            f"Median {seconds:.2f} s, mean test accuracy {mean:.2%}; {reached} of {len(rows)} runs reach {GOAL:.0%}. The "
-            "first run also waits for what the GPU prepares once.",
+            f"Median {seconds:.2f} s, mean test accuracy {mean:.2%}; {reached} of {len(rows)} runs reach {GOAL:.0%}. "
+            "The first run also waits for what the GPU prepares once.",
         ]
     )

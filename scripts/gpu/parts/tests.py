@@ -20,7 +20,9 @@ def measure(told: Told, rows: Rows) -> None:
 def _run(told: Told) -> Row:
     """Only files that hold such a test are read: collecting the others takes longer than the tests."""
     marked = re.compile(r"^@pytest\.mark\.gpu", flags=re.MULTILINE)
-    files = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "tests").rglob("test_*.py") if marked.search(p.read_text()))
+    files = sorted(
+        str(p.relative_to(ROOT)) for p in (ROOT / "tests").rglob("test_*.py") if marked.search(p.read_text())
+    )
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-n", "0", "-rfE", "-p", "no:cacheprovider", *files]
     if told.device_type == "cpu":
         command.append("--collect-only")
