@@ -4,6 +4,7 @@ import itertools
 import re
 import statistics
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gpu.measuring import LeftOutError, Row, Rows, Told
@@ -30,7 +31,7 @@ def measure(told: Told, rows: Rows) -> None:
     sizes = told.size(SIZES, [(4, 8, 2, 3)])
     for recurrence, precision, size in itertools.product(recurrences, PRECISIONS, sizes):
         case = f"{recurrence} {precision} {' '.join(map(str, size))}"
-        rows.measure(case, lambda r=recurrence, p=precision, s=size: _case(r, p, s, told))
+        rows.measure(case, partial(_case, recurrence, precision, size, told))
 
 
 def predicted(layer: "FusedLayer", batch_size: int, precision: str) -> str:
