@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from rnnvision.nn import RecurrentLayer
+from rnnvision.nn.kernels.threads import one_thread
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -77,6 +79,13 @@ def make_optimizer(
         if group.get("moves_state"):
             group["lr"] *= state_lr_factor
     return optimizer
+
+
+def clip_gradients(optimizer: Optimizer, limit: float, algorithm: str | None = None) -> None:
+    """Clip the gradients of an optimiser: their norm, all together, or each value (`algorithm="value"`)."""
+    clip = clip_grad_value_ if algorithm == "value" else clip_grad_norm_
+    with one_thread():  # a norm is a sum, and the same in however many threads the step was taken
+        clip([p for group in optimizer.param_groups for p in group["params"]], limit)
 
 
 def constraining(optimizer: Optimizer, network: nn.Module) -> Optimizer:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.predict.sources import pictures_of
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.progress import work
 from rnnvision.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -49,9 +50,11 @@ def predict(cfg: DictConfig, run: RunFolder) -> None:
     tally = _Tally()
     paths = pictures_of(plain(cfg.source), tally.empty)
     with _as_typed():
-        answers = tally.counted(_shown(predicted(members, paths, how, keeps_errors=True), to))
+        answers = tally.counted(predicted(members, paths, how, keeps_errors=True))
+    scrolls = to is None and sys.stdout.isatty()  # the answers themselves
     try:
-        _write(answers, table, kind, to)
+        with nullcontext() if scrolls else work("classifying images"):
+            _write(answers, table, kind, to)
     except OSError as error:
         raise FailureError(f"output={cfg.output}: cannot be written ({error.strerror})") from error
     listed = kind == "text" and to is None  # what is not read stands among the answers
@@ -154,15 +157,6 @@ def _write_lines(file: Any, answers: "Iterator[Answer]", table: "Table", kind: s
     else:
         for answer in read:
             file.write(f"{json_line(answer) if kind == 'jsonl' else answer.as_line()}\n")
-
-
-def _shown(answers: "Iterable[Answer]", to: Path | None) -> "Iterable[Answer]":
-    """The answers, with a progress bar where somebody looks, and the answers do not scroll by."""
-    if not sys.stderr.isatty() or (to is None and sys.stdout.isatty()):
-        return answers
-    from tqdm import tqdm
-
-    return tqdm(answers, unit=" images", file=sys.stderr, leave=False)
 
 
 class _Tally:
