@@ -28,7 +28,7 @@ from torch import Tensor
 
 from rnnvision.checks import counted
 from rnnvision.data.files import EncodedSplit
-from rnnvision.data.images import View, decode, decode_seen, default_view, view_from
+from rnnvision.data.images import View, decode, decode_seen, default_view, inspect, view_from
 from rnnvision.data.membership import PARTS
 from rnnvision.data.splits import DataError, Splits
 from rnnvision.data.store import Entry, Store, open_store
@@ -159,6 +159,10 @@ class ShardSplit(EncodedSplit):
     def seen(self, index: int) -> Tensor:
         name, content = self.files.read(int(self.places[index]))
         return decode_seen(io.BytesIO(content), name, self.view)
+
+    def inspect(self, index: int) -> None:
+        name, content = self.files.read(int(self.places[index]))
+        inspect(io.BytesIO(content), name, self.view)
 
     def select(self, index: Tensor) -> "ShardSplit":
         members = None if self.members is None else self.members[:, index]

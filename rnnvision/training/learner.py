@@ -8,7 +8,6 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
-from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric, MetricCollection
@@ -19,8 +18,9 @@ from rnnvision.errors import FailureError
 from rnnvision.nn.anytime import forward_with_settled
 from rnnvision.seeding import derive_seed
 from rnnvision.training.anytime_loss import check_anytime
-from rnnvision.training.checkpoint import FORMAT, CheckpointError
+from rnnvision.training.checkpoint import FORMAT, require_same_network
 from rnnvision.training.memory import ran_out
+from rnnvision.training.optim import clip_gradients, constraining, regrouped
 from rnnvision.training.scores import EpochSums, Scores
 from rnnvision.training.temperature import Calibration
 
@@ -167,8 +167,7 @@ class Learner(L.LightningModule):
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if gradient_clip_val and scaler is None:
             # Lightning would not clip for a fused optimiser in bf16, as if a loss scaler were at work there too.
-            clip = clip_grad_value_ if gradient_clip_algorithm == "value" else clip_grad_norm_
-            clip([p for group in optimizer.param_groups for p in group["params"]], gradient_clip_val)
+            clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
@@ -253,7 +252,7 @@ class Learner(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         assert self._make_optimizer is not None, "a Learner that trains needs an optimizer"
-        optimizer = self._make_optimizer(self.network)
+        optimizer = constraining(self._make_optimizer(self.network), self.network)
         if self._make_scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self._make_scheduler(optimizer)}
@@ -263,14 +262,10 @@ class Learner(L.LightningModule):
         checkpoint["rnnvision"] = {"format": FORMAT, **self.description, **figures}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse to resume from the checkpoint of another network."""
-        mine, saved = self.description.get("network", {}), checkpoint["rnnvision"].get("network", {})
-        for key in mine:
-            if key in saved and saved[key] != mine[key]:
-                raise CheckpointError(
-                    f"the checkpoint is of another network, {key}={saved[key]}; this run has {key}={mine[key]}; "
-                    f"put back the file that belongs there"
-                )
+        """Refuse to resume from the checkpoint of another network, and bring one of an earlier version up to date."""
+        require_same_network(checkpoint, self.description)
+        for i, state in enumerate(checkpoint.get("optimizer_states", [])):
+            checkpoint["optimizer_states"][i] = regrouped(state, self.network)
 
     @property
     def validation(self) -> dict[str, float]:

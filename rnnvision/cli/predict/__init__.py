@@ -20,7 +20,9 @@ from rnnvision.progress import work
 from rnnvision.runs import RunFolder
 
 if TYPE_CHECKING:
-    from rnnvision.inference import Answer, How
+    from collections.abc import Sequence
+
+    from rnnvision.inference import Answer, Classifier, How
     from rnnvision.inference.predictions import Table
 
 FORMATS = ("text", "csv", "jsonl", "parquet")
@@ -50,7 +52,7 @@ def predict(cfg: DictConfig, run: RunFolder) -> None:
     tally = _Tally()
     paths = pictures_of(plain(cfg.source), tally.empty)
     with _as_typed():
-        answers = tally.counted(predicted(members, paths, how, keeps_errors=True))
+        answers = tally.counted(_giving_way(members, predicted(members, paths, how, keeps_errors=True)))
     scrolls = to is None and sys.stdout.isatty()  # the answers themselves
     try:
         with nullcontext() if scrolls else work("classifying images"):
@@ -157,6 +159,20 @@ def _write_lines(file: Any, answers: "Iterator[Answer]", table: "Table", kind: s
     else:
         for answer in read:
             file.write(f"{json_line(answer) if kind == 'jsonl' else answer.as_line()}\n")
+
+
+def _giving_way(members: "Sequence[Classifier]", answers: "Iterator[Answer]") -> "Iterator[Answer]":
+    """The answers, computed in as many threads as an evaluation would take."""
+    from rnnvision.nn import is_exact_in_threads
+    from rnnvision.nn.kernels.threads import Threads
+
+    threads = Threads(all(is_exact_in_threads(member.network) for member in members))
+    try:
+        for answer in answers:
+            threads.look()
+            yield answer
+    finally:
+        threads.restore()
 
 
 class _Tally:
