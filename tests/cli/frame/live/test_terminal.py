@@ -73,10 +73,8 @@ def test_a_training_that_is_interrupted_leaves_its_epochs_and_a_clean_terminal()
         assert kinds[place + 1].endswith("UserWarning: look out")
         assert f"epoch{epoch + 1:4d}" in kinds[place + 1 :]
     assert not any("━" in line or "images/s" in line for line in after), after
-    assert after[-2:] == [
-        "rnnvision train: interrupted; what is done lies in run; go on: rnnvision train resume=run",
-        "",
-    ]
+    assert after[-2].startswith("rnnvision train: interrupted; what is done lies in run; go on: ")
+    assert after[-1] == ""
     assert screen.cursor_is_shown
     log = Path("run/train.log").read_text()
     assert "epoch   3   train loss" in log
