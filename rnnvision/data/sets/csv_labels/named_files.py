@@ -4,7 +4,7 @@ import os
 import unicodedata
 from pathlib import Path
 
-from rnnvision.data.files import below, find_images
+from rnnvision.data.sets.tree import Tree, below
 from rnnvision.data.splits import DataError
 
 LOOKED_AT = 200  # cells of a column, to tell whether they name files
@@ -20,7 +20,7 @@ class NamedFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.paths = find_images(folder)[0]
+        self.paths = Tree().find_images(folder)[0]
         self._by_end: dict[str, list[str]] = {}
         for path in self.paths:
             whole = self._relative(path)
@@ -53,8 +53,8 @@ class NamedFiles:
         return 0, 0.0
 
     def _relative(self, path: str) -> str:
-        name = os.fsencode(below(self.folder, path)).decode("utf-8", "replace")
-        return unicodedata.normalize("NFC", name).replace(os.sep, "/")
+        (name,) = below(self.folder, [path])
+        return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "replace")).replace(os.sep, "/")
 
     def _choices(self, found: list[str]) -> str:
         names = [self._relative(path) for path in found[:3]]
