@@ -4,6 +4,7 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from rnnvision.checks import shortened
@@ -31,6 +32,7 @@ class Layout:
     left_out: list[str]
 
 
+@lru_cache(maxsize=1024)
 def split_named(name: str) -> str | None:
     """The split that the name of a folder means: train for training_set, val for dev; None for any other name."""
     words = set(re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
