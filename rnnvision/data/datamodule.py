@@ -52,6 +52,8 @@ class ImageData(L.LightningDataModule):
         num_workers: processes that read images while streaming; None for half of the cores, 8 at most.
         prefetch: batches that each of them prepares ahead.
         timeout: seconds without a batch after which one of them is treated as hung.
+        cache: keep decoded images on disk for later runs, in this folder, or for True in that of the user; not those
+            that stream. None stands for True where there are image files, which False turns off.
         mean, std: of each channel, by which images are normalised, pixels in [0, 1]; one value stands for all channels.
             None for the data set's own.
         **options: those of the data set's reader, for example `image_size` of image_folder.
@@ -87,6 +89,7 @@ class ImageData(L.LightningDataModule):
         num_workers: int | None = None,
         prefetch: int = 2,
         timeout: float = 120.0,
+        cache: bool | str | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         **options: Any,
@@ -109,8 +112,7 @@ class ImageData(L.LightningDataModule):
         self.eval_batch_size = eval_batch_size or EVAL_BATCH_SIZE
         self.eval_batch_size_is_free = eval_batch_size is None
         self.smallest_batch = 1  # of training; a last one with fewer samples is left out
-        self.val_fraction = val_fraction
-        self.split_seed = split_seed
+        self.val_fraction, self.split_seed = val_fraction, split_seed
         self.seed = seed
         self.sampler = sampler
         self.max_train_samples = max_train_samples
@@ -118,8 +120,8 @@ class ImageData(L.LightningDataModule):
         self.format = format
         self.on_bad_file = treatments(on_bad_file)
         self.num_workers = min(8, (os.cpu_count() or 1) // 2) if num_workers is None else num_workers
-        self.prefetch = prefetch
-        self.timeout = timeout
+        self.prefetch, self.timeout = prefetch, timeout
+        self.cache = reading.settled_cache(cache, name)
         self.mean, self.std = mean, std
         self.options = options
         self.tested_split = "test"  # which split `trainer.test` sees: train, val or test
@@ -163,7 +165,7 @@ class ImageData(L.LightningDataModule):
         """Train, val and test as they are served. They are found on first use; each is decoded when it is asked for."""
         if self._splits is None:
             read = reading.read_splits(
-                self.name, self.root, self.format, self.options, self._trained.get("class_names", ())
+                self.name, self.root, self.format, self.options, self._trained.get("class_names", ()), self.cache
             )
             CATALOG[self.name].normalisation(read.train.image_shape[0], self.mean, self.std)  # is it right for them?
             found = reading.divided(read, self.val_fraction, self.split_seed, allow_empty=bool(self._trained))

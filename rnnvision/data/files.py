@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,10 @@ from torch import Tensor
 from rnnvision.data.images import View, inspect_image, open_image, open_seen
 from rnnvision.data.membership import fingerprints
 from rnnvision.data.splits import DataError, Samples, Split
+from rnnvision.progress import done, work
+
+if TYPE_CHECKING:
+    from rnnvision.data.cache import ImageCache
 
 CHUNK = 32  # images in a thread's task: each waiting task takes 1.6 kB
 Encoded = TypeVar("Encoded", bound="EncodedSplit")
@@ -49,12 +53,14 @@ class FileSplit(EncodedSplit):
 
     Attributes:
         files: (N,) encoded paths in one array: each worker's copy of a list would grow as it is read.
+        cache: what is known of these files from earlier runs, and keeps what this one finds out; None for none.
     """
 
     files: np.ndarray
     labels: Tensor
     view: View = field(default_factory=View)
     keys: Tensor | None = None
+    cache: "ImageCache | None" = None
 
     def path(self, index: int) -> Path:
         return Path(os.fsdecode(self.files[index]))
@@ -76,6 +82,8 @@ class FileSplit(EncodedSplit):
         return replace(self, files=self.files[index.numpy()], labels=self.labels[index], keys=keys)
 
     def contents(self) -> Tensor:
+        if self.cache is not None:
+            return self.cache.fingerprints(self.files)
         return fingerprints(self.files.tolist())
 
     def joined(self, others: "Sequence[FileSplit]") -> "FileSplit":
@@ -91,10 +99,11 @@ class FileSplit(EncodedSplit):
 
 @dataclass(frozen=True)
 class BadFile:
-    """A file that cannot be read, and why."""
+    """A file that cannot be read, and why; `passing` says that the reason is not in the file, and may not last."""
 
     index: int
     reason: str
+    passing: bool = False
 
 
 def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, list[BadFile]]:
@@ -104,7 +113,7 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
     def keep(index: int) -> None:
         images[index] = split.seen(index)
 
-    bad = _visit(split, keep, threads)
+    bad = _visit("reading images", split, keep, threads)
     good = _without(len(split), bad)
     kept = split.select(good) if bad else split
     return Split(images[good] if bad else images, kept.labels, kept), bad
@@ -112,27 +121,40 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
 
 def survey(split: Encoded, threads: int | None = None) -> tuple[Encoded, list[BadFile]]:
     """Decode every image without keeping it: the split without its bad files, and these."""
-    bad = _visit(split, split.seen, threads)
+    bad = _visit("looking through images", split, split.seen, threads)
     return split.select(_without(len(split), bad)) if bad else split, bad
 
 
 def inspect(split: EncodedSplit, threads: int | None = None) -> list[BadFile]:
     """The files that are bad by their begin, or that are cut short; no image is decoded."""
-    return _visit(split, split.inspect, threads)
+    return _visit("looking at files", split, split.inspect, threads)
 
 
-def _visit(split: EncodedSplit, look: Callable[[int], object], threads: int | None) -> list[BadFile]:
-    def visit(start: int) -> list[BadFile]:
+def _visit(what: str, split: EncodedSplit, look: Callable[[int], object], threads: int | None) -> list[BadFile]:
+    def visit(start: int) -> tuple[int, list[BadFile]]:
         bad = []
         for index in range(start, min(start + CHUNK, len(split))):
             try:
                 look(index)
             except DataError as error:
-                bad.append(BadFile(index, str(error)))
-        return bad
+                bad.append(BadFile(index, str(error), _is_passing(error)))
+        return index - start + 1, bad
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:  # decoders let other threads run
-        return [bad for chunk in pool.map(visit, range(0, len(split), CHUNK)) for bad in chunk]
+    found: list[BadFile] = []
+    # Decoders let other threads run.
+    with work(what, total=len(split)), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        for count, bad in pool.map(visit, range(0, len(split), CHUNK)):
+            found += bad
+            done(count)
+    return found
+
+
+def _is_passing(error: DataError) -> bool:
+    """Whether an error is the system's: no such file, no permission, no answer, no memory."""
+    cause = error.__cause__
+    if isinstance(cause, OSError):
+        return cause.errno is not None  # Pillow's own for a damaged image have none
+    return isinstance(cause, MemoryError) or "allocate memory" in str(cause)
 
 
 def _without(size: int, bad: Iterable[BadFile]) -> Tensor:

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 
 from rnnvision.checks import counted, one_line, shortened
+from rnnvision.data.cache import cached, of_cache
 from rnnvision.data.catalog import CATALOG
+from rnnvision.data.images import default_view
 from rnnvision.data.membership import Record, copies
 from rnnvision.data.serving import ServedSplits
 from rnnvision.data.shards import read_shards
@@ -39,10 +41,37 @@ def options_of(description: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {"by_path": False} if kept_no_record and "by_path" in parameters(CATALOG[name].read) else {}
 
 
+def settled_cache(cache: object, name: str) -> bool | str:
+    """Whether decoded images of a data set are kept, or the folder where they are; None is true for image files.
+
+    Raises:
+        ValueError: if it is neither true, false, a folder nor None, or the data set has no image files.
+    """
+    has_files = default_view(CATALOG[name].read) is not None
+    if cache is None:
+        return has_files
+    if not isinstance(cache, (bool, str)) or cache == "":
+        raise ValueError(f"cache={cache}: must be true, false, or a folder")
+    if cache and not has_files:
+        raise ValueError(f"cache={cache}: {name} does not consist of image files, so nothing is decoded; leave it out")
+    if isinstance(cache, bool):
+        return cache
+    if not (folder := Path(cache).expanduser().resolve()).is_dir() and folder.exists():
+        raise ValueError(f"cache={cache}: is a file; give a folder")
+    return str(folder)
+
+
 def read_splits(
-    name: str, root: str | None, format: str, options: Mapping[str, Any], class_names: Iterable[str]
+    name: str,
+    root: str | None,
+    format: str,
+    options: Mapping[str, Any],
+    class_names: Iterable[str],
+    cache: bool | str = False,
 ) -> Splits:
     """The official splits of an entry of the catalog; `class_names` are those of a trained network, or none.
+
+    `cache` is what `settled_cache` gives.
 
     Raises:
         ValueError: for an option out of range.
@@ -52,7 +81,7 @@ def read_splits(
     if format == "shards":
         return read_shards(name, root, facts.read, options)
     with _no_collection():
-        return facts.read(facts.class_names or tuple(class_names), root, **options)
+        return cached(facts.read(facts.class_names or tuple(class_names), root, **options), cache)
 
 
 @contextmanager
@@ -136,7 +165,10 @@ def in_words(splits: Splits) -> str:
     """Sizes and origin, in words."""
     sizes = " / ".join(f"{len(part):,}" for part in splits.parts().values())
     shape = " x ".join(map(str, splits.train.image_shape))
-    return f"{sizes} images (train / val / test) of {shape}, {len(splits.class_names)} classes, from {splits.origin}"
+    kept = f"; {found}" if (found := of_cache(splits)) else ""
+    return (
+        f"{sizes} images (train / val / test) of {shape}, {len(splits.class_names)} classes, from {splits.origin}{kept}"
+    )
 
 
 def class_counts(samples: Samples, class_names: tuple[str, ...]) -> list[int]:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from rnnvision.checks import counted, one_of
 from rnnvision.data.augment import Augmentation
-from rnnvision.data.files import BadFile, EncodedSplit, inspect, read_all, survey
+from rnnvision.data.cache import read_once
+from rnnvision.data.files import BadFile, EncodedSplit, inspect, survey
 from rnnvision.data.membership import PARTS
 from rnnvision.data.splits import DataError, Samples, Splits
 
@@ -75,7 +76,7 @@ def prepare(
     if not isinstance(split, EncodedSplit):
         return split, []
     if not serving.streams:
-        return read_all(split)
+        return read_once(split)
     return survey(split, num_workers or 1) if "skip" in on_bad_file else (split, [])  # else met while streaming
 
 

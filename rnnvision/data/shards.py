@@ -32,6 +32,7 @@ from rnnvision.data.images import View, decode, decode_seen, default_view, inspe
 from rnnvision.data.membership import PARTS
 from rnnvision.data.splits import DataError, Splits
 from rnnvision.data.store import Entry, Store, open_store
+from rnnvision.progress import done, work
 
 META, SAMPLES, MEMBERS = "meta.json", "samples.npy", "members.npy"
 FORMAT, VERSION = "rnnvision shards", 2  # version 1 had no members
@@ -240,7 +241,12 @@ def check(store: Store, meta: Meta, *, digest: bool = False) -> None:
     """
     if store.remote:
         return
-    faults = [fault for entry in meta.files if (fault := entry.fault(store.folder / entry.file, digest=digest))]
+    faults = []
+    with work("checking files", total=len(meta.files)):
+        for entry in meta.files:
+            if fault := entry.fault(store.folder / entry.file, digest=digest):
+                faults.append(fault)
+            done()
     if faults:
         files, wrong = "\n  ".join(faults), f"{len(faults)} of {counted(len(meta.files), 'file')}"
         raise DataError(f"{store.root}: {wrong} missing or damaged; copy or make them again\n  {files}")

@@ -35,6 +35,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "two_layers_two_directions": {"bidirectional": True, "num_layers": 2},
     "normalised_residual": {"num_layers": 2, "norm": True, "residual": True},
     "gated": {"block": "gated", "num_layers": 2},
+    "gated_gelu": {"block": "gated", "num_layers": 2, "activation": "gelu"},
     "gated_two_directions": {"block": "gated", "bidirectional": True},
     "embedded": {"embed_size": 6},
     "hidden_head": {"head_size": 16},

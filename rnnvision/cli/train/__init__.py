@@ -62,7 +62,7 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
         *(f"note      {note}" for note in training.data.known.notes),
         *balance_lines(training.data, training.learner.class_weight),
         f"device    {device_line(trainer, cfg.trainer.precision)}",
-        *kernel_lines(training.learner, trainer, training.data.batch_size),
+        *kernel_lines(training.learner.network, training.data.input_shape, trainer, training.data.batch_size),
         *_batch_lines(training),
         *(stage.line for stage in stages if stage.line),
         f"folder    {training.run.shown()}",

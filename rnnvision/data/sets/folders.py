@@ -15,6 +15,7 @@ from rnnvision.data.sets.layout import Layout, classes_below, read_layout, shown
 from rnnvision.data.sets.locate import announce, search_roots
 from rnnvision.data.sets.tree import Tree, below
 from rnnvision.data.splits import DataError, Splits, splits_of
+from rnnvision.progress import work
 
 IMAGENET_FOLDERS = ("", "imagenet", "ImageNet", "ILSVRC/Data/CLS-LOC", "tiny-imagenet-200")
 
@@ -47,7 +48,8 @@ def read_image_folder(
     if not base.is_dir():
         raise DataError(f"data.root={root}: there is no such folder; give data.root=FOLDER")
     tree = Tree()
-    names, splits, notes = read_parts(base, tree, read_layout(base, tree), view, class_names, by_path=by_path)
+    with work("finding files"):
+        names, splits, notes = read_parts(base, tree, read_layout(base, tree), view, class_names, by_path=by_path)
     return splits_of(splits, test_fraction, class_names=names, origin=str(base), root=str(base), notes=notes)
 
 
@@ -160,9 +162,9 @@ def read_imagenet(class_names: tuple[str, ...], root: str | None, view: View) ->
     layout = Layout({p: {sub.name: [sub] for sub in tree.subfolders(base / p)} for p in parts}, beside)
     words = wnid_names()
     ids = {word: wnid for wnid, word in words.items()}
-    names, splits, notes = read_parts(
-        base, tree, layout, view, tuple(ids.get(n, n) for n in class_names), by_path=False
-    )
+    known = tuple(ids.get(name, name) for name in class_names)
+    with work("finding files"):
+        names, splits, notes = read_parts(base, tree, layout, view, known, by_path=False)
     if flat:
         splits["val"], left_out = read_flat(base, names, view)
         notes = (*notes, *(f"left out: {what}" for what in left_out))

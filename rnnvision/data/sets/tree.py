@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rnnvision.data.images import SUFFIXES
 from rnnvision.data.splits import DataError
+from rnnvision.progress import done, work
 
 LITTER = {
     *("__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found", "#recycle"),
@@ -45,7 +46,8 @@ class Tree:
         """
         path = str(folder)
         if path not in self._listed:
-            self._listed[path] = _listing(path)
+            self._listed[path] = found = _listing(path)
+            done(len(found.images) + len(found.others))
         return self._listed[path]
 
     def subfolders(self, folder: Path) -> list[Path]:
@@ -73,14 +75,15 @@ class Tree:
         images: list[str] = []
         left_out: list[str] = []
         folders = 0
-        for path, listing in self._below(folder):
-            if listing is None:
-                left_out.append(path)
-                continue
-            begin = os.path.join(path, "")  # noqa: PTH118  # a string
-            images += [begin + name for name in listing.images]
-            left_out += [begin + name for name in listing.others]
-            folders += 1
+        with work("finding files"):
+            for path, listing in self._below(folder):
+                if listing is None:
+                    left_out.append(path)
+                    continue
+                begin = os.path.join(path, "")  # noqa: PTH118  # a string
+                images += [begin + name for name in listing.images]
+                left_out += [begin + name for name in listing.others]
+                folders += 1
         return images if folders == 1 else sorted(images, key=lambda path: path.split(os.sep)), left_out  # noqa: PTH206
 
     def _below(self, folder: str | Path) -> Iterator[tuple[str, Listing | None]]:
