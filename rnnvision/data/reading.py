@@ -12,8 +12,9 @@ from rnnvision.data.cache import cached, of_cache
 from rnnvision.data.catalog import CATALOG
 from rnnvision.data.images import default_view
 from rnnvision.data.membership import Record, copies
+from rnnvision.data.serving import ServedSplits
 from rnnvision.data.shards import read_shards
-from rnnvision.data.splits import DataError, Splits
+from rnnvision.data.splits import DataError, Samples, Splits
 from rnnvision.signature import parameters
 
 NO_RECORD = "the checkpoint has no record of its files; each is in its old split only if none has come or gone since"
@@ -130,14 +131,19 @@ def limited(splits: Splits, needed: Iterable[str], max_train_samples: int | None
     return replace(splits, train=splits.train.select(torch.arange(min(max_train_samples, len(splits.train)))))
 
 
-def count_notes(splits: Splits, parts: Iterable[str], before: Mapping[str, int]) -> list[str]:
-    """Which splits have another number of images than when the network was trained, without a record of their files."""
-    now = {part: len(splits.parts()[part]) for part in parts}
-    return [
-        f"{part} has {count:,} images, and had {before[part]:,} when the network was trained"
-        for part, count in now.items()
-        if before.get(part, count) != count
-    ]
+def count_notes(splits: ServedSplits, parts: Iterable[str], before: Mapping[str, int]) -> list[str]:
+    """Which splits have another number of images than when the network was trained, without a record of their files.
+
+    A training counts what it has read without the files that it left out, and the others as they were found.
+    """
+    notes = []
+    for part in parts:
+        count = then = before.get(part)
+        if then is not None and len(splits.known.parts()[part]) != then:
+            count = len(splits[part])
+        if count != then:
+            notes.append(f"{part} has {count:,} images, and had {then:,} when the network was trained")
+    return notes
 
 
 def in_words(splits: Splits) -> str:
@@ -150,15 +156,15 @@ def in_words(splits: Splits) -> str:
     )
 
 
-def class_counts(splits: Splits, parts: Iterable[str]) -> dict[str, list[int]]:
-    """The number of images of each class in these splits."""
-    classes = len(splits.class_names)
-    return {part: torch.bincount(splits.parts()[part].labels, minlength=classes).tolist() for part in parts}
+def class_counts(samples: Samples, class_names: tuple[str, ...]) -> list[int]:
+    """The number of images of each class in a split."""
+    return torch.bincount(samples.labels, minlength=len(class_names)).tolist()
 
 
 def class_lines(splits: Splits, parts: tuple[str, ...]) -> list[str]:
     """How many images each class has in the first of these splits, and which classes each of them lacks."""
-    names, first, counts = splits.class_names, parts[0], class_counts(splits, parts)
+    names, first = splits.class_names, parts[0]
+    counts = {part: class_counts(splits.parts()[part], names) for part in parts}
     if len(names) <= FEW_CLASSES:
         shown = (f"{one_line(name)}: {count:,}" for name, count in zip(names, counts[first], strict=True))
         lines = [f"{', '.join(shown)} in {first}"]

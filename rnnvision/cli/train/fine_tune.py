@@ -13,6 +13,9 @@ from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.setup import Training
 from rnnvision.errors import UsageError
 
+# Arguments of a network that may differ without a word: the data's, rates of training, and the layer's own options.
+MAY_DIFFER = ("input_shape", "num_classes", "dropout", "tied_dropout", "head_dropout", "drop_path", "layer")
+
 
 class FineTuning:
     """Copy the weights of `weights`; a resumed training has them in its own checkpoint."""
@@ -42,13 +45,34 @@ class FineTuning:
         if not same:
             self.found = {name: weight for name, weight in self.found.items() if not name.startswith("head.")}
         head = "with its head" if same else f"with a new head, for {shortened(self.learner.description['class_names'])}"
-        self.line = "\n".join([f"weights   of {_shown(path)}, {head}", *_trained_on(theirs, training)])
+        notes = [
+            *_read_otherwise(theirs["network"], self.learner.description["network"]),
+            *_trained_on(theirs, training),
+        ]
+        self.line = "\n".join([f"weights   of {_shown(path)}, {head}", *notes])
 
     def run(self) -> dict[str, float]:
         if self.found is not None:
             network = self.learner.network
             network.load_state_dict({**network.state_dict(), **self.found})
         return {}
+
+
+def _read_otherwise(theirs: dict[str, Any], own: dict[str, Any]) -> list[str]:
+    """What the same weights compute otherwise here, such as another activation or scan."""
+    from rnnvision.nn import MODELS
+    from rnnvision.signature import parameters
+
+    if theirs["name"] != own["name"]:
+        return []
+    usual = {name: p.default for name, p in parameters(MODELS[own["name"]]).items() if name not in MAY_DIFFER}
+    found = {name: (theirs.get(name, value), own.get(name, value)) for name, value in usual.items()}
+    return [
+        f"note      {name}={yaml_text(old)} where these weights were trained, {name}={yaml_text(new)} here; to keep it "
+        f"add model.{name}={yaml_text(old)}"
+        for name, (old, new) in found.items()
+        if old != new
+    ]
 
 
 def _trained_on(theirs: dict[str, Any], training: Training) -> list[str]:
