@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnvision.data.images import View, inspect_image, open_image, open_seen
+from rnnvision.data.images import Choice, View, inspect_image, open_image, open_seen
 from rnnvision.data.membership import fingerprints
 from rnnvision.data.splits import DataError, Samples, Split
 from rnnvision.progress import done, work
@@ -43,6 +43,10 @@ class EncodedSplit(Samples):
         return True
 
     @abstractmethod
+    def seen(self, index: int, choose: Choice | None = None) -> Tensor:
+        """One image as the network sees it: of the part that `choose` gives, else of that of the view."""
+
+    @abstractmethod
     def inspect(self, index: int) -> None:
         """Look at what an image's file says before its pixels; DataError if it cannot be read as an image."""
 
@@ -71,8 +75,8 @@ class FileSplit(EncodedSplit):
     def load(self, index: int) -> Tensor:
         return open_image(self.path(index), self.view)
 
-    def seen(self, index: int) -> Tensor:
-        return open_seen(self.path(index), self.view)
+    def seen(self, index: int, choose: Choice | None = None) -> Tensor:
+        return open_seen(self.path(index), self.view, choose)
 
     def inspect(self, index: int) -> None:
         inspect_image(self.path(index), self.view)

@@ -80,4 +80,6 @@ def _readable(name: str) -> str:
 
 
 def _parts(cell: str) -> list[str]:
+    if "/" not in cell and "\\" not in cell:
+        return [cell] if cell not in ("", ".") else []
     return [part for part in cell.replace("\\", "/").split("/") if part not in ("", ".")]
