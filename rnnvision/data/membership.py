@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnnvision.progress import done, work
 from rnnvision.seeding import derive_seed
 
 PARTS = ("train", "val", "test")
@@ -72,8 +73,12 @@ def fingerprints(paths: list[str]) -> Tensor:
     def hashes(start: int) -> list[bytes]:
         return [_content_hash(path) for path in paths[start : start + CHUNK]]
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return _int64([digest for chunk in pool.map(hashes, range(0, len(paths), CHUNK)) for digest in chunk])
+    found: list[bytes] = []
+    with work("comparing files", total=len(paths)), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for chunk in pool.map(hashes, range(0, len(paths), CHUNK)):
+            found += chunk
+            done(len(chunk))
+    return _int64(found)
 
 
 def content_hash(size: int, read: Callable[[int, int], bytes]) -> bytes:

@@ -174,6 +174,21 @@ def require_network(checkpoint: dict[str, Any], path: str | Path) -> None:
         )
 
 
+def require_same_network(checkpoint: Mapping[str, Any], description: Mapping[str, Any]) -> None:
+    """Check that a checkpoint is of the network of this description.
+
+    Raises:
+        CheckpointError: that says what differs.
+    """
+    mine, saved = description.get("network", {}), checkpoint["rnnvision"].get("network", {})
+    for key in mine:
+        if key in saved and saved[key] != mine[key]:
+            raise CheckpointError(
+                f"the checkpoint is of another network, {key}={saved[key]}; this run has {key}={mine[key]}; "
+                f"put back the file that belongs there"
+            )
+
+
 def load_body(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Copy all weights of another network except those of its head, which had another purpose."""
     own = network.state_dict()

@@ -56,6 +56,19 @@ def test_the_weights_of_another_network_are_refused_with_what_to_add(trained: Co
     assert other.message.endswith("this is a cnn; choose model=lstm model.hidden_size=8")
 
 
+def test_what_the_same_weights_compute_otherwise_is_told_with_what_keeps_it(trained: Copy, train: Verb) -> None:
+    trained("before")
+    assert "note" not in train("weights=before", "model.dropout=0.1").out
+    done = train("weights=before", "model.activation=gelu", "model.readout=mean")
+    assert done.code == 0, done.err
+    where = "where these weights were trained"
+    for key, old, new in (("activation", "none", "gelu"), ("readout", "last", "mean")):
+        told = f"note      {key}={old} {where}, {key}={new} here; to keep it add model.{key}={old}\n"
+        assert told in done.out
+    kept = train("weights=before", "model.activation=gelu", "model.activation=none")
+    assert "note" not in kept.out
+
+
 def test_images_of_another_shape_are_refused_with_the_size_to_read_them_at(trained: Copy, train: Verb) -> None:
     trained("before")  # on 1 x 8 x 8
     for name in "ab":

@@ -38,6 +38,18 @@ def test_an_old_description_builds_what_it_built() -> None:
     assert torch.equal(i, -f)  # chrono
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_gated_stack_from_before_there_was_an_activation_has_none(bidirectional: bool) -> None:
+    old = {"name": "sequence_classifier", "block": "gated", "bidirectional": bidirectional, "layer": {"state_size": 3}}
+    arguments = old | tiny("sequence_classifier", recurrence="lru", num_layers=2)
+    network, images = build(**current_arguments(arguments)).eval(), torch.randn(3, *arguments["input_shape"])
+    none, gelu = (build(**arguments, activation=activation).eval() for activation in ("none", "gelu"))
+    for other in (none, gelu):
+        other.load_state_dict(network.state_dict())
+    assert torch.equal(none(images), network(images))
+    assert not torch.allclose(gelu(images), network(images))
+
+
 def test_every_option_that_moves_is_one_of_a_layer() -> None:
     assert set(LAYER_OPTIONS) <= {option for layer in RECURRENCES.values() for option in layer.options()}
 

@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from rnnvision.checks import counted, shortened
+from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.setup import Training
 from rnnvision.cli.train.another_network import another_network
 from rnnvision.errors import UsageError
+
+# Arguments of a network that may differ without a word: the data's, rates of training, the layer's own options, and the
+# sizes of a Sequencer2D, which the shapes of the weights show.
+MAY_DIFFER = (
+    *("input_shape", "num_classes", "dropout", "tied_dropout", "head_dropout", "drop_path", "layer"),
+    *("variant", "layers", "patch_sizes", "embed_dims", "hidden_sizes", "mlp_ratios"),
+)
 
 
 class FineTuning:
@@ -51,7 +59,8 @@ class FineTuning:
         head = "with its head" if same else f"with a new head, for {shortened(self.learner.description['class_names'])}"
         whose = f" ({theirs['published']})" if "published" in theirs else ""
         at = "" if theirs["network"]["input_shape"][1:] == own_arguments["input_shape"][1:] else _positions(network)
-        self.line = "\n".join([f"weights   of {_shown(path)}{whose}{at}, {head}", *_trained_on(theirs, training)])
+        notes = [*_read_otherwise(theirs["network"], own_arguments), *_trained_on(theirs, training)]
+        self.line = "\n".join([f"weights   of {_shown(path)}{whose}{at}, {head}", *notes])
 
     def run(self) -> dict[str, float]:
         if self.found is not None:
@@ -62,11 +71,26 @@ class FineTuning:
 
 def _positions(network: Any) -> str:
     """What becomes of positions, where a network learns some, for images of another size."""
-    return (
-        f", its positions interpolated to {' x '.join(map(str, network.scan.grid))}"
-        if hasattr(network, "resized")
-        else ""
-    )
+    if not hasattr(network, "resized"):
+        return ""
+    return f", its positions interpolated to {' x '.join(map(str, network.scan.grid))}"
+
+
+def _read_otherwise(theirs: dict[str, Any], own: dict[str, Any]) -> list[str]:
+    """What the same weights compute otherwise here, such as another activation or scan."""
+    from rnnvision.nn import MODELS
+    from rnnvision.signature import parameters
+
+    if theirs["name"] != own["name"]:
+        return []
+    usual = {name: p.default for name, p in parameters(MODELS[own["name"]]).items() if name not in MAY_DIFFER}
+    found = {name: (theirs.get(name, value), own.get(name, value)) for name, value in usual.items()}
+    return [
+        f"note      {name}={yaml_text(old)} where these weights were trained, {name}={yaml_text(new)} here; to keep it "
+        f"add model.{name}={yaml_text(old)}"
+        for name, (old, new) in found.items()
+        if old != new
+    ]
 
 
 def _trained_on(theirs: dict[str, Any], training: Training) -> list[str]:

@@ -22,6 +22,7 @@ from rnnvision.data.sets.layout import (
 )
 from rnnvision.data.sets.locate import announce, search_roots
 from rnnvision.data.splits import DataError, Splits, splits_of
+from rnnvision.progress import work
 
 IMAGENET_FOLDERS = ("", "imagenet", "ImageNet", "ILSVRC/Data/CLS-LOC", "tiny-imagenet-200")
 
@@ -53,7 +54,8 @@ def read_image_folder(
         raise DataError(f"data.root={root}: is a file; give the folder of the classes, data.root={base.parent.parent}")
     if not base.is_dir():
         raise DataError(f"data.root={root}: there is no such folder; give data.root=FOLDER")
-    names, splits, notes = read_parts(base, read_layout(base), view, class_names, by_path=by_path)
+    with work("finding files"):
+        names, splits, notes = read_parts(base, read_layout(base), view, class_names, by_path=by_path)
     return splits_of(splits, test_fraction, class_names=names, origin=str(base), root=str(base), notes=notes)
 
 
@@ -165,7 +167,8 @@ def read_imagenet(class_names: tuple[str, ...], root: str | None, view: View) ->
     layout = Layout({p: {sub.name: [sub] for sub in subfolders(base / p)} for p in parts}, beside)
     words = wnid_names()
     ids = {word: wnid for wnid, word in words.items()}
-    names, splits, notes = read_parts(base, layout, view, tuple(ids.get(n, n) for n in class_names), by_path=False)
+    with work("finding files"):
+        names, splits, notes = read_parts(base, layout, view, tuple(ids.get(n, n) for n in class_names), by_path=False)
     if flat:
         splits["val"], left_out = read_flat(base, names, view)
         notes = (*notes, *(f"left out: {what}" for what in left_out))
