@@ -25,7 +25,7 @@ API = {
         *("anytime", "gradients", "gates", "trajectories", "saliency", "attention", "labels", "classes", "reliability"),
         *("mcnemar", "cost", "speed", "kernels"),
     ],
-    "inference": ["classifier"],
+    "inference": ["classifier", "published"],
     "runs": ["folder", "read", "environment", "process"],
     "report": ["style", "comparison", "comparison_plot", "benchmark_plot"],
 }

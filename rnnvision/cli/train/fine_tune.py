@@ -14,8 +14,12 @@ from rnnvision.cli.frame.setup import Training
 from rnnvision.cli.train.another_network import another_network
 from rnnvision.errors import UsageError
 
-# Arguments of a network that may differ without a word: the data's, rates of training, and the layer's own options.
-MAY_DIFFER = ("input_shape", "num_classes", "dropout", "tied_dropout", "head_dropout", "drop_path", "layer")
+# Arguments of a network that may differ without a word: the data's, rates of training, the layer's own options, and the
+# sizes of a Sequencer2D, which the shapes of the weights show.
+MAY_DIFFER = (
+    *("input_shape", "num_classes", "dropout", "tied_dropout", "head_dropout", "drop_path", "layer"),
+    *("variant", "layers", "patch_sizes", "embed_dims", "hidden_sizes", "mlp_ratios"),
+)
 
 
 class FineTuning:
@@ -53,12 +57,9 @@ class FineTuning:
         if not same:
             self.found = {name: weight for name, weight in self.found.items() if not name.startswith("head.")}
         head = "with its head" if same else f"with a new head, for {shortened(self.learner.description['class_names'])}"
-        notes = [
-            *_read_otherwise(theirs["network"], self.learner.description["network"]),
-            *_trained_on(theirs, training),
-        ]
         whose = f" ({theirs['published']})" if "published" in theirs else ""
         at = "" if theirs["network"]["input_shape"][1:] == own_arguments["input_shape"][1:] else _positions(network)
+        notes = [*_read_otherwise(theirs["network"], own_arguments), *_trained_on(theirs, training)]
         self.line = "\n".join([f"weights   of {_shown(path)}{whose}{at}, {head}", *notes])
 
     def run(self) -> dict[str, float]:
@@ -68,11 +69,20 @@ class FineTuning:
         return {}
 
 
+def _positions(network: Any) -> str:
+    """What becomes of positions, where a network learns some, for images of another size."""
+    if not hasattr(network, "resized"):
+        return ""
+    return f", its positions interpolated to {' x '.join(map(str, network.scan.grid))}"
+
+
 def _read_otherwise(theirs: dict[str, Any], own: dict[str, Any]) -> list[str]:
     """What the same weights compute otherwise here, such as another activation or scan."""
     from rnnvision.nn import MODELS
     from rnnvision.signature import parameters
 
+    if theirs["name"] != own["name"]:
+        return []
     usual = {name: p.default for name, p in parameters(MODELS[own["name"]]).items() if name not in MAY_DIFFER}
     found = {name: (theirs.get(name, value), own.get(name, value)) for name, value in usual.items()}
     return [
@@ -81,15 +91,6 @@ def _read_otherwise(theirs: dict[str, Any], own: dict[str, Any]) -> list[str]:
         for name, (old, new) in found.items()
         if old != new
     ]
-
-
-def _positions(network: Any) -> str:
-    """What becomes of positions, where a network learns some, for images of another size."""
-    return (
-        f", its positions interpolated to {' x '.join(map(str, network.scan.grid))}"
-        if hasattr(network, "resized")
-        else ""
-    )
 
 
 def _trained_on(theirs: dict[str, Any], training: Training) -> list[str]:
