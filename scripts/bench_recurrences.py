@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.cli.frame.device import keep_freed_memory
+from rnnvision.insight import wait_for
 from rnnvision.nn import RECURRENCES
 from rnnvision.nn.recurrence import Recurrence
 
@@ -31,9 +32,10 @@ def layer_step(name: str, told: argparse.Namespace, length: int) -> Callable[[],
     else:
         stack = Recurrence(input_size=told.width, recurrence=name, hidden_size=told.width, sequence_length=length)
         layer = stack.layers[0]
-    x = torch.randn(told.batch, length, told.width, requires_grad=not told.first)
+    layer.to(told.device)
+    x = torch.randn(told.batch, length, told.width, device=told.device, requires_grad=not told.first)
     leaves: list[Tensor] = [*([] if told.first else [x]), *layer.parameters()]
-    cotangent = torch.randn(told.batch, length, told.width)
+    cotangent = torch.randn_like(x)
 
     def step() -> None:
         torch.autograd.grad(layer(x)[0], leaves, cotangent)
@@ -45,10 +47,13 @@ def seconds(told: argparse.Namespace, length: int) -> dict[str, list[float]]:
     """Of each layer in each round, after one that does not count."""
     steps = {name: layer_step(name, told, length) for name in [REFERENCE, *told.recurrences]}
     found: dict[str, list[float]] = {name: [] for name in steps}
+    device = torch.device(told.device)
     for round_ in range(told.rounds + 1):
         for name, step in steps.items():
+            wait_for(device)
             started = time.perf_counter()
             step()
+            wait_for(device)
             if round_:
                 found[name].append(time.perf_counter() - started)
     return found
@@ -61,13 +66,21 @@ def markdown(found: dict[int, dict[str, list[float]]]) -> str:
     lines = ["| layer | " + " | ".join(f"T = {t}, ms" for t in lengths) + f" | faster at T = {first} | exponent |"]
     lines.append("|---|" + "---:|" * (len(lengths) + 2))
     for name in found[first]:
-        cells = [f"{1e3 * statistics.median(found[t][name]):.0f}" for t in lengths]
+        cells = [_milliseconds(statistics.median(found[t][name])) for t in lengths]
         pairs = zip(found[first][REFERENCE], found[first][name], strict=True)
         cells.append(f"{statistics.median(reference / mine for reference, mine in pairs):.2f}x")
         growth = statistics.median(found[last][name]) / statistics.median(found[first][name])
         cells.append(f"{math.log(growth) / math.log(last / first):.2f}" if last > first else "not measured")
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.0f}" if seconds >= 0.1 else f"{1e3 * seconds:.3g}"
+
+
+def _where(device: str) -> str:
+    return torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
 
 
 def main() -> None:
@@ -79,6 +92,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--first", action="store_true", help="as the first of a stack, whose input needs no gradient")
     parser.add_argument("--keep-memory", action="store_true")
+    parser.add_argument("--device", default="cpu")
     told = parser.parse_args()
     if told.keep_memory:
         keep_freed_memory()
@@ -87,7 +101,7 @@ def main() -> None:
     print(markdown(found))
     print(
         f"\nForward and backward{', no gradient of the input' if told.first else ''}: width {told.width}, batch "
-        f"{told.batch}, float32, {torch.get_num_threads()} threads, median of {told.rounds} rounds, torch "
+        f"{told.batch}, float32, {_where(told.device)}, median of {told.rounds} rounds, torch "
         f"{torch.__version__}, freed memory {'kept' if told.keep_memory else 'given back'}."
     )
 

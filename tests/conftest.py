@@ -14,6 +14,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of
     signal.signal(signal.SIGINT, signal.default_int_handler)  # would inherit it, and Ctrl-C would not end them
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests decode is not kept in the user's cache."""
+    os.environ["RNNVISION_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
 def _environment_is_put_back() -> Iterator[None]:
     """Lightning writes LOCAL_RANK, MASTER_PORT and others into it, by which a later process would wait for another."""

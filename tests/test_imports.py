@@ -10,7 +10,16 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "rnnvision"
 FILES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
-BASE = {"errors", "checks", "lazy", "seeding", "registry", "signature"}  # modules that any room may import
+BASE = {
+    "errors",
+    "checks",
+    "lazy",
+    "seeding",
+    "registry",
+    "signature",
+    "others",
+    "progress",
+}  # any room may import them
 ROOMS = {  # room -> (rooms that it may import, packages that it may import)
     "nn": (set(), {"torch"}),
     "data": (set(), {"torch", "torchvision", "lightning", "numpy", "PIL", "sklearn", "filelock", "litdata"}),
@@ -25,6 +34,7 @@ ROOMS = {  # room -> (rooms that it may import, packages that it may import)
     ),
 }
 LAZY = {  # a file, or all of a folder -> packages that it may import within a function, and only there
+    "nn/kernels/threads.py": {"threadpoolctl"},
     "nn/kernels/triton_scan.py": {"accelerated_scan"},
     "nn/controls/torchvision_networks.py": {"torchvision"},
     "data/sets/flat_imagenet.py": {"scipy"},  # which torchvision reads MATLAB's files with
@@ -35,6 +45,7 @@ LAZY = {  # a file, or all of a folder -> packages that it may import within a f
     "report/": {"jinja2", "markupsafe", "matplotlib"},
     "cli/demo.py": {"starlette", "uvicorn"},
     "cli/doctor/": {"packaging", "torchvision"},  # the first of which Lightning needs
+    "cli/frame/live/": {"rich"},
     "cli/frame/early/": {"lightning_utilities"},  # which Lightning and torchmetrics ask what is installed
     "cli/predict/": {"tqdm"},  # as does Lightning
     "cli/watch/": {"rich", "PIL"},

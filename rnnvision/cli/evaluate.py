@@ -47,7 +47,7 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
         f"checkpoint  {classifier.path}",
         f"data        {data.summary()}",
         *(f"classes     {line}" for line in data.class_lines()),
-        *(f"note        {note}" for note in data.splits.notes),
+        *(f"note        {note}" for note in data.known.notes),
     ]
     print("\n".join(lines), flush=True)
     found = trainer.test(learner, datamodule=data, verbose=False)[0]  # reads files where they are streamed
@@ -81,7 +81,7 @@ def _data_of(classifier: "Classifier", cfg: DictConfig) -> "ImageData":
         data.tested_split = cfg.split
         data.setup()
     if data.class_names != classifier.class_names:
-        raise FailureError(f"{data.splits.origin}: its classes are not those that {classifier.path} was trained on")
+        raise FailureError(f"{data.known.origin}: its classes are not those that {classifier.path} was trained on")
     if data.input_shape != classifier.input_shape:
         found, read = (" x ".join(map(str, shape)) for shape in (data.input_shape, classifier.input_shape))
         raise UsageError(f"data: gives images of {found}, and the network reads {read}")

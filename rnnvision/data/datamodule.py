@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,17 +12,16 @@ from rnnvision.checks import at_least, fraction, one_of, shares
 from rnnvision.data import reading
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
-from rnnvision.data.loader import SAMPLERS, Loader, count_train_batches
+from rnnvision.data.loader import Loader, check_loading, count_train_batches
 from rnnvision.data.membership import PARTS, Record
 from rnnvision.data.resident import ResidentLoader
-from rnnvision.data.serving import FORMATS, Serving, choose, prepare, refusal, treatments, unreadable
+from rnnvision.data.serving import FORMATS, ServedSplits, Serving, choose, refusal, treatments
 from rnnvision.data.sets.locate import check_root
 from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
 
 EVAL_BATCH_SIZE = 1000
-LOOK_THROUGH = 20_000  # up to so many images are decoded once before training: it takes seconds
 
 
 class ImageData(L.LightningDataModule):
@@ -48,11 +46,14 @@ class ImageData(L.LightningDataModule):
             needed; "auto" streams files that would take more than 1 GiB, or whose augmentation works on whole images.
             "shards" streams from the shards that `rnnvision shards` has made, in a folder or an object store.
         on_bad_file: for files that cannot be read, "stop" names them all and stops (before training, for up to 20,000
-            streamed images; for more, when the first one is met), "skip" leaves them out and lists them in
-            `bad_files`; "convert" is "stop" but reads 16-bit and CMYK images, at a loss; ["skip", "convert"] does both.
+            streamed images; for more, when the first one is met; of what is only tested the begin of each file is read
+            then, and its pixels when it is tested), "skip" leaves them out and lists them in `bad_files`; "convert" is
+            "stop" but reads 16-bit and CMYK images, at a loss; ["skip", "convert"] does both.
         num_workers: processes that read images while streaming; None for half of the cores, 8 at most.
         prefetch: batches that each of them prepares ahead.
         timeout: seconds without a batch after which one of them is treated as hung.
+        cache: keep decoded images on disk for later runs, in this folder, or for True in that of the user; not those
+            that stream. None stands for True where there are image files, which False turns off.
         mean, std: of each channel, by which images are normalised, pixels in [0, 1]; one value stands for all channels.
             None for the data set's own.
         **options: those of the data set's reader, for example `image_size` of image_folder.
@@ -88,25 +89,18 @@ class ImageData(L.LightningDataModule):
         num_workers: int | None = None,
         prefetch: int = 2,
         timeout: float = 120.0,
+        cache: bool | str | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
         one_of("name", name, CATALOG)
-        at_least("batch_size", batch_size, 1)
-        if eval_batch_size is not None:
-            at_least("eval_batch_size", eval_batch_size, 1)
         fraction("val_fraction", val_fraction)
         if max_train_samples is not None:
             at_least("max_train_samples", max_train_samples, 1)
-        one_of("sampler", sampler, SAMPLERS)
         one_of("format", format, FORMATS)
-        if num_workers is not None:
-            at_least("num_workers", num_workers, 0)
-        at_least("prefetch", prefetch, 1)
-        if not timeout > 0:
-            raise ValueError(f"timeout={timeout}: must be a number of seconds above 0")
+        check_loading(batch_size, eval_batch_size, sampler, num_workers, prefetch, timeout)
         if mean is not None:
             shares("mean", mean)
         if std is not None:
@@ -118,8 +112,7 @@ class ImageData(L.LightningDataModule):
         self.eval_batch_size = eval_batch_size or EVAL_BATCH_SIZE
         self.eval_batch_size_is_free = eval_batch_size is None
         self.smallest_batch = 1  # of training; a last one with fewer samples is left out
-        self.val_fraction = val_fraction
-        self.split_seed = split_seed
+        self.val_fraction, self.split_seed = val_fraction, split_seed
         self.seed = seed
         self.sampler = sampler
         self.max_train_samples = max_train_samples
@@ -127,18 +120,16 @@ class ImageData(L.LightningDataModule):
         self.format = format
         self.on_bad_file = treatments(on_bad_file)
         self.num_workers = min(8, (os.cpu_count() or 1) // 2) if num_workers is None else num_workers
-        self.prefetch = prefetch
-        self.timeout = timeout
+        self.prefetch, self.timeout = prefetch, timeout
+        self.cache = reading.settled_cache(cache, name)
         self.mean, self.std = mean, std
         self.options = options
         self.tested_split = "test"  # which split `trainer.test` sees: train, val or test
-        self.parts: tuple[str, ...] = PARTS  # those that are needed; no image of another is decoded
+        self.parts: tuple[str, ...] = PARTS  # those that are needed
         self.record: Record | None = None  # which file is in which split, for a user's folder; known with the splits
-        self.bad_files: list[str] = []  # what is wrong with each file that was skipped
-        self.serving = Serving(streams=False, reason="")  # decided when the data is read
         self._trained: Mapping[str, Any] = {}  # what a checkpoint says of itself
         self._notes: tuple[str, ...] = ()
-        self._splits: Splits | None = None
+        self._splits: ServedSplits | None = None
         self._looked_through = False
         self._streams: list[StreamingLoader] = []
 
@@ -170,37 +161,48 @@ class ImageData(L.LightningDataModule):
     # Facts, known once the data is read.
 
     @property
-    def splits(self) -> Splits:
-        """Train, val and test, read on first use."""
+    def splits(self) -> ServedSplits:
+        """Train, val and test as they are served. They are found on first use; each is decoded when it is asked for."""
         if self._splits is None:
             read = reading.read_splits(
-                self.name, self.root, self.format, self.options, self._trained.get("class_names", ())
+                self.name, self.root, self.format, self.options, self._trained.get("class_names", ()), self.cache
             )
-            CATALOG[self.name].normalisation(read.train.image_shape[0], self.mean, self.std)  # before any is decoded
-            splits = reading.divided(read, self.val_fraction, self.split_seed, allow_empty=bool(self._trained))
-            splits, self.record = reading.recorded(splits, self._trained.get("files"))
-            splits = reading.limited(splits, self.parts, self.max_train_samples)
-            self.serving = choose(splits, self.format, self.augmentation, self.num_workers)
-            splits, self.bad_files = prepare(splits, self.serving, self.on_bad_file, self.num_workers, self.parts)
-            counted = (
-                reading.count_notes(splits, self.parts, self._trained.get("images", {})) if self.record is None else []
-            )
-            self._splits = replace(splits, notes=(*self._notes, *splits.notes, *counted))
+            CATALOG[self.name].normalisation(read.train.image_shape[0], self.mean, self.std)  # is it right for them?
+            found = reading.divided(read, self.val_fraction, self.split_seed, allow_empty=bool(self._trained))
+            found, self.record = reading.recorded(found, self._trained.get("files"))
+            found = reading.limited(found, self.parts, self.max_train_samples)
+            serving = choose(found, self.parts, self.format, self.augmentation, self.num_workers)
+            self._splits = ServedSplits(found, serving, self.on_bad_file, self.num_workers, self.parts)
+            before = self._trained.get("images", {}) if self.record is None else {}
+            self._splits.add_notes(*self._notes, *reading.count_notes(self._splits, self.parts, before))
         return self._splits
 
     @property
+    def known(self) -> Splits:
+        """The splits as far as they are known without decoding: those that have been read as they are served."""
+        return self.splits.known
+
+    @property
+    def serving(self) -> Serving:
+        return self.splits.serving
+
+    @property
+    def bad_files(self) -> list[str]:
+        """What is wrong with each file that was left out of the splits that have been read."""
+        return self.splits.bad_files
+
+    @property
     def val_split(self) -> Samples:
-        assert self.splits.val is not None
         return self.splits.val
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of the images."""
-        return self.splits.train.image_shape
+        return self.known.train.image_shape
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        return self.splits.class_names
+        return self.known.class_names
 
     @property
     def normalisation(self) -> dict[str, list[float]]:
@@ -211,7 +213,7 @@ class ImageData(L.LightningDataModule):
         """The arguments that reproduce this data, as plain values."""
         return {
             "name": self.name,
-            "root": self.splits.root,
+            "root": self.known.root,
             "eval_batch_size": self.eval_batch_size,
             "val_fraction": self.val_fraction,
             "split_seed": self.split_seed,
@@ -220,7 +222,7 @@ class ImageData(L.LightningDataModule):
             **({"format": "shards"} if self.format == "shards" else {}),  # since `root` then leads to shards
             **({"max_train_samples": self.max_train_samples} if self.max_train_samples is not None else {}),
             **self.options,
-            **self.splits.settled,
+            **self.known.settled,
         }
 
     def num_train_batches(self, world_size: int = 1, limit: int | float = 1.0) -> int:
@@ -228,35 +230,34 @@ class ImageData(L.LightningDataModule):
         batches = count_train_batches(len(self.splits.train), self.batch_size, world_size, self.smallest_batch)
         return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
-    def class_counts(self) -> dict[str, list[int]]:
-        """The number of images of each class in each split that is needed."""
-        return reading.class_counts(self.splits, self.parts)
+    def class_counts(self, part: str) -> list[int]:
+        """The number of images of each class in a split as it is served."""
+        return reading.class_counts(self.splits[part], self.class_names)
 
     def class_lines(self) -> list[str]:
-        """How many images each class has, and which classes a split lacks."""
-        return reading.class_lines(self.splits, self.parts)
+        """How many images each class has, and which classes a split lacks, as far as is known without decoding."""
+        return reading.class_lines(self.known, self.parts)
 
     def summary(self) -> str:
-        """One line: sizes, where the data came from, and how it is served; what else to know is in `splits.notes`."""
+        """One line: sizes, where the data came from, and how it is served; what else to know is in `known.notes`."""
         augmented = "" if self.augmentation == Augmentation() else f"; augmentation: {self.augmentation}"
-        return f"{self.name}, {reading.in_words(self.splits)}; {self.serving.reason}{augmented}"
+        return f"{self.name}, {reading.in_words(self.known)}; {self.serving.reason}{augmented}"
 
     def _stop_for_bad_files(self, first: str) -> NoReturn:
         """Raise an error that names every file that cannot be read, now that one was met."""
-        bad = self._bad_files()
+        bad = self.splits.unreadable({})
         raise refusal(bad) if bad else DataError(first)
-
-    def _bad_files(self) -> list[str]:
-        return unreadable([self.splits.parts()[part] for part in self.parts], self.num_workers or 1)
 
     # Called by Lightning.
 
     def setup(self, stage: str | None = None) -> None:
-        parts = self.splits.parts().values()
-        if stage == "fit" and self.serving.streams and "skip" not in self.on_bad_file and not self._looked_through:
+        """Read what a training needs, or with no stage whatever is needed; what is tested, when it is tested."""
+        now = {"fit": ("train", "val"), None: self.parts}.get(stage, ())
+        for part in now:
+            self.splits[part]
+        if stage == "fit" and not self._looked_through:
             self._looked_through = True
-            if sum(map(len, parts)) <= LOOK_THROUGH and (bad := self._bad_files()):
-                raise refusal(bad)
+            self.splits.look_through(now)
 
     def teardown(self, stage: str | None = None) -> None:
         """End the workers, of which each loader has its own."""
@@ -274,7 +275,7 @@ class ImageData(L.LightningDataModule):
         return self._loader(self.val_split, self.eval_batch_size)
 
     def test_dataloader(self) -> Loader:
-        return self._loader(self.splits.parts()[self.tested_split], self.eval_batch_size)
+        return self._loader(self.splits[self.tested_split], self.eval_batch_size)
 
     def _loader(self, samples: Samples, batch_size: int, seed: int | None = None) -> Loader:
         trainer, norm = self.trainer, self.normalisation

@@ -1,24 +1,25 @@
 """Image files: read when they are needed, or all at once where they fit in memory."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rnnvision.data.images import SUFFIXES, View, open_image, open_seen
+from rnnvision.data.images import Choice, View, inspect_image, open_image, open_seen
 from rnnvision.data.membership import fingerprints
 from rnnvision.data.splits import DataError, Samples, Split
+from rnnvision.progress import done, work
 
-LITTER = {
-    *("__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found", "#recycle"),
-    *("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
-}
+if TYPE_CHECKING:
+    from rnnvision.data.cache import ImageCache
+
 CHUNK = 32  # images in a thread's task: each waiting task takes 1.6 kB
 Encoded = TypeVar("Encoded", bound="EncodedSplit")
 
@@ -41,6 +42,14 @@ class EncodedSplit(Samples):
         """Whether all of it is on this machine."""
         return True
 
+    @abstractmethod
+    def seen(self, index: int, choose: Choice | None = None) -> Tensor:
+        """One image as the network sees it: of the part that `choose` gives, else of that of the view."""
+
+    @abstractmethod
+    def inspect(self, index: int) -> None:
+        """Look at what an image's file says before its pixels; DataError if it cannot be read as an image."""
+
 
 @dataclass(frozen=True, eq=False)
 class FileSplit(EncodedSplit):
@@ -48,12 +57,14 @@ class FileSplit(EncodedSplit):
 
     Attributes:
         files: (N,) encoded paths in one array: each worker's copy of a list would grow as it is read.
+        cache: what is known of these files from earlier runs, and keeps what this one finds out; None for none.
     """
 
     files: np.ndarray
     labels: Tensor
     view: View = field(default_factory=View)
     keys: Tensor | None = None
+    cache: "ImageCache | None" = None
 
     def path(self, index: int) -> Path:
         return Path(os.fsdecode(self.files[index]))
@@ -64,15 +75,20 @@ class FileSplit(EncodedSplit):
     def load(self, index: int) -> Tensor:
         return open_image(self.path(index), self.view)
 
-    def seen(self, index: int) -> Tensor:
-        return open_seen(self.path(index), self.view)
+    def seen(self, index: int, choose: Choice | None = None) -> Tensor:
+        return open_seen(self.path(index), self.view, choose)
+
+    def inspect(self, index: int) -> None:
+        inspect_image(self.path(index), self.view)
 
     def select(self, index: Tensor) -> "FileSplit":
         keys = None if self.keys is None else self.keys[index]
         return replace(self, files=self.files[index.numpy()], labels=self.labels[index], keys=keys)
 
     def contents(self) -> Tensor:
-        return fingerprints([os.fsdecode(file) for file in self.files])
+        if self.cache is not None:
+            return self.cache.fingerprints(self.files)
+        return fingerprints(self.files.tolist())
 
     def joined(self, others: "Sequence[FileSplit]") -> "FileSplit":
         parts = [self, *others]
@@ -87,20 +103,21 @@ class FileSplit(EncodedSplit):
 
 @dataclass(frozen=True)
 class BadFile:
-    """A file that cannot be read, and why."""
+    """A file that cannot be read, and why; `passing` says that the reason is not in the file, and may not last."""
 
     index: int
     reason: str
+    passing: bool = False
 
 
 def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, list[BadFile]]:
     """Every image of a split in memory, read by `threads` (by default one per core), and the bad files."""
     images = torch.empty(len(split), *split.image_shape, dtype=torch.uint8)
 
-    def keep(index: int, image: Tensor) -> None:
-        images[index] = image
+    def keep(index: int) -> None:
+        images[index] = split.seen(index)
 
-    bad = _visit(split, keep, threads)
+    bad = _visit("reading images", split, keep, threads)
     good = _without(len(split), bad)
     kept = split.select(good) if bad else split
     return Split(images[good] if bad else images, kept.labels, kept), bad
@@ -108,22 +125,40 @@ def read_all(split: EncodedSplit, threads: int | None = None) -> tuple[Split, li
 
 def survey(split: Encoded, threads: int | None = None) -> tuple[Encoded, list[BadFile]]:
     """Decode every image without keeping it: the split without its bad files, and these."""
-    bad = _visit(split, lambda index, image: None, threads)
+    bad = _visit("looking through images", split, split.seen, threads)
     return split.select(_without(len(split), bad)) if bad else split, bad
 
 
-def _visit(split: EncodedSplit, use: Callable[[int, Tensor], None], threads: int | None) -> list[BadFile]:
-    def visit(start: int) -> list[BadFile]:
+def inspect(split: EncodedSplit, threads: int | None = None) -> list[BadFile]:
+    """The files that are bad by their begin, or that are cut short; no image is decoded."""
+    return _visit("looking at files", split, split.inspect, threads)
+
+
+def _visit(what: str, split: EncodedSplit, look: Callable[[int], object], threads: int | None) -> list[BadFile]:
+    def visit(start: int) -> tuple[int, list[BadFile]]:
         bad = []
         for index in range(start, min(start + CHUNK, len(split))):
             try:
-                use(index, split.seen(index))
+                look(index)
             except DataError as error:
-                bad.append(BadFile(index, str(error)))
-        return bad
+                bad.append(BadFile(index, str(error), _is_passing(error)))
+        return index - start + 1, bad
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:  # decoders let other threads run
-        return [bad for chunk in pool.map(visit, range(0, len(split), CHUNK)) for bad in chunk]
+    found: list[BadFile] = []
+    # Decoders let other threads run.
+    with work(what, total=len(split)), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        for count, bad in pool.map(visit, range(0, len(split), CHUNK)):
+            found += bad
+            done(count)
+    return found
+
+
+def _is_passing(error: DataError) -> bool:
+    """Whether an error is the system's: no such file, no permission, no answer, no memory."""
+    cause = error.__cause__
+    if isinstance(cause, OSError):
+        return cause.errno is not None  # Pillow's own for a damaged image have none
+    return isinstance(cause, MemoryError) or "allocate memory" in str(cause)
 
 
 def _without(size: int, bad: Iterable[BadFile]) -> Tensor:
@@ -132,64 +167,8 @@ def _without(size: int, bad: Iterable[BadFile]) -> Tensor:
     return keep.nonzero().squeeze(1)
 
 
-def find_images(folder: str | Path) -> tuple[list[str], list[str]]:
-    """The images below a folder, sorted by path, and what is left out: other files, links that lead in a circle.
-
-    Hidden files, and those that file managers leave behind, are in neither.
-
-    Raises:
-        DataError: if a folder cannot be listed.
-    """
-    images: list[str] = []
-    left_out: list[str] = []
-    for path, image in walk(folder):
-        (images if image else left_out).append(path)
-    return sorted(images, key=lambda path: path.split(os.sep)), left_out
-
-
-def walk(folder: str | Path) -> Iterator[tuple[str, bool]]:
-    """What `find_images` finds, one by one: each path, and whether it is an image by its name.
-
-    Raises:
-        DataError: if a folder cannot be listed.
-    """
-    waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [(str(folder), frozenset())]
-    while waiting:
-        parent, above = waiting.pop()
-        try:
-            status = os.stat(parent)
-            with os.scandir(parent) as entries:
-                found = [(e.path, e.name, _is_folder(e)) for e in entries if not is_litter(e.name)]
-        except OSError as error:
-            raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
-        here = (status.st_dev, status.st_ino)
-        if here in above:  # a link to a folder that it lies in: every image would be found again and again
-            yield parent, False
-            continue
-        waiting += [(path, above | {here}) for path, _, is_folder in found if is_folder]
-        yield from ((path, is_image(name)) for path, name, is_folder in found if not is_folder)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder, or a link to one; a link to itself is none. Only links are looked up."""
-    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
-
-
-def below(folder: Path, path: str) -> str:
-    """The path of a file as seen from a folder that it was found below: a tenth of the time of os.path.relpath."""
-    return path.removeprefix(str(folder)).lstrip(os.sep)
-
-
-def is_image(name: str) -> bool:
-    """Whether a file is an image by its name."""
-    return name.lower().endswith(SUFFIXES) and not is_litter(name)
-
-
-def is_litter(name: str) -> bool:
-    """Whether a file or folder is hidden, or one that a file manager leaves behind."""
-    return name.startswith(".") or name.lower() in LITTER
-
-
 def encode(paths: Iterable[str | Path]) -> np.ndarray:
     """Paths as one array of bytes."""
-    return np.array([os.fsencode(path) for path in paths], dtype=np.bytes_)
+    names = [os.fspath(path) for path in paths]
+    together = os.fsencode("\0".join(names))  # which no path holds; one by one they would take three times as long
+    return np.array(together.split(b"\0") if names else [], dtype=np.bytes_)

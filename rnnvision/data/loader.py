@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from rnnvision.checks import at_least, one_of
 from rnnvision.data.augment import BatchTransform
 from rnnvision.seeding import derive_seed
 
@@ -66,6 +67,30 @@ def draw_balanced(labels: Tensor, generator: torch.Generator) -> Tensor:
     drawn = torch.randint(len(counts), (len(labels),), generator=generator)
     within = (torch.rand(len(labels), generator=generator, dtype=torch.float64) * counts[drawn]).long()
     return by_class[starts[drawn] + within]
+
+
+def check_loading(
+    batch_size: int,
+    eval_batch_size: int | None,
+    sampler: str,
+    num_workers: int | None,
+    prefetch: int,
+    timeout: float,
+) -> None:
+    """Check the arguments of `rnnvision.data.ImageData` that say how samples are loaded.
+
+    Raises:
+        ValueError: for one out of range.
+    """
+    at_least("batch_size", batch_size, 1)
+    if eval_batch_size is not None:
+        at_least("eval_batch_size", eval_batch_size, 1)
+    one_of("sampler", sampler, SAMPLERS)
+    if num_workers is not None:
+        at_least("num_workers", num_workers, 0)
+    at_least("prefetch", prefetch, 1)
+    if not timeout > 0:
+        raise ValueError(f"timeout={timeout}: must be a number of seconds above 0")
 
 
 def count_train_batches(samples: int, batch_size: int, world_size: int, smallest: int = 1) -> int:

@@ -1,6 +1,8 @@
 """From the reader of a data set to its three splits, and what to say of them."""
 
-from collections.abc import Iterable, Mapping
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,13 @@ from typing import Any
 import torch
 
 from rnnvision.checks import counted, one_line, shortened
+from rnnvision.data.cache import cached, of_cache
 from rnnvision.data.catalog import CATALOG
+from rnnvision.data.images import default_view
 from rnnvision.data.membership import Record, copies
+from rnnvision.data.serving import ServedSplits
 from rnnvision.data.shards import read_shards
-from rnnvision.data.splits import DataError, Splits
+from rnnvision.data.splits import DataError, Samples, Splits
 from rnnvision.signature import parameters
 
 NO_RECORD = "the checkpoint has no record of its files; each is in its old split only if none has come or gone since"
@@ -36,10 +41,37 @@ def options_of(description: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {"by_path": False} if kept_no_record and "by_path" in parameters(CATALOG[name].read) else {}
 
 
+def settled_cache(cache: object, name: str) -> bool | str:
+    """Whether decoded images of a data set are kept, or the folder where they are; None is true for image files.
+
+    Raises:
+        ValueError: if it is neither true, false, a folder nor None, or the data set has no image files.
+    """
+    has_files = default_view(CATALOG[name].read) is not None
+    if cache is None:
+        return has_files
+    if not isinstance(cache, (bool, str)) or cache == "":
+        raise ValueError(f"cache={cache}: must be true, false, or a folder")
+    if cache and not has_files:
+        raise ValueError(f"cache={cache}: {name} does not consist of image files, so nothing is decoded; leave it out")
+    if isinstance(cache, bool):
+        return cache
+    if not (folder := Path(cache).expanduser().resolve()).is_dir() and folder.exists():
+        raise ValueError(f"cache={cache}: is a file; give a folder")
+    return str(folder)
+
+
 def read_splits(
-    name: str, root: str | None, format: str, options: Mapping[str, Any], class_names: Iterable[str]
+    name: str,
+    root: str | None,
+    format: str,
+    options: Mapping[str, Any],
+    class_names: Iterable[str],
+    cache: bool | str = False,
 ) -> Splits:
     """The official splits of an entry of the catalog; `class_names` are those of a trained network, or none.
+
+    `cache` is what `settled_cache` gives.
 
     Raises:
         ValueError: for an option out of range.
@@ -48,7 +80,20 @@ def read_splits(
     facts = CATALOG[name]
     if format == "shards":
         return read_shards(name, root, facts.read, options)
-    return facts.read(facts.class_names or tuple(class_names), root, **options)
+    with _no_collection():
+        return cached(facts.read(facts.class_names or tuple(class_names), root, **options), cache)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Within, nothing is searched for garbage: with hundreds of thousands of names that takes half of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def divided(read: Splits, val_fraction: float, split_seed: int, *, allow_empty: bool = False) -> Splits:
@@ -101,32 +146,40 @@ def limited(splits: Splits, needed: Iterable[str], max_train_samples: int | None
     return replace(splits, train=splits.train.select(torch.arange(min(max_train_samples, len(splits.train)))))
 
 
-def count_notes(splits: Splits, parts: Iterable[str], before: Mapping[str, int]) -> list[str]:
-    """Which splits have another number of images than when the network was trained, without a record of their files."""
-    now = {part: len(splits.parts()[part]) for part in parts}
-    return [
-        f"{part} has {count:,} images, and had {before[part]:,} when the network was trained"
-        for part, count in now.items()
-        if before.get(part, count) != count
-    ]
+def count_notes(splits: ServedSplits, parts: Iterable[str], before: Mapping[str, int]) -> list[str]:
+    """Which splits have another number of images than when the network was trained, without a record of their files.
+
+    A training counts what it has read without the files that it left out, and the others as they were found.
+    """
+    notes = []
+    for part in parts:
+        count = then = before.get(part)
+        if then is not None and len(splits.known.parts()[part]) != then:
+            count = len(splits[part])
+        if count != then:
+            notes.append(f"{part} has {count:,} images, and had {then:,} when the network was trained")
+    return notes
 
 
 def in_words(splits: Splits) -> str:
     """Sizes and origin, in words."""
     sizes = " / ".join(f"{len(part):,}" for part in splits.parts().values())
     shape = " x ".join(map(str, splits.train.image_shape))
-    return f"{sizes} images (train / val / test) of {shape}, {len(splits.class_names)} classes, from {splits.origin}"
+    kept = f"; {found}" if (found := of_cache(splits)) else ""
+    return (
+        f"{sizes} images (train / val / test) of {shape}, {len(splits.class_names)} classes, from {splits.origin}{kept}"
+    )
 
 
-def class_counts(splits: Splits, parts: Iterable[str]) -> dict[str, list[int]]:
-    """The number of images of each class in these splits."""
-    classes = len(splits.class_names)
-    return {part: torch.bincount(splits.parts()[part].labels, minlength=classes).tolist() for part in parts}
+def class_counts(samples: Samples, class_names: tuple[str, ...]) -> list[int]:
+    """The number of images of each class in a split."""
+    return torch.bincount(samples.labels, minlength=len(class_names)).tolist()
 
 
 def class_lines(splits: Splits, parts: tuple[str, ...]) -> list[str]:
     """How many images each class has in the first of these splits, and which classes each of them lacks."""
-    names, first, counts = splits.class_names, parts[0], class_counts(splits, parts)
+    names, first = splits.class_names, parts[0]
+    counts = {part: class_counts(splits.parts()[part], names) for part in parts}
     if len(names) <= FEW_CLASSES:
         shown = (f"{one_line(name)}: {count:,}" for name, count in zip(names, counts[first], strict=True))
         lines = [f"{', '.join(shown)} in {first}"]

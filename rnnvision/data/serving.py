@@ -1,18 +1,22 @@
-"""Serving: whether images are resident or streamed, and the treatment of files that cannot be read."""
+"""Serving: whether images are resident or streamed, when each split is read, and what becomes of unreadable files."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from rnnvision.checks import counted, one_of
 from rnnvision.data.augment import Augmentation
-from rnnvision.data.files import BadFile, EncodedSplit, read_all, survey
+from rnnvision.data.cache import read_once
+from rnnvision.data.files import BadFile, EncodedSplit, inspect, survey
+from rnnvision.data.membership import PARTS
 from rnnvision.data.splits import DataError, Samples, Splits
 
 FORMATS = ("auto", "resident", "streaming", "shards")
 ON_BAD_FILE = ("stop", "skip", "convert")  # and skip with convert
 RESIDENT_MEGABYTES = 1024  # more than this is streamed, unless resident is requested
+LOOK_THROUGH = 20_000  # up to so many images are looked at before training: it takes seconds
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,14 @@ def treatments(on_bad_file: str | Sequence[str]) -> tuple[str, ...]:
     return words
 
 
-def choose(splits: Splits, format: str, augmentation: Augmentation, num_workers: int) -> Serving:
-    """Choose how these splits are served; `format` is one of `FORMATS`.
+def choose(splits: Splits, needed: Iterable[str], format: str, augmentation: Augmentation, num_workers: int) -> Serving:
+    """Choose how the splits that are needed are served; `format` is one of `FORMATS`.
 
     Raises:
         ValueError: if resident images are requested with an augmentation that works on whole images.
     """
     whole = augmentation.needs_whole_images
-    parts = splits.parts().values()
+    parts = [splits.parts()[name] for name in needed]
     megabytes = sum(len(part) * torch.Size(part.image_shape).numel() for part in parts) / 2**20
     workers = f"streaming with {counted(num_workers, 'worker')}"
     if format == "resident":
@@ -66,32 +70,134 @@ def choose(splits: Splits, format: str, augmentation: Augmentation, num_workers:
 
 
 def prepare(
-    splits: Splits, serving: Serving, on_bad_file: tuple[str, ...], num_workers: int, needed: tuple[str, ...]
-) -> tuple[Splits, list[str]]:
-    """The splits as they are served, and what is wrong with each file that was skipped; only `needed` ones are read.
+    split: Samples, serving: Serving, on_bad_file: tuple[str, ...], num_workers: int
+) -> tuple[Samples, list[BadFile]]:
+    """A split as it is served, without the files that cannot be read, and these: the one place that fills memory."""
+    if not isinstance(split, EncodedSplit):
+        return split, []
+    if not serving.streams:
+        return read_once(split)
+    return survey(split, num_workers or 1) if "skip" in on_bad_file else (split, [])  # else met while streaming
 
-    Raises:
-        DataError: for files that cannot be read, unless they may be skipped; for a class that training would lose.
+
+class ServedSplits(Mapping[str, Samples]):
+    """The splits of a data set as they are served: each is read when it is first asked for, and never again.
+
+    Args:
+        found: the splits, of which no image has been decoded.
+        serving: how they are served.
+        on_bad_file: see `treatments`.
+        num_workers: that stream.
+        needed: the splits of which every bad file is named at once.
+
+    Attributes:
+        known: the splits that have been read, as they are served, and the others as they were found.
     """
-    parts, bad = splits.parts(), []
-    for name in needed:
-        part = parts[name]
-        if not isinstance(part, EncodedSplit):
-            continue
-        view = replace(part.view, convert="convert" in on_bad_file)
-        part = replace(part, view=view)  # type: ignore[type-var]  # its kinds are dataclasses
-        if not serving.streams:
-            parts[name], found = read_all(part)
-        elif "skip" in on_bad_file:
-            parts[name], found = survey(part, num_workers or 1)
-        else:  # a bad file will be met while streaming
-            parts[name], found = part, []
-        if found and name == "train" and "skip" in on_bad_file:
-            _check_classes(part, found, splits.class_names)
-        bad += [file.reason for file in found]
-    if bad and "skip" not in on_bad_file:
-        raise refusal(bad)
-    return replace(splits, train=parts["train"], val=parts.get("val"), test=parts["test"]), bad
+
+    def __init__(
+        self, found: Splits, serving: Serving, on_bad_file: tuple[str, ...], num_workers: int, needed: tuple[str, ...]
+    ) -> None:
+        convert = "convert" in on_bad_file
+        self.known = _with_parts(found, {name: _converting(part, convert) for name, part in found.parts().items()})
+        self.serving = serving
+        self._on_bad_file = on_bad_file
+        self._num_workers = num_workers
+        self._needed = needed
+        self._bad: dict[str, list[BadFile]] = {}  # of each split that has been read
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.known.parts())
+
+    def __len__(self) -> int:
+        return len(self.known.parts())
+
+    def __getitem__(self, name: str) -> Samples:
+        """A split as it is served.
+
+        Raises:
+            DataError: for files that cannot be read, unless they may be skipped: it names those of all splits that are
+                needed. For a class that training would lose.
+        """
+        part = self.known.parts()[name]
+        if name not in self._bad:
+            with torch.inference_mode(False):  # in which Lightning tests; what is kept may also be trained on
+                served, bad = prepare(part, self.serving, self._on_bad_file, self._num_workers)
+            if bad and "skip" not in self._on_bad_file:
+                raise refusal(self.unreadable({name: bad}))
+            if bad and name == "train":
+                _check_classes(part, bad, self.known.class_names)
+            self._bad[name] = bad
+            self.known = _with_parts(self.known, {name: served})
+        return self.known.parts()[name]
+
+    @property
+    def train(self) -> Samples:
+        return self["train"]
+
+    @property
+    def val(self) -> Samples:
+        return self["val"]
+
+    @property
+    def test(self) -> Samples:
+        return self["test"]
+
+    def keep(self, name: str, index: Tensor) -> None:
+        """Leave only these samples of a split; where it has not been read, no other is decoded."""
+        self.known = _with_parts(self.known, {name: self.known.parts()[name].select(index)})
+
+    def add_notes(self, *notes: str) -> None:
+        """More of what the user should know."""
+        self.known = replace(self.known, notes=(*notes, *self.known.notes))
+
+    @property
+    def bad_files(self) -> list[str]:
+        """What is wrong with each file that was left out of the splits that have been read."""
+        return [file.reason for name in PARTS for file in self._bad.get(name, [])]
+
+    def unreadable(self, found: Mapping[str, list[BadFile]]) -> list[str]:
+        """What is wrong with each file here that cannot be read: those `found`, and those of the other splits."""
+        bad = []
+        for name in PARTS:
+            part = self.known.parts().get(name)
+            if name in found:
+                bad += found[name]
+            elif name in self._needed and isinstance(part, EncodedSplit) and part.at_hand:
+                bad += survey(part, self._num_workers or 1)[1]
+        return [file.reason for file in bad]
+
+    def look_through(self, now: Iterable[str]) -> None:
+        """Find bad files before a training, where that takes seconds: those of the splits `now` by decoding them.
+
+        Of the splits that are needed later no image is decoded, only the begin of each file is read.
+
+        Raises:
+            DataError: that names them.
+        """
+        if "skip" in self._on_bad_file:
+            return
+        here = {
+            name: part
+            for name in self._needed
+            if isinstance(part := self.known.parts()[name], EncodedSplit) and part.at_hand
+        }
+        if sum(map(len, here.values())) > LOOK_THROUGH:
+            return
+        look: dict[bool, Callable[..., list[BadFile]]] = {True: lambda *of: survey(*of)[1], False: inspect}
+        for name in (*(n for n in here if n in now), *(n for n in here if n not in now)):
+            if bad := look[name in now](here[name], self._num_workers or 1):
+                raise refusal(self.unreadable({name: bad}))
+
+
+def _with_parts(splits: Splits, parts: Mapping[str, Samples]) -> Splits:
+    return replace(splits, **parts)  # type: ignore[arg-type]  # by their names
+
+
+def _converting(part: Samples, convert: bool) -> Samples:
+    """The same split, whose images may be converted."""
+    if not isinstance(part, EncodedSplit):
+        return part
+    return replace(part, view=replace(part.view, convert=convert))  # type: ignore[type-var]  # its kinds are dataclasses
 
 
 def refusal(bad: list[str]) -> DataError:
@@ -102,12 +208,6 @@ def refusal(bad: list[str]) -> DataError:
     return DataError(
         f"{len(bad)} files cannot be used; mend or delete them, or leave them out with data.on_bad_file=skip\n  {files}"
     )
-
-
-def unreadable(parts: Iterable[Samples], num_workers: int) -> list[str]:
-    """What is wrong with each file on this machine that cannot be read."""
-    here = [part for part in parts if isinstance(part, EncodedSplit) and part.at_hand]
-    return [file.reason for part in here for file in survey(part, num_workers)[1]]
 
 
 def _check_classes(part: Samples, bad: list[BadFile], class_names: tuple[str, ...]) -> None:

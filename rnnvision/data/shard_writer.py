@@ -18,6 +18,7 @@ from rnnvision.data.membership import PARTS
 from rnnvision.data.shards import FORMAT, MEMBERS, META, SAMPLES, VERSION, check, parse
 from rnnvision.data.splits import DataError, Splits
 from rnnvision.data.store import open_store, sha256
+from rnnvision.progress import done, work
 from rnnvision.seeding import derive_seed
 
 INDEX = "index.json"  # litdata's
@@ -90,13 +91,14 @@ def _write(split: FileSplit, root: Path, shards: Path, part: str, chunk_bytes: i
 
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(derive_seed("shards", part)))
     folder = shards / part
-    with _alone():
+    with _alone(), work(f"packing images of {part}", total=len(split)):
         writer = BinaryWriter(str(folder), chunk_bytes=chunk_bytes)
         for place, index in enumerate(order.tolist()):
             path = split.path(index)
             name = path.relative_to(root) if path.is_relative_to(root) else path
             # A tuple without strings: litdata keeps its plain layout for those, whatever else is installed.
             writer[place] = (int(split.labels[index]), os.fsencode(name), path.read_bytes())
+            done()
         writer.done()
         writer.merge()
     places = torch.empty_like(order)
@@ -107,13 +109,16 @@ def _write(split: FileSplit, root: Path, shards: Path, part: str, chunk_bytes: i
         np.save(folder / MEMBERS, torch.stack([split.keys, split.contents()]).numpy())
         tables["members"] = MEMBERS
     files = json.loads((folder / INDEX).read_text())["chunks"]
-    return {
-        "count": len(split),
-        **{key: _entry(shards, part, name) for key, name in tables.items()},
-        "chunks": [_entry(shards, part, c["filename"]) | {"samples": c["chunk_size"]} for c in files],
-    }
+    with work(f"checking files of {part}", total=len(tables) + len(files)):
+        return {
+            "count": len(split),
+            **{key: _entry(shards, part, name) for key, name in tables.items()},
+            "chunks": [_entry(shards, part, c["filename"]) | {"samples": c["chunk_size"]} for c in files],
+        }
 
 
 def _entry(shards: Path, part: str, name: str) -> dict[str, Any]:
     path = shards / part / name
-    return {"file": f"{part}/{name}", "bytes": path.stat().st_size, "sha256": sha256(path)}
+    entry = {"file": f"{part}/{name}", "bytes": path.stat().st_size, "sha256": sha256(path)}
+    done()
+    return entry

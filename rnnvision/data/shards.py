@@ -28,10 +28,11 @@ from torch import Tensor
 
 from rnnvision.checks import counted
 from rnnvision.data.files import EncodedSplit
-from rnnvision.data.images import View, decode, decode_seen, default_view, view_from
+from rnnvision.data.images import Choice, View, decode, decode_seen, default_view, inspect, view_from
 from rnnvision.data.membership import PARTS
 from rnnvision.data.splits import DataError, Splits
 from rnnvision.data.store import Entry, Store, open_store
+from rnnvision.progress import done, work
 
 META, SAMPLES, MEMBERS = "meta.json", "samples.npy", "members.npy"
 FORMAT, VERSION = "rnnvision shards", 2  # version 1 had no members
@@ -155,9 +156,13 @@ class ShardSplit(EncodedSplit):
         name, content = self.files.read(int(self.places[index]))
         return decode(io.BytesIO(content), name, self.view)
 
-    def seen(self, index: int) -> Tensor:
+    def seen(self, index: int, choose: Choice | None = None) -> Tensor:
         name, content = self.files.read(int(self.places[index]))
-        return decode_seen(io.BytesIO(content), name, self.view)
+        return decode_seen(io.BytesIO(content), name, self.view, choose)
+
+    def inspect(self, index: int) -> None:
+        name, content = self.files.read(int(self.places[index]))
+        inspect(io.BytesIO(content), name, self.view)
 
     def select(self, index: Tensor) -> "ShardSplit":
         members = None if self.members is None else self.members[:, index]
@@ -236,7 +241,12 @@ def check(store: Store, meta: Meta, *, digest: bool = False) -> None:
     """
     if store.remote:
         return
-    faults = [fault for entry in meta.files if (fault := entry.fault(store.folder / entry.file, digest=digest))]
+    faults = []
+    with work("checking files", total=len(meta.files)):
+        for entry in meta.files:
+            if fault := entry.fault(store.folder / entry.file, digest=digest):
+                faults.append(fault)
+            done()
     if faults:
         files, wrong = "\n  ".join(faults), f"{len(faults)} of {counted(len(meta.files), 'file')}"
         raise DataError(f"{store.root}: {wrong} missing or damaged; copy or make them again\n  {files}")

@@ -20,6 +20,7 @@ from rnnvision.inference.early import check_stop_at, read_until_sure
 from rnnvision.inference.pixels import as_seen, listed, several, stacked
 from rnnvision.inference.predictions import Answer, Predictions, ranked
 from rnnvision.inference.viewing import check_is_for_pictures
+from rnnvision.progress import done
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
@@ -207,8 +208,14 @@ def invert(pixels: Tensor, which: Tensor) -> Tensor:
 def _opened(batch: list[Any], view: View) -> list[Tensor | DataError]:
     if all(isinstance(item, (str, Path)) for item in batch):
         check_is_for_pictures(view)
-        return list(open_many(batch, view))
-    return [_seen(item, view) for item in batch]
+        opened = open_many(batch, view)
+    else:
+        opened = (_seen(item, view) for item in batch)
+    found = []
+    for image in opened:
+        found.append(image)
+        done()
+    return found
 
 
 def _seen(item: Any, view: View) -> Tensor | DataError:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rnnvision.insight.cost import multiply_adds
     from rnnvision.insight.gates import Saturation, gate_values, network_gates, saturation
     from rnnvision.insight.gradients import GradientFlow, gradient_flow, memory_length, token_influence
-    from rnnvision.insight.kernels import cudnn_kernel
+    from rnnvision.insight.kernels import Gpu, Kernels, cudnn_kernels, network_kernels
     from rnnvision.insight.labels import Suspect, class_thresholds, confident_classes, confident_joint, wrong_labels
     from rnnvision.insight.mcnemar import disagreements, mcnemar_test
     from rnnvision.insight.memory import activation_bytes, eval_batch_size
@@ -54,7 +54,7 @@ else:
         cost="multiply_adds",
         gates="Saturation gate_values network_gates saturation",
         gradients="GradientFlow gradient_flow memory_length token_influence",
-        kernels="cudnn_kernel",
+        kernels="Gpu Kernels cudnn_kernels network_kernels",
         labels="Suspect class_thresholds confident_classes confident_joint wrong_labels",
         mcnemar="disagreements mcnemar_test",
         memory="activation_bytes eval_batch_size",
@@ -69,7 +69,9 @@ __all__ = [
     "Bin",
     "ClassScore",
     "Confusion",
+    "Gpu",
     "GradientFlow",
+    "Kernels",
     "Saturation",
     "Speed",
     "Stop",
@@ -85,7 +87,7 @@ __all__ = [
     "confident_classes",
     "confident_joint",
     "confusion_matrix",
-    "cudnn_kernel",
+    "cudnn_kernels",
     "disagreements",
     "eval_batch_size",
     "forget_peak",
@@ -103,6 +105,7 @@ __all__ = [
     "multiply_adds",
     "names_in",
     "network_gates",
+    "network_kernels",
     "peak_memory",
     "reliability_bins",
     "saturation",

@@ -145,8 +145,8 @@ def _check_anytime(anytime: Tensor) -> None:
 
 
 def _gaps(confidence: Tensor, right: Tensor) -> Tensor:
-    """Sum of right - confidence in each bin: (B, T), (B, T) -> (T, BINS + 1); a confidence of 1 has its own bin."""
-    edges = torch.linspace(0, 1, BINS + 1, dtype=confidence.dtype)
-    bins = torch.bucketize(confidence, edges, right=True) - 1  # (B, T)
-    gaps = torch.zeros(confidence.shape[1], BINS + 1, dtype=torch.float64)
+    """Sum of right - confidence in each bin: (B, T), (B, T) -> (T, BINS); a confidence of 1 is in the last one."""
+    edges = torch.arange(1, BINS, dtype=torch.float64) / BINS
+    bins = torch.bucketize(confidence.double(), edges, right=True)  # (B, T)
+    gaps = torch.zeros(confidence.shape[1], BINS, dtype=torch.float64)
     return gaps.scatter_add_(1, bins.T.contiguous(), (right.double() - confidence.double()).T.contiguous())

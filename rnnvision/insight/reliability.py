@@ -37,7 +37,6 @@ def reliability_bins(confidences: Sequence[float], right: Sequence[bool], bins: 
         Bin(low=0.5, high=1.0, confidence=0.8333333333333334, accuracy=0.6666666666666666, count=3)
     """
     groups = _groups(confidences, right, bins)
-    groups[-2:] = [groups[-2] + groups[-1]]
     return [_bin(i / bins, (i + 1) / bins, group) for i, group in enumerate(groups)]
 
 
@@ -46,7 +45,7 @@ def calibration_error(confidences: Sequence[float], right: Sequence[bool], bins:
 
         ECE = sum_bins count / N * |accuracy - confidence|
 
-    As in torchmetrics, whose `test/ece` this equals, answers with a probability of exactly 1 are a bin of their own.
+    The figure that a run gives as `test/ece`. (torchmetrics has a bin more, for probabilities of exactly 1.)
 
     Raises:
         ValueError: without answers, for a probability outside [0, 1], or if the two lists differ in length.
@@ -62,16 +61,16 @@ def calibration_error(confidences: Sequence[float], right: Sequence[bool], bins:
 
 
 def _groups(confidences: Sequence[float], right: Sequence[bool], bins: int) -> list[list[tuple[float, bool]]]:
-    """(probability, right) by bin, and at the end those of probability 1."""
+    """(probability, right) by bin; a probability of 1 is in the last one."""
     at_least("bins", bins, 1)
     if len(confidences) != len(right):
         raise ValueError(f"right={len(right)} answers: must be as many as confidences, {len(confidences)}")
-    edges = [i / bins for i in range(bins + 1)]
-    groups: list[list[tuple[float, bool]]] = [[] for _ in edges]
+    edges = [i / bins for i in range(1, bins)]
+    groups: list[list[tuple[float, bool]]] = [[] for _ in range(bins)]
     for p, ok in zip(confidences, right, strict=True):
         if not 0 <= p <= 1:
             raise ValueError(f"confidences={p}: must be probabilities from 0 to 1")
-        groups[bisect_right(edges, p) - 1].append((p, ok))
+        groups[bisect_right(edges, p)].append((p, ok))
     return groups
 
 

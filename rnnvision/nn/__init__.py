@@ -16,6 +16,7 @@ from rnnvision.checks import choose_one, one_of
 from rnnvision.nn.controls.feedforward import CONTROLS
 from rnnvision.nn.controls.svm import SVM, SVMS
 from rnnvision.nn.controls.torchvision_networks import TORCHVISION_CONTROLS
+from rnnvision.nn.exactness import is_exact_in_threads
 from rnnvision.nn.glimpse import ATTENTIONS
 from rnnvision.nn.layers import RECURRENCES, RecurrentLayer
 from rnnvision.nn.networks.encoder_decoder import EncoderDecoder
@@ -101,4 +102,5 @@ __all__ = [
     "build",
     "changed_arguments",
     "fits_in_one_go",
+    "is_exact_in_threads",
 ]

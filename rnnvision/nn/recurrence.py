@@ -16,6 +16,7 @@ from rnnvision.nn.layers import RECURRENCES, RecurrentLayer, State, no_such_opti
 
 StackState = tuple[State, ...]  # one per layer
 BLOCKS = ("plain", "gated")
+ACTIVATIONS: dict[str, type[nn.Module]] = {"none": nn.Identity, "gelu": nn.GELU}
 
 
 class GatedProjection(nn.Module):
@@ -35,11 +36,12 @@ class Recurrence(nn.Module):
     The layers are stacked here and not inside torch's kernel: dropout stays reproducible on cuDNN and correct on MPS.
 
     `block`:
-        plain   x + dropout(layer(norm(x))), each part only on request. Two directions are concatenated: D is 2 H.
-        gated   x + dropout(glu(layer(norm(x)))), the block of deep S4 and LRU stacks (arXiv 2111.00396, 2303.06349),
-                here for every layer. x is H wide throughout, so the residual always fits: tokens of another width go
-                through a linear map first, and `GatedProjection` maps the states, of both directions if there are two,
-                back to H. Normalised before each layer and after the last.
+        plain   x + dropout(a(layer(norm(x)))), each part only on request. Two directions are concatenated: D is 2 H.
+        gated   x + dropout(glu(dropout(a(layer(norm(x)))))), the block of deep stacks of S4, S5 and LRU (arXiv
+                2111.00396, 2208.04933, 2303.06349), here for every layer. x is H wide throughout, so the residual
+                always fits: tokens of another width go through a linear map first, and `GatedProjection` maps the
+                states, of both directions if there are two, back to H. Normalised before each layer and after the last.
+                a is their GELU with `activation="gelu"`; with "none" a and the dropout before the gate are left out.
 
     Args:
         input_size: F.
@@ -48,10 +50,11 @@ class Recurrence(nn.Module):
         num_layers: number of layers.
         bidirectional: pair each layer with one that reads backwards; its states follow the forward ones in D.
         block: "plain" or "gated".
+        activation: a, what the states of each layer go through: "none" or "gelu" (arXiv 1606.08415).
         norm: of a plain block: layer normalisation before each layer but the first, and after the last
             (arXiv 2002.04745). Not before the first: it would leave nothing of a token that is one grey pixel.
         residual: of a plain block: add a layer's input to its output wherever the two have the same width.
-        dropout: rate between plain layers, and in each gated block.
+        dropout: rate between plain layers, and in each gated block, before the gate too if there is an activation.
         tied_dropout: drop the same features at every time step.
         sequence_length: T, for initialisations that depend on it.
         layer: options of the layer itself, by name (`rnnvision.nn.RECURRENCES[recurrence].options()`); None is the
@@ -78,6 +81,7 @@ class Recurrence(nn.Module):
         num_layers: int = 1,
         bidirectional: bool = False,
         block: str = "plain",
+        activation: str = "none",
         norm: bool = False,
         residual: bool = False,
         dropout: float = 0.0,
@@ -92,6 +96,7 @@ class Recurrence(nn.Module):
         probability("dropout", dropout)
         flags(bidirectional=bidirectional, norm=norm, residual=residual, tied_dropout=tied_dropout)
         one_of("block", block, BLOCKS)
+        one_of("activation", activation, ACTIVATIONS)
         gated = block == "gated"
         for option, asked in (("norm", norm), ("residual", residual)):
             if gated and asked:
@@ -120,6 +125,8 @@ class Recurrence(nn.Module):
         self.project = nn.Identity() if first == input_size else nn.Linear(input_size, first)
         self.layers = layers()
         self.backward_layers = layers() if bidirectional else nn.ModuleList()
+        self.activation = ACTIVATIONS[activation]()
+        self.drops_twice = gated and activation != "none"
         self.outputs = nn.ModuleList(
             GatedProjection(layer_size, hidden_size) if gated else nn.Identity() for _ in range(num_layers)
         )
@@ -143,7 +150,9 @@ class Recurrence(nn.Module):
             if self.bidirectional:
                 backward, _ = self.backward_layers[i](y.flip(1))
                 states = torch.cat((states, backward.flip(1)), dim=-1)
-            x = self._join(i, x, self.outputs[i](states))
+            states = self.activation(states)
+            y = self.outputs[i](self.dropout(states) if self.drops_twice else states)
+            x = self._joined(x, self.dropout(y) if i < self.num_dropped else y)
             after.append(last)
         return self.norms[-1](x), () if self.bidirectional else tuple(after)
 
@@ -158,8 +167,7 @@ class Recurrence(nn.Module):
         x_t = self.project(x_t)
         for i, layer in enumerate(self.layers):
             y_t, last = cast(RecurrentLayer, layer).step(self.norms[i](x_t), state[i])
-            y_t = self.outputs[i](y_t)
-            x_t = x_t + y_t if self._has_shortcut(x_t, y_t) else y_t
+            x_t = self._joined(x_t, self.outputs[i](self.activation(y_t)))
             after.append(last)
         return self.norms[-1](x_t), tuple(after)
 
@@ -170,12 +178,8 @@ class Recurrence(nn.Module):
         layers = (cast(RecurrentLayer, layer) for layer in self.layers)
         return tuple(layer.initial_state(batch_size, device=device, dtype=dtype) for layer in layers)
 
-    def _join(self, i: int, x: Tensor, y: Tensor) -> Tensor:
-        y = self.dropout(y) if i < self.num_dropped else y
-        return x + y if self._has_shortcut(x, y) else y
-
-    def _has_shortcut(self, x: Tensor, y: Tensor) -> bool:
-        return self.residual and x.shape[-1] == y.shape[-1]
+    def _joined(self, x: Tensor, y: Tensor) -> Tensor:
+        return x + y if self.residual and x.shape[-1] == y.shape[-1] else y
 
     def _check_one_direction(self, what: str) -> None:
         if self.bidirectional:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
 
 from rnnvision.checks import at_least, image_shape, one_of
+from rnnvision.nn.fixed import FixedBuffers
 from rnnvision.registry import Registry
 
 Cell = tuple[int, int]
@@ -151,7 +152,7 @@ SCANS: Registry[Preset] = Registry(
 )
 
 
-class Scan(nn.Module):
+class Scan(FixedBuffers):
     """Read an image as a sequence of tokens: (B, C, H, W) -> (B, T, F).
 
     Args:
@@ -163,8 +164,8 @@ class Scan(nn.Module):
         order_seed: the seed of the order `random`; the others ignore it.
         margin: pixels at each side of the image that are not read, such as the empty frame around a digit.
 
-    The features of a token are ordered (channel, row, column). The order is a buffer outside the state dict, so weights
-    do not depend on the image size.
+    The features of a token are ordered (channel, row, column). The order is a fixed buffer outside the state dict, so
+    weights do not depend on the image size.
 
     Raises:
         ValueError: for an unknown name, or a token that does not tile the image.
@@ -204,12 +205,13 @@ class Scan(nn.Module):
 
         name = SCANS[scan].order if order is None else order
         one_of("order", name, ORDERS)
-        cells = list(ORDERS[name](rows, columns, order_seed))
-        if sorted(cells) != list(_raster(rows, columns, order_seed)):
-            raise ValueError(f"order={name}: does not visit each cell of the {rows} x {columns} grid once")
-        index = torch.tensor([r * columns + c for r, c in cells])
-        self.register_buffer("order", index, persistent=False)
-        self._is_raster = torch.equal(index, torch.arange(self.num_tokens))
+        with torch.device("cpu"):  # values are checked, also where a network is built on a device that has none
+            cells = list(ORDERS[name](rows, columns, order_seed))
+            raster = list(_raster(rows, columns, order_seed))
+            if sorted(cells) != raster:
+                raise ValueError(f"order={name}: does not visit each cell of the {rows} x {columns} grid once")
+            self.fix("order", torch.tensor([r * columns + c for r, c in cells]))
+        self._is_raster = cells == raster
 
     def forward(self, image: Tensor) -> Tensor:
         """Tokens in visiting order: (B, C, H, W) -> (B, T, F)."""

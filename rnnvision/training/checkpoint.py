@@ -146,7 +146,7 @@ def load_network(
         raise CheckpointError(f"{path}: is of a pre-training and knows no classes; give the run folder")
     weights = {k.removeprefix(NETWORK): v for k, v in checkpoint["state_dict"].items() if k.startswith(NETWORK)}
     try:
-        network: Any = build(**{**description["network"], **changes})
+        network: Any = build(**{**current_arguments(description["network"]), **changes})
         if reconstructs:
             network.use_reconstruction_head()
         network.load_state_dict(weights)
@@ -172,6 +172,21 @@ def require_network(checkpoint: dict[str, Any], path: str | Path) -> None:
             f"{path}: needs the plugin {missing[0]}, which is not imported by itself; add plugins=[{needed}] to the "
             f"command, or in Python: import {missing[0]}"
         )
+
+
+def require_same_network(checkpoint: Mapping[str, Any], description: Mapping[str, Any]) -> None:
+    """Check that a checkpoint is of the network of this description.
+
+    Raises:
+        CheckpointError: that says what differs.
+    """
+    mine, saved = description.get("network", {}), checkpoint["rnnvision"].get("network", {})
+    for key in mine:
+        if key in saved and saved[key] != mine[key]:
+            raise CheckpointError(
+                f"the checkpoint is of another network, {key}={saved[key]}; this run has {key}={mine[key]}; "
+                f"put back the file that belongs there"
+            )
 
 
 def load_body(network: nn.Module, weights: Mapping[str, Tensor]) -> None:

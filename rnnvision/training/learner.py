@@ -8,7 +8,6 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
-from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric, MetricCollection
@@ -19,9 +18,10 @@ from rnnvision.errors import FailureError
 from rnnvision.nn.anytime import forward_with_settled
 from rnnvision.seeding import derive_seed
 from rnnvision.training.anytime_loss import check_anytime
-from rnnvision.training.checkpoint import FORMAT, CheckpointError
+from rnnvision.training.checkpoint import FORMAT, require_same_network
 from rnnvision.training.memory import ran_out
-from rnnvision.training.scores import Scores
+from rnnvision.training.optim import clip_gradients, constraining, regrouped
+from rnnvision.training.scores import EpochSums, Scores
 from rnnvision.training.temperature import Calibration
 
 Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,), or (B, K) probabilities where images are mixed
@@ -43,6 +43,7 @@ class Learner(L.LightningModule):
     test/accuracy and so on. Rates lie in [0, 1].
 
     Attributes:
+        sums: of the epoch of training that runs, in this process.
         scores: of the last test; its `temperature` is to be set before a test, its `answers` remain after it.
         calibration: where there is one, validation adds each batch to it.
 
@@ -92,7 +93,7 @@ class Learner(L.LightningModule):
         self.seed = seed
         self.description = description or {}
         self.samples_seen = 0  # in training, by all processes, since this object was made
-        self._count = 0  # of them, those of this process in the epoch that runs
+        self.sums = EpochSums()  # of this process in the epoch that runs
         self.calibration: Calibration | None = None
         self._settled: list[Tensor | None] = []  # of the batch that is tested, by parts
         self._part: int | None = None  # images at a time in validation and test, where a whole batch did not fit
@@ -148,18 +149,13 @@ class Learner(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive_seed("epoch", self.seed, self.current_epoch, self.global_rank))
-        # Sums on the device: metric objects in the step, or a log each step, cost a tenth of a small network's time.
-        precise = torch.float32 if self.device.type == "mps" else torch.float64
-        self._sums = torch.zeros(2, dtype=precise, device=self.device)  # loss, correct
-        self._count = 0  # kept on the host, since adding it to the sums would copy it to the device each step
+        self.sums = EpochSums(self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss, output = self._step(batch, learns=True)
         with torch.no_grad():
-            count = len(output)
             correct = _correct(output, batch[1]) if self.classifies else torch.zeros_like(loss)
-            self._sums += torch.stack((loss.detach() * count, correct))
-            self._count += count
+            self.sums.add(loss.detach(), correct, len(output))
         return loss
 
     def configure_gradient_clipping(
@@ -171,14 +167,12 @@ class Learner(L.LightningModule):
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if gradient_clip_val and scaler is None:
             # Lightning would not clip for a fused optimiser in bf16, as if a loss scaler were at work there too.
-            clip = clip_grad_value_ if gradient_clip_algorithm == "value" else clip_grad_norm_
-            clip([p for group in optimizer.param_groups for p in group["params"]], gradient_clip_val)
+            clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def on_train_epoch_end(self) -> None:
-        sums = torch.cat((self._sums, self._sums.new_tensor([self._count])))
-        loss, correct, count = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        loss, correct, count = self.trainer.strategy.reduce(self.sums.all(), reduce_op="sum").tolist()
         self.samples_seen += int(count)
         if count and not torch.isfinite(torch.tensor(loss)):
             raise TrainingError(
@@ -258,7 +252,7 @@ class Learner(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         assert self._make_optimizer is not None, "a Learner that trains needs an optimizer"
-        optimizer = self._make_optimizer(self.network)
+        optimizer = constraining(self._make_optimizer(self.network), self.network)
         if self._make_scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self._make_scheduler(optimizer)}
@@ -268,14 +262,10 @@ class Learner(L.LightningModule):
         checkpoint["rnnvision"] = {"format": FORMAT, **self.description, **figures}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse to resume from the checkpoint of another network."""
-        mine, saved = self.description.get("network", {}), checkpoint["rnnvision"].get("network", {})
-        for key in mine:
-            if key in saved and saved[key] != mine[key]:
-                raise CheckpointError(
-                    f"the checkpoint is of another network, {key}={saved[key]}; this run has {key}={mine[key]}; "
-                    f"put back the file that belongs there"
-                )
+        """Refuse to resume from the checkpoint of another network, and bring one of an earlier version up to date."""
+        require_same_network(checkpoint, self.description)
+        for i, state in enumerate(checkpoint.get("optimizer_states", [])):
+            checkpoint["optimizer_states"][i] = regrouped(state, self.network)
 
     @property
     def validation(self) -> dict[str, float]:
@@ -286,7 +276,7 @@ class Learner(L.LightningModule):
     @property
     def has_trained(self) -> bool:
         """Whether a training step was taken since this object was made."""
-        return self.samples_seen + self._count > 0
+        return self.samples_seen + self.sums.count > 0
 
     def _learning_rate(self) -> float:
         optimizer = self.optimizers(use_pl_optimizer=False)

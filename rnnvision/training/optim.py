@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from rnnvision.nn import RecurrentLayer
+from rnnvision.nn.kernels.threads import one_thread
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -21,18 +23,23 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 }
 
 
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def parameter_groups(network: nn.Module, weight_decay: float, *, spare: bool = True) -> list[dict[str, Any]]:
     """Three groups: matrices decay; biases, norms and other vectors do not, since they do not overfit but set scales.
 
-    Nor do the parameters of state transitions (`RecurrentLayer.state_parameters`), which are the third group.
+    Nor do matrices that a module names in `undecayed`, such as learned positions (unless `spare` is false), nor the
+    parameters of state transitions (`RecurrentLayer.state_parameters`), which are the third group.
     """
-    layers = [layer for layer in network.modules() if isinstance(layer, RecurrentLayer)]
+    modules = list(network.modules())
+    layers = [layer for layer in modules if isinstance(layer, RecurrentLayer)]
     moving = {id(getattr(layer, name)) for layer in layers for name in layer.state_parameters}
+    spared = [(module, name) for module in modules for name in getattr(module, "undecayed", ())] if spare else []
+    kept = {id(getattr(module, name)) for module, name in spared}
     trained = [p for p in network.parameters() if p.requires_grad]
     rest = [p for p in trained if id(p) not in moving]
+    decaying = {id(p) for p in rest if p.ndim >= 2} - kept
     groups = [
-        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in rest if id(p) in decaying], "weight_decay": weight_decay},
+        {"params": [p for p in rest if id(p) not in decaying], "weight_decay": 0.0},
         {"params": [p for p in trained if id(p) in moving], "weight_decay": 0.0, "moves_state": True},
     ]
     return [group for group in groups if group["params"]]
@@ -72,6 +79,46 @@ def make_optimizer(
         if group.get("moves_state"):
             group["lr"] *= state_lr_factor
     return optimizer
+
+
+def clip_gradients(optimizer: Optimizer, limit: float, algorithm: str | None = None) -> None:
+    """Clip the gradients of an optimiser: their norm, all together, or each value (`algorithm="value"`)."""
+    clip = clip_grad_value_ if algorithm == "value" else clip_grad_norm_
+    with one_thread():  # a norm is a sum, and the same in however many threads the step was taken
+        clip([p for group in optimizer.param_groups for p in group["params"]], limit)
+
+
+def constraining(optimizer: Optimizer, network: nn.Module) -> Optimizer:
+    """An optimiser after each step of which the layers of a network bring their weights back where they may be."""
+    layers = [layer for layer in network.modules() if isinstance(layer, RecurrentLayer)]
+    limited = [layer for layer in layers if type(layer).constrain is not RecurrentLayer.constrain]
+
+    @torch.no_grad()
+    def constrain(*_: Any) -> None:
+        for layer in limited:
+            layer.constrain()
+
+    if limited:
+        optimizer.register_step_post_hook(constrain)
+    return optimizer
+
+
+def regrouped(state: dict[str, Any], network: nn.Module) -> dict[str, Any]:
+    """An optimiser's state dict in today's groups, where it has those of an earlier version without `undecayed`."""
+    now, before = (parameter_groups(network, 0.0, spare=spare) for spare in (True, False))
+    sizes, todays, earlier = (
+        [len(group["params"]) for group in groups] for groups in (state["param_groups"], now, before)
+    )
+    if sizes == todays or sizes != earlier or len(now) != len(before):
+        return state
+    place = {id(p): i for i, p in enumerate(p for group in before for p in group["params"])}
+    order = [place[id(p)] for group in now for p in group["params"]]
+    groups, start = [], 0
+    for group, size in zip(state["param_groups"], todays, strict=True):
+        groups.append({**group, "params": list(range(start, start + size))})
+        start += size
+    known = state["state"]
+    return {**state, "state": {i: known[old] for i, old in enumerate(order) if old in known}, "param_groups": groups}
 
 
 # Schedules are factors on the learning rate as a function of the completed share of training, so a resumed run needs no

@@ -1,7 +1,6 @@
-"""The run log: metrics.csv with one row per epoch, printed as a line too where there is no progress bar."""
+"""The run log: metrics.csv with one row per epoch, printed as a line too."""
 
 import csv
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,13 @@ class RunLog(Logger):
 
     Args:
         save_dir: the run folder.
-        echo: print each row when it is complete; by default where there is no terminal for a progress bar.
+        echo: print each row when it is complete.
     """
 
-    def __init__(self, save_dir: str, echo: bool | None = None) -> None:
+    def __init__(self, save_dir: str, echo: bool = True) -> None:
         super().__init__()
         self.path = Path(save_dir) / "metrics.csv"
-        self.echo = not sys.stdout.isatty() if echo is None else echo
-        self.follows_bar = echo is None  # a verb that decides about the bar decides about the lines
+        self.echo = echo
         self._rows: dict[int, dict[str, Any]] = {}
         self._started = time.monotonic()
         if self.path.is_file():

@@ -115,11 +115,17 @@ FAULTS = (
         ),
     ),
     defect("nn", "tied dropout is not tied", ("x.new_ones(x.shape[0], 1, x.shape[2])", "torch.ones_like(x)")),
+    defect(
+        "nn",
+        "no dropout between activation and gate",
+        ("self.dropout(states) if self.drops_twice else states", "states"),
+    ),
     defect("nn", "gated blocks have no residual", ("self.residual = residual or gated", "self.residual = residual")),
     defect(
         "nn",
         "plain layers always have a residual",
         ("return self.residual and x.shape[-1] == y.shape[-1]", "return x.shape[-1] == y.shape[-1]"),
+        ("x + y if self.residual and x.shape[-1] == y.shape[-1]", "x + y if x.shape[-1] == y.shape[-1]"),
     ),
     defect(
         "nn",

@@ -93,6 +93,12 @@ FAULTS = (
         ),
         ("hidden_size=hidden_size, layer=layer)", "hidden_size=hidden_size)"),
     ),
+    defect(
+        "nn",
+        "the drop path of a Sequencer2D does not rise",
+        ("[drop_path * i / (depth - 1) for i in range(depth)]", "[drop_path] * depth"),
+    ),
+    defect("nn", "fixed buffers are not given back", ("buffer.copy_(values)", "pass")),
     defect("nn", "what stochastic depth keeps is not scaled", ("x * kept / (1 - self.p)", "x * kept")),
     defect(
         "nn",

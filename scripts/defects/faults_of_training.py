@@ -13,6 +13,16 @@ FAULTS = (
             '[p for p in rest if p.ndim < 2], "weight_decay": 0.0}',
             '[p for p in rest if p.ndim < 2], "weight_decay": weight_decay}',
         ),
+        (
+            '[p for p in rest if id(p) not in decaying], "weight_decay": 0.0}',
+            '[p for p in rest if id(p) not in decaying], "weight_decay": weight_decay}',
+        ),
+    ),
+    defect("training", "learned positions decay", ("if p.ndim >= 2} - kept", "if p.ndim >= 2}")),
+    defect(
+        "training",
+        "no layer brings its weights back",
+        ("optimizer.register_step_post_hook(constrain)", "optimizer.register_step_post_hook(lambda *_: None)"),
     ),
     defect("training", "state_lr_factor is ignored", ('group["lr"] *= state_lr_factor', 'group["lr"] *= 1.0')),
     defect(

@@ -35,11 +35,11 @@ class Network(nn.Module):
 
 
 class Loop:
-    """Train `network` on images uint8 (N, H, W) and labels int64 (N,), an epoch a call.
+    """Train `network` on images uint8 (N, ...) and labels int64 (N,), an epoch a call, where these are.
 
     Args:
         steps: of the whole training, for the schedule.
-        precision: torch.bfloat16 for autocast.
+        precision: torch.bfloat16 or torch.float16 for autocast, the latter with a scaled loss.
     """
 
     def __init__(
@@ -57,7 +57,8 @@ class Loop:
     ) -> None:
         self.network, self.images, self.labels, self.batch_size = network, images, labels, batch_size
         self.scale, self.shift = 1 / (255 * std), mean / std
-        self.precision = precision
+        self.precision, self.device = precision, images.device
+        self.scaler = torch.amp.GradScaler(images.device.type, enabled=precision == torch.float16)
         self.parameters = list(network.parameters())
         groups = [
             {"params": [p for p in self.parameters if p.ndim >= 2], "weight_decay": work.weight_decay},
@@ -71,18 +72,21 @@ class Loop:
     def epoch(self, order: Tensor) -> tuple[float, float]:
         """One pass over the samples in `order`: the mean loss, and the share that was right."""
         network, optimizer = self.network, self.optimizer
-        loss_sum, correct = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.int64)
+        loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
         network.train()
         for index in order.split(self.batch_size):
             images = self.images[index].float().mul_(self.scale).sub_(self.shift)
             labels = self.labels[index]
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == torch.bfloat16):
+            with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
                 logits = network(images)
             loss = cross_entropy(logits.float(), labels)
             optimizer.zero_grad()
-            loss.backward()
+            self.scaler.scale(loss).backward()
+            self.scaler.unscale_(optimizer)
             nn.utils.clip_grad_norm_(self.parameters, CLIP_NORM)
-            optimizer.step()
+            self.scaler.step(optimizer)
+            self.scaler.update()
             if self.schedule is not None:
                 self.schedule.step()
             loss_sum += loss.detach() * len(index)

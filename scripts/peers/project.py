@@ -36,12 +36,21 @@ class Clock(Callback):
 def make(work: Work, folder: Path, *overrides: str) -> Training:
     """What `rnnvision train` would make of this work; `overrides` as on its command line."""
     words = [
+        "device=cpu",
         *("model=lstm", f"model.hidden_size={work.hidden_size}", f"model.num_layers={work.num_layers}"),
         *(f"optimizer={work.optimizer}", f"optimizer.lr={work.lr}", f"optimizer.weight_decay={work.weight_decay}"),
-        *(f"scheduler={'one_cycle' if work.one_cycle else 'constant'}", "device=cpu", "name=peers"),
+        *(f"scheduler={'one_cycle' if work.one_cycle else 'constant'}", "name=peers"),
+        *overrides,
+    ]
+    return training_of(words, folder)
+
+
+def training_of(words: list[str], folder: Path) -> Training:
+    """What `rnnvision train` would make of these words, without validation and checkpoints."""
+    words = [
         f"logger.csv.save_dir='{folder}'",
         *("callbacks.best=null", "callbacks.last=null", "trainer.limit_val_batches=0"),
-        *overrides,
+        *words,
     ]
     with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
         cfg = compose("train", words)

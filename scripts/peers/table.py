@@ -69,14 +69,14 @@ def _shown(ratio: Spread | None) -> str:
     return "-" if ratio is None else f"{ratio.median:.2f} ({ratio.lowest:.2f} - {ratio.highest:.2f})"
 
 
-def put_between(text: str, table: str) -> str:
+def put_between(text: str, table: str, begin: str = BEGIN, end: str = END) -> str:
     """`text` with what stands between the two markers replaced by `table`.
 
     Raises:
         ValueError: if it does not hold both markers once, in this order.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in after or END in after:
-        raise ValueError(f"the page has to hold {BEGIN} and, behind it, {END}, once each")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+    before, has_begin, rest = text.partition(begin)
+    _, has_end, after = rest.partition(end)
+    if not has_begin or not has_end or begin in after or end in after:
+        raise ValueError(f"the page has to hold {begin} and, behind it, {end}, once each")
+    return f"{before}{begin}\n{table}\n{end}{after}"

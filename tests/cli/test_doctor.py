@@ -170,8 +170,8 @@ def findings() -> Iterator[tuple[str, Finding]]:
     yield "warn", next(clock(60.0))
     yield "warn", next(clock(-60.0))
     yield "ok", next(clock(0.01))
-    yield "ok", shared(0.1, 2, {})
-    yield "warn", shared(1.0, 1, {})
+    yield "ok", shared(0.1, 2, [])
+    yield "warn", shared(1.0, 1, [])
     yield "fail", computes("cuda:99", "a GPU that is not here")
 
 
@@ -180,8 +180,9 @@ def test_what_counts_as_too_little() -> None:
 
 
 def test_spinning_threads_beside_others_are_told_how_to_wait() -> None:
-    assert "OMP_NUM_THREADS=1" in shared(1.0, 2, {}).todo
-    assert shared(1.0, 2, {"OMP_WAIT_POLICY": "passive"}).todo == ""
+    assert "OMP_NUM_THREADS=1" in shared(1.0, 2, ["OMP_NUM_THREADS"]).todo
+    assert shared(1.0, 2, ["OMP_NUM_THREADS", "OMP_WAIT_POLICY"]).todo == ""
+    assert shared(1.0, 2, []).todo == ""  # nothing to do: a training gives way
 
 
 def test_wrong_use_is_one_line(verb: Verb) -> None:

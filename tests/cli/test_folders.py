@@ -109,9 +109,8 @@ def test_a_split_that_the_folder_does_not_have_is_told(verb: Verb, run: str) -> 
 
 def test_a_test_folder_of_nothing_but_training_images_is_told(verb: Verb, run: str) -> None:
     trained = ImageData("image_folder", root="photos", image_size=8, num_workers=0)
-    trained.parts = ()
-    for index in range(len(trained.splits.train)):
-        path = Path(trained.splits.train.name(index))  # type: ignore[attr-defined]
+    for index in range(len(trained.known.train)):
+        path = Path(trained.known.train.name(index))  # type: ignore[attr-defined]
         copy = Path("seen/test", path.parent.name, path.name)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
@@ -166,11 +165,9 @@ def test_a_bad_file_that_is_not_trained_on_ends_nothing(train: Verb, verb: Verb)
     draw("photos")
     assert train(*OPTIONS, "data.max_train_samples=10", "hydra.run.dir=before").code == 0
     kept = ImageData("image_folder", root="photos", image_size=8, num_workers=0, max_train_samples=10)
-    kept.parts = ()
     everything = ImageData("image_folder", root="photos", image_size=8, num_workers=0)
-    everything.parts = ()
     train_files, first = (
-        [data.splits.train.name(i) for i in range(len(data.splits.train))]  # type: ignore[attr-defined]
+        [data.known.train.name(i) for i in range(len(data.known.train))]  # type: ignore[attr-defined]
         for data in (everything, kept)
     )
     beyond = next(name for name in train_files if name not in first)

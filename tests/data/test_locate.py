@@ -133,7 +133,7 @@ def test_the_size_of_imagenette_that_is_there_is_read(
     made = write_imagenette(tmp_path, monkeypatch, size)
     for root in (tmp_path, tmp_path / made.folder):
         data = ImageData("imagenette", root=str(root), image_size=8)
-        assert data.splits.origin == str(tmp_path / made.folder)
+        assert data.known.origin == str(tmp_path / made.folder)
         assert data.describe()["size"] == size  # a checkpoint of it is measured on the same files
 
 

@@ -43,14 +43,14 @@ def description_of(data: ImageData) -> dict[str, Any]:
 def listed(data: ImageData) -> dict[str, set[str]]:
     """The paths of each split, below the folder; nothing is decoded."""
     data.parts = ()
-    parts = data.splits.parts()
+    parts = data.known.parts()
     assert all(isinstance(part, FileSplit) for part in parts.values())
-    root = str(data.splits.root)
+    root = str(data.known.root)
     return {name: {part.name(i).removeprefix(f"{root}/") for i in range(len(part))} for name, part in parts.items()}  # type: ignore[attr-defined]
 
 
 def notes(data: ImageData) -> str:
-    return "; ".join(data.splits.notes)
+    return "; ".join(data.known.notes)
 
 
 # Membership by path ---------------------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ def test_a_rare_class_is_always_in_train(tmp_path: Path, count: int, seed: int) 
     draw(tmp_path, count=30, classes=("common", "usual"))
     draw(tmp_path, count=count, classes=("rare",), start=7000)
     data = folder(tmp_path, split_seed=seed)
-    counts = {part: int((samples.labels == 1).sum()) for part, samples in data.splits.parts().items()}
+    counts = {part: int((samples.labels == 1).sum()) for part, samples in data.known.parts().items()}
     assert data.class_names[1] == "rare"
     assert counts["train"] >= 1
     assert counts["test"] >= (count > 1)
@@ -329,7 +329,7 @@ def test_a_record_goes_through_plain_values(tmp_path: Path) -> None:
 
 def test_another_number_of_images_in_a_set_without_a_record_is_told() -> None:
     data = ImageData("fake", num_train=100, num_test=20)
-    description = {"data": data.describe(), "images": {part: len(s) for part, s in data.splits.parts().items()}}
+    description = {"data": data.describe(), "images": {part: len(s) for part, s in data.known.parts().items()}}
     assert notes(ImageData.of_checkpoint(description)) == ""
     other = ImageData.of_checkpoint(description, parts=("test",), num_test=30)
     assert notes(other) == "test has 30 images, and had 20 when the network was trained"

@@ -189,7 +189,7 @@ def test_a_resumed_epoch_and_two_ranks_see_what_they_should(made: Path) -> None:
 def test_a_network_keeps_its_splits_between_files_and_shards(pictures: Path, made: Path) -> None:
     """Trained on either, measured on the other."""
     files, found = data(pictures, "streaming"), data(made)
-    assert files.splits.notes == found.splits.notes == ()
+    assert files.known.notes == found.known.notes == ()
     for first, root, options in ((files, made, {"format": "shards"}), (found, pictures, {"format": "streaming"})):
         assert first.record is not None
         description = {"data": first.describe(), "class_names": CLASSES, "files": first.record.plain()}
@@ -197,13 +197,12 @@ def test_a_network_keeps_its_splits_between_files_and_shards(pictures: Path, mad
         OPENED.append(again)
         assert same(list(first.test_dataloader()), list(again.test_dataloader()))
         assert same(list(first.val_dataloader()), list(again.val_dataloader()))
-        assert again.splits.notes == ()
+        assert again.known.notes == ()
 
 
 def test_a_description_makes_the_same_data_again(made: Path) -> None:
     first = data(made)
     again = ImageData(**first.describe(), num_workers=0)
-    assert again.serving.streams is False
     assert same(list(first.val_dataloader()), list(again.val_dataloader()))
     assert again.serving.reason == "shards, read by 0 workers"
     assert again.class_names == CLASSES

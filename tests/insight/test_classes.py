@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn.metrics import confusion_matrix as sklearn_matrix
 from sklearn.metrics import precision_recall_fscore_support
+from torch import Tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from rnnvision import insight
@@ -23,6 +24,8 @@ from rnnvision.insight import (
     names_in,
     reliability_bins,
 )
+from rnnvision.insight.anytime import _gaps
+from rnnvision.training.scores import CalibrationError
 
 NAMES = [f"class {i}" for i in range(7)]
 
@@ -60,16 +63,58 @@ def test_the_most_confused_pairs_are_the_largest_counts_off_the_diagonal() -> No
     assert most_confused(["a"], ["a"]) == []
 
 
-def test_the_calibration_error_is_that_of_torchmetrics() -> None:
+def calibration_error_by_hand(confidences: list[float], right: list[bool]) -> float:
+    """Guo et al. 2017, equation 3, over the 15 bins [k / 15, (k + 1) / 15), of which the last holds 1 too."""
+    bins = [next(k for k in range(15) if p < (k + 1) / 15 or k == 14) for p in confidences]
+    gaps = [
+        abs(sum(ok - p for p, ok, where in zip(confidences, right, bins, strict=True) if where == k)) for k in range(15)
+    ]
+    return sum(gaps) / len(right)
+
+
+def two_classes(sure: Tensor) -> Tensor:
+    """Probabilities of class 0 of two classes or more whose largest is `sure`: (N,) -> (N, 16)."""
+    return torch.cat((sure[:, None], ((1 - sure) / 15)[:, None].expand(-1, 15)), dim=1)
+
+
+EDGES = [float(torch.tensor(k / 15)) for k in range(1, 16)]  # in float32, as a network gives them
+CONFIDENCES = {
+    "one": [0.96875, 1.0, 0.96875, 0.96875],  # the second is wrong, the others are less sure than they are right
+    "edges": EDGES * 2,
+    "beside the edges": [
+        float(torch.nextafter(torch.tensor(p), torch.tensor(to))) for p in EDGES[:-1] for to in (0.0, 1.0)
+    ],
+}
+
+
+@pytest.mark.parametrize("confidences", CONFIDENCES.values(), ids=CONFIDENCES)
+def test_calibration_errors_are_over_fifteen_bins_wherever_they_are_computed(confidences: list[float]) -> None:
+    right = [i % 3 != 1 for i in range(len(confidences))]
+    expected = calibration_error_by_hand(confidences, right)
+    assert calibration_error(confidences, right) == pytest.approx(expected, rel=1e-12)
+    bins = reliability_bins(confidences, right)
+    assert len(bins) == 15
+    assert sum(b.count * abs((b.accuracy or 0) - (b.confidence or 0)) for b in bins) / len(right) == pytest.approx(
+        expected
+    )
+    probabilities, labels = two_classes(torch.tensor(confidences)), torch.tensor([0 if ok else 1 for ok in right])
+    of_a_test = CalibrationError()
+    for part in range(2):  # in batches
+        of_a_test.update(probabilities[part::2], labels[part::2])
+    assert of_a_test.compute() == pytest.approx(expected, rel=1e-12)
+    gaps = _gaps(torch.tensor(confidences)[:, None], torch.tensor(right)[:, None])  # after one token
+    assert float(gaps.abs().sum()) / len(right) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_calibration_error_is_that_of_torchmetrics_where_no_answer_is_certain() -> None:
     torch.manual_seed(0)
-    for scale in (0.1, 1.0, 30.0):  # of the last one many probabilities are exactly 1
+    for scale in (0.1, 1.0, 3.0):
         probabilities, labels = (scale * torch.randn(500, 4)).softmax(dim=1), torch.randint(4, (500,))
         surest, classes = probabilities.max(dim=1)
         expected = multiclass_calibration_error(probabilities, labels, num_classes=4, n_bins=15)
         found = calibration_error(surest.tolist(), (classes == labels).tolist())
         assert found == pytest.approx(float(expected), abs=1e-6)
         bins = reliability_bins(surest.tolist(), (classes == labels).tolist())
-        assert len(bins) == 15
         for k, part in enumerate(bins):
             inside = (surest >= k / 15) & ((surest < (k + 1) / 15) | (k == 14))
             assert part.count == int(inside.sum())

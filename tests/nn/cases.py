@@ -35,6 +35,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "two_layers_two_directions": {"bidirectional": True, "num_layers": 2},
     "normalised_residual": {"num_layers": 2, "norm": True, "residual": True},
     "gated": {"block": "gated", "num_layers": 2},
+    "gated_gelu": {"block": "gated", "num_layers": 2, "activation": "gelu"},
     "gated_two_directions": {"block": "gated", "bidirectional": True},
     "embedded": {"embed_size": 6},
     "hidden_head": {"head_size": 16},
@@ -100,7 +101,7 @@ def _ways(kind: str, model: str, takes: list[str]) -> dict[str, Case]:
         return {name: {"recurrence": name} for name in RECURRENCES}
     if kind == "scan":
         return {name: scan_arguments(name) for name in SCANS}
-    ways = {name: {"readout": name} for name in readouts_of(model)}
+    ways: dict[str, Case] = {name: {"readout": name} for name in readouts_of(model)}
     if "recurrence" in takes:
         ways |= {f"{name}-{FORGETS}": {"readout": name, "recurrence": FORGETS} for name in readouts_of(model)}
     if "bidirectional" in takes:

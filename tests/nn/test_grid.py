@@ -135,6 +135,25 @@ def test_both_dropouts_of_a_block_act_in_training_only() -> None:
         assert len({tuple(network(images)[0].tolist()) for _ in range(10)}) > 1, argument
 
 
+@pytest.mark.parametrize(
+    ("layers", "rates"),
+    [((2, 3), [0, 0.2, 0.4, 0.6, 0.8]), ((1, 1), [0, 0.8]), ((1,), [0.8])],
+    ids=str,
+)
+def test_drop_path_rises_over_the_blocks_of_all_stages(layers: tuple[int, ...], rates: list[float]) -> None:
+    """As in the authors' code; one block alone has the rate that was asked for."""
+    sizes = {"embed_dims": (6, 4), "hidden_sizes": (3, 5), "mlp_ratios": (2.0, 1.5), "patch_sizes": (2, 1)}
+    given = {name: values[: len(layers)] for name, values in sizes.items()}
+    network = Sequencer2D(input_shape=(1, 4, 6), num_classes=3, layers=layers, drop_path=0.8, **given).train()
+    blocks = [block for stage in network.stages for block in stage.blocks]
+    dropped = []
+    for block in blocks:
+        block.mlp = nn.Identity()  # so that what is added is there or not
+        x = torch.rand(400, 2, 3, block.mixer.merge.out_features) + 1
+        dropped.append((block.drop_path(block.mixer(x)) == 0).flatten(1).all(dim=1).float().mean().item())
+    assert dropped == pytest.approx(rates, abs=0.08)
+
+
 # What both are made of ------------------------------------------------------------------------------------------------
 
 

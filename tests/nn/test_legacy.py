@@ -20,7 +20,8 @@ OLD = {"name": "sequence_classifier", "hidden_size": 5, "weight_init": None, "ga
         ({"name": "sequencer2d", "weight_init": None}, {"name": "sequencer2d"}),
         ({"name": "encoder_decoder", "layer": {"r_max": 0.9}}, {"name": "encoder_decoder", "layer": {"r_max": 0.9}}),
         ({"name": "renet", "r_min": 0.1, "layer": None}, {"name": "renet", "layer": {"r_min": 0.1}}),
-        ({"name": "vision_lstm", "num_heads": 4}, {"name": "vision_lstm", "num_heads": 4}),  # its own
+        # Its own, and one that it has since.
+        ({"name": "vision_lstm", "num_heads": 4}, {"name": "vision_lstm", "num_heads": 4, "feature_norm_eps": 1e-6}),
         ({"name": "vit", "num_heads": None}, {"name": "vit", "num_heads": None}),
     ],
 )
@@ -35,6 +36,18 @@ def test_an_old_description_builds_what_it_built() -> None:
     network = build(**current_arguments(OLD | tiny("sequence_classifier", recurrence="lstm")))
     i, f = (network.recurrence.layers[0].gate("bias_ih", gate) for gate in (0, 1))
     assert torch.equal(i, -f)  # chrono
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_gated_stack_from_before_there_was_an_activation_has_none(bidirectional: bool) -> None:
+    old = {"name": "sequence_classifier", "block": "gated", "bidirectional": bidirectional, "layer": {"state_size": 3}}
+    arguments = old | tiny("sequence_classifier", recurrence="lru", num_layers=2)
+    network, images = build(**current_arguments(arguments)).eval(), torch.randn(3, *arguments["input_shape"])
+    none, gelu = (build(**arguments, activation=activation).eval() for activation in ("none", "gelu"))
+    for other in (none, gelu):
+        other.load_state_dict(network.state_dict())
+    assert torch.equal(none(images), network(images))
+    assert not torch.allclose(gelu(images), network(images))
 
 
 def test_every_option_that_moves_is_one_of_a_layer() -> None:

@@ -35,6 +35,7 @@ OTHER: dict[str, list[Any]] = {
     "order": ["reverse"],
     "recurrence": ["gru", "lstm"],
     "block": ["gated", "plain"],
+    "activation": ["gelu", "none"],
     "readout": ["max"],
     "attention": ["dot"],
     "decoder": ["gru"],
@@ -58,6 +59,7 @@ OTHER: dict[str, list[Any]] = {
     "layer.r_min": [0.5],
     "layer.r_max": [0.95],
     "layer.max_phase": [0.5],
+    "layer.clip": [True, False],
 }
 # What makes the networks small while another key is changed, of all and of single ones
 SMALL: Case = {"hidden_size": 16, "num_layers": 2, "channels": 4}
@@ -79,8 +81,12 @@ NEEDED: dict[str, Case] = {
     "order_seed": {"readout": "last", "order": "random"},
     "tied_dropout": {"dropout": 0.5},
 }
-# Values that show in no number: where the network keeps them. The one is for the fit, the other for speed
-KEPT = {"cost": "cost", "layer.chunk_size": "recurrence.layers.0.memory.chunk_size"}
+# Values that show in no number: where the network keeps them. For the fit, for speed, for steps of an optimiser
+KEPT = {
+    "cost": "cost",
+    "layer.chunk_size": "recurrence.layers.0.memory.chunk_size",
+    "layer.clip": "recurrence.layers.0.clip",
+}
 
 
 @cache

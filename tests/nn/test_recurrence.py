@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from rnnvision.nn import RECURRENCES
 from rnnvision.nn.layers.fused import FusedLayer
-from rnnvision.nn.recurrence import Recurrence, StackState, TiedDropout
+from rnnvision.nn.recurrence import ACTIVATIONS, Recurrence, StackState, TiedDropout
 from tests.nn.cases import randomise
 
 BATCH, LENGTH, FEATURES, HIDDEN = 3, 7, 4, 5
@@ -31,6 +31,7 @@ OPTIONS = {
     "norm_residual_dropout": {"norm": True, "residual": True, "dropout": 0.5},
     "tied_dropout": {"dropout": 0.5, "tied_dropout": True},
     "gated": {"block": "gated", "dropout": 0.5},
+    "gated_gelu": {"block": "gated", "dropout": 0.5, "activation": "gelu"},
 }
 NAMES = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in KINDS else pytest.mark.slow) for name in RECURRENCES]
@@ -179,16 +180,23 @@ def test_two_directions_take_no_state(num_layers: int) -> None:
 # The gated block ------------------------------------------------------------------------------------------------------
 
 
+def activated(x: Tensor, activation: str) -> Tensor:
+    """GELU: x times the probability that a normal number is smaller."""
+    return x * (1 + torch.erf(x / math.sqrt(2))) / 2 if activation == "gelu" else x
+
+
 def layer_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
     centred = x - x.mean(dim=-1, keepdim=True)
     return centred / (centred.square().mean(dim=-1, keepdim=True) + 1e-5).sqrt() * norm.weight + norm.bias
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["one_direction", "two_directions"])
 @pytest.mark.parametrize("input_size", [1, HIDDEN])
 @LAYERS
-def test_a_gated_stack_is_its_formula(num_layers: int, input_size: int, bidirectional: bool) -> None:
-    stack = make_stack("gru", input_size, num_layers=num_layers, bidirectional=bidirectional, block="gated")
+def test_a_gated_stack_is_its_formula(num_layers: int, input_size: int, bidirectional: bool, activation: str) -> None:
+    options = {"num_layers": num_layers, "bidirectional": bidirectional, "block": "gated", "activation": activation}
+    stack = make_stack("gru", input_size, **options)
     inputs = make_input(size=input_size)
     x = inputs if input_size == HIDDEN else inputs @ stack.project.weight.T + stack.project.bias
     for i, layer in enumerate(stack.layers):
@@ -197,10 +205,35 @@ def test_a_gated_stack_is_its_formula(num_layers: int, input_size: int, bidirect
         if bidirectional:
             states = torch.cat((states, stack.backward_layers[i](y.flip(1))[0].flip(1)), dim=-1)
         linear = stack.outputs[i].linear
+        states = activated(states, activation)
         a, b = (states @ linear.weight.T + linear.bias).split(HIDDEN, dim=-1)
         x = x + a / (1 + torch.exp(-b))
     assert stack.output_size == HIDDEN
     assert_same(stack(inputs)[0], layer_norm(x, stack.norms[num_layers]))
+
+
+@pytest.mark.parametrize("activation", ["none", "gelu"])
+@TIED
+def test_what_is_activated_is_dropped_before_the_gate_too(tied: bool, activation: str) -> None:
+    """As S4D, S5 and the LRU have it; without an activation the block has one dropout."""
+    stack = make_stack(block="gated", dropout=0.5, tied_dropout=tied, hidden_size=40, activation=activation).train()
+    seen: list[Tensor] = []
+    with stack.outputs[0].register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0])):
+        stack(make_input(batch_size=20))
+    dropped = seen[0] == 0
+    assert dropped.double().mean().item() == pytest.approx(0.5 if activation == "gelu" else 0.0, abs=0.1)
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped)) == (tied or activation == "none")
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("name", ["lru", "gru"])
+def test_the_states_of_a_plain_stack_are_activated_too(name: str, residual: bool) -> None:
+    stack, inputs = make_stack(name, num_layers=2, activation="gelu", residual=residual), make_input()
+    x = inputs
+    for i, layer in enumerate(stack.layers):
+        y = activated(layer(x)[0], "gelu")
+        x = x + y if residual and i > 0 else y
+    assert_same(stack(inputs)[0], x)
 
 
 @pytest.mark.parametrize("option", ["norm", "residual"])

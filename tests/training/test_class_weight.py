@@ -89,18 +89,16 @@ def test_the_training_loss_is_the_weighted_one(mixed: bool, smoothing: float, au
     if mixed:
         targets = 0.7 * targets + 0.3 * targets.roll(1, 0)
     made = learner(class_weight=WEIGHTS, label_smoothing=smoothing)
-    made._sums, made._count = torch.zeros(2, dtype=torch.float64), 0
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         loss = made.training_step((images, targets if mixed else labels), 0)
     assert loss.item() == pytest.approx(by_hand(images.flatten(1), targets, smoothing), rel=1e-5)
-    assert made._sums[0].item() == pytest.approx(6 * loss.item())  # which is train/loss
+    assert made.sums.sums[0].item() == pytest.approx(6 * loss.item())  # which is train/loss
     plain = learner(label_smoothing=smoothing)._step((images, targets if mixed else labels))[0]
     assert made._step((images, targets if mixed else labels))[0].item() == plain.item()  # as it is validated
 
 
 def test_a_batch_of_classes_without_weight_has_a_loss_of_zero() -> None:
     made = learner(class_weight=WEIGHTS)
-    made._sums, made._count = torch.zeros(2, dtype=torch.float64), 0
     assert made.training_step((torch.randn(3, 1, 2, 2), torch.tensor([2, 2, 2])), 0).item() == 0.0
 
 

@@ -44,6 +44,26 @@ def test_matrices_decay_and_vectors_do_not_and_none_is_missing(recurrence: str) 
     assert sorted(grouped) == sorted(id(parameter) for parameter in module.parameters())
 
 
+class Shifted(nn.Module):
+    """A module of a user's own, with a matrix that is to be left as large as it is."""
+
+    undecayed = ("shift",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map = nn.Linear(3, 3)
+        self.shift = nn.Parameter(torch.zeros(3, 3))
+
+
+def test_a_module_says_which_of_its_matrices_do_not_decay() -> None:
+    vil = build("vision_lstm", input_shape=(1, 8, 8), num_classes=3, patch_size=4, hidden_size=8, num_layers=2)
+    module = nn.ModuleList([Shifted(), vil])
+    matrices, vectors = (set(map(id, group["params"])) for group in parameter_groups(module, 0.3))
+    kept = {id(module[0].shift), id(vil.position.table)}
+    assert kept <= vectors
+    assert {id(p) for p in module.parameters() if p.ndim >= 2} - kept == matrices
+
+
 @pytest.mark.parametrize("recurrence", [name for name, layer in RECURRENCES.items() if layer.state_parameters])
 def test_what_moves_a_state_learns_at_a_rate_of_its_own(recurrence: str) -> None:
     module = network(recurrence)

@@ -50,8 +50,8 @@ def test_figures_that_come_later_get_a_column(tmp_path: Path) -> None:
     assert [row["extra"] for row in rows(tmp_path)] == ["", "7.0"]
 
 
-def test_a_line_an_epoch_is_printed_on_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    log_epoch(RunLog(str(tmp_path), echo=True), 4)
+def test_a_line_an_epoch_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_epoch(RunLog(str(tmp_path)), 4)
     line, end = capsys.readouterr().out.split("\n")
     assert line.startswith("epoch   5   train loss 0.5000 accuracy 0.7500   val loss 1.5000 accuracy 0.2500   ")
     assert line.endswith(" s")
@@ -63,15 +63,9 @@ def test_training_without_validation_is_printed(tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().out.startswith("epoch   1   train loss 0.5000 accuracy 0.7500   0.")
 
 
-def test_nothing_is_printed_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_printed_without_echo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log_epoch(RunLog(str(tmp_path), echo=False), 0)
     assert capsys.readouterr().out == ""
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_lines_replace_the_bar_of_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
-    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
-    assert RunLog(str(tmp_path)).echo is not terminal
 
 
 def test_a_resumed_run_goes_on_with_the_file(tmp_path: Path) -> None:

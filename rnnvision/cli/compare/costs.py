@@ -6,7 +6,7 @@
 import argparse
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -92,15 +92,13 @@ def _anytime(network: nn.Module, checkpoint: dict[str, Any], samples: int | None
     return {"anytime/accuracy": curve.accuracy.tolist(), "anytime/area": curve.area}
 
 
-def evenly(data: ImageData, samples: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+def evenly(data: ImageData, samples: int | None) -> Iterable[tuple[Tensor, Tensor]]:
     """Batches of every k-th test image, so that there are `samples` at most; of all where it is None."""
-    total = len(data.splits.test)
+    total = len(data.known.test)
     stride = 1 if samples is None else max(1, math.ceil(total / samples))
-    start = 0
-    for images, labels in data.test_dataloader():
-        picked = slice(-start % stride, None, stride)
-        start += len(labels)
-        yield images[picked], labels[picked]
+    if stride > 1:  # before any is decoded
+        data.splits.keep("test", torch.arange(0, total, stride))
+    return data.test_dataloader()
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from rnnvision.cli.frame.command_line.several import as_list
 from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_TERMINATED, EXIT_USAGE, leave
+from rnnvision.cli.frame.live.counts import shown_counts
 from rnnvision.cli.frame.log import logged
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, with_command
 from rnnvision.cli.frame.paths import locate_paths, pin_latest, register_resolvers
@@ -34,6 +35,8 @@ from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused
 from rnnvision.cli.frame.sweep import print_table
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.others import OTHERS
+from rnnvision.progress import shown_by
 from rnnvision.runs import RunFolder, environment, is_first_process, read_json, versions
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -48,6 +51,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
 
     0 success; 1 failure, or a failed job of a sweep; 2 wrong use; 130 Ctrl-C; 143 SIGTERM.
     """
+    OTHERS.load()  # from here: who computes beside this process while it starts
     signal.signal(signal.SIGTERM, _terminate)
     register_resolvers()
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
@@ -145,7 +149,8 @@ def _run_job(
                 check_keys(config, verb, hydra_config.runtime.choices)
             load_plugins_of(config, hydra_config.runtime.cwd)
             check_checkpoint(config, verb)
-            score = task(config, run)
+            with shown_by(shown_counts if is_first_process() else None):
+                score = task(config, run)
         except (KeyboardInterrupt, SystemExit) as error:
             run.write_status("interrupted")
             if not run.is_used():

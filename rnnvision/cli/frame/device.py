@@ -12,21 +12,26 @@ import lightning as L
 import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, Checkpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
 from torch import nn
 
 from rnnvision.checks import counted
 from rnnvision.cli.frame.command_line.words import yaml_text
+from rnnvision.cli.frame.live.bar import LiveBar
+from rnnvision.cli.frame.live.line import is_live
 from rnnvision.cli.frame.trainer.arguments import ALIASES, REFUSED, check_trainer
+from rnnvision.cli.frame.trainer.give_way import GiveWay
 from rnnvision.cli.frame.where import device_type
 from rnnvision.errors import UsageError
+from rnnvision.others import cores
 from rnnvision.runs import RunFolder, is_first_process
-from rnnvision.training import RunLog, VerifiedCheckpointIO
+from rnnvision.training import VerifiedCheckpointIO
 from rnnvision.training.precision import FP16, choose_precision
 
-ALL_THREADS = torch.get_num_threads()  # of this process, before a job of a sweep takes fewer
+# Of this process, before a job of a sweep takes fewer; torch does not see the quota of a container.
+ALL_THREADS = min(torch.get_num_threads(), max(1, int(cores())))
 PROFILERS: dict[str, Any] = {  # into the run folder
     "simple": SimpleProfiler,
     "advanced": AdvancedProfiler,
@@ -57,15 +62,12 @@ def make_trainer(
     if profiler := PROFILERS.get(str(arguments.get("profiler"))):
         arguments["profiler"] = profiler(dirpath=str(run.path), filename="profile")
     shows_bar = arguments.pop("enable_progress_bar", None)
-    shows_bar = is_first_process() and (sys.stdout.isatty() if shows_bar is None else shows_bar)
-    for line in loggers:
-        if isinstance(line, RunLog) and line.follows_bar:
-            line.echo = not shows_bar
+    shows_bar = is_first_process() and (is_live(sys.stdout) if shows_bar is None else shows_bar)
     try:
         return L.Trainer(
             **arguments,
             logger=loggers,
-            callbacks=[*callbacks, *([TQDMProgressBar()] if shows_bar else [])],
+            callbacks=[GiveWay(), *callbacks, *([LiveBar()] if shows_bar else [])],
             plugins=[VerifiedCheckpointIO()],
             default_root_dir=str(run.path),
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
@@ -95,8 +97,7 @@ def keep_freed_memory() -> None:
 def share_cores(num_workers: int) -> None:
     """Leave a core to each of the processes that read images beside a training on the CPU; 0 takes all back.
 
-    Threads that wait for each other at full speed make a small recurrence several times slower as soon as one of them
-    has to share its core. A number that the user has chosen ($OMP_NUM_THREADS) stays.
+    A number that the user has chosen ($OMP_NUM_THREADS) stays.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, ALL_THREADS - num_workers))
@@ -111,21 +112,20 @@ def device_line(trainer: L.Trainer, precision: object) -> str:
     return f"{device.type} ({name}){processes}, precision {trainer.precision}{f' ({reason})' if reason else ''}"
 
 
-def kernel_lines(network: nn.Module, trainer: L.Trainer, batch_size: int) -> list[str]:
+def kernel_lines(network: nn.Module, input_shape: Sequence[int], trainer: L.Trainer, batch_size: int) -> list[str]:
     """On a GPU: which of cuDNN's kernels the recurrences get, and what would make it a faster one."""
-    from rnnvision.insight import cudnn_kernel
-    from rnnvision.nn.layers.fused import FusedLayer
+    from rnnvision.insight import Gpu, network_kernels
 
-    if trainer.strategy.root_device.type != "cuda":
+    device = trainer.strategy.root_device
+    if device.type != "cuda" or torch.version.hip is not None or not torch.backends.cudnn.enabled:
         return []
-    layers = (module for module in network.modules() if isinstance(module, FusedLayer))
-    found = dict.fromkeys(
-        (kernel, tuple(missing))
-        for kernel, missing in (cudnn_kernel(layer, batch_size, str(trainer.precision)) for layer in layers)
+    found = network_kernels(
+        network, input_shape, Gpu.of(device), batch_size=batch_size, precision=str(trainer.precision)
     )
     return [
-        f"kernel    cuDNN's {kernel}{'; for the persistent one: ' + ', '.join(missing) if missing else ''}"
-        for kernel, missing in found
+        f"kernel    cuDNN's {kernels}"
+        f"{'; for the persistent one: ' + ', '.join(kernels.missing) if kernels.missing else ''}"
+        for kernels in found
     ]
 
 

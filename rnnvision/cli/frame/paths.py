@@ -12,6 +12,7 @@ PATH_KEYS = (
     *("data.root", "ckpt", "run", "resume", "log_dir", "to", "check", "source", "output", "save", "weights"),
     *("hydra.run.dir", "hydra.sweep.dir"),
 )
+OR_WORDS = ("data.cache",)  # keys that hold a path or a word; on the command line they are written as Hydra reads them
 PATH_LISTS = ("ckpt", "source")  # those of them that also take a list
 
 
@@ -46,7 +47,7 @@ def locate_paths(cfg: "DictConfig", folder: str | Path) -> None:
 
     elsewhere = Path(folder) != Path.cwd()
     with open_dict(cfg):
-        for key in PATH_KEYS:
+        for key in (*PATH_KEYS, *OR_WORDS):
             value = None if key.startswith("hydra.") else OmegaConf.select(cfg, key)
             start = folder if elsewhere else ""
             if isinstance(value, str):

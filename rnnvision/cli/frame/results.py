@@ -31,8 +31,8 @@ def keep_answers(learner: "Learner", data: "ImageData", run: RunFolder) -> list[
 
     Probabilities are those of predict. Returns the rows of predictions.csv.
     """
-    names, samples = data.class_names, data.splits.parts()[data.tested_split]
-    root = f"{data.splits.root}{os.sep}"
+    names, samples = data.class_names, data.splits[data.tested_split]
+    root = f"{data.known.root}{os.sep}"
     rows = [
         Prediction(
             samples.name(i).removeprefix(root), names[a.truth], names[a.answer], a.probability, a.loss, a.settled

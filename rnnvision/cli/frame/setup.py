@@ -90,7 +90,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
                 "class_names": list(data.class_names),
                 "normalisation": data.normalisation,
                 "data": data.describe(),
-                "images": {part: len(samples) for part, samples in data.splits.parts().items()},
+                "images": {part: len(samples) for part, samples in data.known.parts().items()},
                 **({"files": data.record.plain()} if data.record is not None else {}),
                 "versions": versions(),
                 **({"plugins": plugins} if plugins else {}),
@@ -201,7 +201,7 @@ def make_class_weight(cfg: DictConfig, data: "ImageData") -> list[float] | None:
 
     with arguments_of("loss"):
         given = loss_arguments(cfg).get("class_weight")
-        return class_weights(data.class_counts()["train"], data.class_names, class_weight=given)
+        return class_weights(data.class_counts("train"), data.class_names, class_weight=given)
 
 
 def make_optimisation(cfg: DictConfig, network: "nn.Module", data: "ImageData", trainer: "L.Trainer") -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,13 @@ from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.predict.sources import pictures_of
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.progress import work
 from rnnvision.runs import RunFolder
 
 if TYPE_CHECKING:
-    from rnnvision.inference import Answer, How
+    from collections.abc import Sequence
+
+    from rnnvision.inference import Answer, Classifier, How
     from rnnvision.inference.predictions import Table
 
 FORMATS = ("text", "csv", "jsonl", "parquet")
@@ -49,9 +52,11 @@ def predict(cfg: DictConfig, run: RunFolder) -> None:
     tally = _Tally()
     paths = pictures_of(plain(cfg.source), tally.empty)
     with _as_typed():
-        answers = tally.counted(_shown(predicted(members, paths, how, keeps_errors=True), to))
+        answers = tally.counted(_giving_way(members, predicted(members, paths, how, keeps_errors=True)))
+    scrolls = to is None and sys.stdout.isatty()  # the answers themselves
     try:
-        _write(answers, table, kind, to)
+        with nullcontext() if scrolls else work("classifying images"):
+            _write(answers, table, kind, to)
     except OSError as error:
         raise FailureError(f"output={cfg.output}: cannot be written ({error.strerror})") from error
     listed = kind == "text" and to is None  # what is not read stands among the answers
@@ -156,13 +161,18 @@ def _write_lines(file: Any, answers: "Iterator[Answer]", table: "Table", kind: s
             file.write(f"{json_line(answer) if kind == 'jsonl' else answer.as_line()}\n")
 
 
-def _shown(answers: "Iterable[Answer]", to: Path | None) -> "Iterable[Answer]":
-    """The answers, with a progress bar where somebody looks, and the answers do not scroll by."""
-    if not sys.stderr.isatty() or (to is None and sys.stdout.isatty()):
-        return answers
-    from tqdm import tqdm
+def _giving_way(members: "Sequence[Classifier]", answers: "Iterator[Answer]") -> "Iterator[Answer]":
+    """The answers, computed in as many threads as an evaluation would take."""
+    from rnnvision.nn import is_exact_in_threads
+    from rnnvision.nn.kernels.threads import Threads
 
-    return tqdm(answers, unit=" images", file=sys.stderr, leave=False)
+    threads = Threads(all(is_exact_in_threads(member.network) for member in members))
+    try:
+        for answer in answers:
+            threads.look()
+            yield answer
+    finally:
+        threads.restore()
 
 
 class _Tally:

@@ -42,7 +42,7 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
         return 0.0
     found = score(training, tester, figures)
     if cfg.get("report"):
-        print("\n".join(write_report(run.path, run.path)))
+        print("\n".join(write_report(run.path, run.path, tested=training.data.splits.test)))
     return found
 
 
@@ -59,10 +59,10 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
         f"network   {_network(training)}",
         f"data      {training.data.summary()}",
         *(f"classes   {line}" for line in training.data.class_lines()),
-        *(f"note      {note}" for note in training.data.splits.notes),
+        *(f"note      {note}" for note in training.data.known.notes),
         *balance_lines(training.data, training.learner.class_weight),
         f"device    {device_line(trainer, cfg.trainer.precision)}",
-        *kernel_lines(training.learner, trainer, training.data.batch_size),
+        *kernel_lines(training.learner.network, training.data.input_shape, trainer, training.data.batch_size),
         *_batch_lines(training),
         *(stage.line for stage in stages if stage.line),
         f"folder    {training.run.shown()}",

@@ -20,7 +20,7 @@ def balance_lines(data: "ImageData", class_weight: "Tensor | None") -> list[str]
     if class_weight is None:
         return lines
     weights = dict(zip(data.class_names, class_weight.tolist(), strict=True))
-    absent = [name for name, count in zip(weights, data.class_counts()["train"], strict=True) if not count]
+    absent = [name for name, count in zip(weights, data.class_counts("train"), strict=True) if not count]
     present = {name: weight for name, weight in weights.items() if name not in absent}
     if len(present) <= FEW_CLASSES:
         shown = ", ".join(f"{name} {weight:.3g}" for name, weight in present.items())

@@ -85,8 +85,14 @@ def _calibrated(tester: "L.Trainer", training: Training) -> dict[str, Any]:
 
 
 def _tested(tester: "L.Trainer", training: Training) -> "Mapping[str, float]":
-    with _enough_memory(training):
-        return tester.test(training.learner, datamodule=training.data, verbose=False)[0]
+    from rnnvision.data import DataError
+
+    try:
+        with _enough_memory(training):
+            return tester.test(training.learner, datamodule=training.data, verbose=False)[0]
+    except DataError as error:  # of pixels that nobody has looked at before
+        then = command([override("ckpt", training.run.shown())], "rnnvision evaluate")
+        raise DataError(f"{error}\nthe network is trained; when the files are mended, measure it: {then}") from error
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 import re
 import stat
 import warnings
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import torch
@@ -15,9 +16,9 @@ from torch import Tensor
 
 from rnnvision.checks import one_line
 from rnnvision.data.images.deep import Greys, check_colours, greys_of, has_deep_colours
-from rnnvision.data.images.orientation import is_left_to_pillow, jpeg_header, pillow_orientation, turn
-from rnnvision.data.images.reduced import decode_reduced, divisor_of
-from rnnvision.data.images.view import MODES, View
+from rnnvision.data.images.orientation import JpegHeader, is_left_to_pillow, jpeg_header, pillow_orientation, turn
+from rnnvision.data.images.reduced import decode_reduced, divisor_of, upright
+from rnnvision.data.images.view import MODES, Choice, View, cut
 from rnnvision.data.splits import DataError
 
 # `decode` refuses what is too large itself, and Pillow's warning would come before that. For the whole process, once: a
@@ -37,7 +38,9 @@ OPTIONAL = {  # formats that some builds of Pillow lack: (place, bytes) in a fil
 }
 HEAVY = ("WEBP", "JPEG2000")  # their decoders take twice the memory of others, up to 20 bytes a pixel
 MAX_JPEG = 2**28  # bytes: four for each pixel of `MAX_PIXELS`; a JPEG is read as a whole before it is decoded
+END_OF_IMAGE = b"\xff\xd9"  # the last marker of a JPEG, which cannot occur among its pixels
 AT_ONCE = 2**20  # pixels that are converted at a time: several copies of a whole image would take gigabytes
+Result = TypeVar("Result")
 
 
 def open_image(path: Path, view: View) -> Tensor:
@@ -49,12 +52,17 @@ def open_image(path: Path, view: View) -> Tensor:
     return _opened(path, view, decode)
 
 
-def open_seen(path: Path, view: View) -> Tensor:
+def open_seen(path: Path, view: View, choose: Choice | None = None) -> Tensor:
     """What the network sees of the image of a file, as `decode_seen` returns it; it raises what `open_image` does."""
-    return _opened(path, view, decode_seen)
+    return _opened(path, view, partial(decode_seen, choose=choose))
 
 
-def _opened(path: Path, view: View, decode: Callable[[BinaryIO, str, View], Tensor]) -> Tensor:
+def inspect_image(path: Path, view: View) -> None:
+    """Look at a file as `inspect` does; it raises what `open_image` would for what is found so."""
+    _opened(path, view, inspect)
+
+
+def _opened(path: Path, view: View, decode: Callable[[BinaryIO, str, View], Result]) -> Result:
     name = one_line(path)
     try:
         if not stat.S_ISREG(mode := path.stat().st_mode):  # a pipe would wait for ever
@@ -76,41 +84,76 @@ def decode(file: BinaryIO, name: str, view: View) -> Tensor:
         DataError: that begins with `name`, if it is empty, no image, truncated, larger than `max_pixels`, has several
             frames, has floating-point or 32-bit values, whose range is unknown, or would have to be converted.
     """
-    return _decode(file, name, view, seen=False)
+    return _decode(file, name, view, None)
 
 
-def decode_seen(file: BinaryIO, name: str, view: View) -> Tensor:
+def decode_seen(file: BinaryIO, name: str, view: View, choose: Choice | None = None) -> Tensor:
     """What the network sees of one image: uint8 (C, H, W); channels last in memory.
 
-    It is `View.of` the whole image, but for JPEGs that are decoded at reduced scale. It raises what `decode` does.
+    It is `View.of` the whole image, or the part of it that `choose` gives in place of `View.part`; but for JPEGs that
+    are decoded at reduced scale. It raises what `decode` does.
     """
-    return _decode(file, name, view, seen=True)
+    return _decode(file, name, view, choose or view.part)
 
 
-def _decode(file: BinaryIO, name: str, view: View, *, seen: bool) -> Tensor:
-    change = view.of if seen else (lambda image: image)
-    try:
-        start = file.read(12)
+def inspect(file: BinaryIO, name: str, view: View) -> None:
+    """Refuse what `decode` would, as far as the file shows it without its pixels: of a JPEG, also that it is cut short.
+
+    Raises:
+        DataError: that begins with `name`.
+    """
+    with _told(name, view):
+        data, header = _begin(file, name, view)
+        if header is None:
+            with _open_by_pillow(file, view) as image:
+                _check(name, image, view)
+        elif data.find(END_OF_IMAGE, header.length) < 0:
+            raise DataError(f"{name}: cannot be read as an image (it is cut short)")
+
+
+def _decode(file: BinaryIO, name: str, view: View, choose: Choice | None) -> Tensor:
+    with _told(name, view):
+        data, header = _begin(file, name, view)
+        part = choose(*upright(header)) if choose is not None and header is not None else None
+        if header is None:
+            image = _decode_by_pillow(file, name, view)
+        elif part is not None and view.reduced_scale and (divisor := divisor_of(part)) > 1:
+            return view.framed(decode_reduced(data, header, view.channels, part, divisor))
+        else:
+            image = turn(_decode_jpeg(data, view.channels), header.orientation)
+        if choose is None:
+            return image
+        return view.framed(cut(image, *(part or choose(*image.shape[1:]))))
+
+
+def _begin(file: BinaryIO, name: str, view: View) -> tuple[bytes, JpegHeader | None]:
+    """The content and the header of a JPEG that torchvision decodes; (b"", None) for what is left to Pillow."""
+    start = file.read(12)
+    file.seek(0)
+    if not start:
+        raise DataError(f"{name}: is empty")
+    # Pillow's inspection of a header takes a tenth of the time that an image of 224 x 224 takes to decode.
+    if start.startswith(b"\xff\xd8\xff"):
+        if len(data := file.read(MAX_JPEG + 1)) > MAX_JPEG:
+            raise DataError(f"{name}: is larger than {MAX_JPEG:,} bytes, too large for a JPEG")
+        header = jpeg_header(data)
         file.seek(0)
-        if not start:
-            raise DataError(f"{name}: is empty")
-        # Pillow's inspection of a header takes a tenth of the time that an image of 224 x 224 takes to decode.
-        if start.startswith(b"\xff\xd8\xff"):
-            if len(data := file.read(MAX_JPEG + 1)) > MAX_JPEG:
-                raise DataError(f"{name}: is larger than {MAX_JPEG:,} bytes, too large for a JPEG")
-            header = jpeg_header(data)
-            file.seek(0)
-            if (
-                header is not None
-                and header.bits == 8
-                and header.components in (1, 3)
-                and 0 < header.width * header.height <= view.max_pixels
-            ):
-                if seen and view.reduced_scale and (divisor := divisor_of(header, view)) > 1:
-                    return decode_reduced(data, header, view, divisor)
-                return change(turn(_decode_jpeg(data, view.channels), header.orientation))
-        _check_decoder(name, start)
-        return change(_decode_by_pillow(file, name, view))
+        if (
+            header is not None
+            and header.bits == 8
+            and header.components in (1, 3)
+            and 0 < header.width * header.height <= view.max_pixels
+        ):
+            return data, header
+    _check_decoder(name, start)
+    return b"", None
+
+
+@contextmanager
+def _told(name: str, view: View) -> Iterator[None]:
+    """Within, whatever a decoder raises becomes a DataError."""
+    try:
+        yield
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # above Pillow's own limit
@@ -122,10 +165,14 @@ def _decode(file: BinaryIO, name: str, view: View, *, seen: bool) -> Tensor:
         raise DataError(f"{name}: cannot be read as an image ({reason})") from error
 
 
-def _decode_by_pillow(file: BinaryIO, name: str, view: View) -> Tensor:
+def _open_by_pillow(file: BinaryIO, view: View) -> Image.Image:
     if Image.MAX_IMAGE_PIXELS is not None and view.max_pixels > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = view.max_pixels  # Pillow's own limit, of this process
-    with Image.open(file, formats=_formats()) as image:
+    return Image.open(file, formats=_formats())
+
+
+def _decode_by_pillow(file: BinaryIO, name: str, view: View) -> Tensor:
+    with _open_by_pillow(file, view) as image:
         _check(name, image, view)
         if image.format == "JPEG" and image.mode in MODES.values():
             file.seek(0)

@@ -33,13 +33,14 @@ TURNS: dict[int, tuple[bool, tuple[int, ...]]] = {
 
 
 class JpegHeader(NamedTuple):
-    """What a JPEG of the usual kinds (baseline, extended, progressive) says before its pixels."""
+    """What a JPEG of the usual kinds (baseline, extended, progressive) says before its pixels, in so many bytes."""
 
     bits: int
     height: int
     width: int
     components: int
     orientation: int
+    length: int = 0
 
 
 def jpeg_header(data: bytes) -> JpegHeader | None:
@@ -58,7 +59,7 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
             place += 1
             continue
         if marker == 0xDA:  # the pixels
-            return JpegHeader(*frame, orientation(exif, xmp)) if frame else None
+            return JpegHeader(*frame, orientation(exif, xmp), place) if frame else None
         if marker == 0xE1:
             segment = data[place + 4 : place + 2 + length]
             exif += [segment] if segment.startswith(EXIF) else []

@@ -13,6 +13,7 @@ import torch
 from rnnvision.checks import flags
 from rnnvision.data.sets.locate import Archives, obtain, unpack_again, wrong_md5
 from rnnvision.data.splits import DataError, Split, Splits
+from rnnvision.progress import done, work
 
 
 def read_cifar(name: str, torchvision_class: str, class_names: tuple[str, ...], root: str | None) -> Splits:
@@ -153,15 +154,19 @@ def _obtain_files(name: str, root: str | None, files: Iterable[Sequence[str]]) -
     md5s: dict[str, str | None] = {file: md5 for _, file, md5 in files}
     folders = ("", name, name.upper())
     base, folder = obtain(name, root, folders, lambda f: all((f / n).is_file() for n in md5s), md5s, fetch)
-    for file, md5 in md5s.items():
-        if fault := wrong_md5(folder / file, md5):
-            raise DataError(f"{fault}; put the published file in its place")
+    with work("checking files", total=len(md5s)):
+        for file, md5 in md5s.items():
+            if fault := wrong_md5(folder / file, md5):
+                raise DataError(f"{fault}; put the published file in its place")
+            done()
     return base, folder
 
 
-def _verify(folder: Path, files: Iterable[Sequence[str]], root: Path, archives: Archives) -> None:
+def _verify(folder: Path, files: Sequence[Sequence[str]], root: Path, archives: Archives) -> None:
     """Check files of an archive against their MD5, given as (name, MD5)."""
-    for file, md5 in files:
-        path = folder / file
-        if fault := wrong_md5(path, md5) if path.is_file() else f"{path} is missing":
-            raise DataError(f"{fault}; {unpack_again(folder, root, archives)}")
+    with work("checking files", total=len(files)):
+        for file, md5 in files:
+            path = folder / file
+            if fault := wrong_md5(path, md5) if path.is_file() else f"{path} is missing":
+                raise DataError(f"{fault}; {unpack_again(folder, root, archives)}")
+            done()

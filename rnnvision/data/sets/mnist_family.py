@@ -16,6 +16,7 @@ from torch import Tensor
 
 from rnnvision.data.sets.locate import obtain
 from rnnvision.data.splits import DataError, Split, Splits
+from rnnvision.progress import done, work
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -57,7 +58,8 @@ def read_family(name: str, family: Family, class_names: tuple[str, ...], root: s
         lambda target: dataset(target, download=True),
         by_content=family.digests is not None,  # all members have files of the same names
     )
-    train, test = (_read_split(folder, part, family.digests, len(class_names)) for part in COUNTS)
+    with work("reading files", total=len(FILES)):
+        train, test = (_read_split(folder, part, family.digests, len(class_names)) for part in COUNTS)
     return Splits(train, test, class_names, origin=str(folder), root=str(base))
 
 
@@ -119,5 +121,6 @@ def read_idx(path: Path, digest: str | None = None, kind: str = "unsigned bytes"
         raise DataError(f"{path} is damaged: it holds nothing")
     if digest is not None and hashlib.sha256(content).hexdigest() != digest:
         raise DataError(f"{path} is damaged: its content is not the published one (SHA-256 after unpacking)")
+    done()
     values = np.frombuffer(content, layout, offset=start)
     return torch.from_numpy(values.astype(layout.newbyteorder("="))).reshape(shape)

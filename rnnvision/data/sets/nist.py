@@ -6,6 +6,7 @@ from rnnvision.checks import one_of
 from rnnvision.data.sets.locate import obtain, wrong_md5
 from rnnvision.data.sets.mnist_family import checked_split, packed_or_not, read_idx
 from rnnvision.data.splits import DataError, Split, Splits
+from rnnvision.progress import work
 
 PARTS = ("train", "test")
 # Images in the files of each split for training and for test. There are two editions of the letters.
@@ -55,7 +56,9 @@ def read_emnist(class_names: tuple[str, ...], root: str | None, *, split: str = 
         upright = images.transpose(-1, -2).contiguous()
         return checked_split(paths, upright, labels.long() - first, count, len(names))
 
-    return Splits(read("train"), read("test"), names, origin=str(folder), root=str(base))
+    with work("reading files", total=4):
+        train, test = read("train"), read("test")
+    return Splits(train, test, names, origin=str(folder), root=str(base))
 
 
 def read_qmnist(class_names: tuple[str, ...], root: str | None) -> Splits:
@@ -89,7 +92,9 @@ def read_qmnist(class_names: tuple[str, ...], root: str | None) -> Splits:
             raise DataError(f"{paths[1]} is damaged: it holds {tuple(facts.shape)}, not a row for each image")
         return checked_split(paths, images, facts[:, 0], QMNIST_COUNT, len(class_names))
 
-    return Splits(read("train"), read("test"), class_names, origin=str(folder), root=str(base))
+    with work("reading files", total=4):
+        train, test = read("train"), read("test")
+    return Splits(train, test, class_names, origin=str(folder), root=str(base))
 
 
 def _holds(folder: Path, files: dict[str, tuple[str, ...]]) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rnnvision.checks import at_least, positive
 from rnnvision.nn.controls.feedforward import Control, num_values
+from rnnvision.nn.fixed import FixedBuffers
 from rnnvision.nn.kernels.exported import autocast_off
 
 
@@ -72,7 +73,7 @@ class LinearSVM(SVM):
         return x.flatten(1)
 
 
-class RBFSVM(SVM):
+class RBFSVM(FixedBuffers, SVM):
     """One machine per pair of classes, with the kernel exp(-gamma |x - s|^2) (scikit-learn's SVC).
 
     The features are the kernel's values at the support vectors s, the head's outputs the decisions d_ij of the pairs
@@ -111,10 +112,10 @@ class RBFSVM(SVM):
         self.gamma_by_data = gamma is None
         self.vectors = nn.Parameter(torch.randn(num_vectors, num_values(input_shape)), requires_grad=False)
         self.register_buffer("gamma", torch.tensor(1 / num_values(input_shape) if gamma is None else gamma))
-        sides = torch.zeros(len(pairs), num_classes)  # 1 for the first class of a pair, -1 for the second
+        sides = torch.zeros(len(pairs), num_classes, device="cpu")  # 1 for the first class of a pair, -1 for the second
         for k, (i, j) in enumerate(pairs):
             sides[k, i], sides[k, j] = 1, -1
-        self.register_buffer("sides", sides, persistent=False)
+        self.fix("sides", sides)
 
     def forward_features(self, x: Tensor) -> Tensor:
         x = x.flatten(1)

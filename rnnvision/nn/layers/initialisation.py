@@ -25,10 +25,14 @@ def keep_bias(gate_bias: str, hidden_size: int, sequence_length: int) -> Tensor 
 @torch.no_grad()
 def orthogonal_gates(weight_ih: Tensor, weight_hh: Tensor) -> None:
     """Initialise input weights (gates x D, F) after Glorot, recurrent ones (gates x D, D) orthogonally, by gate."""
-    hidden_size = weight_hh.shape[1]
-    for of_input, of_state in zip(weight_ih.split(hidden_size), weight_hh.split(hidden_size), strict=True):
-        nn.init.xavier_uniform_(of_input)
-        nn.init.orthogonal_(of_state)
+    hidden_size, threads = weight_hh.shape[1], torch.get_num_threads()
+    torch.set_num_threads(1)  # the last bit of a QR decomposition depends on them
+    try:
+        for of_input, of_state in zip(weight_ih.split(hidden_size), weight_hh.split(hidden_size), strict=True):
+            nn.init.xavier_uniform_(of_input)
+            nn.init.orthogonal_(of_state)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def affine(input_size: int, output_size: int) -> nn.Linear:

@@ -60,6 +60,13 @@ class RecurrentLayer(nn.Module, ABC):
         like, shape = next(self.parameters()), (batch_size, self.hidden_size)
         return tuple(like.new_zeros(shape, device=device, dtype=dtype) for _ in range(self.num_states))
 
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Bring the weights back into the set they may take, in place; called after each step of an optimiser.
+
+        Done twice it changes nothing more. By default every value is allowed.
+        """
+
     def multiply_adds(self, tokens: int) -> int:
         """Multiply-adds of the matrix products in reading so many tokens of one image.
 

@@ -116,7 +116,8 @@ class Sequencer2D(nn.Module):
         mlp_ratios: width of the hidden layer of the blocks' MLP, as a multiple of `embed_dims`.
         recurrence, layer: see `rnnvision.nn.recurrence.Recurrence`.
         dropout: rate in the blocks' MLP.
-        drop_path: rate at which a block's branches are dropped, the same for all blocks.
+        drop_path: rate at which the last block's branches are dropped; it rises linearly over the blocks of all stages,
+            from 0 at the first one, as the authors have it (github.com/okojoalg/sequencer).
         head_dropout: dropout rate before the head.
 
     Raises:
@@ -160,6 +161,9 @@ class Sequencer2D(nn.Module):
         grids = _grids(variant, patch_sizes, *sides)
         sweep = partial(Sweep, recurrence=recurrence, layer=layer)
 
+        depth = sum(self.sizes.layers)
+        rates = iter([drop_path * i / (depth - 1) for i in range(depth)] if depth > 1 else [drop_path])
+
         def block(stage: int) -> Block:
             (rows, columns), features = grids[stage], self.sizes.embed_dims[stage]
             one_way = self.sizes.hidden_sizes[stage]
@@ -168,12 +172,12 @@ class Sequencer2D(nn.Module):
                 sweep(features, vertical=False, hidden_size=one_way, sequence_length=columns),
                 features,
             )
-            return Block(mixer, features, int(self.sizes.mlp_ratios[stage] * features), dropout, drop_path)
+            return Block(mixer, features, int(self.sizes.mlp_ratios[stage] * features), dropout, next(rates))
 
         self.stages = nn.Sequential()
-        for stage, (depth, side) in enumerate(zip(self.sizes.layers, self.sizes.patch_sizes, strict=True)):
+        for stage, (blocks, side) in enumerate(zip(self.sizes.layers, self.sizes.patch_sizes, strict=True)):
             embed = nn.Conv2d(width, self.sizes.embed_dims[stage], kernel_size=side, stride=side)
-            self.stages.append(Stage(embed, [block(stage) for _ in range(depth)]))
+            self.stages.append(Stage(embed, [block(stage) for _ in range(blocks)]))
             width = self.sizes.embed_dims[stage]
         self.norm = nn.LayerNorm(width, eps=NORM_EPS)
         self.head_dropout = nn.Dropout(head_dropout)

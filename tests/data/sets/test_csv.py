@@ -320,14 +320,14 @@ def test_a_label_that_has_changed_since_the_training_is_told(root: Path) -> None
     (root / "labels.csv").write_text(usual())
     data = ImageData("csv", root=str(root), image_size=6, num_workers=0, val_fraction=0.3)
     data.parts = ()
-    assert data.splits.parts()
+    assert data.known.parts()
     assert data.record is not None
     description = {"data": data.describe(), "class_names": list(data.class_names), "files": data.record.plain()}
     again = ImageData.of_checkpoint(description, parts=())
-    assert again.splits.notes == ()
+    assert again.known.notes == ()
     relabelled = {name: CLASSES[(i + 1) % 3] for i, name in enumerate(NAMES[:2])}
     (root / "labels.csv").write_text(usual(**relabelled))
-    (note,) = ImageData.of_checkpoint(description, parts=()).splits.notes
+    (note,) = ImageData.of_checkpoint(description, parts=()).known.notes
     assert note.startswith("since the training: 2 relabelled")
 
 
@@ -335,7 +335,7 @@ def test_another_table_beside_the_first_is_measured_whole(root: Path) -> None:
     (root / "labels.csv").write_text(usual())
     data = ImageData("csv", root=str(root), labels="labels.csv", image_size=6, num_workers=0, val_fraction=0.3)
     data.parts = ()
-    assert data.splits.parts()
+    assert data.known.parts()
     assert data.record is not None
     description = {"data": data.describe(), "class_names": list(data.class_names), "files": data.record.plain()}
     others = [f"{i}" for i in range(40, 52)]

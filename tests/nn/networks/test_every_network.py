@@ -140,6 +140,19 @@ def a_state_dict_goes_through_a_file_into_another_network(case: Case) -> None:
     assert torch.equal(other(batch), network(batch))
 
 
+def made_on_no_device_it_is_the_same_network(case: Case) -> None:
+    """Filled after `to_empty`, which leaves garbage in what no state dict holds, or given the tensors of a file."""
+    network, batch = make_network(case), images(case)
+    for assign in (False, True):
+        with torch.device("meta"):
+            other = build(**case)
+        assert all(parameter.is_meta for parameter in other.parameters())
+        if not assign:
+            other.to_empty(device="cpu")
+        other.double().eval().load_state_dict(network.state_dict(), assign=assign)
+        assert torch.equal(other(batch), network(batch))
+
+
 def always(case: Case) -> bool:
     return True
 
@@ -155,6 +168,7 @@ RULES: list[tuple[Callable[[Case], None], Callable[[Case], bool], tuple[str, ...
     (anytime_knows_nothing_of_later_glimpses, looks_back, ("recurrence", "variant")),
     (steps_give_the_anytime_answers, has_steps, ("recurrence", "readout", "variant")),
     (a_state_dict_goes_through_a_file_into_another_network, always, ("recurrence", "variant")),
+    (made_on_no_device_it_is_the_same_network, always, ("recurrence", "scan", "variant")),
 ]
 PAIRS = [
     pytest.param(rule, case, id=f"{rule.__name__}-{label}")

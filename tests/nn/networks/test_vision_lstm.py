@@ -111,7 +111,7 @@ def test_the_features_are_the_first_and_the_last_token() -> None:
     for block in network.blocks:
         tokens = block_oracle(block, tokens)
     tokens = normalised(tokens, 1e-6) * network.norm.weight + network.norm.bias
-    features = normalised(torch.cat((tokens[:, 0], tokens[:, -1]), dim=-1), 1e-6)
+    features = normalised(torch.cat((tokens[:, 0], tokens[:, -1]), dim=-1), 1e-5)
     features = features * network.feature_norm.weight + network.feature_norm.bias
     torch.testing.assert_close(network.forward_features(image), features, rtol=1e-10, atol=1e-10)
     logits = features @ network.head.weight.T + network.head.bias
@@ -125,6 +125,21 @@ def test_sizes_are_those_of_the_authors(hidden_size: int, parameters: int, monke
         monkeypatch.setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)  # numbers do not count here
     network = VisionLSTM(input_shape=(3, 224, 224), num_classes=1000, hidden_size=hidden_size)
     assert sum(p.numel() for p in network.parameters()) == parameters
+
+
+@pytest.mark.parametrize(("hidden_size", "num_layers"), [(32, 3), (128, 1)])
+def test_at_first_weights_are_as_wide_as_the_authors_have_them(hidden_size: int, num_layers: int) -> None:
+    """By the width of a token, neither by that of a block-diagonal map's blocks nor by the number of layers."""
+    shape = {"input_shape": (1, 64, 64), "patch_size": 2, "num_classes": 10}
+    network = VisionLSTM(**shape, hidden_size=hidden_size, num_layers=num_layers, expansion=4)
+    into, out_of = math.sqrt(2 / (5 * hidden_size)), 2 / math.sqrt(hidden_size)
+    for block in network.blocks:
+        deviations = {block.up: into, block.q: into, block.k: into, block.v: into, block.down: out_of}
+        for found, expected in deviations.items():
+            assert found.weight.std().item() == pytest.approx(expected, rel=0.15)
+            assert not found.bias.any()
+        assert not block.memory.gates.weight.any()
+    assert network.position.table.std().item() == pytest.approx(0.02, rel=0.1)
 
 
 def test_at_first_logits_are_near_zero_and_positions_differ() -> None:

@@ -17,14 +17,17 @@ from rnnvision.runs import Run, read_predictions
 
 if TYPE_CHECKING:
     from rnnvision.data import ImageData
+    from rnnvision.data.splits import Samples
     from rnnvision.inference import Classifier
 
 CANNOT = (ValueError, UsageError, FailureError, OSError)  # why a part is left out
 OF_NETWORK = ("reading", "scan", "gradient", "states", "mistakes", "labels")
 
 
-def gather(folder: Path, root: str | None = None) -> Found:
-    """Everything about the run in `folder`, a training or an evaluation; `root`: where its data is.
+def gather(folder: Path, root: str | None = None, tested: "Samples | None" = None) -> Found:
+    """Everything about the run in `folder`, a training or an evaluation.
+
+    `root` is where its data is; `tested` are the images of its test, if they are at hand: else they are read again.
 
     Raises:
         UsageError: for an evaluation of weights that have been replaced.
@@ -38,7 +41,7 @@ def gather(folder: Path, root: str | None = None) -> Found:
             f"rnnvision report run={found.run.path}"
         )
     _try(found, ("answers",), lambda: _read_answers(found, folder))
-    _try(found, OF_NETWORK, lambda: _look(found, ckpt or folder, root))
+    _try(found, OF_NETWORK, lambda: _look(found, ckpt or folder, root, tested))
     return found
 
 
@@ -78,7 +81,7 @@ def _read_answers(found: Found, folder: Path) -> None:
         ) from None
 
 
-def _look(found: Found, source: Path, root: str | None) -> None:
+def _look(found: Found, source: Path, root: str | None, tested: "Samples | None") -> None:
     """What only the network can show, on some images of the split."""
     from rnnvision.inference import load
 
@@ -91,7 +94,7 @@ def _look(found: Found, source: Path, root: str | None) -> None:
     data = _data(classifier, found.split, root)
     found.data = data.summary()
     with torch.random.fork_rng(devices=[]):
-        looks: Looks = looks_at(classifier, data.splits.parts()[found.split], found)
+        looks: Looks = looks_at(classifier, data.splits[found.split] if tested is None else tested, found)
     for name, look in looks.items():
         _try(found, (name,), look)
 
@@ -102,10 +105,8 @@ def _data(classifier: "Classifier", split: str, root: str | None) -> "ImageData"
 
     changes = {} if root is None else {"root": root}
     data = ImageData.of_checkpoint(classifier.description, parts=(split,), **changes)
-    data.tested_split = split
-    data.setup()
     if data.class_names != classifier.class_names:
-        raise FailureError(f"{data.splits.origin}: its classes are not those that the network was trained on")
+        raise FailureError(f"{data.known.origin}: its classes are not those that the network was trained on")
     return data
 
 

@@ -3,9 +3,13 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rnnvision.errors import UsageError
 from rnnvision.runs import Run, find_runs
+
+if TYPE_CHECKING:
+    from rnnvision.data.splits import Samples
 
 PAGE = "report.html"
 WITHOUT_EFFECT = ("name", "log_dir", "report", "resume")  # settings that no result depends on
@@ -21,8 +25,8 @@ def require_packages() -> None:
         raise UsageError('a report needs matplotlib; pip install "rnnvision[plots]"')
 
 
-def write_report(folder: Path, to: Path, root: str | None = None) -> list[str]:
-    """Write the page into `to`; returns the lines to print.
+def write_report(folder: Path, to: Path, root: str | None = None, tested: "Samples | None" = None) -> list[str]:
+    """Write the page into `to`; returns the lines to print. `tested` are the images of the test, if they are at hand.
 
     Raises:
         UsageError: for a folder without a run, or one that cannot be written.
@@ -35,7 +39,7 @@ def write_report(folder: Path, to: Path, root: str | None = None) -> list[str]:
     if len(runs) == 1 and runs[0].path == folder:
         from rnnvision.cli.frame.reporting.gather import gather
 
-        page = run_page(gather(folder, root))
+        page = run_page(gather(folder, root, tested))
     else:
         named = zip(runs, names_of(runs), strict=True)
         page = runs_page(folder, [Entry(run, name, settings_of(run)) for run, name in named], PAGE)

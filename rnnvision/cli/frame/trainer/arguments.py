@@ -133,7 +133,7 @@ def check_batches(arguments: Mapping[str, Any], data: "ImageData", world_size: i
     Raises:
         UsageError: for a limit that leaves none, and for a validation that no epoch would reach.
     """
-    samples = {"validate": len(data.val_split), "test": len(data.splits.test)}
+    samples = {"validate": len(data.known.parts()["val"]), "test": len(data.known.test)}
     there = {purpose: math.ceil(size / data.eval_batch_size) for purpose, size in samples.items()}
     there["train"] = data.num_train_batches(world_size)
     for key, purpose in LIMITS.items():

@@ -1,0 +1,1 @@
+"""The parts of `measure_gpu.py`: each a file in `parts`, measured in a process of its own."""
