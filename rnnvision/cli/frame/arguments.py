@@ -97,10 +97,23 @@ def check_arguments(prefix: str, arguments: Mapping[str, Any], *functions: Calla
     """
     annotations: dict[str, Any] = {}
     for function in functions:
-        annotations |= _annotations(function)
+        annotations |= annotations_of(function)
+    check_types(prefix, arguments, annotations)
+
+
+def check_types(
+    prefix: str, arguments: Mapping[str, Any], annotations: Mapping[str, Any], *, closed: bool = True
+) -> None:
+    """Check that every argument has its annotated type, and that it is annotated unless others are legal too.
+
+    Raises:
+        UsageError: that names the key, and what is legal.
+    """
     prefix = f"{prefix}." if prefix else ""
     for key, value in arguments.items():
         if key not in annotations:
+            if not closed:
+                continue
             raise UsageError(f"{prefix}{key}: there is no such key; {choose_one(key, annotations, prefix)}")
         if not _fits(value, annotations[key]):
             raise UsageError(f"{prefix}{key}={yaml_text(value)}: must be {_describe(annotations[key])}")
@@ -108,11 +121,11 @@ def check_arguments(prefix: str, arguments: Mapping[str, Any], *functions: Calla
 
 def takes(functions: tuple[Callable[..., Any], ...], argument: str, value: Any) -> bool:
     """Whether an argument of one of these functions may have this value."""
-    annotations = {key: kind for function in functions for key, kind in _annotations(function).items()}
+    annotations = {key: kind for function in functions for key, kind in annotations_of(function).items()}
     return argument in annotations and annotations[argument] is not Any and _fits(value, annotations[argument])
 
 
-def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
+def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
     """The annotation of each parameter that is the user's to give; Any where there is none."""
     hints: dict[str, Any] = {}
     for called in constructors(function):

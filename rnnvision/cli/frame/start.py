@@ -12,11 +12,13 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from rnnvision.checks import choose_one
+from rnnvision.cli.frame.arguments import own_config_dir
 from rnnvision.cli.frame.command_line.bare import NEED_CKPT, TAKE_SEVERAL, with_latest
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options
 from rnnvision.cli.frame.command_line.own_files import misplaced, package_of, written
 from rnnvision.cli.frame.command_line.words import command, override, yaml_text
+from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, with_command
 from rnnvision.cli.frame.paths import expanded
@@ -69,6 +71,9 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
         _check_resume(config)
     else:
         check_unused(RunFolder(str(config.hydra.run.dir), config.log_dir, verb))
+    own = own_config_dir()  # where any value may be wrong; those of this project are tested
+    typed = (word.lstrip("+").partition("=")[0] for word in config.hydra.overrides.task)
+    check_values(config, map(str, config) if own else (key for key in typed if key not in config.hydra.runtime.choices))
 
 
 def check_unused(run: RunFolder) -> None:

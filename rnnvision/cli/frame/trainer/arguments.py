@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rnnvision.checks import at_least, choose_one, number
-from rnnvision.cli.frame.arguments import arguments_of, check_arguments
+from rnnvision.cli.frame.arguments import annotations_of, arguments_of, check_types
 from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.errors import UsageError
 from rnnvision.signature import parameters
@@ -63,8 +63,15 @@ def check_trainer(arguments: Mapping[str, Any]) -> None:
     """
     from lightning import Trainer
 
-    given = {key: value for key, value in arguments.items() if value is not None}
     defaults = {name: parameter.default for name, parameter in parameters(Trainer).items()}
+    check_trainer_values(arguments, defaults, annotations_of(Trainer))
+
+
+def check_trainer_values(
+    arguments: Mapping[str, Any], defaults: Mapping[str, Any], annotations: Mapping[str, Any]
+) -> None:
+    """Check the arguments of a Trainer whose own have these defaults and types; raises as `check_trainer` does."""
+    given = {key: value for key, value in arguments.items() if value is not None}
     for key in arguments:
         if key not in defaults:
             takes = [name for name in defaults if name not in REFUSED]
@@ -78,7 +85,7 @@ def check_trainer(arguments: Mapping[str, Any]) -> None:
         if key in given and value not in legal and not (key == "precision" and str(value) in ALIASES):
             choice = choose_one(value, map(str, legal), f"trainer.{key}=")
             raise UsageError(f"trainer.{key}={yaml_text(value)}: {choice}")
-    check_arguments("trainer", {k: v for k, v in arguments.items() if k not in CHOICES}, Trainer)
+    check_types("trainer", {k: v for k, v in arguments.items() if k not in CHOICES}, annotations)
     with arguments_of("trainer"):
         for key, least in LEAST.items():
             if key in given and not isinstance(given[key], bool):
