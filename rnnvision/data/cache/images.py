@@ -23,7 +23,7 @@ from torch import Tensor
 
 from rnnvision.checks import counted
 from rnnvision.data import images
-from rnnvision.data.cache.pool import Found, Pool
+from rnnvision.data.cache.pool import Found, Pool, files_of_pools
 from rnnvision.data.cache.rows import KEY_BYTES
 from rnnvision.data.files import BadFile, EncodedSplit, FileSplit, read_all
 from rnnvision.data.membership import BLOCK, NOT_COMPARED, WHOLE, fingerprints
@@ -38,6 +38,11 @@ LIBRARIES = ("jpg", "libjpeg_turbo", "jpg_2000", "zlib", "zlib_ng", "libtiff", "
 def cache_folder() -> Path:
     """Where decoded images are kept, unless another folder is named."""
     return cache_root() / "images"
+
+
+def cache_size() -> int:
+    """Bytes of what is kept there."""
+    return sum(size for _, size, _ in files_of_pools(cache_folder()))
 
 
 def cached(splits: Splits, cache: bool | str) -> Splits:

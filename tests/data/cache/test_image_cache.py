@@ -48,9 +48,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     real = files.open_seen
 
-    def count(path: Path, view: View) -> torch.Tensor:
+    def count(path: Path, *arguments: Any) -> torch.Tensor:
         seen.append(path.name)
-        return real(path, view)
+        return real(path, *arguments)
 
     monkeypatch.setattr(files, "open_seen", count)
     return seen
@@ -263,10 +263,10 @@ def test_an_error_of_the_system_is_not_remembered(
 ) -> None:
     real = files.open_seen
 
-    def fail(path: Path, view: View) -> torch.Tensor:
+    def fail(path: Path, *arguments: Any) -> torch.Tensor:
         if path.name == "4.jpg":
             raise DataError(f"{path}: cannot be read") from cause
-        return real(path, view)
+        return real(path, *arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "open_seen", fail)
