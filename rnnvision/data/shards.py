@@ -28,7 +28,7 @@ from torch import Tensor
 
 from rnnvision.checks import counted
 from rnnvision.data.files import EncodedSplit
-from rnnvision.data.images import View, decode, decode_seen, default_view, inspect, view_from
+from rnnvision.data.images import Choice, View, decode, decode_seen, default_view, inspect, view_from
 from rnnvision.data.membership import PARTS
 from rnnvision.data.splits import DataError, Splits
 from rnnvision.data.store import Entry, Store, open_store
@@ -156,9 +156,9 @@ class ShardSplit(EncodedSplit):
         name, content = self.files.read(int(self.places[index]))
         return decode(io.BytesIO(content), name, self.view)
 
-    def seen(self, index: int) -> Tensor:
+    def seen(self, index: int, choose: Choice | None = None) -> Tensor:
         name, content = self.files.read(int(self.places[index]))
-        return decode_seen(io.BytesIO(content), name, self.view)
+        return decode_seen(io.BytesIO(content), name, self.view, choose)
 
     def inspect(self, index: int) -> None:
         name, content = self.files.read(int(self.places[index]))

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.files import EncodedSplit
-from rnnvision.data.images import cut
+from rnnvision.data.images import Part, cut
 from rnnvision.data.loader import Loader
 from rnnvision.data.splits import DataError, Samples
 from rnnvision.seeding import derive_seed
@@ -50,8 +50,8 @@ class StreamedImages(Dataset[Filled]):
             self.reading.share_memory_()
         self._seed = seed
         self._draws = augmentation.needs_whole_images
-        self._load = samples.load if augmentation.crop else samples.seen
-        self._steps = whole_image_steps(samples.image_shape, augmentation)
+        self._crop = RandomResizedCrop(samples.image_shape[1:], augmentation.crop) if augmentation.crop else None
+        self._steps = policy_steps(augmentation)
 
     def __getitem__(self, request: Request) -> Filled:
         slot, epoch, indices, numbers = request
@@ -67,14 +67,20 @@ class StreamedImages(Dataset[Filled]):
 
     def image(self, epoch: int, index: int, number: int) -> Tensor:
         """uint8 (C, H, W), changed as (seed, epoch, number) say; DataError where it cannot be read."""
-        picture = self._load(index)
         if not self._draws:
-            return picture
+            return self.samples.seen(index)
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's own generator
             torch.default_generator.manual_seed(derive_seed("picture", self._seed, epoch, number))  # and no GPU's
+            picture = self.samples.seen(index) if self._crop is None else self._cropped(index, self._crop)
             for step in self._steps:
                 picture = step(picture)
             return picture
+
+    def _cropped(self, index: int, crop: "RandomResizedCrop") -> Tensor:
+        if isinstance(self.samples, EncodedSplit):  # which may decode no more than the part needs
+            return self.samples.seen(index, crop.part)
+        picture = self.samples.load(index)
+        return cut(picture, *crop.part(*picture.shape[1:]))
 
 
 def _check_shared_memory(needed: int) -> None:
@@ -92,34 +98,31 @@ class RandomResizedCrop:
 
     The distortion is of 3/4 to 4/3, so that the aspect ratio of the crop is that times the one of `size`.
 
-    torchvision draws the box; cropping and resizing it in one step here is twice as fast.
+    torchvision draws the box; cropping and resizing it in one step is twice as fast.
     """
 
     def __init__(self, size: tuple[int, int], smallest: float) -> None:
         self.size = size
         self.smallest = smallest
 
-    def __call__(self, picture: Tensor) -> Tensor:
+    def part(self, height: int, width: int) -> Part:
+        """A part of an image of this size, drawn from torch's own generator."""
         from torchvision.transforms import RandomResizedCrop as Torchvision
 
         ratio = self.size[1] / self.size[0]
-        box = Torchvision.get_params(picture, [self.smallest, 1.0], [3 / 4 * ratio, 4 / 3 * ratio])
-        return cut(picture, box, self.size)
+        picture = torch.empty(1, height, width, device="meta")  # of which only the size is looked at
+        return Torchvision.get_params(picture, [self.smallest, 1.0], [3 / 4 * ratio, 4 / 3 * ratio]), self.size
 
 
-def whole_image_steps(shape: tuple[int, int, int], augmentation: Augmentation) -> list[Callable[[Any], Any]]:
-    """The part of an augmentation that works on images one at a time, and ends with uint8 (C, H, W) of `shape`.
-
-    It begins with a whole image where a part is cut out at random, else with one as the network sees it.
-    """
+def policy_steps(augmentation: Augmentation) -> list[Callable[[Any], Any]]:
+    """The policy of an augmentation, for an image as the network sees it: uint8 (C, H, W) -> uint8 (C, H, W)."""
     from torchvision.transforms import v2
 
+    if augmentation.policy is None:
+        return []
     policies = {"randaugment": v2.RandAugment, "trivialaugment": v2.TrivialAugmentWide}
-    steps: list[Callable[[Any], Any]] = [RandomResizedCrop(shape[1:], augmentation.crop)] if augmentation.crop else []
-    if augmentation.policy is not None:
-        # On PIL images a policy is three times as fast as on tensors.
-        steps += [v2.ToPILImage(), policies[augmentation.policy](), v2.PILToTensor()]
-    return steps
+    # On PIL images a policy is three times as fast as on tensors.
+    return [v2.ToPILImage(), policies[augmentation.policy](), v2.PILToTensor()]
 
 
 class StreamingLoader(Loader):

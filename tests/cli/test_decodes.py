@@ -33,6 +33,12 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return found
 
 
+@pytest.fixture(autouse=True)
+def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither of what takes the data as a checkpoint describes it: nothing is kept from one verb to the next."""
+    monkeypatch.setattr("rnnvision.data.reading.settled_cache", lambda *_: False)
+
+
 def members(part: str) -> set[str]:
     samples = ImageData.of_checkpoint(load("run").description).known.parts()[part]
     return {samples.name(i) for i in range(len(samples))}

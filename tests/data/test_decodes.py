@@ -76,7 +76,7 @@ WAYS = [*((kind, format) for kind in FILES for format in FORMATS), (shards, "sha
 
 
 def module(arguments: dict[str, Any], **more: Any) -> ImageData:
-    options = {"image_size": 8, "num_workers": 0, "batch_size": 4, "val_fraction": 0.3}
+    options = {"cache": False, "image_size": 8, "num_workers": 0, "batch_size": 4, "val_fraction": 0.3}
     return ImageData(**(options | arguments | more))
 
 
@@ -139,7 +139,9 @@ def test_measuring_a_split_decodes_that_split_alone(
     on_bad_file: str,
 ) -> None:
     trained = described(module(kind(tmp_path)))
-    data = ImageData.of_checkpoint(trained, parts=(part,), on_bad_file=on_bad_file, num_workers=0, format=format)
+    data = ImageData.of_checkpoint(
+        trained, parts=(part,), cache=False, on_bad_file=on_bad_file, num_workers=0, format=format
+    )
     data.tested_split = part
     data.setup()
     assert data.class_lines()
@@ -157,7 +159,7 @@ def test_a_published_set_of_files_is_read_so_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded: Counter[str], part: str
 ) -> None:
     write_flowers102(tmp_path, monkeypatch)
-    data = ImageData("flowers102", root=str(tmp_path), image_size=8, num_workers=0)
+    data = ImageData("flowers102", root=str(tmp_path), image_size=8, num_workers=0, cache=False)
     list(getattr(data, f"{part}_dataloader")())
     assert set(decoded) == names(data, part)
     assert set(decoded.values()) == {1}

@@ -14,7 +14,7 @@ from torch import Tensor
 from rnnvision.data import CATALOG, Augmentation, DataError, ImageData
 from rnnvision.data.images import View, decoding, open_image, open_many, open_seen
 from rnnvision.data.images.orientation import JpegHeader
-from rnnvision.data.images.reduced import divisor_of
+from rnnvision.data.images.reduced import divisor_of, upright
 from rnnvision.data.shard_writer import make_shards
 
 
@@ -69,8 +69,8 @@ def test_at_least_twice_what_is_shown_is_decoded(
     height: int, width: int, options: dict[str, Any], divisor: int
 ) -> None:
     view = View(**options)
-    assert divisor_of(JpegHeader(8, height, width, 3, 1), view) == divisor
-    assert divisor_of(JpegHeader(8, width, height, 3, 6), view) == divisor  # turned by a quarter
+    assert divisor_of(view.part(*upright(JpegHeader(8, height, width, 3, 1)))) == divisor
+    assert divisor_of(view.part(*upright(JpegHeader(8, width, height, 3, 6)))) == divisor  # turned by a quarter
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -162,16 +162,30 @@ def test_every_way_of_reading_reduces_alike(root: Path, tmp_path: Path, decoded:
     assert {bytes(image.numpy()) for image in resident} == {bytes(torch.as_tensor(image).numpy()) for image in opened}
 
 
-@pytest.mark.parametrize("augmentation", [Augmentation(crop=0.5), Augmentation(policy="randaugment")])
-def test_random_parts_are_cut_out_of_whole_images(root: Path, augmentation: Augmentation) -> None:
-    def is_whole(*parts: str) -> bool:
-        reduced, whole = (
-            served(root, parts, augmentation=augmentation, reduced_scale=choice) for choice in (True, False)
-        )
-        return torch.equal(reduced, whole)
+@pytest.mark.parametrize("format", ["streaming", "shards"])
+@pytest.mark.parametrize("smallest", [0.3, 1.0])
+def test_random_parts_are_the_same_at_reduced_scale(
+    root: Path, tmp_path: Path, decoded: list[int], format: str, smallest: float
+) -> None:
+    """Each is drawn by the size of the whole image, and decoded by its own."""
+    if format == "shards":
+        facts = CATALOG["image_folder"]
+        make_shards("image_folder", facts.read(facts.class_names, str(root)), root, tmp_path / "shards", 1.0)
+    where = tmp_path / "shards" if format == "shards" else root
+    augmentation = Augmentation(crop=smallest)
+    reduced, whole = (
+        served(where, ("train",), format=format, augmentation=augmentation, reduced_scale=choice)
+        for choice in (True, False)
+    )
+    assert set(decoded) == ({2, 4} if smallest < 1 else {4})  # of 90 x 120 for 8 x 8
+    assert not torch.equal(reduced, whole)
+    assert (reduced.int() - whole).abs().float().mean() < 1.5
+    assert (reduced.int() - whole).abs().float().mean(dim=(1, 2, 3)).max() < 5  # none is displaced
 
-    assert is_whole("train") == (augmentation.policy is None)
-    assert not is_whole("val", "test")
+
+def test_a_policy_sees_images_of_reduced_scale(root: Path, decoded: list[int]) -> None:
+    served(root, ("train",), augmentation=Augmentation(policy="randaugment"))
+    assert set(decoded) == {4}
 
 
 def test_unless_it_is_chosen_images_are_read_whole(root: Path, decoded: list[int]) -> None:

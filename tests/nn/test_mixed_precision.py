@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.functional import cross_entropy
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnnvision.nn import RECURRENCES, build
 from rnnvision.nn.kernels import prefix_scan
@@ -21,6 +22,18 @@ HALF = [torch.bfloat16, torch.float16]
 NETWORKS = {name: case for name, case in network_cases("recurrence") if case["name"] == "sequence_classifier"}
 NETWORKS |= dict(network_cases("variant"))
 TRAINED = [name for name, case in NETWORKS.items() if "svm" not in case["name"]]
+
+
+class ProductsOfOneDtype(TorchDispatchMode):
+    """Refuses products of two dtypes, as a GPU does: without numbers torch does not look."""
+
+    PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "linear", "convolution")
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function.overloadpacket.__name__ in self.PRODUCTS:
+            dtypes = {v.dtype for v in args if isinstance(v, Tensor)}
+            assert len(dtypes) == 1, f"{function} of {dtypes}"
+        return function(*args, **(kwargs or {}))
 
 
 @contextmanager
@@ -38,7 +51,7 @@ def without_a_gpu(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> Iterat
     torch.set_autocast_enabled("cuda", True)
     torch.set_autocast_dtype("cuda", dtype)
     try:
-        with FakeTensorMode():
+        with FakeTensorMode(), ProductsOfOneDtype():
             yield
     finally:
         torch.set_autocast_enabled("cuda", before[0])

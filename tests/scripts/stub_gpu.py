@@ -31,11 +31,13 @@ def counted(told: Told, case: str) -> Callable[[], Row]:
 def whole(told: Told, rows: Rows) -> None:
     rows.measure("one", counted(told, "one"))
     rows.measure("impossible", lambda: raised(LeftOutError("has no such unit")))
+    rows.measure("lacks", lambda: raised(ModuleNotFoundError("No module named 'fla'", name="fla.ops")))
 
 
 def breaks(told: Told, rows: Rows) -> None:
     rows.measure("good", counted(told, "good"))
     rows.measure("bad", lambda: raised(RuntimeError("illegal memory access")))
+    rows.measure("renamed", lambda: raised(ImportError("cannot import name", name="rnnvision.insight")))
     rows.measure("after", counted(told, "after"))
 
 

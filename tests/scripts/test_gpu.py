@@ -47,8 +47,9 @@ def test_what_fails_leaves_its_reason_and_the_others_go_on_and_a_rerun_measures_
         "hangs": ("over time", ["before"]),
         "late": ("done", ["one"]),
     }
-    assert first["whole"]["left_out"] == {"impossible": "has no such unit"}
-    assert first["breaks"]["failed"] == {"bad": "RuntimeError: illegal memory access"}
+    assert first["whole"]["left_out"] == {"impossible": "has no such unit", "lacks": "No module named 'fla'"}
+    errors = {"bad": "RuntimeError: illegal memory access", "renamed": "ImportError: cannot import name"}
+    assert first["breaks"]["failed"] == errors
     assert (first["dies"]["why"], first["hangs"]["why"]) == ("the driver is gone", "stopped after 6 s")
     summary = (tmp_path / "summary.md").read_text()
     for line in ("whole: ['one']", "- not measured: impossible: has no such unit", "- over time: stopped after 6 s"):

@@ -68,10 +68,10 @@ def _named(path: str, typed: str) -> Iterator[str]:
 
 def _below(folder: str, typed: str) -> Iterator[str]:
     from rnnvision.data import DataError
-    from rnnvision.data.files import find_images
+    from rnnvision.data.sets.tree import Tree
 
     try:
-        images, others = find_images(Path(folder))
+        images, others = Tree().find_images(Path(folder))
     except DataError as error:
         raise UsageError(f"source={typed}: {error}") from error
     if not images:

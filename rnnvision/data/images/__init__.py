@@ -11,11 +11,13 @@ from rnnvision.data.images.decoding import (
     open_seen,
 )
 from rnnvision.data.images.many import open_many
-from rnnvision.data.images.view import MODES, View, cut, default_view, view_from, with_view
+from rnnvision.data.images.view import MODES, Choice, Part, View, cut, default_view, view_from, with_view
 
 __all__ = [
     "MODES",
     "SUFFIXES",
+    "Choice",
+    "Part",
     "View",
     "cut",
     "decode",

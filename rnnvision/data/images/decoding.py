@@ -5,7 +5,7 @@ import stat
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -17,8 +17,8 @@ from torch import Tensor
 from rnnvision.checks import one_line
 from rnnvision.data.images.deep import Greys, check_colours, greys_of, has_deep_colours
 from rnnvision.data.images.orientation import JpegHeader, is_left_to_pillow, jpeg_header, pillow_orientation, turn
-from rnnvision.data.images.reduced import decode_reduced, divisor_of
-from rnnvision.data.images.view import MODES, View
+from rnnvision.data.images.reduced import decode_reduced, divisor_of, upright
+from rnnvision.data.images.view import MODES, Choice, View, cut
 from rnnvision.data.splits import DataError
 
 # `decode` refuses what is too large itself, and Pillow's warning would come before that. For the whole process, once: a
@@ -52,9 +52,9 @@ def open_image(path: Path, view: View) -> Tensor:
     return _opened(path, view, decode)
 
 
-def open_seen(path: Path, view: View) -> Tensor:
+def open_seen(path: Path, view: View, choose: Choice | None = None) -> Tensor:
     """What the network sees of the image of a file, as `decode_seen` returns it; it raises what `open_image` does."""
-    return _opened(path, view, decode_seen)
+    return _opened(path, view, partial(decode_seen, choose=choose))
 
 
 def inspect_image(path: Path, view: View) -> None:
@@ -84,15 +84,16 @@ def decode(file: BinaryIO, name: str, view: View) -> Tensor:
         DataError: that begins with `name`, if it is empty, no image, truncated, larger than `max_pixels`, has several
             frames, has floating-point or 32-bit values, whose range is unknown, or would have to be converted.
     """
-    return _decode(file, name, view, seen=False)
+    return _decode(file, name, view, None)
 
 
-def decode_seen(file: BinaryIO, name: str, view: View) -> Tensor:
+def decode_seen(file: BinaryIO, name: str, view: View, choose: Choice | None = None) -> Tensor:
     """What the network sees of one image: uint8 (C, H, W); channels last in memory.
 
-    It is `View.of` the whole image, but for JPEGs that are decoded at reduced scale. It raises what `decode` does.
+    It is `View.of` the whole image, or the part of it that `choose` gives in place of `View.part`; but for JPEGs that
+    are decoded at reduced scale. It raises what `decode` does.
     """
-    return _decode(file, name, view, seen=True)
+    return _decode(file, name, view, choose or view.part)
 
 
 def inspect(file: BinaryIO, name: str, view: View) -> None:
@@ -110,15 +111,19 @@ def inspect(file: BinaryIO, name: str, view: View) -> None:
             raise DataError(f"{name}: cannot be read as an image (it is cut short)")
 
 
-def _decode(file: BinaryIO, name: str, view: View, *, seen: bool) -> Tensor:
-    change = view.of if seen else (lambda image: image)
+def _decode(file: BinaryIO, name: str, view: View, choose: Choice | None) -> Tensor:
     with _told(name, view):
         data, header = _begin(file, name, view)
+        part = choose(*upright(header)) if choose is not None and header is not None else None
         if header is None:
-            return change(_decode_by_pillow(file, name, view))
-        if seen and view.reduced_scale and (divisor := divisor_of(header, view)) > 1:
-            return decode_reduced(data, header, view, divisor)
-        return change(turn(_decode_jpeg(data, view.channels), header.orientation))
+            image = _decode_by_pillow(file, name, view)
+        elif part is not None and view.reduced_scale and (divisor := divisor_of(part)) > 1:
+            return view.framed(decode_reduced(data, header, view.channels, part, divisor))
+        else:
+            image = turn(_decode_jpeg(data, view.channels), header.orientation)
+        if choose is None:
+            return image
+        return view.framed(cut(image, *(part or choose(*image.shape[1:]))))
 
 
 def _begin(file: BinaryIO, name: str, view: View) -> tuple[bytes, JpegHeader | None]:

@@ -15,7 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 
 from rnnvision.data.images.orientation import TURNS, JpegHeader, turn
-from rnnvision.data.images.view import MODES, Box, View
+from rnnvision.data.images.view import MODES, Box, Part
 
 DIVISORS = (8, 4, 2)
 # How many times what is shown the small image has to be. On photographs the result then differs from that of the whole
@@ -23,33 +23,31 @@ DIVISORS = (8, 4, 2)
 MARGIN = 2
 
 
-def divisor_of(header: JpegHeader, view: View) -> int:
-    """By what the sides of a JPEG may be divided: 8, 4, 2, or 1 where it is decoded whole."""
-    (*_, rows, columns), shown = view.part(*_upright(header))
+def divisor_of(part: Part) -> int:
+    """By what the sides of a JPEG with this part may be divided: 8, 4, 2, or 1 where it is decoded whole."""
+    (*_, rows, columns), shown = part
     times = min(rows / shown[0], columns / shown[1])
     return next((divisor for divisor in DIVISORS if times >= MARGIN * divisor), 1)
 
 
-def decode_reduced(data: bytes, header: JpegHeader, view: View, divisor: int) -> Tensor:
-    """What the network sees of a JPEG, decoded at 1 / `divisor` of its sides: uint8 (C, H, W)."""
-    height, width = _upright(header)
-    box, shown = view.part(height, width)
+def decode_reduced(data: bytes, header: JpegHeader, channels: int, part: Part, divisor: int) -> Tensor:
+    """A part of a JPEG at the size at which it is shown, decoded at 1 / `divisor` of its sides: uint8 (C, H, W)."""
+    (box, shown), (height, width) = part, upright(header)
     top, left, rows, columns = (side / divisor for side in _lying(box, height, width, header.orientation))
     size = shown[::-1] if TURNS[header.orientation][0] else shown
     with JpegImageFile(io.BytesIO(data)) as image:
-        mode = MODES[view.channels]
+        mode = MODES[channels]
         image.draft(mode, (header.width // divisor, header.height // divisor))
         x, y = math.floor(left), math.floor(top)
         right, bottom = math.ceil(left + columns), math.ceil(top + rows)
         # Cut out first: what lies around the part must not be blended in.
         around = image.crop((x, y, min(right, image.width), min(bottom, image.height)))
     exact = (left - x, top - y, left - x + columns, top - y + rows)
-    part = np.array(around.resize(size[::-1], Image.Resampling.BILINEAR, exact).convert(mode))
-    pixels = torch.from_numpy(part.reshape(*size, view.channels)).permute(2, 0, 1)
-    return view.framed(turn(pixels, header.orientation))
+    resized = np.array(around.resize(size[::-1], Image.Resampling.BILINEAR, exact).convert(mode))
+    return turn(torch.from_numpy(resized.reshape(*size, channels)).permute(2, 0, 1), header.orientation)
 
 
-def _upright(header: JpegHeader) -> tuple[int, int]:
+def upright(header: JpegHeader) -> tuple[int, int]:
     """(height, width) of the upright image."""
     swapped, _ = TURNS[header.orientation]
     return (header.width, header.height) if swapped else (header.height, header.width)

@@ -19,6 +19,8 @@ USED_BITS = range(8, 17)
 MAX_PIXELS = 64_000_000  # a header of some bytes may claim gigabytes
 
 Box = tuple[int, int, int, int]  # top, left, height, width
+Part = tuple[Box, tuple[int, int]]  # of an image, and the size (height, width) at which it is shown
+Choice = Callable[[int, int], Part]  # of the part to show, by the height and width of the upright image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ class View:
         max_pixels: larger images are refused.
         first_frame: read the first frame of an animation, or the first page of several, instead of refusing it.
         reduced_scale: JPEGs whose part that is kept has at least twice the sides that the network sees are decoded at
-            1/2, 1/4 or 1/8 (`rnnvision.data.images.reduced`), unless parts are cut out of whole images at random.
+            1/2, 1/4 or 1/8 (`rnnvision.data.images.reduced`).
         used_bits: of greys that are stored with 16 bits, where the file does not say how many of them are used; None
             for the fewest of 8, 10, 12, 14 and 16 that hold the image's largest value. Such greys are read only if
             they may be converted. 16-bit colours that seem to use 14 or fewer are read only with 16.
@@ -92,8 +94,8 @@ class View:
         box, size = self.part(*image.shape[1:])
         return self.framed(cut(image, box, size))
 
-    def part(self, height: int, width: int) -> tuple[Box, tuple[int, int]]:
-        """The part that is kept of an image of this size, and the size (height, width) at which it is shown."""
+    def part(self, height: int, width: int) -> Part:
+        """The part that is kept of an image of this size."""
         if self.fit == "letterbox":
             scale = min(self.size[0] / height, self.size[1] / width)
             sides = zip((height, width), self.size, strict=True)

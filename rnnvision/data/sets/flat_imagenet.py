@@ -1,6 +1,7 @@
 """Validation images of ImageNet that lie in one folder, as in its archive and in Tiny-ImageNet, and their labels."""
 
 import csv
+import os
 import re
 import tarfile
 from io import BytesIO
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import torch
 
-from rnnvision.data.files import FileSplit, encode, find_images
+from rnnvision.data.files import FileSplit, encode
 from rnnvision.data.images import View
+from rnnvision.data.sets.tree import Tree
 from rnnvision.data.splits import DataError
 
 SOLUTION, ANNOTATIONS = "LOC_val_solution.csv", "val_annotations.txt"  # of Kaggle, of Tiny-ImageNet
@@ -36,9 +38,9 @@ def read_flat(base: Path, wnids: tuple[str, ...], view: View) -> tuple[FileSplit
     found: list[int] = []
     unknown: list[str] = []
     others = 0
-    for file in find_images(val)[0]:
-        path = Path(file)
-        wnid = path.parent.name if path.parent.name in places else labels.get(path.stem)
+    for file in Tree().find_images(val)[0]:
+        folder, name = file.split(os.sep)[-2:]  # noqa: PTH206
+        wnid = folder if folder in places else labels.get(name[: name.rindex(".")])
         if wnid is None:
             unknown.append(file)
         elif wnid in places:

@@ -7,20 +7,13 @@ from pathlib import Path
 import torch
 
 from rnnvision.checks import counted, fraction, shortened
-from rnnvision.data.files import FileSplit, below, encode, find_images
+from rnnvision.data.files import FileSplit, encode
 from rnnvision.data.images import SUFFIXES, View, with_view
 from rnnvision.data.membership import path_keys
 from rnnvision.data.sets.flat_imagenet import is_flat, read_flat
-from rnnvision.data.sets.layout import (
-    Layout,
-    classes_below,
-    images_in,
-    read_layout,
-    shown_name,
-    split_named,
-    subfolders,
-)
+from rnnvision.data.sets.layout import Layout, classes_below, read_layout, shown_name, split_named
 from rnnvision.data.sets.locate import announce, search_roots
+from rnnvision.data.sets.tree import Tree, below
 from rnnvision.data.splits import DataError, Splits, splits_of
 from rnnvision.progress import work
 
@@ -54,13 +47,14 @@ def read_image_folder(
         raise DataError(f"data.root={root}: is a file; give the folder of the classes, data.root={base.parent.parent}")
     if not base.is_dir():
         raise DataError(f"data.root={root}: there is no such folder; give data.root=FOLDER")
+    tree = Tree()
     with work("finding files"):
-        names, splits, notes = read_parts(base, read_layout(base), view, class_names, by_path=by_path)
+        names, splits, notes = read_parts(base, tree, read_layout(base, tree), view, class_names, by_path=by_path)
     return splits_of(splits, test_fraction, class_names=names, origin=str(base), root=str(base), notes=notes)
 
 
 def read_parts(
-    base: Path, layout: Layout, view: View, class_names: tuple[str, ...], *, by_path: bool = True
+    base: Path, tree: Tree, layout: Layout, view: View, class_names: tuple[str, ...], *, by_path: bool = True
 ) -> tuple[tuple[str, ...], dict[str, FileSplit], tuple[str, ...]]:
     """The classes, the files of each split, and what the user should know.
 
@@ -69,12 +63,12 @@ def read_parts(
     classes = {part or "train": folders for part, folders in layout.classes.items()}
     names = class_names or tuple(classes.get("train", ()))
     if len(names) < 2:
-        raise _too_few(base, layout)
+        raise _too_few(base, tree, layout)
     left_out = list(layout.left_out)
     splits = {}
     for part in ("train", *(part for part in classes if part != "train")):
-        files, labels, others = _files(base, classes.get(part, {}), names, part, trained=bool(class_names))
-        keys = path_keys(below(base, file) for file in files) if by_path else None
+        files, labels, others = _files(base, tree, classes.get(part, {}), names, part, trained=bool(class_names))
+        keys = path_keys(below(base, files)) if by_path else None
         splits[part] = FileSplit(encode(files), torch.tensor(labels, dtype=torch.int64), view, keys)
         left_out += others
     if not any(len(split) for split in splits.values()):
@@ -83,16 +77,16 @@ def read_parts(
     return names, splits, notes
 
 
-def _too_few(base: Path, layout: Layout) -> DataError:
+def _too_few(base: Path, tree: Tree, layout: Layout) -> DataError:
     """A folder of fewer classes than two, and what may have been meant."""
     if "" not in layout.classes and "train" not in layout.classes:
         return DataError(f"{base}: holds {' and '.join(layout.classes)}, and no train/ to learn from")
     folder = base if "" in layout.classes else base / "train"
-    if found := classes_below(folder):
+    if found := classes_below(folder, tree):
         return DataError(f"{folder}: holds no classes itself; did you mean data.root={found}?")
     count = len(layout.classes.get("train", layout.classes.get("", {})))
     table = "; for labels in a CSV file choose data=csv" if next(base.glob("*.csv"), None) else ""
-    loose = images_in(folder)
+    loose = tree.images_in(folder)
     lies = f"; {counted(loose, 'image')} in it {'lies' if loose == 1 else 'lie'} in no class folder" if loose else ""
     return DataError(
         f"{folder}: holds {counted(count, 'class folder')}; a classifier needs two or more, as CLASS/*.jpg{lies}{table}"
@@ -100,7 +94,7 @@ def _too_few(base: Path, layout: Layout) -> DataError:
 
 
 def _files(
-    base: Path, folders: dict[str, list[Path]], names: tuple[str, ...], part: str, *, trained: bool
+    base: Path, tree: Tree, folders: dict[str, list[Path]], names: tuple[str, ...], part: str, *, trained: bool
 ) -> tuple[list[str], list[int], list[str]]:
     """The images of a split, their labels, and what is left out of it, in words."""
     if extra := [name for name in folders if name not in names]:
@@ -112,7 +106,7 @@ def _files(
     others: list[str] = []
     empty = []
     for label, name in enumerate(names):
-        found = [find_images(folder) for folder in folders.get(name, [])]
+        found = [tree.find_images(folder) for folder in folders.get(name, [])]
         images = [path for paths, _ in found for path in paths]
         others += [path for _, paths in found for path in paths]
         if not images and part == "train" and not trained:
@@ -120,7 +114,7 @@ def _files(
         files += images
         labels += [label] * len(images)
     if empty:
-        found_below = classes_below(base)
+        found_below = classes_below(base, tree)
         remedy = (
             f"did you mean data.root={found_below}?" if found_below else "if it is no class, move it out of the folder"
         )
@@ -134,7 +128,7 @@ def _kinds(base: Path, others: list[str]) -> list[str]:
     kinds = Counter(Path(path).suffix.lower() or "no suffix" for path in others if path not in links)
     shown = shortened([f"{count:,} {kind}" for kind, count in kinds.most_common()], most=4)
     files = [f"{counted(kinds.total(), 'file')} without the name of an image ({shown})"] if kinds else []
-    return [*files, *(f"{shown_name(below(base, link))}, a link in a circle" for link in links)]
+    return [*files, *(f"{shown_name(link)}, a link in a circle" for link in below(base, list(links)))]
 
 
 @with_view(image_size=224, crop_ratio=0.875)
@@ -160,15 +154,17 @@ def read_imagenet(class_names: tuple[str, ...], root: str | None, view: View) ->
                 f"train/ and val/, or the three ILSVRC2012 archives of image-net.org, which cannot be downloaded here"
             )
         _unpack(base)
+    tree = Tree()
     # The images of the official test/ have no labels.
-    beside = [f"{sub.name}/" for sub in subfolders(base) if sub.name not in ("train", "val") and split_named(sub.name)]
+    beside = [f"{sub}/" for sub in tree.listing(base).folders if sub not in ("train", "val") and split_named(sub)]
     flat = is_flat(base / "val")
     parts = ("train",) if flat else ("train", "val")
-    layout = Layout({p: {sub.name: [sub] for sub in subfolders(base / p)} for p in parts}, beside)
+    layout = Layout({p: {sub.name: [sub] for sub in tree.subfolders(base / p)} for p in parts}, beside)
     words = wnid_names()
     ids = {word: wnid for wnid, word in words.items()}
+    known = tuple(ids.get(name, name) for name in class_names)
     with work("finding files"):
-        names, splits, notes = read_parts(base, layout, view, tuple(ids.get(n, n) for n in class_names), by_path=False)
+        names, splits, notes = read_parts(base, tree, layout, view, known, by_path=False)
     if flat:
         splits["val"], left_out = read_flat(base, names, view)
         notes = (*notes, *(f"left out: {what}" for what in left_out))

@@ -4,10 +4,11 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from rnnvision.checks import shortened
-from rnnvision.data.files import is_image, is_litter, walk
+from rnnvision.data.sets.tree import Tree
 from rnnvision.data.splits import DataError
 
 SPLIT_WORDS = {
@@ -31,6 +32,7 @@ class Layout:
     left_out: list[str]
 
 
+@lru_cache(maxsize=1024)
 def split_named(name: str) -> str | None:
     """The split that the name of a folder means: train for training_set, val for dev; None for any other name."""
     words = set(re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
@@ -38,7 +40,7 @@ def split_named(name: str) -> str | None:
     return meant[0] if len(meant) == 1 and words <= SPLIT_WORDS[meant[0]] | FILLERS else None
 
 
-def read_layout(base: Path) -> Layout:
+def read_layout(base: Path, tree: Tree) -> Layout:
     """The splits and classes of base/train/CLASS/* with val/ and test/ beside it, or of base/CLASS/*.
 
     A split is a folder with the name of one that holds folders of images; otherwise it is a class.
@@ -46,11 +48,11 @@ def read_layout(base: Path) -> Layout:
     Raises:
         DataError: for a folder that can be taken in two ways, or that holds no classes; the message says what to do.
     """
-    inside = subfolders(base)
+    inside = tree.subfolders(base)
     found: dict[str, list[Path]] = {}
     for folder in inside:
         part = split_named(folder.name)
-        if part is not None and (classes_in := _split_folder(folder)) is not None:
+        if part is not None and (classes_in := _split_folder(folder, tree)) is not None:
             found.setdefault(part, []).append(classes_in)
     for part, folders in found.items():
         if len(folders) > 1:
@@ -58,28 +60,22 @@ def read_layout(base: Path) -> Layout:
             raise DataError(f"{base}: {names} could each be the {part} split; keep one of them there")
     split_roots = {part: folders[0] for part, folders in found.items()}
     if not split_roots:
-        return _layout(base, {"": base}, [])
+        return _layout(base, tree, {"": base}, [])
     taken = {base / folder.relative_to(base).parts[0] for folder in split_roots.values()}
     others = [folder for folder in inside if folder not in taken]
-    if "train" not in split_roots and any(_holds_image(folder) for folder in others):
+    if "train" not in split_roots and any(map(tree.holds_image, others)):
         splits, classes = (", ".join(f"{folder.name}/" for folder in folders) for folders in (sorted(taken), others))
         raise DataError(
             f"{base}: {splits} beside {classes} can be read in two ways; move the classes into train/, or give "
             f"{splits} another name"
         )
-    return _layout(base, split_roots, [f"{shown_name(folder.name)}/, {_why_no_split(folder)}" for folder in others])
+    return _layout(
+        base, tree, split_roots, [f"{shown_name(folder.name)}/, {_why_no_split(folder)}" for folder in others]
+    )
 
 
 def _why_no_split(folder: Path) -> str:
     return "which holds no folders of classes" if split_named(folder.name) else "no split by its name"
-
-
-def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted, without those that are hidden or litter."""
-    try:
-        return sorted(p for p in folder.iterdir() if not is_litter(p.name) and p.is_dir())
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
 
 
 def shown_name(name: str) -> str:
@@ -87,41 +83,41 @@ def shown_name(name: str) -> str:
     return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
-def _split_folder(folder: Path) -> Path | None:
+def _split_folder(folder: Path, tree: Tree) -> Path | None:
     """The folder of classes behind the name of a split; None where it holds no folders of images, and so is a class."""
-    inside = subfolders(folder)
+    inside = tree.subfolders(folder)
     if len(inside) == 1 and split_named(inside[0].name) == split_named(folder.name):
-        return _split_folder(inside[0])  # seg_train/seg_train/CLASS, as archives are unpacked twice
-    return folder if any(_holds_image(sub) for sub in inside) else None
+        return _split_folder(inside[0], tree)  # seg_train/seg_train/CLASS, as archives are unpacked twice
+    return folder if any(map(tree.holds_image, inside)) else None
 
 
-def _layout(base: Path, split_roots: dict[str, Path], left_out: list[str]) -> Layout:
+def _layout(base: Path, tree: Tree, split_roots: dict[str, Path], left_out: list[str]) -> Layout:
     classes = {}
     for part, folder in split_roots.items():
         found: dict[str, list[Path]] = {}
-        for sub in subfolders(folder):
-            if next(walk(sub), None) is not None:
+        for sub in tree.subfolders(folder):
+            if not tree.is_empty(sub):
                 found.setdefault(shown_name(sub.name), []).append(sub)
             else:
                 left_out.append(f"{shown_name(str(sub.relative_to(base)))}/, which is empty")
         classes[part] = dict(sorted(found.items()))
-        left_out += _the_other_way_round(folder, list(found.values()))
+        left_out += _the_other_way_round(folder, tree, list(found.values()))
     for folder in {base, *split_roots.values()}:
-        if count := images_in(folder):
+        if count := tree.images_in(folder):
             left_out.append(f"{count:,} images in {shown_name(folder.name)}/ itself, in no class folder")
     return Layout(classes, left_out)
 
 
-def _the_other_way_round(folder: Path, classes: list[list[Path]]) -> list[str]:
+def _the_other_way_round(folder: Path, tree: Tree, classes: list[list[Path]]) -> list[str]:
     """A note where what is taken for classes holds the same folders in each, which may be the classes.
 
     Raises:
         DataError: if these are splits.
     """
-    inside = [{sub.name for folder in folders for sub in subfolders(folder)} for folders in classes]
+    inside = [{name for folder in folders for name in tree.listing(folder).folders} for folders in classes]
     if len(classes) < 2 or not inside[0] or any(names != inside[0] for names in inside):
         return []
-    if any(images_in(folder) for folders in classes for folder in folders):
+    if any(tree.images_in(folder) for folders in classes for folder in folders):
         return []
     names, first = sorted(inside[0]), classes[0][0].name
     if all(split_named(name) for name in names):
@@ -134,27 +130,10 @@ def _the_other_way_round(folder: Path, classes: list[list[Path]]) -> list[str]:
     return [f"nothing, but each class holds the same folders ({shortened(names)}); are these the classes?"]
 
 
-def classes_below(folder: Path, depth: int = 3) -> Path | None:
+def classes_below(folder: Path, tree: Tree, depth: int = 3) -> Path | None:
     """The only folder below this one that holds folders of images, where that is clear."""
-    inside = subfolders(folder)
-    found = [sub for sub in inside if sum(map(_holds_image, subfolders(sub))) > 1]
+    inside = tree.subfolders(folder)
+    found = [sub for sub in inside if sum(map(tree.holds_image, tree.subfolders(sub))) > 1]
     if not found and depth > 1:
-        found = [deeper for sub in inside if (deeper := classes_below(sub, depth - 1)) is not None]
+        found = [deeper for sub in inside if (deeper := classes_below(sub, tree, depth - 1)) is not None]
     return found[0] if len(found) == 1 else None
-
-
-def images_in(folder: Path) -> int:
-    """The number of images in a folder itself.
-
-    Raises:
-        DataError: if it cannot be listed.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            return sum(is_image(entry.name) and entry.is_file() for entry in entries)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
-
-
-def _holds_image(folder: Path) -> bool:
-    return any(image for _, image in walk(folder))

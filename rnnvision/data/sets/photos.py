@@ -12,9 +12,10 @@ from pathlib import Path
 import torch
 
 from rnnvision.checks import one_of
-from rnnvision.data.files import FileSplit, encode, find_images
+from rnnvision.data.files import FileSplit, encode
 from rnnvision.data.images import View, with_view
 from rnnvision.data.sets.locate import find_folder, obtain, unpack_again
+from rnnvision.data.sets.tree import Tree
 from rnnvision.data.splits import DataError, Splits
 
 # Images of the official splits.
@@ -144,7 +145,7 @@ def by_class(folder: Path, again: Callable[[], str], class_folders: Sequence[str
     files: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(class_folders):
-        pictures = find_images(folder / name)[0] if (folder / name).is_dir() else []
+        pictures = Tree().find_images(folder / name)[0] if (folder / name).is_dir() else []
         files += pictures
         labels += [label] * len(pictures)
     if len(files) != count:

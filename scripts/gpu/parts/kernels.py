@@ -35,12 +35,13 @@ def measure(told: Told, rows: Rows) -> None:
 
 
 def predicted(layer: "FusedLayer", batch_size: int, tokens: int, precision: str, told: Told) -> dict[str, str]:
-    """What insight/kernels.py says of each pass, in its own words: the one place that asks it."""
+    """What insight/kernels.py says of both passes, in its own words: the one place that asks it."""
     from rnnvision.insight import Gpu, cudnn_kernels
 
-    gpu = Gpu.of(told.device) if told.device_type == "cuda" else Gpu((9, 0), 132)  # of an H100, where it is only tried
+    gpu = Gpu.of(told.device) if told.device_type == "cuda" else Gpu((9, 0), 132)  # without one, an H100's
     found = cudnn_kernels(layer, gpu, batch_size=batch_size, tokens=tokens, precision=PRECISIONS[precision])
-    return {"forward": found.forward, "backward": str(found.backward)}
+    assert found.backward is not None, "of a training"
+    return {"forward": found.forward, "backward": found.backward}
 
 
 def _case(recurrence: str, precision: str, size: tuple[int, int, int, int], told: Told) -> Row:
@@ -69,7 +70,8 @@ def _case(recurrence: str, precision: str, size: tuple[int, int, int, int], told
     }
     seconds = statistics.median(time_rounds(lambda: forward().backward(), told.device, told.size(5, 1), warmup=1))
     ran = {name: kind_of(kernels) for name, kernels in found.items()}
-    return {"says": predicted(layer, batch, tokens, precision, told), "ran": ran, "seconds": seconds, "kernels": found}
+    says = predicted(layer, batch, tokens, precision, told)
+    return {"says": says, "ran": ran, "seconds": seconds, "kernels": found}
 
 
 def _profiled(work: Any, told: Told) -> list[list[Any]]:
@@ -105,14 +107,12 @@ def markdown(rows: dict[str, Row]) -> str:
     groups: dict[tuple[str, ...], list[str]] = {}
     for case, row in rows.items():
         recurrence, precision, features, width, batch, _ = case.split()
-        agrees = "yes" if row["ran"] == row["says"] else "**no**"
-        told = (row[column][name] for column in ("says", "ran") for name in PASSES)
-        key = (recurrence, precision, features, batch, *told, agrees)
+        passes = (f"{row['says'][name]} / {row['ran'][name]}" for name in PASSES)
+        key = (recurrence, precision, features, batch, *passes, "yes" if row["ran"] == row["says"] else "**no**")
         groups.setdefault(key, []).append(width)
     cells = [[f"`{key[0]}`", *key[1:4], ", ".join(widths), *key[4:]] for key, widths in groups.items()]
     agreed = sum(row["ran"] == row["says"] for row in rows.values())
-    said = [f"insight says {name}" for name in PASSES]
-    head = ["layer", "precision", "input", "batch", "widths", *said, "ran forward", "ran backward", "agree"]
+    head = ["layer", "precision", "input", "batch", "widths", "forward: said / ran", "backward: said / ran", "agree"]
     names: dict[str, str] = {}
     for row in rows.values():
         for name in PASSES:
@@ -123,7 +123,7 @@ def markdown(rows: dict[str, Row]) -> str:
         [
             table(head, cells, words=len(head)),
             "",
-            f"Of {len(rows)} layers {agreed} ran what `cudnn_kernels` says of training, as judged by the names of the "
+            f"Of {len(rows)} layers {agreed} ran what `cudnn_kernels` says, as judged by the names of the "
             f"kernels in torch's profile. The one that took longest: {seen}.",
         ]
     )

@@ -2,9 +2,10 @@
 
 import os
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
-from rnnvision.data.files import below, find_images
+from rnnvision.data.sets.tree import Tree, below
 from rnnvision.data.splits import DataError
 
 LOOKED_AT = 200  # cells of a column, to tell whether they name files
@@ -20,14 +21,9 @@ class NamedFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.paths = find_images(folder)[0]
-        self._by_end: dict[str, list[str]] = {}
-        for path in self.paths:
-            whole = self._relative(path)
-            for name in (whole, whole[: whole.rindex(".")]):
-                parts = name.split("/")
-                for start in range(len(parts)):
-                    self._by_end.setdefault("/".join(parts[start:]), []).append(path)
+        self.paths = Tree().find_images(folder)[0]
+        self._names = [_readable(name) for name in below(folder, self.paths)]
+        self._by_end: dict[int, dict[str, list[int]]] = {}  # of names of so many parts, made when one is asked for
 
     def find(self, cell: str, skip: int = 0) -> str | None:
         """The file that a cell names, without its first `skip` folders; None if there is none.
@@ -35,33 +31,55 @@ class NamedFiles:
         Raises:
             DataError: if there are several.
         """
-        name = "/".join(_parts(cell)[skip:])
-        found = self._by_end.get(name, [])
+        name, found = self._named(_parts(cell)[skip:])
         if len(found) > 1:
-            whole = [path for path in found if self._relative(path) == name]
+            whole = [index for index in found if self._names[index] == name]
             if len(whole) != 1:
                 raise DataError(f"{cell} may be {self._choices(found)}")
-            return whole[0]
-        return found[0] if found else None
+            return self.paths[whole[0]]
+        return self.paths[found[0]] if found else None
 
     def leading(self, cells: list[str]) -> tuple[int, float]:
         """How many leading folders to leave out of these cells until some name files, and the share that then does."""
         some = [_parts(cell) for cell in cells[:: max(1, len(cells) // LOOKED_AT)]]
         for skip in range(max(map(len, some), default=0)):
-            if found := sum("/".join(parts[skip:]) in self._by_end for parts in some):
+            if found := sum(bool(self._named(parts[skip:])[1]) for parts in some):
                 return skip, found / len(some)
         return 0, 0.0
 
-    def _relative(self, path: str) -> str:
-        name = os.fsencode(below(self.folder, path)).decode("utf-8", "replace")
-        return unicodedata.normalize("NFC", name).replace(os.sep, "/")
+    def _named(self, parts: list[str]) -> tuple[str, Sequence[int]]:
+        """A name, and the indices of the files whose paths end with it."""
+        if (count := len(parts)) not in self._by_end:
+            self._by_end[count] = self._ends(count)
+        name = "/".join(parts)
+        return name, self._by_end[count].get(name, ())
 
-    def _choices(self, found: list[str]) -> str:
-        names = [self._relative(path) for path in found[:3]]
+    def _ends(self, count: int) -> dict[str, list[int]]:
+        """The files by the last `count` parts of their paths, with and without suffix."""
+        ends: dict[str, list[int]] = {}
+        for index, name in enumerate(self._names):
+            parts = name.rsplit("/", count)
+            if count and len(parts) >= count:
+                end = name[len(parts[0]) + 1 :] if len(parts) > count else name
+                ends.setdefault(end, []).append(index)
+                ends.setdefault(end[: end.rindex(".")], []).append(index)
+        return ends
+
+    def _choices(self, found: Sequence[int]) -> str:
+        names = [self._names[index] for index in found[:3]]
         folders = sorted({name.partition("/")[0] for name in names if "/" in name})
         hint = f"choose data.images={folders[0]}, or write" if len(folders) > 1 else "write"
         return f"{' or '.join(names)}; {hint} the whole path in the table"
 
 
+def _readable(name: str) -> str:
+    """A path as a table would have it."""
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "replace"))
+    return name.replace(os.sep, "/")
+
+
 def _parts(cell: str) -> list[str]:
+    if "/" not in cell and "\\" not in cell:
+        return [cell] if cell not in ("", ".") else []
     return [part for part in cell.replace("\\", "/").split("/") if part not in ("", ".")]

@@ -7,13 +7,14 @@ from pathlib import Path
 import torch
 
 from rnnvision.checks import choose_one, fraction, shortened
-from rnnvision.data.files import FileSplit, below, encode, is_litter
+from rnnvision.data.files import FileSplit, encode
 from rnnvision.data.images import View, with_view
 from rnnvision.data.membership import path_keys
 from rnnvision.data.sets.csv_labels.columns import Columns, find_columns, unread_split
 from rnnvision.data.sets.csv_labels.named_files import NamedFiles
 from rnnvision.data.sets.csv_labels.table import Row, Table, read_table
 from rnnvision.data.sets.layout import split_named
+from rnnvision.data.sets.tree import below, is_litter
 from rnnvision.data.splits import DataError, Splits, splits_of
 
 USUAL = ("labels.csv", "train.csv", "train_labels.csv")
@@ -136,7 +137,7 @@ def _labelled(table: Table, columns: Columns, files: NamedFiles) -> tuple[Labell
         raise DataError(f"{absent[0]}{rest}; put it there, or delete the line")
     notes = unread_split(table, columns)
     if others := [path for path in files.paths if path not in found]:
-        example = below(files.folder, others[0])
+        (example,) = below(files.folder, others[:1])
         notes.append(f"left out: {len(others):,} images without a row, such as {example}")
     if twice:
         notes.append(f"left out: {twice:,} rows that repeat another")
@@ -189,5 +190,5 @@ def _split(base: Path, labels: dict[str, str], names: tuple[str, ...], table: Ta
     places = {name: place for place, name in enumerate(names)}
     if extra := sorted(set(labels.values()) - set(names)):
         raise DataError(f"{table.path}: holds classes that the network does not know: {shortened(extra)}")
-    keys = path_keys(below(base, file) for file in labels)
+    keys = path_keys(below(base, list(labels)))
     return FileSplit(encode(labels), torch.tensor([places[label] for label in labels.values()]), view, keys)

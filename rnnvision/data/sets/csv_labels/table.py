@@ -62,8 +62,9 @@ def read_table(path: Path) -> Table:
     begins = first + 1
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append(Row(begins, [unicodedata.normalize("NFC", cell.strip()) for cell in cells]))
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped):
+                rows.append(Row(begins, [c if c.isascii() else unicodedata.normalize("NFC", c) for c in stripped]))
             begins = first + reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{path}, line {begins}: {error}") from error
@@ -91,6 +92,8 @@ def _distinct(path: Path, columns: list[str]) -> list[str]:
 
 
 def _fitted(path: Path, row: Row, count: int) -> Row:
+    if len(row.cells) == count:
+        return row
     if any(row.cells[count:]) or len(row.cells) < count:
         raise DataError(f"{path}, line {row.line}: has {len(row.cells)} fields, and the first line {count}")
     return Row(row.line, row.cells[:count])
