@@ -4,9 +4,11 @@ PYTHON ?= python3
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PEERS  := .venv-peers
+# A machine with a GPU has a Python with its own torch: no .venv is made there.
+GPUPY  ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all defects lint format docs wheel peers clean-venv
+.PHONY: help setup train test test-all defects lint format docs wheel peers gpu wheels clean-venv
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +54,13 @@ $(PEERS)/.ready: scripts/peers/requirements.txt
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install -q -r scripts/peers/requirements.txt
 	touch $@
+
+gpu: ## Measure on a CUDA GPU what docs/ measured on a CPU, in less than eight minutes (docs/gpu.md)
+	PYTHONPATH=. $(GPUPY) scripts/measure_gpu.py $(if $(OUT),--out "$(OUT)")
+
+wheels: $(READY) ## Collect in wheels/ what a machine with a GPU but without internet lacks
+	$(BIN)/python -m pip wheel -q --no-deps -c constraints.txt -w wheels hydra-core omegaconf \
+		antlr4-python3-runtime accelerated-scan fla-core==0.6.0 einops==0.8.1
 
 clean-venv: ## Delete .venv and .venv-peers
 	rm -rf $(VENV) $(PEERS)

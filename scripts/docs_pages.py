@@ -16,7 +16,7 @@ API = {
         *("chunked", "unrolled", "initialisation"),
     ],
     "kernels": ["prefix_scan", "triton_scan", "matrix_memory"],
-    "networks": ["sequence_classifier", "encoder_decoder", "renet", "sequencer", "vision_lstm", "timm_weights"],
+    "networks": ["sequence_classifier", "encoder_decoder", "renet", "sequencer", "vision_lstm", "published"],
     "controls": ["feedforward", "svm", "torchvision_networks"],
     "data": ["datamodule", "augment", "catalog", "splits", "images", "shard_writer"],
     "sets": ["builtin", "folders", "mnist_family", "nist", "arrays", "photos", "oxford", "contract"],
@@ -25,7 +25,7 @@ API = {
         *("anytime", "gradients", "gates", "trajectories", "saliency", "attention", "labels", "classes", "reliability"),
         *("mcnemar", "cost", "speed", "kernels"),
     ],
-    "inference": ["classifier"],
+    "inference": ["classifier", "published"],
     "runs": ["folder", "read", "environment", "process"],
     "report": ["style", "comparison", "comparison_plot", "benchmark_plot"],
 }

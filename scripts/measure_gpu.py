@@ -4,8 +4,9 @@ make gpu                                             all of it, results under lo
 python scripts/measure_gpu.py --parts parity tests   some parts
 python scripts/measure_gpu.py --device cpu --small   does it run? The figures mean nothing
 
-A part is a process of its own, with a limit of time. A rerun skips the parts that are done and measures the missing rows
-of the others. --out holds results.json, the record, and summary.md, which --docs puts into that page. See docs/gpu.md.
+A part is a process of its own, with a limit of time. A rerun skips the parts that are done and measures the missing
+rows of the others. --out holds results.json, the record, and summary.md, which --docs puts into that page. See
+docs/gpu.md.
 """
 
 import argparse
@@ -33,7 +34,7 @@ def run_part(part: str, told: argparse.Namespace, limit: float, before: dict[str
     folder.mkdir(parents=True, exist_ok=True)
     found = folder / "rows.json"
     Rows(found, before)
-    command = [sys.executable, __file__, "--only", part, "--device", told.device, "--out", str(told.out)]
+    command = [sys.executable, sys.argv[0], "--only", part, "--device", told.device, "--out", str(told.out)]
     started = time.perf_counter()
     with (folder / "log.txt").open("w") as log:
         child = subprocess.Popen(

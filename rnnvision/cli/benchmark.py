@@ -144,7 +144,6 @@ def _check(cfg: DictConfig) -> None:
 def _network_arguments(cfg: DictConfig) -> dict[str, Any]:
     """The network of the checkpoint, else that of the configuration."""
     from rnnvision.nn import MODELS
-    from rnnvision.training import find_checkpoint, read_checkpoint, require_network
 
     if cfg.ckpt is None:
         arguments = named_arguments("model", cfg.model, MODELS)
@@ -152,8 +151,11 @@ def _network_arguments(cfg: DictConfig) -> dict[str, Any]:
     of_network = re.compile(r"\+*(model[=.]|input_shape=|num_classes=)")
     if typed := [word for word in HydraConfig.get().overrides.task if of_network.match(word)]:
         raise UsageError(f"{typed[0]}: the network is that of ckpt={cfg.ckpt}; leave out one of the two")
+    from rnnvision.inference.published import read_trained
+    from rnnvision.training import find_checkpoint, require_network
+
     path = find_checkpoint(cfg.ckpt)
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_trained(path)
     require_network(checkpoint, path)
     return checkpoint["rnnvision"]["network"]
 

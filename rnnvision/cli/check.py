@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rnnvision.cli.frame.command_line.plain import run_plain
+from rnnvision.cli.frame.early.starting import announce
 from rnnvision.cli.frame.plugins import Part, broken_rule, import_plugin, module_name
 from rnnvision.errors import FailureError, UsageError
 
@@ -23,6 +24,8 @@ def check(words: list[str]) -> None:
     """Check each module that is named, in order; without one say how it is used."""
     if not words:
         print(USAGE)
+    else:
+        announce("check", ", ".join(words))
     for word in dict.fromkeys(words):
         _check(word)
 

@@ -1,10 +1,13 @@
 """Splits: what the reader of a data set returns, and the error that it raises."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -13,6 +16,7 @@ from rnnvision.data.membership import MOST_COMPARED, NOT_COMPARED, PARTS, Record
 from rnnvision.errors import FailureError
 
 Self = TypeVar("Self", bound="Samples")
+Whole = npt.NDArray[np.int64]
 
 
 class DataError(FailureError):
@@ -73,11 +77,8 @@ class Samples(ABC):
 
     def fixed_fifth(self: Self) -> tuple[Self, Self]:
         """The rest, and a fifth of each class that is always the same: where there is no official test split."""
-        from sklearn.model_selection import train_test_split
-
-        everything = torch.arange(len(self))
-        rest, fifth = train_test_split(everything, test_size=0.2, random_state=0, stratify=self.labels)
-        return self.select(rest), self.select(fifth)
+        rest, fifth = stratified(self.labels.numpy(), math.ceil(len(self) / 5), np.random.RandomState(0))
+        return self.select(torch.from_numpy(rest)), self.select(torch.from_numpy(fifth))
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,3 +190,34 @@ def _changes(before: Record, now: Record, same: bool, moved: int) -> list[str]:
     changes = before.changes(now)
     kept = f"; {counted(moved, 'image')} put back into the split of then" if moved else ""
     return [f"since the training: {changes}{kept}"] if changes else []
+
+
+def stratified(labels: Whole, count: int, generator: np.random.RandomState) -> tuple[Whole, Whole]:
+    """Shuffled indices of the rest (N - count) and of `count` samples, each class in proportion; labels int64 (N,).
+
+    The draws are those of scikit-learn's `train_test_split(..., stratify=labels)`, which takes a second to import.
+    """
+    counts = np.bincount(labels)
+    members = np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1])
+    of_rest = _shares(counts, len(labels) - count, generator)
+    _shares(counts - of_rest, count, generator)  # all that are left, for which scikit-learn draws too
+    shuffled = [generator.permutation(indices) for indices in members]
+    rest = np.concatenate([indices[:share] for indices, share in zip(shuffled, of_rest, strict=True)])
+    part = np.concatenate([indices[share:] for indices, share in zip(shuffled, of_rest, strict=True)])
+    return generator.permutation(rest), generator.permutation(part)
+
+
+def _shares(counts: Whole, total: int, generator: np.random.RandomState) -> Whole:
+    """Whole numbers in proportion to `counts`, which add up to `total`; of equal remainders some are rounded up."""
+    exact = counts / counts.sum() * total
+    shares = np.floor(exact).astype(np.int64)
+    remainders = exact - shares
+    missing = total - int(shares.sum())
+    for remainder in np.unique(remainders)[::-1]:
+        if missing == 0:
+            break
+        (equal,) = np.nonzero(remainders == remainder)
+        rounded_up = generator.choice(equal, size=min(len(equal), missing), replace=False)
+        shares[rounded_up] += 1
+        missing -= len(rounded_up)
+    return shares

@@ -16,8 +16,9 @@ from rnnvision.inference.exported import is_exported, load_exported
 from rnnvision.inference.pixels import as_seen, check_values, joined, listed, stacked
 from rnnvision.inference.predict import How, labels_of, table_of
 from rnnvision.inference.predictions import Predictions
+from rnnvision.inference.published import is_published, read_trained
 from rnnvision.inference.viewing import view_of
-from rnnvision.training import find_checkpoint, load_network, read_checkpoint
+from rnnvision.training import find_checkpoint, load_network
 
 if TYPE_CHECKING:
     from rnnvision.inference.session import Session
@@ -28,14 +29,17 @@ BATCH_SIZE = 1000  # as in evaluation, where a checkpoint does not say
 def load(source: str | Path, *, device: str | torch.device = "cpu") -> "Classifier":
     """The classifier of a run folder (its best checkpoint, else its last), a checkpoint file, or an exported file.
 
+    A file of weights that others have published is read too, see `rnnvision.inference.published`.
+
     Raises:
         UsageError: if there is none, or it is damaged, or was pre-trained only, or needs a plugin.
     """
-    if is_exported(path := Path(source).expanduser()):
+    path = Path(source).expanduser()
+    if is_exported(path) and not is_published(path):
         network, card = load_exported(path, device)
         return Classifier(network, card, path.resolve(), device=device)
     path = find_checkpoint(source)
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_trained(path)
     network = load_network(checkpoint, path, classifies=True)
     return Classifier(network.to(device), checkpoint["rnnvision"], path, device=device)
 

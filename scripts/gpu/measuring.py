@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gpu.packages import PACKAGES
 from gpu.record import write_json
 
 if TYPE_CHECKING:
@@ -61,10 +62,13 @@ class Rows:
         started = time.perf_counter()
         try:
             self.rows[case] = work()
-        except (LeftOutError, ImportError) as error:
-            self.left_out[case] = " ".join(str(error).split())
         except Exception as error:  # the next case may well run, and the day of a GPU is short
-            self.failed[case] = f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+            why = " ".join(str(error).split())[:500]
+            lacks = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in PACKAGES
+            if lacks or isinstance(error, LeftOutError):
+                self.left_out[case] = why
+            else:
+                self.failed[case] = f"{type(error).__name__}: {why}"
         how = self.failed.get(case) or self.left_out.get(case) or "ok"
         print(f"{time.perf_counter() - started:7.2f} s  {case}: {how}", flush=True)
         self._write()

@@ -1,4 +1,4 @@
-"""Packages that a machine with a GPU may lack and cannot download: installed from a folder of wheels beside the results."""
+"""Packages that a machine with a GPU may lack and cannot download: they are installed from a folder of wheels."""
 
 import importlib.util
 import os

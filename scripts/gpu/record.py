@@ -32,7 +32,7 @@ def machine(device: str, small: bool) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The commit of this checkout, with "(changed)" where files differ from it; $COMMIT where there is no repository."""
+    """The commit of this checkout, "(changed)" where files differ from it; $COMMIT where there is no repository."""
     git = environment()["git"]
     if git is None:
         return os.environ.get("COMMIT", "unknown")

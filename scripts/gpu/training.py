@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch.callbacks import Callback
+from peers.project import training_of
 
 from gpu.measuring import LeftOutError, Told
-from peers.project import training_of
 from rnnvision.cli.frame.setup import Training
 from rnnvision.errors import UsageError
 from rnnvision.insight import wait_for
@@ -15,6 +15,15 @@ from rnnvision.insight import wait_for
 if TYPE_CHECKING:
     import lightning as L
 
+# What makes a network so small that a step on a CPU takes no time.
+TINY = {
+    "sequence_classifier": ["model.hidden_size=8", "model.num_layers=1"],
+    "vision_lstm": ["model.hidden_size=16", "model.num_layers=2"],
+    "sequencer2d": [
+        *("model.layers=[1,1]", "model.embed_dims=[8,8]", "model.hidden_sizes=[4,4]"),
+        *("model.patch_sizes=[2,1]", "model.mlp_ratios=[2,2]"),
+    ],
+}
 PRECISIONS = {"fp32": "32-true", "fp16": "16-mixed", "bf16": "bf16-mixed"}
 
 
@@ -40,14 +49,17 @@ class Clock(Callback):
         return [after - before for before, after in zip(self.starts, self.starts[1:], strict=False)]
 
 
-def make(words: list[str], told: Told, case: str, *, samples: int, epochs: int, precision: str = "fp32") -> Training:
+def make(words: list[str], told: Told, case: str, *, samples: int, epochs: int, precision: str) -> Training:
     """A training on `samples` images, an epoch, of what `words` choose; images are synthetic, which is no faster.
+
+    The trainer ends after `epochs` and one more: see `time_epochs`.
 
     Raises:
         LeftOutError: for a precision that the device does not have.
     """
     words = [
         *words,
+        "data=fake",
         f"device={'gpu' if told.device_type == 'cuda' else 'cpu'}",
         *(f"data.num_train={samples * 10 // 9 + 10}", "data.num_test=4", f"data.max_train_samples={samples}"),
         *(f"trainer.precision={PRECISIONS[precision]}", f"trainer.max_epochs={epochs + 1}", "name=gpu"),

@@ -1,12 +1,16 @@
 """weights=CHECKPOINT: a training that starts from the weights of another one."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 from PIL import Image
 
+from rnnvision.nn.networks.published import published
 from rnnvision.training import read_checkpoint
 from tests.cli.running import Copy, Verb
+from tests.nn.networks.authors import Sequencer, VisionLSTM2, interpolated
 
 
 def body_of(run: Path) -> dict[str, torch.Tensor]:
@@ -49,7 +53,20 @@ def test_the_weights_of_another_network_are_refused_with_what_to_add(trained: Co
     assert done.code == 2
     assert done.message == "rnnvision train: weights=before: are of another network; add model.num_layers=1"
     other = verb("train", "weights=before", "model=cnn", "trainer=smoke")
-    assert other.message.endswith("this is a cnn; choose its model=")
+    assert other.message.endswith("this is a cnn; choose model=lstm model.hidden_size=8")
+
+
+def test_what_the_same_weights_compute_otherwise_is_told_with_what_keeps_it(trained: Copy, train: Verb) -> None:
+    trained("before")
+    assert "note" not in train("weights=before", "model.dropout=0.1").out
+    done = train("weights=before", "model.activation=gelu", "model.readout=mean")
+    assert done.code == 0, done.err
+    where = "where these weights were trained"
+    for key, old, new in (("activation", "none", "gelu"), ("readout", "last", "mean")):
+        told = f"note      {key}={old} {where}, {key}={new} here; to keep it add model.{key}={old}\n"
+        assert told in done.out
+    kept = train("weights=before", "model.activation=gelu", "model.activation=none")
+    assert "note" not in kept.out
 
 
 def test_images_of_another_shape_are_refused_with_the_size_to_read_them_at(trained: Copy, train: Verb) -> None:
@@ -87,6 +104,60 @@ def test_test_images_that_the_weights_were_trained_on_are_counted(train: Verb) -
     known = len({*record["train"][1].tolist()} & {*now["test"][1].tolist()})
     assert known > 1
     assert f"note      {known} images of test: these weights were trained on them\n" in done.out
+
+
+SIZES: dict[str, Any] = {"layers": (1,), "patch_sizes": (4,), "embed_dims": (8,), "hidden_sizes": (2,)}
+FILES = {
+    "vil.th": VisionLSTM2(input_shape=(1, 8, 8), classes=10, width=8, depth=1),
+    "sequencer.pth": Sequencer(classes=10, channels=1, mlp_ratios=(2.0,), **SIZES),
+}
+NETWORKS = {
+    "vil.th": "model=vil_mini model.hidden_size=8 model.num_layers=2",
+    "sequencer.pth": "model=sequencer2d_l model.layers=[1] model.patch_sizes=[4] model.embed_dims=[8] "
+    "model.hidden_sizes=[2] model.mlp_ratios=[2.0]",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_weights_that_others_have_published_are_named_with_the_network_to_choose_and_train(
+    name: str, verb: Verb
+) -> None:
+    """On images of another size too: positions are interpolated, and a Sequencer2D has none."""
+    torch.save({"state_dict": FILES[name].state_dict(), "epoch": 3}, name)
+    words = [f"weights={name}", "trainer=smoke", "device=cpu", "data=fake", "data.image_shape=[1,16,8]"]
+    refused = verb("train", *words, "model=lstm")
+    assert refused.code == 2
+    assert refused.message.endswith(f"and this is a sequence_classifier; choose {NETWORKS[name]}")
+    still = ("optimizer=sgd", "optimizer.lr=1e-12")
+    done = verb("train", *words, *still, *refused.message.partition("; choose ")[2].split())
+    assert done.code == 0, done.err
+    assert ", its positions interpolated to 4 x 2" in done.out or name != "vil.th"
+    assert ", with a new head, for " in done.out
+    theirs = published(FILES[name].state_dict()).weights
+    for key, weight in body_of(Path("logs/train/latest").resolve()).items():
+        if not key.endswith("position.table"):
+            torch.testing.assert_close(weight, theirs[key.removeprefix("network.")], rtol=0, atol=1e-6, msg=key)
+
+
+def test_the_positions_of_our_own_weights_are_interpolated_too(verb: Verb) -> None:
+    words = ["model=vil_mini", "model.hidden_size=8", "model.num_layers=2", "trainer=smoke", "device=cpu", "data=fake"]
+    assert verb("train", *words, "data.image_shape=[1,16,8]", "hydra.run.dir=before").code == 0
+    still = ("optimizer=sgd", "optimizer.lr=1e-12", "weights=before")
+    done = verb("train", *words, "data.image_shape=[1,8,8]", *still)
+    assert done.code == 0, done.err
+    assert "its positions interpolated to " in done.out
+    key = "network.position.table"
+    before, after = (body_of(run)[key] for run in (Path("before"), Path("logs/train/latest").resolve()))
+    patch = int((16 * 8 / len(before)) ** 0.5)
+    grid = (16 // patch, 8 // patch)
+    expected = interpolated(before.unflatten(0, grid)[None], (8 // patch, 8 // patch)).flatten(0, 2)
+    torch.testing.assert_close(after, expected, rtol=0, atol=1e-5)
+
+
+def test_model_load_is_refused_with_what_to_type(train: Verb) -> None:
+    done = train("model.load=vil.th")
+    assert done.code == 2
+    assert "model.load: there is no such key in train; give weights=vil.th" in done.message
 
 
 def test_two_sources_of_weights_are_refused(trained: Copy, train: Verb) -> None:

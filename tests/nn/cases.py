@@ -101,7 +101,7 @@ def _ways(kind: str, model: str, takes: list[str]) -> dict[str, Case]:
         return {name: {"recurrence": name} for name in RECURRENCES}
     if kind == "scan":
         return {name: scan_arguments(name) for name in SCANS}
-    ways = {name: {"readout": name} for name in readouts_of(model)}
+    ways: dict[str, Case] = {name: {"readout": name} for name in readouts_of(model)}
     if "recurrence" in takes:
         ways |= {f"{name}-{FORGETS}": {"readout": name, "recurrence": FORGETS} for name in readouts_of(model)}
     if "bidirectional" in takes:

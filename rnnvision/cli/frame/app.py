@@ -1,7 +1,5 @@
 """The frame of every verb: Hydra on conf/, messages for people, exit codes, the status of the run folder."""
 
-import gc
-import importlib
 import os
 import signal
 import sys
@@ -13,6 +11,7 @@ from typing import Any, NoReturn
 
 import hydra.version
 from hydra._internal import utils as hydra_utils
+from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -21,10 +20,11 @@ from rnnvision.cli.frame.arguments import own_config_dir
 from rnnvision.cli.frame.command_line.files import config_dir, own_folder
 from rnnvision.cli.frame.command_line.help import help_text
 from rnnvision.cli.frame.command_line.known import makes_sweeps
-from rnnvision.cli.frame.command_line.line import read_command
+from rnnvision.cli.frame.command_line.line import CommandLine, read_command
 from rnnvision.cli.frame.command_line.own_files import check_own_files, yaml_fault
 from rnnvision.cli.frame.command_line.several import as_list
 from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.frame.early.starting import announce_run, import_libraries
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_TERMINATED, EXIT_USAGE, leave
 from rnnvision.cli.frame.live.counts import shown_counts
 from rnnvision.cli.frame.log import logged
@@ -70,6 +70,8 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
         if "--version" in line.flags:
             print(versions().get("rnnvision", "not installed"))
             return
+        if typed := [word for word in line.overrides if word.startswith("hydra.mode=")]:
+            raise UsageError(f"{typed[0]}: cannot be set; -m makes several runs, and nothing else does")
         check_own_files(line.overrides, own_folder(), config_dir(), verb)
         if line.wants_help:
             with unfailing_output():
@@ -77,7 +79,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
             return
         # Hydra raises what it would print, so that the message is ours.
         with unfailing_output(), _environment_set(FULL_ERROR, "1"):
-            _run_hydra(verb, job, [*line.flags, *map(pin_latest, line.overrides)])
+            _run_hydra(verb, job, line)
     except KeyboardInterrupt:
         leave(verb, "interrupted", EXIT_INTERRUPT)
     except (*CONFIG_ERRORS, UsageError, FailureError) as error:  # before OSError, which some of Hydra's are too
@@ -93,19 +95,32 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
         leave(verb, fault, EXIT_USAGE)
 
 
-def _run_hydra(verb: str, job: Callable[[DictConfig], float | None], words: list[str]) -> None:
+def _run_hydra(verb: str, job: Callable[[DictConfig], float | None], line: CommandLine) -> None:
     """What `hydra.main` does, but for the words: it would take sys.argv, which stays as it was typed."""
     hydra.version.setbase("1.3")
+    words = [*line.flags, *map(pin_latest, line.overrides)]
     if not any(word.startswith("hydra/job_logging=") for word in words):
         words = [*words, "hydra/job_logging=stdout"]  # the log of a run is <verb>.log, see log.py
     parser = hydra_utils.get_args_parser()
-    hydra_utils._run_hydra(
-        args=parser.parse_args(words),
-        args_parser=parser,
-        task_function=job,
-        config_path=str(config_dir()),
-        config_name=verb,
-    )
+    with _composed_once():
+        hydra_utils._run_hydra(
+            args=parser.parse_args(words),
+            args_parser=parser,
+            task_function=job,
+            config_path=str(config_dir()),
+            config_name=verb,
+        )
+
+
+@contextmanager
+def _composed_once() -> Iterator[None]:
+    """Within, Hydra does not compose the configuration once more to look for `hydra.mode`: -m says what it says."""
+    before = Hydra.get_mode
+    Hydra.get_mode = lambda self, config_name, overrides: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = before  # type: ignore[method-assign]
 
 
 def _run_job(
@@ -122,7 +137,8 @@ def _run_job(
         except UsageError as error:
             leave(verb, str(error), EXIT_USAGE)
     status_before = read_json(run.path / "status.json")  # of a run that is resumed
-    _import_libraries(libraries)
+    announce_run(verb, config, hydra_config.runtime.choices)
+    import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
     with logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
             run.open({**environment(), **_hardware(), "overrides": list(hydra_config.overrides.task)})
@@ -175,22 +191,6 @@ def _resumption(run: RunFolder, config: DictConfig) -> str:
     if "resume" not in config or not begun:
         return ""
     return f"; go on: {command([*own_config_dir(), override('resume', run.shown())])}"
-
-
-def _import_libraries(names: tuple[str, ...]) -> None:
-    """Import what a verb needs, while the garbage collector rests.
-
-    It would look through the hundreds of thousands of new objects again and again, a fifth of the time to import them.
-    """
-    if all(name in sys.modules for name in names):
-        return
-    gc.disable()
-    try:
-        for name in names:
-            importlib.import_module(name)
-    finally:
-        gc.freeze()  # none of them will ever be garbage
-        gc.enable()
 
 
 def _hardware() -> dict[str, object]:

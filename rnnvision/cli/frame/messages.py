@@ -162,6 +162,7 @@ def _missing_key(key: str, conf: Path, verb: str) -> str:
     if instead := refusal(key, verb, legal):
         value = next((word.partition("=")[2] for word in sys.argv[1:] if word.startswith(f"{key}=")), "")
         instead = instead.replace("epochs:N", f"epochs:{value}") if value.isdigit() else instead
+        instead = instead.replace("=FILE", f"={value}") if value else instead
         return f"{key}: there is no such key in {verb}; {instead}"
     if near is None and "." in key:
         legal = [k for k in legal if k.startswith(key.partition(".")[0] + ".")] or legal

@@ -6,6 +6,7 @@ from pathlib import Path
 from rnnvision.checks import nearest
 from rnnvision.cli.frame.command_line.files import config_dir, own_folder
 from rnnvision.cli.frame.command_line.plain import read_settings, run_plain
+from rnnvision.cli.frame.early.starting import announce
 from rnnvision.cli.models.pages import closing, listing, page
 from rnnvision.cli.models.parts import GROUPS, TITLES, Part, options, registered
 from rnnvision.errors import UsageError
@@ -32,6 +33,7 @@ def models(words: list[str]) -> None:
     folders = [config_dir(), *filter(None, [own_folder(words)])]
     plugins = [name for name in given.get("plugins", "").strip("[]").split(",") if name]
     name = given.get("name", "null")
+    announce("models", "")
     parts = _parts(folders, plugins)
     if name == "null":
         print("\n".join([*listing(parts), closing()]))

@@ -25,8 +25,8 @@ from rnnvision.data.cache.rows import DamagedError, RowFile, read_rows, write_ro
 
 ROWS, PART, LOCK, ABOUT = ".rows", ".part", "lock", "about.json"
 MOST_FILES = 16  # of a pool; then the small ones are made one
-SMALL = 64 * 2**20  # bytes
 LEFT_FREE = 2**28  # bytes of the disk
+IN_USE = 86_400.0  # seconds since it was used last, within which a file may be mapped
 ABANDONED = 3600.0  # seconds after which the part of a file is nobody's any more
 
 
@@ -56,12 +56,15 @@ class Found:
         return unknown.nonzero()[0]
 
     def rows(self, shape: tuple[int, ...]) -> Tensor:
-        """uint8 (those that have a row, *shape): mapped where they lie one after the other in a file, else a copy."""
+        """uint8 (those that have a row, *shape): mapped where they lie side by side in a large file, else a copy.
+
+        A small file may be merged by a run on another machine, and a mapping would then lose it.
+        """
         places = self.places[self.has_row]
         if not len(places):
             return torch.empty(0, *shape, dtype=torch.uint8)
         file, first = places[0]
-        if (places[:, 0] == file).all() and (np.diff(places[:, 1]) == 1).all():
+        if (places[:, 0] == file).all() and (np.diff(places[:, 1]) == 1).all() and not self.files[file].is_small:
             return torch.from_numpy(self.files[file].rows[first : first + len(places)])
         copy = np.empty((len(places), *shape), np.uint8)
         for number in np.unique(places[:, 0]):
@@ -113,7 +116,7 @@ class Pool:
         """
         self._write(keys, rows.contiguous().numpy(), reasons)
         files = self._files()
-        small = [file for file in files if file.rows.nbytes < SMALL]
+        small = [file for file in files if file.is_small]
         if len(files) > MOST_FILES and len(small) > 1:
             self._merge(small)
 
@@ -185,11 +188,13 @@ class Pool:
             raise OSError(errno.ENOSPC, f"{gib[0]:,.1f} GiB are more than the {gib[1]:,.1f} that it may hold in all")
         files = sorted(_files_of_pools(self.folder.parent))
         total = sum(size for _, size, _ in files)
-        for _, size, path in files:
-            if total + needed <= self.limit:
+        for used, size, path in files:
+            if total + needed <= self.limit or used > time.time() - IN_USE:
                 break
             path.unlink(missing_ok=True)
             total -= size
+        if total + needed > self.limit:
+            raise OSError(errno.ENOSPC, f"all of its {self.limit / 2**30:,.1f} GiB were used within a day")
 
     @staticmethod
     def _tell(path: Path, what: str) -> None:

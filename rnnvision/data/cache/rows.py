@@ -24,6 +24,7 @@ MAGIC = b"rnnvision rows 1"
 KEY_BYTES = 16
 START = struct.Struct("<16sQ32s")  # magic, length, SHA-256
 PAGE = 4096
+SMALL = 64 * 2**20  # bytes
 
 
 class DamagedError(ValueError):
@@ -46,6 +47,10 @@ class RowFile:
     sums: np.ndarray
     reasons: Mapping[bytes, str]
     rows: np.ndarray
+
+    @property
+    def is_small(self) -> bool:
+        return self.rows.nbytes < SMALL
 
     def intact(self, index: np.ndarray) -> np.ndarray:
         """bool: whether each of these rows is as it was written."""

@@ -3,11 +3,15 @@
 The keyword-only arguments of a reader are the options of its data set (`data.image_size=64`).
 """
 
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
 import torch
 
 from rnnvision.checks import at_least
 from rnnvision.checks import image_shape as image_shape_check
-from rnnvision.data.splits import Split, Splits
+from rnnvision.data.splits import DataError, Split, Splits
 from rnnvision.seeding import derive_seed
 
 
@@ -16,11 +20,13 @@ def read_digits(class_names: tuple[str, ...], root: str | None) -> Splits:
 
     They have no official test split: ours is a fixed fifth, the same proportion of each class.
     """
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    images = torch.from_numpy(digits.images * (255 / 16)).round().to(torch.uint8).unsqueeze(1)
-    labels = torch.from_numpy(digits.target).long()
+    package = find_spec("sklearn")  # which need not be imported for a file of it: that takes a second
+    if package is None or package.origin is None:
+        raise DataError("digits: come inside scikit-learn, which is not here; pip install scikit-learn")
+    rows = np.loadtxt(Path(package.origin).with_name("datasets") / "data" / "digits.csv.gz", delimiter=",")
+    pixels, labels = torch.from_numpy(rows).split([64, 1], dim=1)  # (N, 64), (N, 1)
+    images = (pixels * (255 / 16)).round().to(torch.uint8).reshape(-1, 1, 8, 8)
+    labels = labels.flatten().long()
     return Splits(*Split(images, labels).fixed_fifth(), class_names, origin="scikit-learn")
 
 

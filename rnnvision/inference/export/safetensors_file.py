@@ -46,16 +46,25 @@ def read_safetensors(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         CheckpointError: for a file that is damaged, or has no card, or one that is not its own.
         ExportError: where safetensors is missing.
     """
+    weights, metadata = content_of(path)
+    card = parsed(metadata.get(KEY), path)
+    check_content(card, digest(weights), path)
+    checkpoint = {"rnnvision": card, "state_dict": {f"{NETWORK}{name}": v for name, v in weights.items()}}
+    return load_network(checkpoint, path, classifies=True), card
+
+
+def content_of(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The weights of a safetensors file, whoever made it, and its metadata.
+
+    Raises:
+        CheckpointError: for a file that is damaged.
+        ExportError: where safetensors is missing.
+    """
     require("safetensors")
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in sorted(file.keys())}
+            return {name: file.get_tensor(name) for name in sorted(file.keys())}, file.metadata() or {}
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path}: is no safetensors file, or is damaged: {error}") from error
-    card = parsed(metadata.get(KEY), path)
-    check_content(card, digest(weights), path)
-    checkpoint = {"rnnvision": card, "state_dict": {f"{NETWORK}{name}": v for name, v in weights.items()}}
-    return load_network(checkpoint, path, classifies=True), card

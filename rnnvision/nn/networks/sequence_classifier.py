@@ -22,8 +22,9 @@ class SequenceNetwork(nn.Module):
         input_shape: (C, H, W) of the images.
         scan, patch_size, order, order_seed, margin: how the image is read, see `rnnvision.nn.scan.Scan`.
         embed_size: width of a linear embedding of the tokens before the recurrence; None leaves tokens as they are.
-        recurrence, hidden_size, num_layers, bidirectional, block, activation, norm, residual, dropout, tied_dropout,
-            layer: the stack, see `rnnvision.nn.recurrence.Recurrence`.
+        recurrence, hidden_size, num_layers, bidirectional, block, activation: the stack, see
+            `rnnvision.nn.recurrence.Recurrence`.
+        norm, residual, dropout, tied_dropout, layer: of it too, see `rnnvision.nn.recurrence.Recurrence`.
 
     Raises:
         ValueError: for an invalid argument; the message begins with its name and states what is legal.

@@ -7,12 +7,12 @@ grid before queries and keys, the first and the last token concatenated before t
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import silu
+from torch.nn.functional import interpolate, silu
 
 from rnnvision.checks import at_least, one_of, probability
 from rnnvision.nn.dropout import DropPath
@@ -45,6 +45,8 @@ class VisionLSTM(nn.Module):
         drop_path: rate at which a block is skipped for an image in training (stochastic depth, arXiv 1603.09382), the
             same for all blocks, as in the authors' runs; 0, 0.05 and 0.2 for tiny, small and base.
         readout: a name in `rnnvision.nn.READOUTS`; first_last is the paper's.
+        feature_norm_eps: what the normalisation before the head adds to the variance: 1e-5 in the authors' package,
+            1e-6 in their trainings; None: there is none.
 
     Initialisation (the authors', github.com/NX-AI/vision-lstm): maps into a block and to queries, keys and values
     normal with standard deviation sqrt(2 / (5 E)); out of a block 2 / sqrt(E), which the number of blocks does not
@@ -72,12 +74,14 @@ class VisionLSTM(nn.Module):
         kernel_size: int = 3,
         drop_path: float = 0.0,
         readout: str = "first_last",
+        feature_norm_eps: float | None = 1e-5,
     ) -> None:
         super().__init__()
         at_least("num_classes", num_classes, 1)
         at_least("num_layers", num_layers, 1)
         probability("drop_path", drop_path)
         one_of("readout", readout, READOUTS)
+        _check_eps(feature_norm_eps)
         _check_widths(hidden_size, expansion, qkv_block_size, kernel_size)
         self.scan = Scan(input_shape=input_shape, scan="patches", patch_size=patch_size)
         self.embed = nn.Linear(self.scan.token_size, hidden_size)
@@ -97,8 +101,9 @@ class VisionLSTM(nn.Module):
         )
         self.norm = nn.LayerNorm(hidden_size, eps=1e-6)
         self.readout = READOUTS[readout](hidden_size)
-        self.feature_norm = nn.LayerNorm(self.readout.out_features, eps=1e-6)
-        self.head = nn.Linear(self.readout.out_features, num_classes)
+        width = self.readout.out_features
+        self.feature_norm = nn.LayerNorm(width, feature_norm_eps) if feature_norm_eps is not None else nn.Identity()
+        self.head = nn.Linear(width, num_classes)
         nn.init.xavier_uniform_(self.embed.weight)
         nn.init.zeros_(self.embed.bias)
         nn.init.trunc_normal_(self.head.weight, std=2e-5, a=-4e-5, b=4e-5)
@@ -117,6 +122,19 @@ class VisionLSTM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
+
+    def resized(self, weights: Mapping[str, Tensor], input_shape: Sequence[int]) -> dict[str, Tensor]:
+        """The weights of such a network for images of `input_shape`, for the size of this one's.
+
+        Positions are interpolated bicubically over the grid of patches, as the authors do.
+        """
+        grid = tuple(int(side) // patch for side, patch in zip(input_shape[1:], self.scan.token_shape, strict=True))
+        table = weights["position.table"]
+        if grid == self.scan.grid or len(table) != math.prod(grid):
+            return dict(weights)
+        maps = table.unflatten(0, grid).movedim(-1, 0).unsqueeze(0)  # (1, E, R, K)
+        positions = interpolate(maps, size=self.scan.grid, mode="bicubic")
+        return {**weights, "position.table": positions.flatten(2).squeeze(0).mT.contiguous()}
 
 
 class Block(nn.Module):
@@ -231,6 +249,11 @@ def _check_positions(module: nn.Module, state: dict[str, Tensor], prefix: str, *
             f"input_shape: these weights have learned {len(loaded)} positions, this network reads {len(own)} patches; "
             "build it with the input_shape and the patch_size of the weights"
         )
+
+
+def _check_eps(eps: float | None) -> None:
+    if eps is not None and (isinstance(eps, (bool, str)) or not 0 < eps < 1):
+        raise ValueError(f"feature_norm_eps={eps}: must be a number above 0 and below 1, or null for no normalisation")
 
 
 def _check_widths(hidden_size: int, expansion: int, qkv_block_size: int, kernel_size: int) -> None:

@@ -1,5 +1,7 @@
 """The first claim of docs/claims.md on a GPU: samples a second in training against the number of tokens."""
 
+from functools import partial
+
 from gpu.measuring import Row, Rows, Told
 
 TITLE = "Recurrent networks parallelise better?"
@@ -12,7 +14,7 @@ def measure(told: Told, rows: Rows) -> None:
 
     lengths = told.size(list(CUTS), [28])
     for name in NETWORKS:
-        rows.measure(name, lambda n=name: _speeds(n, lengths, told))
+        rows.measure(name, partial(_speeds, name, lengths, told))
 
 
 def _speeds(name: str, lengths: list[int], told: Told) -> Row:

@@ -1,6 +1,7 @@
 """How fast images that lie on the GPU are served: indexed, normalised and augmented there."""
 
 import statistics
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gpu.measuring import Row, Rows, Told
@@ -22,7 +23,7 @@ def measure(told: Told, rows: Rows) -> None:
         "rotated, scaled, sheared": Augmentation(shift=2, rotate=10, scale=0.1, shear=10),
     }
     for name, augmentation in augmentations.items():
-        rows.measure(name, lambda a=augmentation: _serve(a, told))
+        rows.measure(name, partial(_serve, augmentation, told))
 
 
 def _serve(augmentation: "Augmentation", told: Told) -> Row:

@@ -4,6 +4,7 @@ import itertools
 import re
 import statistics
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gpu.measuring import LeftOutError, Row, Rows, Told
@@ -30,15 +31,17 @@ def measure(told: Told, rows: Rows) -> None:
     sizes = told.size(SIZES, [(4, 8, 2, 3)])
     for recurrence, precision, size in itertools.product(recurrences, PRECISIONS, sizes):
         case = f"{recurrence} {precision} {' '.join(map(str, size))}"
-        rows.measure(case, lambda r=recurrence, p=precision, s=size: _case(r, p, s, told))
+        rows.measure(case, partial(_case, recurrence, precision, size, told))
 
 
-def predicted(layer: "FusedLayer", batch_size: int, precision: str) -> str:
-    """What insight/kernels.py says of it, in its own words: the one place that asks it."""
-    from rnnvision.insight import cudnn_kernel
+def predicted(layer: "FusedLayer", batch_size: int, tokens: int, precision: str, told: Told) -> dict[str, str]:
+    """What insight/kernels.py says of both passes, in its own words: the one place that asks it."""
+    from rnnvision.insight import Gpu, cudnn_kernels
 
-    kernel, _ = cudnn_kernel(layer, batch_size, PRECISIONS[precision])
-    return kernel
+    gpu = Gpu.of(told.device) if told.device_type == "cuda" else Gpu((9, 0), 132)  # without one, an H100's
+    found = cudnn_kernels(layer, gpu, batch_size=batch_size, tokens=tokens, precision=PRECISIONS[precision])
+    assert found.backward is not None, "of a training"
+    return {"forward": found.forward, "backward": found.backward}
 
 
 def _case(recurrence: str, precision: str, size: tuple[int, int, int, int], told: Told) -> Row:
@@ -67,7 +70,8 @@ def _case(recurrence: str, precision: str, size: tuple[int, int, int, int], told
     }
     seconds = statistics.median(time_rounds(lambda: forward().backward(), told.device, told.size(5, 1), warmup=1))
     ran = {name: kind_of(kernels) for name, kernels in found.items()}
-    return {"says": predicted(layer, batch, precision), "ran": ran, "seconds": seconds, "kernels": found}
+    says = predicted(layer, batch, tokens, precision, told)
+    return {"says": says, "ran": ran, "seconds": seconds, "kernels": found}
 
 
 def _profiled(work: Any, told: Told) -> list[list[Any]]:
@@ -103,12 +107,12 @@ def markdown(rows: dict[str, Row]) -> str:
     groups: dict[tuple[str, ...], list[str]] = {}
     for case, row in rows.items():
         recurrence, precision, features, width, batch, _ = case.split()
-        agrees = "yes" if row["ran"]["backward"] == row["says"] else "**no**"
-        key = (recurrence, precision, features, batch, row["says"], *(row["ran"][name] for name in PASSES), agrees)
+        passes = (f"{row['says'][name]} / {row['ran'][name]}" for name in PASSES)
+        key = (recurrence, precision, features, batch, *passes, "yes" if row["ran"] == row["says"] else "**no**")
         groups.setdefault(key, []).append(width)
     cells = [[f"`{key[0]}`", *key[1:4], ", ".join(widths), *key[4:]] for key, widths in groups.items()]
-    agreed = sum(row["ran"]["backward"] == row["says"] for row in rows.values())
-    head = ["layer", "precision", "input", "batch", "widths", "insight says", "ran forward", "ran backward", "agree"]
+    agreed = sum(row["ran"] == row["says"] for row in rows.values())
+    head = ["layer", "precision", "input", "batch", "widths", "forward: said / ran", "backward: said / ran", "agree"]
     names: dict[str, str] = {}
     for row in rows.values():
         for name in PASSES:
@@ -119,7 +123,7 @@ def markdown(rows: dict[str, Row]) -> str:
         [
             table(head, cells, words=len(head)),
             "",
-            f"Of {len(rows)} layers {agreed} ran what `cudnn_kernel` says of training, as judged by the names of the "
+            f"Of {len(rows)} layers {agreed} ran what `cudnn_kernels` says, as judged by the names of the "
             f"kernels in torch's profile. The one that took longest: {seen}.",
         ]
     )

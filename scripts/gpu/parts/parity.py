@@ -4,7 +4,8 @@ import contextlib
 import copy
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from gpu.measuring import Row, Rows, Told
 from gpu.tables import table
@@ -27,10 +28,10 @@ def measure(told: Told, rows: Rows) -> None:
     with _full_precision():
         for dtype in MOST:
             for name in RECURRENCES:
-                rows.measure(f"layer {name} {dtype}", lambda n=name, d=dtype: _layer(n, d, told))
+                rows.measure(f"layer {name} {dtype}", partial(_layer, name, dtype, told))
         for dtype in MOST:
             for name in MODELS:
-                rows.measure(f"network {name} {dtype}", lambda n=name, d=dtype: _network(n, d, told))
+                rows.measure(f"network {name} {dtype}", partial(_network, name, dtype, told))
 
 
 @contextlib.contextmanager
@@ -78,9 +79,9 @@ def layer_dtype(layer: "nn.Module") -> "torch.dtype":
 def _network(name: str, dtype: str, told: Told) -> Row:
     """Of a network in each of the ways in which it can differ: every recurrence, several layers, two directions ..."""
     import torch
-    from tests.nn.cases import images, network_cases
 
     from rnnvision.nn import build
+    from tests.nn.cases import images, network_cases
 
     cases = [case for _, case in network_cases("recurrence", "variant") if case["name"] == name]
     found = []
@@ -151,9 +152,9 @@ def markdown(rows: dict[str, Row]) -> str:
         [
             table(head, cells),
             "",
-            "Largest difference between GPU and CPU, as a share of the largest value, without TF32; of a layer over states "
-            f"and state after {TOKENS} tokens in two parts, widths {WIDTHS[0]} and {WIDTHS[1]}, of a network over every "
-            f"recurrence and variant that it can have. {verdict}",
+            "Largest difference between GPU and CPU, as a share of the largest value, without TF32; of a layer over "
+            f"states and state after {TOKENS} tokens in two parts, widths {WIDTHS[0]} and {WIDTHS[1]}, of a network "
+            f"over every recurrence and variant that it can have. {verdict}",
         ]
     )
 

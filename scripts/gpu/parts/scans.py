@@ -1,4 +1,4 @@
-"""The prefix scan h_t = a_t h_{t-1} + b_t: torch's operations, accelerated-scan and fla; and whole layers beside cuDNN's."""
+"""The prefix scan h_t = a_t h_{t-1} + b_t by torch, accelerated-scan and fla; and whole layers beside cuDNN's LSTM."""
 
 import argparse
 import contextlib
@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -39,9 +40,9 @@ def measure(told: Told, rows: Rows) -> None:
     for length in lengths:
         for kind, is_complex in KINDS.items():
             for name, make in WAYS.items():
-                rows.measure(f"{kind} | {name} | {length}", lambda m=make, c=is_complex, n=length: _case(m, c, n, told))
+                rows.measure(f"{kind} | {name} | {length}", partial(_case, make, is_complex, length, told))
     for length in lengths:
-        rows.measure(f"layers | {length}", lambda n=length: _layers(n, told))
+        rows.measure(f"layers | {length}", partial(_layers, length, told))
 
 
 def _own(context: Callable[[], contextlib.AbstractContextManager[Any]]) -> Way:
@@ -156,7 +157,7 @@ def _exact(a: "Tensor", b: "Tensor", cotangent: "Tensor") -> "list[Tensor]":
     precise = torch.complex128 if a.is_complex() else torch.float64
     leaves = [v.to(precise).requires_grad_() for v in (a, b)]
     with _with_steps("_one_by_one"):
-        h, _ = prefix_scan(*leaves, leaves[1].new_zeros(b.shape[1:]))
+        h, _ = prefix_scan(leaves[0], leaves[1], leaves[1].new_zeros(b.shape[1:]))
         return [h.detach(), *torch.autograd.grad(h, leaves, cotangent.to(precise))]
 
 
@@ -183,9 +184,9 @@ def markdown(rows: dict[str, Row]) -> str:
         head = ["prefix scan", "by", *(f"T = {length}, ms" for length in lengths), "difference"]
         lines += [table(head, parts, words=2), ""]
         lines += [
-            f"Forward and backward, {BATCH} x {WIDTH} states, single precision, medians of {ROUNDS}; the difference of states "
-            "and gradients from a loop over time in double precision, as a share of the largest value. fla reads (B, T, N) "
-            "and the logarithm of a, the others (T, B, N).",
+            f"Forward and backward, {BATCH} x {WIDTH} states, single precision, medians of {ROUNDS}; the difference of "
+            "states and gradients from a loop over time in double precision, as a share of the largest value. fla "
+            "reads (B, T, N) and the logarithm of a, the others (T, B, N).",
             "",
         ]
     return "\n".join([*lines, *_layer_table({c.split(" | ")[1]: r for c, r in rows.items() if c.startswith("layers")})])

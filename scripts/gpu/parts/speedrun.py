@@ -23,7 +23,7 @@ def measure(told: Told, rows: Rows) -> None:
             rows.left_out["all seeds"] = str(error)
             found = {}
         for case in found:
-            rows.measure(case, lambda c=case: found[c])
+            rows.measure(case, partial(found.__getitem__, case))
 
 
 def _runs(told: Told) -> dict[str, Row]:
@@ -72,7 +72,7 @@ def markdown(rows: dict[str, Row]) -> str:
         [
             table(["run", "training, s", "validation", "test"], cells),
             "",
-            f"Median {seconds:.2f} s, mean test accuracy {mean:.2%}; {reached} of {len(rows)} runs reach {GOAL:.0%}. The "
-            "first run also waits for what the GPU prepares once.",
+            f"Median {seconds:.2f} s, mean test accuracy {mean:.2%}; {reached} of {len(rows)} runs reach {GOAL:.0%}. "
+            "The first run also waits for what the GPU prepares once.",
         ]
     )

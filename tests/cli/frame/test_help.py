@@ -18,6 +18,7 @@ from rnnvision.cli.frame.device import PROFILERS
 from rnnvision.data.augment import PADDINGS, POLICIES
 from rnnvision.data.serving import FORMATS, ON_BAD_FILE
 from rnnvision.nn import ORDERS, READOUTS, RECURRENCES, SCANS
+from rnnvision.nn.recurrence import ACTIVATIONS, BLOCKS
 from tests.cli.running import Verb
 
 CONF = config_dir()
@@ -26,7 +27,8 @@ CLOSED = {
     "scan": SCANS,
     "order": ORDERS,
     "recurrence": RECURRENCES,
-    "block": ("plain", "gated"),
+    "block": BLOCKS,
+    "activation": ACTIVATIONS,
     "readout": READOUTS,
     "format": FORMATS,
     "on_bad_file": ON_BAD_FILE,

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 from torchvision import datasets
 
 from rnnvision.data import CATALOG, DataError, Splits
 from rnnvision.data.sets.arrays import read_cifar
 from rnnvision.data.sets.builtin import read_digits, read_fake
+from rnnvision.data.splits import stratified
 from tests.data.cases import flip, tree
 
 CLASSES = tuple("0123456789")
@@ -52,6 +54,17 @@ def test_the_digits_are_scikit_learns_each_once() -> None:
     ours = sorted((tuple(image), label) for image, label in zip(images.tolist(), labels.tolist(), strict=True))
     stretched = np.rint(digits.data * 255 / 16).astype(int)
     assert ours == sorted((tuple(i), t) for i, t in zip(stretched.tolist(), digits.target.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_fifth_is_the_one_that_scikit_learn_draws(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    counts = generator.integers(2, 60, generator.integers(2, 12))
+    labels = generator.permutation(np.repeat(np.arange(len(counts)), counts))
+    ours = stratified(labels, -(-len(labels) // 5), np.random.RandomState(0))
+    theirs = train_test_split(np.arange(len(labels)), test_size=0.2, random_state=0, stratify=labels)
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(mine, other)
 
 
 # Made-up images -------------------------------------------------------------------------------------------------------

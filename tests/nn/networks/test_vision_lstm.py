@@ -111,7 +111,7 @@ def test_the_features_are_the_first_and_the_last_token() -> None:
     for block in network.blocks:
         tokens = block_oracle(block, tokens)
     tokens = normalised(tokens, 1e-6) * network.norm.weight + network.norm.bias
-    features = normalised(torch.cat((tokens[:, 0], tokens[:, -1]), dim=-1), 1e-6)
+    features = normalised(torch.cat((tokens[:, 0], tokens[:, -1]), dim=-1), 1e-5)
     features = features * network.feature_norm.weight + network.feature_norm.bias
     torch.testing.assert_close(network.forward_features(image), features, rtol=1e-10, atol=1e-10)
     logits = features @ network.head.weight.T + network.head.bias

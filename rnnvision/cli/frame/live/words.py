@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-LONGEST_BAR, SHORTEST_BAR = 30, 5
+LONGEST_BAR, SHORTEST_BAR = 20, 10
 RANK_OF_BAR = 3
 WINDOW = 50  # drawings that a rate is taken over: some five seconds
 

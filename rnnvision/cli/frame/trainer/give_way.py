@@ -13,16 +13,17 @@ from rnnvision.training import Learner
 
 
 class GiveWay(Callback):
-    """Look between the steps at what others use of the machine; where it counts, say so once."""
+    """Look between the steps at what others use of the machine; a training says so, once."""
 
     def __init__(self) -> None:
         self.threads: Threads | None = None
-        self._said = False
+        self._silent = True
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         if trainer.strategy.root_device.type == "cpu" and self.threads is None:
             self.threads = Threads(is_exact_in_threads(cast(Learner, pl_module).network))
-            self._say(trainer)
+            self._silent = stage != "fit" or not trainer.is_global_zero
+            self._say()
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         self._end()
@@ -31,23 +32,23 @@ class GiveWay(Callback):
         self._end()
 
     def on_train_batch_start(self, trainer: L.Trainer, *rest: Any) -> None:
-        self._look(trainer)
+        self._look()
 
     def on_validation_batch_start(self, trainer: L.Trainer, *rest: Any) -> None:
-        self._look(trainer)
+        self._look()
 
     def on_test_batch_start(self, trainer: L.Trainer, *rest: Any) -> None:
-        self._look(trainer)
+        self._look()
 
-    def _look(self, trainer: L.Trainer) -> None:
+    def _look(self) -> None:
         if self.threads is not None and self.threads.look():
-            self._say(trainer)
+            self._say()
 
-    def _say(self, trainer: L.Trainer) -> None:
+    def _say(self) -> None:
         threads = self.threads
-        if self._said or threads is None or not threads.gives_way or not trainer.is_global_zero:
+        if self._silent or threads is None or not threads.gives_way:
             return
-        self._said = True
+        self._silent = True
         now = counted(threads.count, "thread")
         print(
             f"threads   others use {threads.load:.1f} of {counted(int(cores()), 'core')}: while they do, "

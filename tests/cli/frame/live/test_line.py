@@ -4,7 +4,6 @@ import logging
 import os
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -22,11 +21,6 @@ def _xterm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
-def warn() -> None:
-    """As a program prints it; pytest collects warnings."""
-    warnings._showwarning_orig(UserWarning("look out"), UserWarning, "file.py", 3)  # type: ignore[attr-defined]
-
-
 def by_handler() -> None:
     logging.getLogger("tests.live").warning("look out")
 
@@ -38,10 +32,9 @@ def by_handler() -> None:
         (lambda: print("one\ntwo", file=sys.stderr), ["one", "two"]),
         (lambda: sys.stdout.writelines(["one\n", "two\n"]), ["one", "two"]),
         (lambda: (print("one", end=" "), print("two")), ["one two"]),
-        (warn, ["file.py:3: UserWarning: look out"]),
         (by_handler, ["look out"]),
     ],
-    ids=["print", "stderr", "lines", "in parts", "warning", "handler of before"],
+    ids=["print", "stderr", "lines", "in parts", "handler of before"],
 )
 def test_what_is_printed_stands_above_the_line(prints: Callable[[], object], expected: list[str]) -> None:
     with terminal(60) as here:
