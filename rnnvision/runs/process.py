@@ -3,41 +3,78 @@
 import os
 import signal
 import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
+from typing import IO, Protocol, TextIO
 
 PATIENCE = 2.0  # seconds for a child that Ctrl-C in the terminal has reached as well
 GRACE = 60.0  # seconds to record that it was interrupted
 
 
-def run_child(command: list[str], log: Path, echo: str = "epoch") -> int:
+class Child(Protocol):
+    """A process that was started; `output` is what it prints, errors among it, and ends with it."""
+
+    output: IO[str]
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended, or minus the signal that ended it."""
+
+    def send_signal(self, signum: int) -> None: ...
+
+    def close(self) -> None:
+        """Kill it if it still runs, and forget it."""
+
+
+class Process:
+    """A command in a new process."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
+        )
+        assert self._process.stdout is not None
+        self.output: IO[str] = self._process.stdout
+
+    def wait(self) -> int:
+        return self._process.wait()
+
+    def send_signal(self, signum: int) -> None:
+        self._process.send_signal(signum)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self.output.close()
+
+
+def run_child(
+    command: list[str], log: Path, start: Callable[[list[str]], Child] = Process, *, echo: str = "epoch"
+) -> int:
     """Run `command` to its end and append its output to `log`; lines that begin with `echo` are printed too.
 
     Returns its exit code, or minus the signal that ended it.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as file:
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
-        )
-        assert child.stdout is not None
+        child = start(command)
         try:
-            for line in child.stdout:
+            for line in child.output:
                 file.write(line)
                 file.flush()
                 if line.startswith(echo):
                     print(f"          {line}", end="", flush=True)
             return child.wait()
         except KeyboardInterrupt:
-            file.write(_end(child, signal.SIGINT, PATIENCE))
+            _end(child, signal.SIGINT, PATIENCE, file)
             raise
         except BaseException:  # SIGTERM, which reaches this process alone
-            file.write(_end(child, signal.SIGTERM, 0.0))
+            _end(child, signal.SIGTERM, 0.0, file)
             raise
         finally:
-            child.kill()
-            child.wait()
-            child.stdout.close()
+            child.close()
 
 
 def last_line(log: Path) -> str:
@@ -47,13 +84,16 @@ def last_line(log: Path) -> str:
     return message if first.startswith("rnnvision ") else lines[-1]
 
 
-def _end(child: "subprocess.Popen[str]", signum: int, patience: float) -> str:
-    """Wait for the child, signal it if need be, and return its remaining output; the caller makes sure that it ends."""
-    said = ""
-    for seconds in (patience, GRACE):
-        try:
-            said += child.communicate(timeout=seconds)[0] or ""
-            break
-        except subprocess.TimeoutExpired:
-            child.send_signal(signum)
-    return said
+def _end(child: Child, signum: int, patience: float, file: TextIO) -> None:
+    """Wait until the child has said its last, signal it if need be; the caller makes sure that it ends."""
+
+    def read() -> None:
+        with suppress(ValueError):  # closed, after `GRACE`
+            file.write(child.output.read())
+
+    reader = Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(patience)
+    if reader.is_alive():
+        child.send_signal(signum)
+        reader.join(GRACE)

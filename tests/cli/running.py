@@ -74,7 +74,7 @@ def exit_code_of(name: str, *words: str) -> int:
     return 0
 
 
-def in_this_process(command: list[str], log: Path) -> int:
+def in_this_process(command: list[str], log: Path, *_: object) -> int:
     """`run_child` without a process: within the verb that starts it, whose Hydra is put back."""
     module, words = command[2].removeprefix("rnnvision.cli."), command[3:]
     log.parent.mkdir(exist_ok=True)

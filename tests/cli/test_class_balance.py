@@ -75,7 +75,7 @@ def test_a_comparison_hands_it_on(verb: Verb, monkeypatch: pytest.MonkeyPatch) -
     """To every training, and of one model to its own."""
     told: list[list[str]] = []
 
-    def note(command: list[str], log: Path) -> int:
+    def note(command: list[str], log: Path, *_: object) -> int:
         told.append(command)
         log.parent.mkdir(exist_ok=True)
         log.write_text("noted")

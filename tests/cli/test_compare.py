@@ -151,7 +151,7 @@ def test_it_goes_on_where_it_was_stopped(compare: Verb, monkeypatch: pytest.Monk
             raise KeyboardInterrupt
         start(self)
 
-    def interrupted(command: list[str], log: Path) -> int:
+    def interrupted(command: list[str], log: Path, *_: object) -> int:
         if log.stem != "gru_0":
             return in_this_process(command, log)
         monkeypatch.setattr(Learner, "on_train_epoch_start", die)
@@ -222,7 +222,7 @@ def test_a_model_that_fails_is_a_row_and_the_others_finish(compare: Verb) -> Non
 def test_a_training_that_is_killed_is_a_row_and_can_be_tried_again(
     compare: Verb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(command: list[str], log: Path) -> int:
+    def killed(command: list[str], log: Path, *_: object) -> int:
         return -9 if log.stem == "rnn_0" else in_this_process(command, log)
 
     monkeypatch.setattr(compare_run, "run_child", killed)
@@ -238,7 +238,7 @@ def test_a_training_that_is_killed_is_a_row_and_can_be_tried_again(
 def test_figures_that_could_not_be_measured_are_told_and_measured_later(
     compare: Verb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def without_costs(command: list[str], log: Path) -> int:
+    def without_costs(command: list[str], log: Path, *_: object) -> int:
         if command[2].endswith("costs"):
             log.write_text("RuntimeError: out of memory\n")
             return 1
@@ -316,7 +316,7 @@ def test_a_budget_in_minutes_times_no_step_of_what_has_none(verb: Verb, monkeypa
 
 
 def test_a_fit_that_was_killed_is_made_anew(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(command: list[str], log: Path) -> int:
+    def killed(command: list[str], log: Path, *_: object) -> int:
         if log.stem == "rbf_svm_0":
             Path("all/rbf_svm_0").mkdir()
             return -9

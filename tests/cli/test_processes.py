@@ -133,3 +133,17 @@ def test_the_wheel_holds_the_package_and_its_configuration_and_runs(tmp_path: Pa
     assert done.stdout.splitlines()[1] == "imported"
     assert done.stdout.splitlines()[2].startswith("network   ")
     assert (tmp_path / "logs" / "train" / "latest" / "metrics.json").is_file()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each has a process that imports everything")
+def test_a_comparison_starts_its_trainings_and_measurements_in_forks(tmp_path: Path) -> None:
+    parent = "import os\nprint('of', 'fork_server' in open(f'/proc/{os.getppid()}/cmdline').read())\n"
+    (tmp_path / "my_order.py").write_text(PLUGIN.replace('print("imported")\n', parent))
+    words = ["models=[rnn]", "seeds=2", *SMOKE, "budget=epochs:1", "rounds=1", "latency_rounds=1", "hydra.run.dir=all"]
+    done = run("-m", "rnnvision.cli.compare", *words, "plugins=[my_order]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for seed in (0, 1):
+        said = (tmp_path / "all" / "output" / f"rnn_{seed}.log").read_text()
+        assert said.count("of True\n") == 2
+        assert "of False" not in said

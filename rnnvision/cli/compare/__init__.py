@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from rnnvision.cli.compare.cells import Cells
 from rnnvision.cli.compare.comparison import FILE, Comparison, configurations, settings_from
 from rnnvision.cli.compare.run import Task, folder_of
 from rnnvision.cli.frame.app import run_verb
@@ -49,10 +50,11 @@ def compare(cfg: DictConfig, run: RunFolder) -> float:
     )
     todo = [(seed, entrant) for seed in range(comparison.seeds) for entrant in comparison.entrants]
     try:
-        for number, (seed, entrant) in enumerate(todo, start=1):
-            task = Task(run.path, comparison, entrant, seed, configs[entrant.label], str(cfg.log_dir))
-            print(f"{number:>4} of {len(todo)}: {entrant.label}, seed {seed}", flush=True)
-            task.run()
+        with Cells(plugins=bool(plugins)) as start:
+            for number, (seed, entrant) in enumerate(todo, start=1):
+                task = Task(run.path, comparison, entrant, seed, configs[entrant.label], str(cfg.log_dir), start)
+                print(f"{number:>4} of {len(todo)}: {entrant.label}, seed {seed}", flush=True)
+                task.run()
     except (KeyboardInterrupt, SystemExit):
         print(f"next      {comparison.resumption(run.shown())}", flush=True)
         raise

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnvision.cli.compare.comparison import Comparison, Entrant
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.runs import Run, RunFolder, last_line, read_json, run_child
+from rnnvision.runs.process import Child
 
 TRIAL_SHARE, SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 1.0, 10.0  # of the budget; seconds
 ENDLESS = ("trainer.max_steps=-1", "trainer.max_time=null")  # the budget counts, whatever trainer= says
@@ -21,12 +23,20 @@ class Task:
     """One training of a comparison: what it is told, what of it is done, and what failed."""
 
     def __init__(
-        self, root: Path, comparison: Comparison, entrant: Entrant, seed: int, cfg: DictConfig, log_dir: str
+        self,
+        root: Path,
+        comparison: Comparison,
+        entrant: Entrant,
+        seed: int,
+        cfg: DictConfig,
+        log_dir: str,
+        start: Callable[[list[str]], Child],
     ) -> None:
         self.root, self.comparison, self.entrant, self.seed, self.cfg = root, comparison, entrant, seed, cfg
         self.folder = folder_of(root, entrant, seed)
         self.log = root / "output" / f"{self.folder.name}.log"
         self.log_dir = log_dir
+        self.start = start
 
     def run(self) -> None:
         """Train and measure, each unless it is done; a failure is written down and printed."""
@@ -93,7 +103,7 @@ class Task:
         return [f"trainer.max_epochs={epochs}", f"trainer.limit_train_batches={batches}"]
 
     def _succeeds(self, module: str, *words: str) -> bool:
-        code = run_child([sys.executable, "-m", module, *words], self.log)
+        code = run_child([sys.executable, "-m", module, *words], self.log, self.start)
         if code == 0:
             return True
         status = read_json(self.folder / "status.json")

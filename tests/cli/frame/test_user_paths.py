@@ -100,7 +100,7 @@ def test_a_comparison_runs_where_the_command_was_typed(verb: Verb, monkeypatch: 
     images(Path("pics"))
     started: list[Path] = []
 
-    def child(command: list[str], log: Path) -> int:
+    def child(command: list[str], log: Path, *_: object) -> int:
         started.append(Path.cwd())
         return 1
 

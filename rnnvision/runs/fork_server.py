@@ -1,0 +1,125 @@
+"""A fork server: a process that has imported what many commands need, and becomes each of them by a fork.
+
+What is imported once costs each command nothing; the rest of a new process it has all the same: memory, threads, exit
+code. The server starts no thread and no GPU, because neither survives a fork. Linux only.
+"""
+
+import importlib
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import IO
+
+LARGEST = 2**17  # bytes of a request
+
+
+class ForkServer:
+    """Starts `python -m MODULE WORDS` as forks of one process, one after the other.
+
+    Args:
+        prepare: "module:function", which the server calls with `words` to import what the commands need.
+    """
+
+    def __init__(self, prepare: str, *words: str) -> None:
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "rnnvision.runs.fork_server", str(theirs.fileno()), prepare, *words],
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+
+    def __call__(self, command: Sequence[str]) -> "Fork":
+        """Start a command, which begins with `[sys.executable, "-m", module]`."""
+        return Fork(self.socket, command[2:])
+
+    def close(self) -> None:
+        """End the server; a command that still runs goes on."""
+        self.socket.close()
+        self._server.wait()
+
+
+class Fork:
+    """A command that runs in a fork of the server, see `rnnvision.runs.process.Child`."""
+
+    def __init__(self, server: socket.socket, words: Sequence[str]) -> None:
+        self._server = server
+        self._code: int | None = None
+        ours, theirs = os.pipe()
+        self.output: IO[str] = os.fdopen(ours, errors="replace")
+        try:
+            with suppress(ConnectionError):  # then there is no answer either
+                socket.send_fds(server, [json.dumps(words).encode()], [theirs])
+            os.close(theirs)
+            self._pid = int(self._answer())
+        except BaseException:
+            self.output.close()
+            raise
+
+    def wait(self) -> int:
+        if self._code is None:
+            self._code = int(self._answer())
+        return self._code
+
+    def send_signal(self, signum: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signum)
+
+    def close(self) -> None:
+        if self._code is None:
+            self.send_signal(signal.SIGKILL)
+            with suppress(ChildProcessError):
+                self.wait()
+        self.output.close()
+
+    def _answer(self) -> bytes:
+        with suppress(ConnectionError):
+            if answer := self._server.recv(LARGEST):
+                return answer
+        raise ChildProcessError("the process that starts the others has ended")
+
+
+def serve(requests: socket.socket) -> list[str]:
+    """Fork for every request and tell how the fork ended; in a fork returns what it is to become, at the end []."""
+    while True:
+        message, files, _, _ = socket.recv_fds(requests, LARGEST, 1)
+        if not message:
+            return []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy's threads, which are made for it
+            pid = os.fork()
+        if pid == 0:
+            os.dup2(files[0], 1)
+            os.dup2(files[0], 2)
+            os.close(files[0])
+            return [str(word) for word in json.loads(message)]
+        os.close(files[0])
+        with suppress(OSError):  # nobody may listen any more
+            requests.send(str(pid).encode())
+        _, status = os.waitpid(pid, 0)
+        with suppress(OSError):
+            requests.send(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for what it has started
+    descriptor, prepare, *words = sys.argv[1:]
+    module, _, function = prepare.partition(":")
+    getattr(importlib.import_module(module), function)(*words)
+    with socket.socket(fileno=int(descriptor)) as requests:
+        become = serve(requests)
+    if become:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.argv[1:] = become[1:]
+        runpy.run_module(become[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""A fork server: what it starts is as `python -m MODULE` would be, but for the imports; and it can be ended."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rnnvision.runs.fork_server import ForkServer
+from rnnvision.runs.process import last_line, run_child
+
+ROOT = Path(__file__).parents[2]
+SAYS = """
+import json, os, sys, shared
+shared.VALUE += 1
+facts = {"argv": sys.argv, "name": sys.modules["__main__"].__spec__.name, "value": shared.VALUE, "group": os.getpgrp()}
+print("epoch 1"); print("no epoch", file=sys.stderr); print(json.dumps(facts))
+sys.exit(int(sys.argv[1]))
+"""
+WAITS = """
+import signal, sys, time
+if sys.argv[1:] == ["handler"]:
+    def leave(signum, frame):
+        print("wrote down signal", signum)
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, leave)
+print("epoch 1")
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("wrote down signal 2")
+"""
+COMPUTES = """
+import os, sys, torch
+torch.set_num_threads(2)
+product = torch.ones(700, 700) @ torch.ones(700, 700)
+torch.nn.LSTM(64, 64, batch_first=True)(torch.ones(64, 28, 64))[0].sum().backward()
+imported = [name for name in ("lightning", "rnnvision.training.learner") if name in sys.modules]
+server = os.listdir(f"/proc/{os.getppid()}/task")
+print(round(float(product.mean())), len(imported), len(server), torch.cuda.is_initialized())
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in {"shared": "VALUE = 0\ndef prepare(*words):\n    pass\n", "says": SAYS, "waits": WAITS}.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "computes.py").write_text(COMPUTES)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return tmp_path
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[ForkServer]:
+    made = ForkServer("shared:prepare")
+    yield made
+    made.close()
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", *words]
+
+
+def test_a_fork_is_what_python_m_would_start(
+    server: ForkServer, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for code in (0, 3):
+        log = folder / f"{code}.log"
+        assert run_child(command("says", str(code), "two words"), log, server) == code
+        assert capsys.readouterr().out.split() == ["epoch", "1"]
+        *said, facts = log.read_text().splitlines()
+        assert said == ["epoch 1", "no epoch"]
+        assert json.loads(facts) == {
+            "argv": [str(folder / "says.py"), str(code), "two words"],
+            "name": "says",
+            "value": 1,  # whatever the one before has changed
+            "group": os.getpgrp(),  # Ctrl-C in the terminal reaches it
+        }
+
+
+def test_a_fork_that_a_signal_ends_says_so(server: ForkServer, folder: Path) -> None:
+    child = server(command("waits"))
+    assert child.output.readline() == "epoch 1\n"
+    child.send_signal(signal.SIGTERM)
+    assert child.wait() == -signal.SIGTERM
+    child.close()
+    assert run_child(command("says", "0"), folder / "next.log", server) == 0
+
+
+@pytest.mark.parametrize(
+    ("signum", "expected"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)], ids=["Ctrl-C", "TERM"]
+)
+def test_what_ends_this_process_ends_the_fork(
+    server: ForkServer,
+    folder: Path,
+    signum: signal.Signals,
+    expected: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def terminate(*args: object) -> None:
+        raise SystemExit(143)
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    log = folder / "run.log"
+
+    def when_it_runs() -> None:
+        while not log.is_file() or "epoch 1" not in log.read_text():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signum)  # this process alone
+
+    monkeypatch.setattr("rnnvision.runs.process.PATIENCE", 0.2)
+    thread = threading.Thread(target=when_it_runs)
+    thread.start()
+    try:
+        with pytest.raises(expected):
+            run_child(command("waits", "handler"), log, server)
+    finally:
+        thread.join()
+        signal.signal(signal.SIGTERM, before)
+    assert last_line(log) == f"wrote down signal {int(signum)}"
+
+
+def test_a_server_that_cannot_begin_is_noticed(folder: Path) -> None:
+    server = ForkServer("shared:missing")
+    with pytest.raises(ChildProcessError):
+        run_child(command("says", "0"), folder / "run.log", server)
+    server.close()
+
+
+def test_what_a_comparison_starts_has_pytorch_and_can_use_all_threads(folder: Path) -> None:
+    server = ForkServer("rnnvision.cli.compare.cells:prepare")
+    for number in range(2):
+        log = folder / f"{number}.log"
+        assert run_child(command("computes"), log, server) == 0
+        assert log.read_text() == "700 2 1 False\n"
+    server.close()
