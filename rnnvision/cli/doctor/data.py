@@ -34,7 +34,9 @@ def check_data(root: str | None) -> Iterator[Finding]:
                 "-", f"{place}: {'no data set is found there' if place.is_dir() else 'there is no such folder'}"
             )
     if size := cache_size():
-        yield Finding("-", f"{cache_folder()}: {size / 2**20:,.0f} MB of decoded images (data.cache); it may be deleted")
+        yield Finding(
+            "-", f"{cache_folder()}: {size / 2**20:,.0f} MB of decoded images (data.cache); it may be deleted"
+        )
     yield Finding(
         "-", f"data={' and data='.join(WITHOUT_FILES)} need no files; others are downloaded at their first use"
     )
