@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rnnvision.checks import counted, one_of
 from rnnvision.data.augment import Augmentation
-from rnnvision.data.cache import read_once
+from rnnvision.data.cache import not_cached, read_once
 from rnnvision.data.files import BadFile, EncodedSplit, inspect, survey
 from rnnvision.data.membership import PARTS
 from rnnvision.data.splits import DataError, Samples, Splits
@@ -163,7 +163,7 @@ class ServedSplits(Mapping[str, Samples]):
             if name in found:
                 bad += found[name]
             elif name in self._needed and isinstance(part, EncodedSplit) and part.at_hand:
-                bad += survey(part, self._num_workers or 1)[1]
+                bad += (survey(part, self._num_workers or 1) if self.serving.streams else read_once(part))[1]
         return [file.reason for file in bad]
 
     def look_through(self, now: Iterable[str]) -> None:
@@ -183,7 +183,10 @@ class ServedSplits(Mapping[str, Samples]):
         }
         if sum(map(len, here.values())) > LOOK_THROUGH:
             return
-        look: dict[bool, Callable[..., list[BadFile]]] = {True: lambda *of: survey(*of)[1], False: inspect}
+        look: dict[bool, Callable[..., list[BadFile]]] = {
+            True: lambda *of: survey(*of)[1],
+            False: lambda part, threads: inspect(not_cached(part), threads),
+        }
         for name in (*(n for n in here if n in now), *(n for n in here if n not in now)):
             if bad := look[name in now](here[name], self._num_workers or 1):
                 raise refusal(self.unreadable({name: bad}))

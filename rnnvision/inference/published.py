@@ -16,14 +16,13 @@ import torch
 from rnnvision.checks import shortened
 from rnnvision.data import CATALOG
 from rnnvision.data.sets.folders import wnid_names
-from rnnvision.inference.export.card import KEY
-from rnnvision.inference.export.safetensors_file import content_of
 from rnnvision.nn.networks.published import published
 from rnnvision.training import CheckpointError, read_checkpoint
 from rnnvision.training.checkpoint import FORMAT, NETWORK
 
 TORCH_BEFORE_1_6 = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch's files before they were archives begin so
 SAFETENSORS = ".safetensors"
+KEY = "rnnvision"  # of the description in a checkpoint of ours, and of the card in an exported file
 LARGEST_HEADER = 100_000_000  # bytes of safetensors'
 CROP_RATIOS = {"vision_lstm": 1.0, "sequencer2d": 0.875}  # of the authors' evaluation
 EVAL_BATCH_SIZE = 50
@@ -105,6 +104,8 @@ def read_published(path: Path) -> dict[str, Any]:
 
 def _content(path: Path) -> dict[str, Any]:
     if path.suffix == SAFETENSORS:
+        from rnnvision.inference.export.safetensors_file import content_of  # with the other formats, which take a while
+
         return dict(content_of(path)[0])
     try:
         with torch.serialization.safe_globals(PLAIN):

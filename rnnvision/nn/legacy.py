@@ -12,8 +12,6 @@ STACKS = ("sequence_classifier", "encoder_decoder", "renet", "sequencer2d")  # t
 
 def current_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `build` with the layer's options under `layer`; current ones are returned unchanged."""
-    if arguments.get("name") == "vision_lstm":
-        return {"feature_norm_eps": 1e-6, **arguments}  # what it was before it could be chosen
     if arguments.get("name") not in STACKS:
         return dict(arguments)
     kept = {key: value for key, value in arguments.items() if key not in LAYER_OPTIONS}

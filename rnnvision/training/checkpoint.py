@@ -146,7 +146,7 @@ def load_network(
         raise CheckpointError(f"{path}: is of a pre-training and knows no classes; give the run folder")
     weights = {k.removeprefix(NETWORK): v for k, v in checkpoint["state_dict"].items() if k.startswith(NETWORK)}
     try:
-        network: Any = build(**{**current_arguments(description["network"]), **changes})
+        network: Any = build(**{**description["network"], **changes})
         if reconstructs:
             network.use_reconstruction_head()
         network.load_state_dict(weights)

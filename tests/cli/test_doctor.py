@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import torch
 
 from rnnvision.cli.doctor.data import WITHOUT_FILES
 from rnnvision.cli.doctor.device import computes
@@ -15,6 +16,7 @@ from rnnvision.cli.doctor.machine import GIB, clock, memory, shared_memory, spac
 from rnnvision.cli.doctor.packages import DEVELOPMENT, GIVES, malware, needed, optional, python
 from rnnvision.cli.doctor.threads import shared
 from rnnvision.data import CATALOG
+from rnnvision.data.cache.pool import Pool
 from rnnvision.data.sets import locate
 from rnnvision.data.sets.mnist_family import FILES
 from tests.cli.running import Verb
@@ -92,6 +94,15 @@ def test_data_sets_are_found_and_not_read(verb: Verb) -> None:
     assert f"  ok    {Path('mine').resolve()}: mnist\n" in out
     assert f"  ok    {Path('mine/imagenet').resolve()}: imagenet\n" in out
     assert "data.root=none: there is no such folder" in verb("doctor", "data.root=none").out
+
+
+def test_decoded_images_are_weighed(verb: Verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNNVISION_CACHE", str(tmp_path / "mine"))
+    assert "of decoded images" not in verb("doctor").out
+    Pool(tmp_path / "mine" / "images" / "a", (1 << 20,), {}, None).add(
+        [bytes(16)] * 3, torch.zeros(3, 1 << 20, dtype=torch.uint8), {}
+    )
+    assert f"{tmp_path}/mine/images: 3 MB of decoded images" in verb("doctor").out
 
 
 @pytest.mark.parametrize("name", [n for n, d in CATALOG.items() if not d.needs_root and n not in WITHOUT_FILES])

@@ -20,8 +20,7 @@ OLD = {"name": "sequence_classifier", "hidden_size": 5, "weight_init": None, "ga
         ({"name": "sequencer2d", "weight_init": None}, {"name": "sequencer2d"}),
         ({"name": "encoder_decoder", "layer": {"r_max": 0.9}}, {"name": "encoder_decoder", "layer": {"r_max": 0.9}}),
         ({"name": "renet", "r_min": 0.1, "layer": None}, {"name": "renet", "layer": {"r_min": 0.1}}),
-        # Its own, and one that it has since.
-        ({"name": "vision_lstm", "num_heads": 4}, {"name": "vision_lstm", "num_heads": 4, "feature_norm_eps": 1e-6}),
+        ({"name": "vision_lstm", "num_heads": 4}, {"name": "vision_lstm", "num_heads": 4}),  # its own
         ({"name": "vit", "num_heads": None}, {"name": "vit", "num_heads": None}),
     ],
 )

@@ -12,6 +12,7 @@ WITHOUT_FILES = ("digits", "fake")
 def check_data(root: str | None) -> Iterator[Finding]:
     """The folders that are searched, and the data sets in them; nothing is read or downloaded."""
     from rnnvision.data import CATALOG
+    from rnnvision.data.cache import cache_folder, cache_size
     from rnnvision.data.sets.locate import ENVIRONMENT_VARIABLE, located, search_roots
 
     given = {"data.root": root} if root else {f"${ENVIRONMENT_VARIABLE}": os.environ.get(ENVIRONMENT_VARIABLE)}
@@ -32,6 +33,10 @@ def check_data(root: str | None) -> Iterator[Finding]:
             yield Finding(
                 "-", f"{place}: {'no data set is found there' if place.is_dir() else 'there is no such folder'}"
             )
+    if size := cache_size():
+        yield Finding(
+            "-", f"{cache_folder()}: {size / 2**20:,.0f} MB of decoded images (data.cache); it may be deleted"
+        )
     yield Finding(
         "-", f"data={' and data='.join(WITHOUT_FILES)} need no files; others are downloaded at their first use"
     )

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from rnnvision.checks import counted
 from rnnvision.data import images
-from rnnvision.data.cache.pool import Found, Pool
+from rnnvision.data.cache.pool import Found, Pool, files_of_pools
 from rnnvision.data.cache.rows import KEY_BYTES
 from rnnvision.data.files import BadFile, EncodedSplit, FileSplit, read_all
 from rnnvision.data.membership import BLOCK, NOT_COMPARED, WHOLE, fingerprints
@@ -38,6 +38,11 @@ LIBRARIES = ("jpg", "libjpeg_turbo", "jpg_2000", "zlib", "zlib_ng", "libtiff", "
 def cache_folder() -> Path:
     """Where decoded images are kept, unless another folder is named."""
     return cache_root() / "images"
+
+
+def cache_size() -> int:
+    """Bytes of what is kept there."""
+    return sum(size for _, size, _ in files_of_pools(cache_folder()))
 
 
 def cached(splits: Splits, cache: bool | str) -> Splits:
@@ -65,6 +70,11 @@ def read_once(split: EncodedSplit) -> tuple[Split, list[BadFile]]:
     return read_all(split)
 
 
+def not_cached(split: EncodedSplit) -> EncodedSplit:
+    """The images of a split that would have to be decoded."""
+    return split.cache.lacking(split) if isinstance(split, FileSplit) and split.cache is not None else split
+
+
 class ImageCache:
     """The cache of the image files of one folder.
 
@@ -89,12 +99,16 @@ class ImageCache:
             refused = {int(missing[file.index]): replace(file, index=int(missing[file.index])) for file in bad}
             return decoded.images, np.array([i for i in made if i not in refused], dtype=np.int64), refused
 
-        pool = self._pool(split.image_shape, {"view": asdict(split.view), "decoders": decoders()})
-        images, good, refused = self._filled(pool, file_keys(split.files), decode)
+        images, good, refused = self._filled(self._pool_of(split), file_keys(split.files), decode)
         self.known += len(split) - len(made)
         self.decoded += len(made)
         kept = split.select(torch.from_numpy(good)) if refused else split
         return Split(images, kept.labels, kept), [refused[index] for index in sorted(refused)]
+
+    def lacking(self, split: FileSplit) -> FileSplit:
+        """The images of a split that are not here."""
+        found = self._pool_of(split).find(file_keys(split.files))
+        return split.select(torch.from_numpy((~found.has_row).nonzero()[0]))
 
     def fingerprints(self, files: np.ndarray) -> Tensor:
         """What `rnnvision.data.membership.fingerprints` gives of these files; only what is not here is read."""
@@ -119,6 +133,9 @@ class ImageCache:
             return f"{counted(self.decoded, 'image')} decoded and kept in {self.folder}"
         rest = f", {self.decoded:,} decoded" if self.decoded else ""
         return f"{counted(self.known, 'image')} from the cache {self.folder}{rest}"
+
+    def _pool_of(self, split: FileSplit) -> Pool:
+        return self._pool(split.image_shape, {"view": asdict(split.view), "decoders": decoders()})
 
     def _pool(self, shape: tuple[int, ...], decides: dict[str, Any]) -> Pool:
         about = {"root": self.root, **decides}

@@ -186,7 +186,7 @@ class Pool:
         if needed > self.limit:
             gib = needed / 2**30, self.limit / 2**30
             raise OSError(errno.ENOSPC, f"{gib[0]:,.1f} GiB are more than the {gib[1]:,.1f} that it may hold in all")
-        files = sorted(_files_of_pools(self.folder.parent))
+        files = sorted(files_of_pools(self.folder.parent))
         total = sum(size for _, size, _ in files)
         for used, size, path in files:
             if total + needed <= self.limit or used > time.time() - IN_USE:
@@ -201,7 +201,7 @@ class Pool:
         print(f"cache     {path}: {what} was damaged; what is lost is decoded again", flush=True)
 
 
-def _files_of_pools(root: Path) -> Iterable[tuple[float, int, Path]]:
+def files_of_pools(root: Path) -> Iterable[tuple[float, int, Path]]:
     """When each file of the pools in a folder was used last, its size and its path."""
     for about in root.glob(f"*/{ABOUT}"):
         for path in about.parent.glob(f"*{ROWS}"):

@@ -75,12 +75,12 @@ def read_rows(path: Path, shape: tuple[int, ...]) -> RowFile:
         begin, row = _aligned(START.size + length), int(np.prod(shape, dtype=np.int64))
         if stated != shape or size != begin + count * row:
             raise DamagedError(path)
-        rows = np.memmap(file, np.uint8, "c", begin, (count, *shape)) if count else np.empty((0, *shape), np.uint8)
+        mapped = np.memmap(file, np.uint8, "c", begin, (count, *shape)) if count else np.empty((0, *shape), np.uint8)
     index = head[end + 1 :]
     keys = [index[at : at + KEY_BYTES] for at in range(0, KEY_BYTES * count, KEY_BYTES)]
     sums = np.frombuffer(index, "<u4", count, KEY_BYTES * count)
     reasons = {bytes.fromhex(key): reason for key, reason in header["reasons"].items()}
-    return RowFile(path, keys, sums, reasons, rows)
+    return RowFile(path, keys, sums, reasons, np.asarray(mapped))  # a memmap takes long for each of its rows
 
 
 def write_rows(file: BinaryIO, keys: Sequence[bytes], rows: np.ndarray, reasons: Mapping[bytes, str]) -> None:

@@ -45,8 +45,8 @@ class VisionLSTM(nn.Module):
         drop_path: rate at which a block is skipped for an image in training (stochastic depth, arXiv 1603.09382), the
             same for all blocks, as in the authors' runs; 0, 0.05 and 0.2 for tiny, small and base.
         readout: a name in `rnnvision.nn.READOUTS`; first_last is the paper's.
-        feature_norm_eps: what the normalisation before the head adds to the variance: 1e-5 in the authors' package,
-            1e-6 in their trainings; None: there is none.
+        feature_norm_eps: what the normalisation before the head adds to the variance: 1e-6 in the authors' trainings,
+            1e-5 in their package, which runs the published weights; None: there is none.
 
     Initialisation (the authors', github.com/NX-AI/vision-lstm): maps into a block and to queries, keys and values
     normal with standard deviation sqrt(2 / (5 E)); out of a block 2 / sqrt(E), which the number of blocks does not
@@ -55,7 +55,7 @@ class VisionLSTM(nn.Module):
 
     Raises:
         ValueError: for an invalid argument; the message begins with its name and states what is legal. Also from
-            `load_state_dict`, for weights with another number of positions.
+            `load_state_dict`, for weights with another number of positions, which `resized` gives another size.
     """
 
     no_stream = "every other block of a Vision-LSTM reads from the end of the image"
@@ -74,7 +74,7 @@ class VisionLSTM(nn.Module):
         kernel_size: int = 3,
         drop_path: float = 0.0,
         readout: str = "first_last",
-        feature_norm_eps: float | None = 1e-5,
+        feature_norm_eps: float | None = 1e-6,
     ) -> None:
         super().__init__()
         at_least("num_classes", num_classes, 1)

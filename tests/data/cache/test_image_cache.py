@@ -48,9 +48,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     real = files.open_seen
 
-    def count(path: Path, view: View) -> torch.Tensor:
+    def count(path: Path, *arguments: Any) -> torch.Tensor:
         seen.append(path.name)
-        return real(path, view)
+        return real(path, *arguments)
 
     monkeypatch.setattr(files, "open_seen", count)
     return seen
@@ -60,20 +60,20 @@ def photos(root: Path, cache: Path | bool, **options: Any) -> ImageData:
     where = cache if isinstance(cache, bool) else str(cache)
     given = {"image_size": 8, "num_workers": 0, "val_fraction": 0.3, **options}
     data = ImageData("image_folder", root=str(root), cache=where, **given)
-    assert all(len(part) for part in data.splits.parts().values())  # read them
+    data.setup()
     return data
 
 
 def pixels(data: ImageData) -> list[torch.Tensor]:
-    return [torch.stack([part.load(i) for i in range(len(part))]) for part in data.splits.parts().values()]
+    return [torch.stack([part.load(i) for i in range(len(part))]) for part in data.splits.values()]
 
 
 def same(one: ImageData, other: ImageData) -> bool:
     assert one.record is not None
     assert other.record is not None
     records = [{part: f.tolist() for part, f in data.record.files.items()} for data in (one, other) if data.record]
-    names = [[part.name(i) for part in data.splits.parts().values() for i in range(len(part))] for data in (one, other)]
-    labels = [[part.labels.tolist() for part in data.splits.parts().values()] for data in (one, other)]
+    names = [[part.name(i) for part in data.splits.values() for i in range(len(part))] for data in (one, other)]
+    labels = [[part.labels.tolist() for part in data.splits.values()] for data in (one, other)]
     equal = all(map(torch.equal, pixels(one), pixels(other)))
     return equal and records[0] == records[1] and names[0] == names[1] and labels[0] == labels[1]
 
@@ -105,6 +105,23 @@ def test_all_is_as_without_it_and_the_second_run_decodes_nothing(
     for data in (first, second):  # what is trained on may be changed by whoever holds it, the file may not
         data.splits.train.load(0).zero_()
     assert same(without, photos(root, kept))
+
+
+def test_no_file_is_looked_at_before_a_training_that_a_cache_has(
+    root: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def setup() -> list[str]:
+        looked: list[str] = []
+        monkeypatch.setattr(files, "inspect_image", lambda path, view: looked.append(path.name))
+        ImageData("image_folder", root=str(root), cache=str(kept), image_size=8, num_workers=0).setup("fit")
+        return looked
+
+    assert len(setup()) > 1  # of test, since it is decoded at the end alone
+    data = photos(root, kept, val_fraction=0.1)
+    assert setup() == []
+    name = Path(data.splits.test.name(0))
+    paint(name, 9)
+    assert setup() == [name.name]
 
 
 def test_other_splits_of_the_same_files_decode_nothing(root: Path, kept: Path, decoded: list[str]) -> None:
@@ -246,10 +263,10 @@ def test_an_error_of_the_system_is_not_remembered(
 ) -> None:
     real = files.open_seen
 
-    def fail(path: Path, view: View) -> torch.Tensor:
+    def fail(path: Path, *arguments: Any) -> torch.Tensor:
         if path.name == "4.jpg":
             raise DataError(f"{path}: cannot be read") from cause
-        return real(path, view)
+        return real(path, *arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "open_seen", fail)

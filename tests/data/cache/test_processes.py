@@ -53,7 +53,7 @@ def run(pipe: Connection, folder: Path) -> None:
 
     files.open_seen = slow
     data = ImageData("image_folder", root=str(folder / "photos"), cache=str(folder / "kept"), image_size=8)
-    total = sum(int(part.load(i).sum()) for part in data.splits.parts().values() for i in range(len(part)))
+    total = sum(int(part.load(i).sum()) for part in data.splits.values() for i in range(len(part)))
     pipe.send((len(decoded), total))
 
 

@@ -101,8 +101,9 @@ def test_every_other_block_reads_backwards(index: int) -> None:
 # The network ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_features_are_the_first_and_the_last_token() -> None:
-    network = make_network()
+@pytest.mark.parametrize("eps", [1e-6, 0.1, None])
+def test_the_features_are_the_first_and_the_last_token(eps: float | None) -> None:
+    network = make_network(feature_norm_eps=eps)
     image = torch.randn(3, 2, 4, 6).double()
     weight = network.embed.weight.unflatten(1, (2, 2, 2))  # patches of 2 x 2 pixels in 2 channels
     tokens = (
@@ -111,8 +112,9 @@ def test_the_features_are_the_first_and_the_last_token() -> None:
     for block in network.blocks:
         tokens = block_oracle(block, tokens)
     tokens = normalised(tokens, 1e-6) * network.norm.weight + network.norm.bias
-    features = normalised(torch.cat((tokens[:, 0], tokens[:, -1]), dim=-1), 1e-5)
-    features = features * network.feature_norm.weight + network.feature_norm.bias
+    features = torch.cat((tokens[:, 0], tokens[:, -1]), dim=-1)
+    if eps is not None:
+        features = normalised(features, eps) * network.feature_norm.weight + network.feature_norm.bias
     torch.testing.assert_close(network.forward_features(image), features, rtol=1e-10, atol=1e-10)
     logits = features @ network.head.weight.T + network.head.bias
     torch.testing.assert_close(network(image), logits, rtol=1e-10, atol=1e-10)
@@ -180,6 +182,7 @@ def test_drop_path_reaches_every_block_and_leaves_the_shortcut() -> None:
         ({"expansion": 0}, "expansion=0: "),
         ({"qkv_block_size": -4}, "qkv_block_size=-4: "),
         ({"drop_path": 1.0}, "drop_path=1.0: "),
+        ({"feature_norm_eps": 0.0}, "feature_norm_eps=0.0: must be a number above 0 and below 1, or null"),
         ({"readout": "first_and_last"}, "readout=first_and_last: .*did you mean first_last"),
         ({"patch_size": 4}, "patch_size=4: tokens of 4 x 4 do not tile an image of 4 x 6; .*1, 2, 3, 6"),
     ],
