@@ -55,7 +55,7 @@ def scan(folder: Path) -> None:
     """Files of a few bytes, in class folders, in folders of splits, and beside a table."""
     for i in range(FILES):
         name = f"{i:06}.jpg"
-        part = ("train", "test")[i % 5 == 0]
+        part = ("train", "test")[i // CLASSES % 5 == 0]
         for path in (f"classes/{i % CLASSES}/{name}", f"splits/{part}/{i % CLASSES}/{name}", f"table/images/{name}"):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(b"%d" % i)
