@@ -128,7 +128,7 @@ def test_the_wish_for_a_traceback_is_the_users_own_and_reaches_children(
     result = train("+trainer.val_check_interval=1000")  # found when the data is there
     assert result.code == 2
     assert "Traceback" in result.err
-    assert result.message.splitlines()[-1].startswith("rnnvision train: model.num_layers=0: must be")
+    assert result.message.splitlines()[-1].startswith("rnnvision train: trainer.val_check_interval=1000: an epoch")
 
 
 def test_the_speed_of_the_training_is_that_of_all_its_samples(train: Verb) -> None:

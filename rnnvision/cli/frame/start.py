@@ -71,9 +71,15 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
         _check_resume(config)
     else:
         check_unused(RunFolder(str(config.hydra.run.dir), config.log_dir, verb))
-    own = own_config_dir()  # where any value may be wrong; those of this project are tested
+    check_values(config, _keys_to_check(config))
+
+
+def _keys_to_check(config: DictConfig) -> list[str]:
+    """The keys that were typed, or with configurations of the user's own all, whose values are for constructors."""
+    choices = config.hydra.runtime.choices
     typed = (word.lstrip("+").partition("=")[0] for word in config.hydra.overrides.task)
-    check_values(config, map(str, config) if own else (key for key in typed if key not in config.hydra.runtime.choices))
+    keys = map(str, config) if own_config_dir() else (key for key in typed if key not in choices)
+    return [key for key in keys if key.partition(".")[0] in (*choices, "trainer", "seed", "label_smoothing", "loss")]
 
 
 def check_unused(run: RunFolder) -> None:
