@@ -42,8 +42,12 @@ class Others:
     """
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._seen = _seconds()
         self._rest = _affinity() - cores()
+        self._process = os.getpid()
         self._load = 0.0
 
     @property
@@ -53,6 +57,8 @@ class Others:
 
     def load(self, least_s: float = LOOK_S) -> float:
         """Cores that they kept busy, from one look to the next; looks at most once in `least_s` seconds."""
+        if self._process != os.getpid():  # forked, with a clock of its own that begins at 0
+            self._begin()
         if self._seen is not None and time.monotonic() - self._seen[0] >= least_s and (now := _seconds()) is not None:
             elapsed, busy, own = (new - old for new, old in zip(now, self._seen, strict=True))
             self._seen, self._load = now, max(0.0, (busy - own) / max(elapsed, 1e-9) - self._rest)

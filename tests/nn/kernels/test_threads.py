@@ -21,9 +21,10 @@ from rnnvision.training import make_optimizer
 if openmp() is None:
     pytest.skip("torch has no GNU OpenMP here", allow_module_level=True)
 
-# Above torch's grain for threads (32768 elements), and no multiple of the elements that a CPU takes at once.
-ODD = {"input_shape": (1, 29, 31), "num_classes": 7, "hidden_size": 53, "num_layers": 2}
-IMAGES = 67
+# In each time step above torch's grain for threads (32768 elements), and no multiple of what a CPU takes at once.
+ODD = {"input_shape": (1, 5, 31), "num_classes": 7, "hidden_size": 53, "num_layers": 2}
+IMAGES = 701
+EXACT = [name for name, kind in RECURRENCES.items() if issubclass(kind, FusedLayer) and name != "gru"]
 READ = {
     "last": {},
     "two directions": {"bidirectional": True, "readout": "first_last"},
@@ -75,7 +76,7 @@ def trained(threads: tuple[int, ...], **arguments: object) -> list[torch.Tensor]
     return [p.detach() for p in network.parameters()]
 
 
-@pytest.mark.parametrize("recurrence", [name for name, kind in RECURRENCES.items() if issubclass(kind, FusedLayer)])
+@pytest.mark.parametrize("recurrence", EXACT)
 @pytest.mark.parametrize("read", READ)
 def test_weights_do_not_depend_on_how_many_threads_trained_them(recurrence: str, read: str) -> None:
     network = build("sequence_classifier", **ODD, recurrence=recurrence, **READ[read])  # type: ignore[arg-type]
@@ -88,11 +89,13 @@ def test_weights_do_not_depend_on_how_many_threads_trained_them(recurrence: str,
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"block": "gated"}, {"norm": True}, {"readout": "attention"}, {"recurrence": "mingru"}, {"recurrence": "ur_lstm"}],
+    [{"block": "gated"}, {"norm": True}, {"readout": "attention"}, {"recurrence": "mingru"}, {"recurrence": "ur_lstm"}]
+    + [{"recurrence": "gru"}],
 )
 def test_what_depends_on_threads_keeps_their_number(arguments: dict[str, object]) -> None:
     network = build("sequence_classifier", **ODD, **{"recurrence": "lstm", **arguments})  # type: ignore[arg-type]
     assert not is_exact_in_threads(network)
+    assert not is_exact_in_threads(build("sequence_classifier", **ODD).double())  # type: ignore[arg-type]
     assert not is_exact_in_threads(build("cnn", input_shape=(1, 28, 28), num_classes=10))
 
 
@@ -165,6 +168,15 @@ def test_a_quota_leaves_the_rest_of_the_machine_to_others(
     monkeypatch.setattr("rnnvision.others._affinity", lambda: 64.0)
     monkeypatch.setattr("rnnvision.others.cores", lambda: quota)
     assert Others().load(0.0) == load
+
+
+def test_a_forked_process_begins_to_watch_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its clock begins at 0, so that what its parent has computed would count as others' work."""
+    seconds = iter([(0.0, 0.0, 900.0), (1000.0, 900.0, 0.0), (1001.0, 901.0, 1.0)])
+    monkeypatch.setattr("rnnvision.others._seconds", lambda: next(seconds))
+    others = Others()
+    monkeypatch.setattr("rnnvision.others.os.getpid", lambda: -1)
+    assert others.load(0.0) == 0.0
 
 
 def test_others_are_seen_and_oneself_is_not() -> None:

@@ -21,7 +21,8 @@ class GiveWay(Callback):
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         if trainer.strategy.root_device.type == "cpu" and self.threads is None:
-            self.threads = Threads(is_exact_in_threads(cast(Learner, pl_module).network))
+            network = cast(Learner, pl_module).network  # whose weights Lightning has yet to bring into the precision
+            self.threads = Threads(is_exact_in_threads(network) and trainer.precision == "32-true")
             self._silent = stage != "fit" or not trainer.is_global_zero
             self._say()
 
