@@ -14,15 +14,8 @@ from rnnvision.nn.scan import Scan
 
 EXACT = (SequenceClassifier, Recurrence, ReNet, ReNetLayer, Sweep, Scan, FusedLayer, TiedDropout)
 EXACT_OF_TORCH = (
-    nn.LSTM,
-    nn.RNN,
-    nn.Linear,
-    nn.ModuleList,
-    nn.Sequential,
-    nn.Identity,
-    nn.Dropout,
-    nn.ReLU,
-    nn.Flatten,
+    *(nn.LSTM, nn.RNN, nn.Linear, nn.ModuleList, nn.Sequential),
+    *(nn.Identity, nn.Dropout, nn.ReLU, nn.Flatten),
 )
 
 
@@ -31,8 +24,8 @@ def is_exact_in_threads(network: nn.Module) -> bool:
 
     It does where a sum over images is made by threads (normalisation layers, convolutions), and where torch takes one
     approximation of exp or tanh for eight elements at once and another for those that are left over at the end of a
-    thread's share (layers in Python, attention, torch's GRU). oneDNN's LSTM is exact, which torch takes in float32 alone, and so
-    is the tanh of torch's RNN. Of products of matrices, which MKL has threads of its own for, nothing is said.
+    thread's share (layers in Python, attention, torch's GRU). oneDNN's LSTM is exact, which torch takes in float32,
+    and so is torch's RNN. Of products of matrices, which MKL has threads of its own for, nothing is said.
     """
     modules = list(network.modules())
     if not torch.backends.mkldnn.is_available() or any(p.dtype != torch.float32 for p in network.parameters()):

@@ -53,7 +53,7 @@ def test_threads_are_restored_where_a_run_ends_before_it_begins(
     learner.training_step = learner.configure_optimizers = lambda *_: None  # type: ignore[method-assign,assignment]
     trainer = L.Trainer(
         accelerator="cpu", logger=False, enable_checkpointing=False, callbacks=[GiveWay(), _Fails()],
-        default_root_dir=str(tmp_path), enable_progress_bar=False, enable_model_summary=False,
+        default_root_dir=str(tmp_path), enable_progress_bar=False, enable_model_summary=False, max_epochs=1,
     )  # fmt: skip
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         trainer.fit(learner, torch.utils.data.DataLoader([1.0, 2.0]))

@@ -89,8 +89,10 @@ def test_weights_do_not_depend_on_how_many_threads_trained_them(recurrence: str,
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"block": "gated"}, {"norm": True}, {"readout": "attention"}, {"recurrence": "mingru"}, {"recurrence": "ur_lstm"}]
-    + [{"recurrence": "gru"}],
+    [
+        *({"block": "gated"}, {"norm": True}, {"readout": "attention"}),
+        *({"recurrence": "gru"}, {"recurrence": "mingru"}, {"recurrence": "ur_lstm"}),
+    ],
 )
 def test_what_depends_on_threads_keeps_their_number(arguments: dict[str, object]) -> None:
     network = build("sequence_classifier", **ODD, **{"recurrence": "lstm", **arguments})  # type: ignore[arg-type]

@@ -19,8 +19,10 @@ from rnnvision.registry import Registry
 # Modules of this package that need the standard library alone, and so are imported.
 PLAIN = tuple(f"rnnvision.{name}" for name in ("checks", "errors", "registry", "seeding", "signature"))
 # Of the standard library, what may be called before anything is checked: it neither reads nor writes anything.
-PURE = ("abc", "collections", "dataclasses", "enum", "functools", "inspect", "itertools", "math", "numbers", "operator")
-PURE += ("re", "string", "types", "typing")
+PURE = (
+    *("abc", "collections", "dataclasses", "enum", "functools", "inspect", "itertools", "math", "numbers", "operator"),
+    *("re", "string", "types", "typing"),
+)
 EFFECTS = ("open", "print", "input", "exec", "eval", "breakpoint")
 BUILTINS = {name: value for name, value in vars(builtins).items() if name not in EFFECTS}
 READ = ("rnnvision", "torch.optim", "lightning.pytorch.trainer", "lightning.fabric.utilities.types")  # as text
