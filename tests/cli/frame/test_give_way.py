@@ -37,7 +37,7 @@ def test_only_float32_on_the_cpu_is_exact(
 
 
 class _Fails(Callback):
-    def setup(self, *_: Any) -> None:
+    def setup(self, *_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
 
