@@ -58,9 +58,7 @@ def settled_cache(cache: object, name: str, format: str) -> bool | str:
     if isinstance(cache, bool):
         return cache
     if format == "shards":
-        raise ValueError(
-            f"cache={cache}: shards are decoded while they stream, and nothing of them is kept; leave it out"
-        )
+        raise ValueError(f"cache={cache}: shards are decoded while they stream, and not kept; leave it out")
     try:
         if not (folder := Path(cache).expanduser().resolve()).is_dir() and folder.exists():
             raise ValueError(f"cache={cache}: is a file; give a folder")

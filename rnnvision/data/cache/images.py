@@ -1,7 +1,7 @@
 """What decoding gives of each image file, kept on disk from run to run, and the fingerprint of its content.
 
-An image is found again by the path, size, inode and times of its file, and by everything that decides a pixel: all options of
-the `View`, the versions of the libraries that decode, and the code that calls them.
+An image is found again by the path, size, inode and times of its file, and by everything that decides a pixel: all
+options of the `View`, the versions of the libraries that decode, and the code that calls them.
 """
 
 import hashlib
