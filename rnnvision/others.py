@@ -11,12 +11,16 @@ CHOSEN = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")  # how a user 
 
 def cores() -> float:
     """The cores that this process may use: those of its affinity, or fewer by the quota of a container."""
-    count = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    count = _affinity()
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
     except (OSError, ValueError):
         return count
     return count if quota == "max" else min(count, int(quota) / int(period))
+
+
+def _affinity() -> float:
+    return float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def _seconds() -> tuple[float, float, float] | None:
@@ -32,10 +36,14 @@ def _seconds() -> tuple[float, float, float] | None:
 
 
 class Others:
-    """What other processes use of the cores that this one may use, watched from when this object is made."""
+    """What other processes use of the cores that this one may use, watched from when this object is made.
+
+    In a container with a quota of fewer cores than the machine has, the rest is for others and not counted.
+    """
 
     def __init__(self) -> None:
         self._seen = _seconds()
+        self._rest = _affinity() - cores()
         self._load = 0.0
 
     @property
@@ -47,7 +55,7 @@ class Others:
         """Cores that they kept busy, from one look to the next; looks at most once in `least_s` seconds."""
         if self._seen is not None and time.monotonic() - self._seen[0] >= least_s and (now := _seconds()) is not None:
             elapsed, busy, own = (new - old for new, old in zip(now, self._seen, strict=True))
-            self._seen, self._load = now, max(0.0, busy - own) / max(elapsed, 1e-9)
+            self._seen, self._load = now, max(0.0, (busy - own) / max(elapsed, 1e-9) - self._rest)
         return self._load
 
 

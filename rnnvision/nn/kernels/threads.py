@@ -38,11 +38,13 @@ class Threads:
     def __init__(self, exact: bool, others: Others = OTHERS) -> None:
         self.load = 0.0  # cores that others use
         self.most = self.count = torch.get_num_threads()
-        self._exact, self._others, self._cores = exact, others, cores()
+        # Where MKL is not there (ARM), products are made in OpenMP's threads too, whose number then is not to change.
+        self._exact = exact and torch.backends.mkl.is_available()
+        self._others, self._cores = others, cores()
         self._sleepers: _Sleepers | None = None
         told = not others.seen or any(name in os.environ for name in CHOSEN)
         self._openmp = None if told or self.most == 1 else openmp()
-        if self._openmp is not None and exact:
+        if self._openmp is not None and self._exact:
             torch.set_num_threads(1)  # of OpenMP and of MKL
             self._openmp.set_num_threads(self.most)
         self.look()
@@ -57,7 +59,7 @@ class Threads:
         self.load = self._others.load()
         if self._exact:
             return self._become(max(1, min(self.most, math.floor(self._cores - self.load + FELT))))
-        return self._sleep(self.load > FELT)
+        return self._sleep(self.load > max(0.0, self._cores - self.most) + FELT)  # more than the threads leave
 
     def restore(self) -> None:
         """Back to all threads, for products too, which spin."""

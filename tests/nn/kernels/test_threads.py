@@ -127,6 +127,25 @@ def test_threads_that_keep_their_number_sleep_and_spin_again() -> None:
     assert native_threads() == before
 
 
+def test_who_has_cores_of_their_own_disturbs_nobody() -> None:
+    """As the processes do that read images, to each of which a core is left: neither kind of network gives way."""
+    torch.set_num_threads(2)
+    for exact in (True, False):
+        crew = Threads(exact=exact, others=Made(2.0, 2.2, 3.0, 0.0))
+        states = [crew.gives_way, *((crew.look(), crew.gives_way)[1] for _ in range(3))]
+        crew.restore()
+        assert (states, torch.get_num_threads()) == ([False, False, True, False], 2)
+
+
+def test_products_in_openmps_threads_keep_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
+    crew = Threads(exact=True, others=Made(3.0))
+    try:
+        assert (torch.get_num_threads(), crew.gives_way, idle_teams()) == (4, True, 1)
+    finally:
+        crew.restore()
+
+
 @pytest.mark.parametrize("name", CHOSEN)
 def test_what_the_user_has_chosen_stays(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "4")
@@ -134,6 +153,18 @@ def test_what_the_user_has_chosen_stays(monkeypatch: pytest.MonkeyPatch, name: s
         crew = Threads(exact=exact, others=Made(4.0))
         assert not crew.look()
         assert (torch.get_num_threads(), idle_teams(), crew.gives_way) == (4, 0, False)
+
+
+@pytest.mark.parametrize(("quota", "load"), [(64.0, 40.0), (30.0, 6.0), (4.0, 0.0)])
+def test_a_quota_leaves_the_rest_of_the_machine_to_others(
+    quota: float, load: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 64 cores 40 are in use by others, and one by this process."""
+    seconds = iter([(0.0, 0.0, 0.0), (10.0, 410.0, 10.0)])
+    monkeypatch.setattr("rnnvision.others._seconds", lambda: next(seconds))
+    monkeypatch.setattr("rnnvision.others._affinity", lambda: 64.0)
+    monkeypatch.setattr("rnnvision.others.cores", lambda: quota)
+    assert Others().load(0.0) == load
 
 
 def test_others_are_seen_and_oneself_is_not() -> None:

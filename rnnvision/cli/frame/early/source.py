@@ -1,14 +1,13 @@
 """Functions and classes as they stand in their source, without the seconds that PyTorch takes to be imported.
 
-A name of a module is found where it is defined, whatever imports lead there. What needs the standard library alone is
-imported; of the rest only the text is read: a function or class is a `Definition`, and what a call would make `MADE`.
+A name of a module is found where it is defined, whatever imports lead there. A few modules without any effect are
+imported; of the rest only the text is read: a function or class is a `Definition`, and what a call makes `Made`.
 """
 
 import ast
 import builtins
 import importlib
 import re
-import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -19,6 +18,11 @@ from rnnvision.registry import Registry
 
 # Modules of this package that need the standard library alone, and so are imported.
 PLAIN = tuple(f"rnnvision.{name}" for name in ("checks", "errors", "registry", "seeding", "signature"))
+# Of the standard library, what may be called before anything is checked: it neither reads nor writes anything.
+PURE = ("abc", "collections", "dataclasses", "enum", "functools", "inspect", "itertools", "math", "numbers", "operator")
+PURE += ("re", "string", "types", "typing")
+EFFECTS = ("open", "print", "input", "exec", "eval", "breakpoint")
+BUILTINS = {name: value for name, value in vars(builtins).items() if name not in EFFECTS}
 READ = ("rnnvision", "torch.optim", "lightning.pytorch.trainer", "lightning.fabric.utilities.types")  # as text
 
 
@@ -88,6 +92,9 @@ class Made:
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
         self.definition, self.values = definition, values
 
+    def __bool__(self) -> bool:
+        raise UnknownError(self.definition.node.name)
+
 
 @dataclass(frozen=True)
 class Module:
@@ -120,7 +127,7 @@ class Module:
         scope = Scope(self, names or {})
         try:
             if isinstance(expression, ast.Name):  # to compile it would take longer than all the rest
-                return scope[expression.id] if expression.id in scope.known() else getattr(builtins, expression.id)
+                return scope[expression.id] if expression.id in scope.known() else BUILTINS[expression.id]
             code = compile(ast.Expression(expression), str(self.path), "eval")
             return eval(code, scope)  # of installed packages' own text, such as a table's
         except Exception as error:
@@ -131,7 +138,7 @@ class Scope(dict[str, Any]):
     """The names of an expression: those that are given, then those of the module. `UNSET` marks one without a value."""
 
     def __init__(self, module: Module, names: dict[str, Any]) -> None:
-        super().__init__(names, __builtins__=vars(builtins))
+        super().__init__(names, __builtins__=BUILTINS)
         self._module = module
 
     def known(self) -> set[str]:
@@ -156,7 +163,7 @@ UNSET = object()
 def module_of(name: str) -> Any:
     """A module: imported if it needs the standard library alone, as its text where that is of use, else `Foreign`."""
     top, *rest = name.split(".")
-    if top in sys.stdlib_module_names or name in PLAIN:
+    if top in PURE or name in PLAIN:
         return importlib.import_module(name)
     if any(name == part or name.startswith(f"{part}.") for part in READ):
         found = find_spec(top)  # which imports nothing, of the first part of a name

@@ -10,9 +10,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.frame.arguments import arguments_of, check_types, plain
-from rnnvision.cli.frame.early.calls import annotations, check_call, defaults
-from rnnvision.cli.frame.early.source import Definition, Made, UnknownError, find
+from rnnvision.cli.frame.early.calls import RefusedError, annotations, check_call, defaults
+from rnnvision.cli.frame.early.source import UNSET, Definition, Made, UnknownError, find
 from rnnvision.cli.frame.trainer.arguments import check_trainer_values
+from rnnvision.errors import UsageError
 
 Calls = list[Definition]
 
@@ -27,7 +28,15 @@ def check_values(config: DictConfig, typed: Iterable[str]) -> None:
     """
     if plain(config.get("plugins")) or config.get("resume") is not None:
         return
-    tops = {key.partition(".")[0] for key in typed}
+    try:
+        _check_groups(config, {key.partition(".")[0] for key in typed})
+    except UsageError:
+        raise
+    except Exception:  # the source of another version of a library may read otherwise
+        return
+
+
+def _check_groups(config: DictConfig, tops: set[str]) -> None:
     for group, calls in (("model", _model), ("data", _data), ("optimizer", _optimizer), ("scheduler", _scheduler)):
         node = config.get(group)
         if group in tops and isinstance(node, DictConfig) and isinstance(node.get("name"), str):
@@ -40,7 +49,9 @@ def check_values(config: DictConfig, typed: Iterable[str]) -> None:
         _check("augmentation", plain(config.augmentation), _defined("rnnvision.data.augment:Augmentation"))
     if "trainer" in tops and isinstance(config.get("trainer"), DictConfig):
         for trainer in _defined("lightning.pytorch.trainer.trainer:Trainer"):
-            check_trainer_values(plain(config.trainer), defaults(trainer), annotations(trainer))
+            usual = defaults(trainer)
+            if UNSET not in usual.values():  # else the source does not say all that a Trainer takes
+                check_trainer_values(plain(config.trainer), usual, annotations(trainer))
     learner: dict[str, Any] = {key: config[key] for key in ("seed", "label_smoothing") if key in tops & set(config)}
     if learner:
         _check("", learner, _defined("rnnvision.training.learner:Learner"))
@@ -52,9 +63,12 @@ def check_values(config: DictConfig, typed: Iterable[str]) -> None:
 def _check(prefix: str, arguments: Mapping[str, Any], calls: Calls) -> None:
     for call in calls:
         check_types(prefix, arguments, annotations(call), closed=False)
-    with arguments_of(prefix):
-        for call in calls:
+    for call in calls:
+        try:
             check_call(call, arguments)
+        except RefusedError:  # and no other ValueError, which would be of the reading itself
+            with arguments_of(prefix):
+                raise
 
 
 def _model(name: str) -> Calls:
