@@ -121,7 +121,7 @@ class ImageData(L.LightningDataModule):
         self.on_bad_file = treatments(on_bad_file)
         self.num_workers = min(8, (os.cpu_count() or 1) // 2) if num_workers is None else num_workers
         self.prefetch, self.timeout = prefetch, timeout
-        self.cache = reading.settled_cache(cache, name)
+        self.cache = reading.settled_cache(cache, name, format)
         self.mean, self.std = mean, std
         self.options = options
         self.tested_split = "test"  # which split `trainer.test` sees: train, val or test

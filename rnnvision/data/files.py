@@ -156,9 +156,9 @@ def _visit(what: str, split: EncodedSplit, look: Callable[[int], object], thread
 def _is_passing(error: DataError) -> bool:
     """Whether an error is the system's: no such file, no permission, no answer, no memory."""
     cause = error.__cause__
-    if isinstance(cause, OSError):
-        return cause.errno is not None  # Pillow's own for a damaged image have none
-    return isinstance(cause, MemoryError) or "allocate memory" in str(cause)
+    if isinstance(cause, OSError) and cause.errno is not None:  # Pillow's own for a damaged image have none
+        return True
+    return isinstance(cause, MemoryError) or "memory" in str(cause).lower()  # torch's, libjpeg's, Pillow's words
 
 
 def _without(size: int, bad: Iterable[BadFile]) -> Tensor:

@@ -41,11 +41,12 @@ def options_of(description: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {"by_path": False} if kept_no_record and "by_path" in parameters(CATALOG[name].read) else {}
 
 
-def settled_cache(cache: object, name: str) -> bool | str:
+def settled_cache(cache: object, name: str, format: str) -> bool | str:
     """Whether decoded images of a data set are kept, or the folder where they are; None is true for image files.
 
     Raises:
-        ValueError: if it is neither true, false, a folder nor None, or the data set has no image files.
+        ValueError: if it is neither true, false, a folder nor None, or the data set has no image files, or a folder is
+            named for shards.
     """
     has_files = default_view(CATALOG[name].read) is not None
     if cache is None:
@@ -56,8 +57,13 @@ def settled_cache(cache: object, name: str) -> bool | str:
         raise ValueError(f"cache={cache}: {name} does not consist of image files, so nothing is decoded; leave it out")
     if isinstance(cache, bool):
         return cache
-    if not (folder := Path(cache).expanduser().resolve()).is_dir() and folder.exists():
-        raise ValueError(f"cache={cache}: is a file; give a folder")
+    if format == "shards":
+        raise ValueError(f"cache={cache}: shards are decoded while they stream, and not kept; leave it out")
+    try:
+        if not (folder := Path(cache).expanduser().resolve()).is_dir() and folder.exists():
+            raise ValueError(f"cache={cache}: is a file; give a folder")
+    except (OSError, RuntimeError) as error:  # a name that is too long, no permission; ~ of an unknown user
+        raise ValueError(f"cache={cache}: cannot be looked at ({getattr(error, 'strerror', None) or error})") from error
     return str(folder)
 
 

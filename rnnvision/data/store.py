@@ -20,10 +20,17 @@ def is_address(root: str) -> bool:
 
 
 def cache_root() -> Path:
-    """Where fetched files are kept: $RNNVISION_CACHE, or rnnvision/ in the user's cache."""
+    """Where fetched files and decoded images are kept: $RNNVISION_CACHE, or rnnvision/ in the user's cache.
+
+    Raises:
+        DataError: if the user has no home folder.
+    """
     given = os.environ.get(CACHE_VARIABLE)
     user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    return (Path(given) if given else user / "rnnvision").expanduser().resolve()
+    try:
+        return (Path(given) if given else user / "rnnvision").expanduser().resolve()
+    except RuntimeError as error:
+        raise DataError(f"there is no home folder; set {CACHE_VARIABLE} to a folder") from error
 
 
 def sha256(path: Path) -> str:

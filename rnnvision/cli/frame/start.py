@@ -71,7 +71,9 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
         _check_resume(config)
     else:
         check_unused(RunFolder(str(config.hydra.run.dir), config.log_dir, verb))
-    check_values(config, _keys_to_check(config))
+    keys = _keys_to_check(config)
+    # What compare is told of `model` is for each of its models, with which it checks it.
+    check_values(config, keys if verb != "compare" else [key for key in keys if not key.startswith("model")])
 
 
 def _keys_to_check(config: DictConfig) -> list[str]:

@@ -1,7 +1,7 @@
 """What decoding gives of each image file, kept on disk from run to run, and the fingerprint of its content.
 
-An image is found again by the path, size and times of its file, and by everything that decides a pixel: all options of
-the `View`, the versions of the libraries that decode, and the code that calls them.
+An image is found again by the path, size, inode and times of its file, and by everything that decides a pixel: all
+options of the `View`, the versions of the libraries that decode, and the code that calls them.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from rnnvision.data.cache.pool import Found, Pool, files_of_pools
 from rnnvision.data.cache.rows import KEY_BYTES
 from rnnvision.data.files import BadFile, EncodedSplit, FileSplit, read_all
 from rnnvision.data.membership import BLOCK, NOT_COMPARED, WHOLE, fingerprints
-from rnnvision.data.splits import Split, Splits
+from rnnvision.data.splits import DataError, Split, Splits
 from rnnvision.data.store import cache_root
 
 LIMIT = 10 * 2**30  # bytes in the user's cache; a folder that the user names may hold any number
@@ -42,14 +42,20 @@ def cache_folder() -> Path:
 
 def cache_size() -> int:
     """Bytes of what is kept there."""
-    return sum(size for _, size, _ in files_of_pools(cache_folder()))
+    try:
+        return sum(size for _, size, _ in files_of_pools(cache_folder()))
+    except DataError:  # no such place
+        return 0
 
 
 def cached(splits: Splits, cache: bool | str) -> Splits:
     """The splits, of which image files have a cache: in the folder `cache`, or for True in that of the user."""
     if not cache:
         return splits
-    folder, limit = (Path(cache), None) if isinstance(cache, str) else (cache_folder(), LIMIT)
+    try:
+        folder, limit = (Path(cache), None) if isinstance(cache, str) else (cache_folder(), LIMIT)
+    except DataError as error:
+        return replace(splits, notes=(*splits.notes, f"decoded images are not cached: {error}"))
     known = ImageCache(folder, limit, splits.root or splits.origin)
     parts: dict[str, Any] = {
         name: replace(part, cache=known) for name, part in splits.parts().items() if isinstance(part, FileSplit)
@@ -176,9 +182,10 @@ def _as_they_are(found: Found, shape: tuple[int, ...]) -> tuple[Tensor, np.ndarr
 
 
 def file_keys(files: np.ndarray) -> list[bytes]:
-    """What each file is known by: a hash of its path, size, and times of content and status; b"" where there is none.
+    """What each file is known by: a hash of its path, size, inode, and times of content and status; b"" without a file.
 
-    The time of the status changes even where a program puts the other one back.
+    The time of the status changes even where a program puts the other one back. Files that were written together may
+    share both times, and a link may lead to another one of them: the inode tells.
     """
     return [_file_key(bytes(file)) for file in files]
 
@@ -188,7 +195,7 @@ def _file_key(file: bytes) -> bytes:
         status = os.stat(file)  # noqa: PTH116  # a Path would take half of the time
     except (OSError, ValueError):
         return b""
-    facts = f"\0{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+    facts = f"\0{status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"
     return hashlib.blake2b(file + facts.encode(), digest_size=KEY_BYTES).digest()
 
 

@@ -130,7 +130,7 @@ class Pool:
 
     def _files(self) -> list[RowFile]:
         files = []
-        for path in sorted(self.folder.glob(f"*{ROWS}")):
+        for path in _with_ending(self.folder, ROWS):
             try:
                 files.append(read_rows(path, self.shape))
             except DamagedError:
@@ -203,8 +203,19 @@ class Pool:
 
 def files_of_pools(root: Path) -> Iterable[tuple[float, int, Path]]:
     """When each file of the pools in a folder was used last, its size and its path."""
-    for about in root.glob(f"*/{ABOUT}"):
-        for path in about.parent.glob(f"*{ROWS}"):
+    for pool in _with_ending(root, ""):
+        with suppress(OSError):
+            if not (pool / ABOUT).is_file():
+                continue
+        for path in _with_ending(pool, ROWS):
             with suppress(OSError):
                 status = path.stat()
                 yield status.st_mtime, status.st_size, path
+
+
+def _with_ending(folder: Path, ending: str) -> list[Path]:
+    """What is in a folder whose name ends so, sorted; nothing where it is missing, or somebody else's."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.name.endswith(ending))
+    except OSError:  # `Path.glob` would raise some of them
+        return []

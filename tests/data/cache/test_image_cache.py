@@ -177,6 +177,25 @@ def test_a_change_is_noticed_and_nothing_else_is_decoded(
     assert decoded == []
 
 
+def test_a_link_to_another_file_of_the_same_size_and_times_is_a_change(root: Path, kept: Path, tmp_path: Path) -> None:
+    targets = [tmp_path / f"{i}.bmp" for i in range(2)]
+    for shade, target in zip((50, 200), targets, strict=True):
+        Image.new("RGB", (20, 24), (shade, shade, shade)).save(target)
+    for _ in range(1000):
+        for target in targets:
+            os.utime(target, ns=(1, 1))
+        if targets[0].stat().st_ctime_ns == targets[1].stat().st_ctime_ns:  # as of files that are unpacked together
+            break
+    else:
+        pytest.skip("this file system tells the times of all files apart")
+    link = root / "bee" / "4.bmp"
+    link.symlink_to(targets[0])
+    photos(root, kept)
+    link.unlink()
+    link.symlink_to(targets[1])
+    assert same(photos(root, kept), photos(root, cache=False))
+
+
 OTHER = {  # another value of each option of a view
     "image_size": 6, "crop_ratio": 0.5, "fit": "letterbox", "channels": 1, "max_pixels": 1000, "first_frame": True,
     "reduced_scale": True, "used_bits": 12, "convert": True,
@@ -256,7 +275,15 @@ def test_what_stops_a_run_is_not_decoded_again_once_it_is_mended(root: Path, kep
 
 
 @pytest.mark.parametrize(
-    "cause", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error"), MemoryError()]
+    "cause",
+    [
+        PermissionError(13, "Permission denied"),
+        OSError(5, "Input/output error"),
+        MemoryError(),
+        OSError("out of memory error when reading image file"),  # Pillow's
+        RuntimeError("[enforce fail at alloc_cpu.cpp:118] . DefaultCPUAllocator: can't allocate memory"),  # torch's
+        RuntimeError("Insufficient memory (case 4)"),  # libjpeg's
+    ],
 )
 def test_an_error_of_the_system_is_not_remembered(
     root: Path, kept: Path, monkeypatch: pytest.MonkeyPatch, cause: Exception
@@ -349,6 +376,38 @@ def test_what_cannot_be_kept_is_told_and_hinders_nothing(
     assert "not cached: " in data.summary()
 
 
+def test_what_is_somebody_elses_hinders_nothing(root: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = photos(root, cache=False)
+    real = os.stat, os.scandir, os.listdir, os.mkdir, os.open
+
+    def refusing(call: Callable[..., Any]) -> Callable[..., Any]:
+        def of(path: Any = ".", *arguments: Any, **options: Any) -> Any:
+            if not isinstance(path, int) and Path(os.fsdecode(path)).parent.is_relative_to(kept):
+                raise PermissionError(13, "Permission denied", path)
+            return call(path, *arguments, **options)
+
+        return of
+
+    kept.mkdir()
+    with monkeypatch.context() as patch:
+        for call in real:
+            patch.setattr(os, call.__name__, refusing(call))
+        data = photos(root, kept)
+        assert list(cache_pool.files_of_pools(kept / "below")) == []
+        assert same(whole, data)
+        assert f"not cached: {kept}: Permission denied" in data.summary()
+
+
+def test_without_a_home_folder_nothing_is_kept_and_a_note_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("RNNVISION_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as it does where there is none
+    data = photos(root, cache=True)
+    assert "decoded images are not cached: there is no home folder; set RNNVISION_CACHE" in " ".join(data.known.notes)
+    assert same(photos(root, cache=False), data)
+    assert cache_images.cache_size() == 0
+
+
 def test_what_was_used_longest_ago_goes_beyond_the_limit(
     root: Path, tmp_path: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -399,10 +458,16 @@ def test_data_without_image_files_has_nothing_to_keep() -> None:
             ImageData("digits", cache=cache)
 
 
-@pytest.mark.parametrize("wrong", [1, "", 0.5, ["a"], __file__])
+@pytest.mark.parametrize("wrong", [1, "", 0.5, ["a"], __file__, "x" * 300, "~no-such-user/kept"])
 def test_what_is_no_folder_is_refused(root: Path, wrong: Any) -> None:
     with pytest.raises(ValueError, match=r"^cache="):
         ImageData("image_folder", root=str(root), cache=wrong)
+
+
+def test_no_folder_is_named_for_shards(root: Path) -> None:
+    with pytest.raises(ValueError, match=r"^cache=kept: shards are decoded while they stream"):
+        ImageData("image_folder", root=str(root), format="shards", cache="kept")
+    ImageData("image_folder", root=str(root), format="shards", cache=True)  # which is the default
 
 
 def test_images_that_stream_are_not_kept_but_their_fingerprints_are(
