@@ -18,8 +18,8 @@ def test_the_page_is_there_until_ctrl_c(trained: Copy) -> None:
     command = [sys.executable, "-m", "rnnvision.cli.demo", "ckpt=run", "port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(3)]
-        url = re.fullmatch(r"open        (http://127\.0\.0\.1:\d+)\n", lines[1])
+        lines = [process.stdout.readline() for _ in range(4)]
+        url = re.fullmatch(r"open        (http://127\.0\.0\.1:\d+)\n", lines[2])
         assert url is not None, lines
         with urlopen(f"{url[1]}/facts", timeout=20) as answer:
             facts = json.load(answer)
