@@ -71,17 +71,16 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
         _check_resume(config)
     else:
         check_unused(RunFolder(str(config.hydra.run.dir), config.log_dir, verb))
-    keys = _keys_to_check(config)
-    # What compare is told of `model` is for each of its models, with which it checks it.
-    check_values(config, keys if verb != "compare" else [key for key in keys if not key.startswith("model")])
+    check_values(config, _keys_to_check(config, verb))
 
 
-def _keys_to_check(config: DictConfig) -> list[str]:
+def _keys_to_check(config: DictConfig, verb: str) -> list[str]:
     """The keys that were typed, or with configurations of the user's own all, whose values are for constructors."""
     choices = config.hydra.runtime.choices
     typed = (word.lstrip("+").partition("=")[0] for word in config.hydra.overrides.task)
     keys = map(str, config) if own_config_dir() else (key for key in typed if key not in choices)
-    return [key for key in keys if key.partition(".")[0] in (*choices, "trainer", "seed", "label_smoothing", "loss")]
+    tops = {*choices, "trainer", "seed", "label_smoothing", "loss"} - ({"model"} if verb == "compare" else set())
+    return [key for key in keys if key.partition(".")[0] in tops]  # compare has several models
 
 
 def check_unused(run: RunFolder) -> None:
