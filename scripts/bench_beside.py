@@ -46,7 +46,7 @@ TITLES = {
     "twins": "Two trainings at once",
 }
 BEGIN, END = "<!-- beside others: begin -->", "<!-- beside others: end -->"
-PATIENCE = 60.0  # seconds for an epoch to end
+PATIENCE = 15.0  # seconds for two epochs to end; a choice that takes longer is left out
 
 
 @contextmanager
