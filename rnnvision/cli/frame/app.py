@@ -137,7 +137,8 @@ def _run_job(
         except UsageError as error:
             leave(verb, str(error), EXIT_USAGE)
     status_before = read_json(run.path / "status.json")  # of a run that is resumed
-    announce_run(verb, config, hydra_config.runtime.choices)
+    if in_a_sweep:  # a single run has been announced by `Start`, before Hydra writes its files
+        announce_run(verb, config, hydra_config.runtime.choices)
     import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
     with logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:

@@ -18,6 +18,7 @@ from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options
 from rnnvision.cli.frame.command_line.own_files import misplaced, package_of, written
 from rnnvision.cli.frame.command_line.words import command, override, yaml_text
+from rnnvision.cli.frame.early.starting import announce_run
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, with_command
@@ -34,6 +35,7 @@ class Start(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         self._check(config, multirun=False)
+        announce_run(self.verb, config, config.hydra.runtime.choices)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self._check(config, multirun=True)
