@@ -134,7 +134,9 @@ def recorded(splits: Splits, before: Mapping[str, Any] | None) -> tuple[Splits, 
     for part in ("val", "test"):
         if found := copies(now, part):
             example: Any = splits.parts()[part]
-            notes.append(f"{len(found):,} images of {part} are also in train, such as {example.name(found[0])}")
+            are = f"image of {part} is" if len(found) == 1 else f"images of {part} are"
+            such = "" if len(found) == 1 else "such as "
+            notes.append(f"{len(found):,} {are} also in train, {such}{example.name(found[0])}")
     return replace(splits, notes=(*splits.notes, *notes)), now
 
 

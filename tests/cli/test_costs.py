@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import torch
 
 from rnnvision.cli.compare import costs
 from rnnvision.data import ImageData
+from rnnvision.nn.kernels.threads import openmp
+from rnnvision.others import CHOSEN, OTHERS
 from tests.cli.running import Copy, Verb
 from tests.cli.test_folders import OPTIONS, draw
 
@@ -86,3 +89,26 @@ def test_the_anytime_accuracy_is_of_the_images_that_were_not_trained_on(train: V
     for path in sorted(Path("photos/a").iterdir()):
         path.rename(path.with_name(f"again{path.name}"))
     assert _measure()["anytime/accuracy"] == before
+
+
+def test_costs_are_measured_in_threads_that_give_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Beside others those that wait sleep, in which a second team makes them; it ends with the measurement."""
+    if openmp() is None:
+        pytest.skip("torch has no GNU OpenMP here")
+
+    def idle_teams() -> int:
+        return sum(thread.name == "idle-team" for thread in threading.enumerate())
+
+    for name in CHOSEN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(OTHERS, "load", lambda *_: 1.0)
+    monkeypatch.setattr("sys.argv", ["costs", str(tmp_path)])
+    monkeypatch.setattr(costs, "costs", lambda *_, **told: {"teams": idle_teams()})
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        costs.main()
+    finally:
+        torch.set_num_threads(threads)
+    assert json.loads((tmp_path / costs.FILE).read_text()) == {"teams": 1}
+    assert idle_teams() == 0

@@ -123,7 +123,7 @@ def test_copies_across_splits_are_told(tmp_path: Path) -> None:
     for part in PARTS:
         draw(tmp_path / part, count=3, start=PARTS.index(part) * 10)
     noise(0).save(tmp_path / "test" / "ant" / "again.png")  # as train/ant/0.png
-    assert "1 images of test are also in train, such as " in notes(folder(tmp_path))
+    assert "1 image of test is also in train, " in notes(folder(tmp_path))
 
 
 # Edits between training and evaluation --------------------------------------------------------------------------------

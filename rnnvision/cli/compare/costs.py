@@ -6,6 +6,7 @@
 import argparse
 import math
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from rnnvision.cli.frame.setup import optimizer_arguments, takes_steps
 from rnnvision.data import ImageData
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.insight import anytime_curve, forget_peak, latency, multiply_adds, peak_memory, throughput
+from rnnvision.nn.kernels.threads import Threads
+from rnnvision.others import LOOK_S
 from rnnvision.runs import RunFolder
 from rnnvision.training import (
     CheckpointError,
@@ -108,6 +111,8 @@ def main() -> None:
     parser.add_argument("--latency-rounds", type=int, default=200, help="forward passes of one image")
     parser.add_argument("--anytime-samples", type=int, help="test images; all by default")
     told = parser.parse_args()
+    time.sleep(LOOK_S)  # to see who else computes here
+    threads = Threads(exact=False)  # of which none spins then: each measurement would take ten times as long
     try:
         found = costs(
             told.folder,
@@ -118,6 +123,8 @@ def main() -> None:
     except (UsageError, FailureError) as error:
         print(f"rnnvision costs: {error}", file=sys.stderr)
         sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE)
+    finally:
+        threads.restore()
     RunFolder(told.folder, told.folder, "costs").write(FILE, found)
 
 

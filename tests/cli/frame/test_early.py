@@ -42,7 +42,7 @@ def test_a_training_says_what_begins_before_pytorch_is_there_and_imports_what_it
     done = run("train", "experiment=digits_lstm", "trainer=smoke", "trainer.max_epochs=1")
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()[:2]
-    assert first == "start     experiment=digits_lstm: lstm on digits, 1 epoch; loading PyTorch"
+    assert first == "start     experiment=digits_lstm: lstm on digits, 20 steps; loading PyTorch"
     assert second.startswith("network   lstm")
     assert noted(done, "BEFORE") == []
     assert noted(done, "AFTER") == []

@@ -32,8 +32,12 @@ def announce_run(verb: str, config: DictConfig, choices: Mapping[Any, Any]) -> N
         what = " on ".join(parts)
         if experiment := choices.get("experiment"):
             what = f"experiment={experiment}: {what}"
-        epochs = config.trainer.get("max_epochs") if verb == "train" else None
-        what += f", {counted(epochs, 'epoch')}" if isinstance(epochs, int) and epochs > 0 else ""
+        trainer = config.trainer if verb == "train" else {}
+        for unit in ("step", "epoch"):  # steps end a training first, where they are given
+            limit = trainer.get(f"max_{unit}s")
+            if isinstance(limit, int) and limit > 0:
+                what += f", {counted(limit, unit)}"
+                break
     else:
         value = config[subject]
         listed = isinstance(value, ListConfig)
