@@ -47,8 +47,8 @@ class LiveLine:
                 return
             line, width = self._rendered(text), text.cell_len
             rest = "\x1b[K" if self._escapes else " " * (self._shown - width)
+            self._shown = max(width, 1)  # before it is: Ctrl-C may come in the midst of it
             self._write(f"\r{line}{rest}")
-            self._shown = max(width, 1)
 
     def clear(self) -> None:
         """Erase the line; the cursor is at the beginning of an empty one then."""
@@ -56,6 +56,14 @@ class LiveLine:
             if self._shown or os.getpid() != self._owner:  # a process that was forked does not know
                 self._write(ERASE if self._escapes else f"\r{' ' * self._shown}\r")
                 self._shown = 0
+
+    def end(self) -> None:
+        """Erase the line for good; what was printed of a line that nobody ended is ended."""
+        with self._lock:
+            self.clear()
+            if self._begun:
+                self._write("\n")
+                self._begun = False
 
     def above(self, stream: Any, text: str) -> Any:
         """Write text to a stream of the same terminal, above the line."""
@@ -120,6 +128,9 @@ def live_line(console: "Console") -> Iterator[LiveLine]:
         handler.setStream(_Above(handler.stream, line))
     try:
         yield line
+    except BaseException:
+        line.end()  # whoever printed was interrupted
+        raise
     finally:
         line.clear()
         _open = None
