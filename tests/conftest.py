@@ -32,3 +32,12 @@ def _environment_is_put_back() -> Iterator[None]:
             del os.environ[name]
         elif os.environ.get(name) != before[name]:
             os.environ[name] = before[name]
+
+
+@pytest.fixture(autouse=True)
+def _interrupts_are_heard_again() -> Iterator[None]:
+    """Lightning ignores Ctrl-C for good once a training was interrupted; in a test the process goes on."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    if signal.getsignal(signal.SIGINT) is not before:
+        signal.signal(signal.SIGINT, before)
