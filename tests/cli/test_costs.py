@@ -101,7 +101,9 @@ def test_costs_are_measured_in_threads_that_give_way(monkeypatch: pytest.MonkeyP
 
     for name in CHOSEN:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(OTHERS, "load", lambda *_: 1.0)
+    watched: list[str] = []
+    monkeypatch.setattr(OTHERS, "load", lambda *_: watched.append("look") or 1.0)
+    monkeypatch.setattr(costs.time, "sleep", lambda _: watched.append("wait"))
     monkeypatch.setattr("sys.argv", ["costs", str(tmp_path)])
     monkeypatch.setattr(costs, "costs", lambda *_, **told: {"teams": idle_teams()})
     threads = torch.get_num_threads()
@@ -112,3 +114,4 @@ def test_costs_are_measured_in_threads_that_give_way(monkeypatch: pytest.MonkeyP
         torch.set_num_threads(threads)
     assert json.loads((tmp_path / costs.FILE).read_text()) == {"teams": 1}
     assert idle_teams() == 0
+    assert watched[:3] == ["look", "wait", "look"]  # a fork knows nothing of the others before its first look

@@ -24,7 +24,7 @@ from rnnvision.data import ImageData
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.insight import anytime_curve, forget_peak, latency, multiply_adds, peak_memory, throughput
 from rnnvision.nn.kernels.threads import Threads
-from rnnvision.others import LOOK_S
+from rnnvision.others import LOOK_S, OTHERS
 from rnnvision.runs import RunFolder
 from rnnvision.training import (
     CheckpointError,
@@ -111,6 +111,7 @@ def main() -> None:
     parser.add_argument("--latency-rounds", type=int, default=200, help="forward passes of one image")
     parser.add_argument("--anytime-samples", type=int, help="test images; all by default")
     told = parser.parse_args()
+    OTHERS.load()  # a fork watches the others from here
     time.sleep(LOOK_S)  # to see who else computes here
     threads = Threads(exact=False)  # of which none spins then: each measurement would take ten times as long
     try:
