@@ -2,16 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from rnnvision.data import files
 from rnnvision.training import read_checkpoint
 from tests.cli.running import Verb
+from tests.decodes import opened_files
 
 OPTIONS = ("data=image_folder", "data.root=photos", "data.image_size=8", "data.batch_size=8", "trainer.max_epochs=1")
 
@@ -19,15 +18,7 @@ OPTIONS = ("data=image_folder", "data.root=photos", "data.image_size=8", "data.b
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are decoded, as they are."""
-    seen: list[str] = []
-    real = files.open_seen
-
-    def count(path: Path, *arguments: Any) -> torch.Tensor:
-        seen.append(path.name)
-        return real(path, *arguments)
-
-    monkeypatch.setattr(files, "open_seen", count)
-    return seen
+    return opened_files(monkeypatch)
 
 
 def paint() -> None:

@@ -1,18 +1,16 @@
 """How often each image is decoded by a verb: once where it is needed, and not at all where it is not."""
 
-import threading
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from rnnvision import load
 from rnnvision.cli.compare import costs
 from rnnvision.data import ImageData
-from rnnvision.data.images import decoding
 from tests.cli.running import Verb
 from tests.cli.test_folders import draw
+from tests.decodes import decoded_images
 
 OPTIONS = ("data=image_folder", "data.root=photos", "data.image_size=8", "data.num_workers=0")
 
@@ -20,15 +18,7 @@ OPTIONS = ("data=image_folder", "data.root=photos", "data.image_size=8", "data.n
 @pytest.fixture(autouse=True)
 def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each image has been decoded."""
-    found: Counter[str] = Counter()
-    lock, real = threading.Lock(), decoding._decode
-
-    def counting(file: Any, name: str, *view: Any, **seen: Any) -> Any:
-        with lock:
-            found[name] += 1
-        return real(file, name, *view, **seen)
-
-    monkeypatch.setattr(decoding, "_decode", counting)
+    found = decoded_images(monkeypatch)
     draw("photos", 20)
     return found
 

@@ -1,6 +1,5 @@
 """Which files are decoded, and how often: what nobody looks at is not, and what is resident once."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +11,9 @@ import torch
 from PIL import Image
 
 from rnnvision.data import CATALOG, DataError, ImageData
-from rnnvision.data.images import decoding
 from rnnvision.data.shard_writer import make_shards
 from tests.data.layouts import write_flowers102
+from tests.decodes import decoded_images
 
 CLASSES = ("ant", "bee", "cat")
 PARTS = ("train", "val", "test")
@@ -23,16 +22,7 @@ PARTS = ("train", "val", "test")
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often the pixels of each image have been decoded, by its name."""
-    counts: Counter[str] = Counter()
-    lock, real = threading.Lock(), decoding._decode
-
-    def counting(file: Any, name: str, *view: Any, **seen: Any) -> Any:
-        with lock:
-            counts[name] += 1
-        return real(file, name, *view, **seen)
-
-    monkeypatch.setattr(decoding, "_decode", counting)
-    return counts
+    return decoded_images(monkeypatch)
 
 
 def draw(path: Path, seed: int) -> None:

@@ -18,6 +18,7 @@ from rnnvision.data.cache import pool as cache_pool
 from rnnvision.data.cache import rows as cache_rows
 from rnnvision.data.files import FileSplit, encode
 from rnnvision.data.images import View
+from tests.decodes import opened_files
 
 CLASSES = ("ant", "bee", "cat")
 EACH = 12
@@ -45,15 +46,7 @@ def kept(tmp_path: Path) -> Path:
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are decoded, as they are."""
-    seen: list[str] = []
-    real = files.open_seen
-
-    def count(path: Path, *arguments: Any) -> torch.Tensor:
-        seen.append(path.name)
-        return real(path, *arguments)
-
-    monkeypatch.setattr(files, "open_seen", count)
-    return seen
+    return opened_files(monkeypatch)
 
 
 def photos(root: Path, cache: Path | bool, **options: Any) -> ImageData:
