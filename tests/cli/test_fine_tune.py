@@ -51,7 +51,8 @@ def test_the_weights_of_another_network_are_refused_with_what_to_add(trained: Co
     trained("before")
     done = train("weights=before", "model.num_layers=2")
     assert done.code == 2
-    assert done.message == "rnnvision train: weights=before: are of another network; add model.num_layers=1"
+    layer = "only this network has recurrence.layers.1.kernel.weight_ih_l0, and 3 more"
+    assert done.message == f"rnnvision train: weights=before: are of another network ({layer}); add model.num_layers=1"
     other = verb("train", "weights=before", "model=cnn", "trainer=smoke")
     assert other.message.endswith("this is a cnn; choose model=lstm model.hidden_size=8")
 
@@ -78,10 +79,13 @@ def test_images_of_another_shape_are_refused_with_the_size_to_read_them_at(train
     read = "rnnvision train: weights=before: are of a network that reads images of 1 x 8 x 8, and these are of "
     words = ["weights=before", "data=image_folder", "data.root=files"]
     done = train(*words)
-    assert done.message == f"{read}3 x 64 x 64; add data.channels=1 data.image_size=[8,8]"
+    weight = "(recurrence.layers.0.kernel.weight_ih_l0 is 32 x 8, here 32 x"
+    assert done.message == f"{read}3 x 64 x 64 {weight} 192); add data.channels=1 data.image_size=[8,8]"
     assert train(*words, *done.message.partition("; add ")[2].split()).code == 0
-    assert train(*words, "data.image_size=8").message.endswith("these are of 3 x 8 x 8; add data.channels=1")
-    assert train("weights=before", "data=fake").message == f"{read}1 x 28 x 28"
+    assert train(*words, "data.image_size=8").message.endswith(
+        f"these are of 3 x 8 x 8 {weight} 24); add data.channels=1"
+    )
+    assert train("weights=before", "data=fake").message == f"{read}1 x 28 x 28 {weight} 28)"
 
 
 def test_test_images_that_the_weights_were_trained_on_are_counted(train: Verb) -> None:

@@ -127,7 +127,10 @@ def in_earlier_groups(network: nn.Module, state: dict[str, Any]) -> dict[str, An
     order = [place[id(p)] for group in before for p in group["params"]]
     sizes, indices = [len(group["params"]) for group in before], iter(range(len(order)))
     groups = [
-        {**group, "params": [next(indices) for _ in range(size)]}
+        {
+            **{key: value for key, value in group.items() if key != "lr_factor"},
+            "params": [next(indices) for _ in range(size)],
+        }
         for group, size in zip(state["param_groups"], sizes, strict=True)
     ]
     return {"state": {i: state["state"][j] for i, j in enumerate(order)}, "param_groups": groups}
