@@ -36,11 +36,11 @@ def parts_of(network: nn.Module) -> dict[str, list[str]]:
     """
     names = [name for name, _ in network.named_parameters()]
     of_its_own: Any = getattr(network, "parts", dict)
-    tops = {name.partition(".")[0] for name in names}
+    tops = dict.fromkeys(name.partition(".")[0] for name in names)
     modules: dict[str, Iterable[str]] = {
-        ALL_BUT_HEAD: tops - {"head"},
+        ALL_BUT_HEAD: tops.keys() - {"head"},
         **of_its_own(),
-        **{name: [name] for name, _ in network.named_children() if name in tops},
+        **{name: [name] for name in tops},
     }
     found = {part: [n for n in names if any(_lies_in(n, m) for m in inside)] for part, inside in modules.items()}
     return {part: held for part, held in found.items() if held}
