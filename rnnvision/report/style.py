@@ -17,6 +17,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = "osD^vP*X"
 LINES = ("-", "--", ":", "-.")
 INK = "#000000"  # of text and axes
+PAPER = "#fefefe"  # around letters that stand on lines
 SETTINGS: Any = {
     "axes.axisbelow": True,
     "axes.spines.top": False,

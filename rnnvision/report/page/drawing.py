@@ -12,7 +12,7 @@ from io import StringIO
 from pathlib import Path
 
 from rnnvision.report.page.blocks import Plot
-from rnnvision.report.style import COLOURS, INK, SETTINGS, figure
+from rnnvision.report.style import COLOURS, INK, PAPER, SETTINGS, figure
 
 GRID = "#c9c9c6"
 IN_PAGE = {
@@ -29,7 +29,7 @@ IN_PAGE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "rnnvision",
 }
-VARIABLES = {INK: "currentColor", GRID: "var(--grid)"}
+VARIABLES = {INK: "currentColor", PAPER: "var(--card)", GRID: "var(--grid)"}
 VARIABLES |= {tint.lower(): f"var(--series-{i})" for i, tint in enumerate(COLOURS) if tint.lower() not in VARIABLES}
 
 
