@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rnnvision.report.page.blocks import Plot
 from rnnvision.report.study.marks import BEST, COMPLETED, explain_marks, marked
 from rnnvision.report.study.scores import score_axis, shown
-from rnnvision.report.style import INK, colour, label_ends
+from rnnvision.report.style import BOX, INK, colour, label_ends
 from rnnvision.runs.study import StudyRecord, TrialRow
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def _plot(record: StudyRecord, other: int) -> Plot:
     names = record.metrics[other], record.metrics[0]
     points = [(trial.values[other], trial.values[0]) for trial in front]
     pairs = list(zip(front, points, strict=True))
-    rest = [(trial.values[other], trial.values[0]) for trial in record.scored if trial not in front]
+    on_front = {trial.number for trial in front}
+    rest = [(trial.values[other], trial.values[0]) for trial in record.scored if trial.number not in on_front]
 
     def draw(axes: "Axes") -> None:
         marked(axes, COMPLETED | {"label": "beaten"}, rest)
@@ -39,7 +40,7 @@ def _plot(record: StudyRecord, other: int) -> Plot:
             cheap = record.directions[other] == "minimize"
             axes.step(x, y, where="post" if cheap else "pre", color=colour(1), linewidth=1.0, alpha=0.7)
         marked(axes, BEST | {"label": "Pareto front"}, points)
-        label_ends(axes, {f"{trial.number}": (*point, INK) for trial, point in _spread(pairs)})
+        label_ends(axes, {f"{trial.number}": (*point, INK) for trial, point in _spread(pairs)}, bbox=BOX)
         explain_marks(axes)
 
     ways = " and ".join(f"{m} {d}d" for m, d in zip(record.metrics, record.directions, strict=True))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rnnvision.report.page.blocks import Plot
-from rnnvision.report.study.marks import BEST, COMPLETED, FAILED, PRUNED, explain_marks, marked
+from rnnvision.report.study.marks import BEST, COMPLETED, FAILED, PRUNED, explain_marks, marked, thinned
 from rnnvision.report.study.scores import pruned_scores, score_axis, shown
 from rnnvision.report.style import INK, colour, label_ends
 from rnnvision.runs.study import StudyRecord, TrialRow
@@ -84,9 +84,10 @@ def curve_plot(record: StudyRecord) -> Plot | None:
         from matplotlib.ticker import MaxNLocator
 
         for name, style in (("pruned", PRUNED), ("not ended", FAILED), ("completed", COMPLETED)):
-            for number in groups[name]:
-                _curve(axes, curves.get(number, []), style, 0.35 if name == "completed" else 0.5)
-            ends = [curves[number][-1] for number in groups[name] if number in curves]
+            lines = thinned([curves[number] for number in groups[name] if number in curves])
+            for line in lines:
+                _curve(axes, line, style, 0.35 if name == "completed" else 0.5)
+            ends = [line[-1] for line in lines]
             marked(axes, style | {"label": name}, ends)
         every = [score for points in curves.values() for _, score in points]
         score_axis(axes, metric, every)
@@ -110,6 +111,5 @@ def _finite(trial: TrialRow) -> list[tuple[int, float]]:
 
 
 def _curve(axes: "Axes", points: Sequence[tuple[int, float]], style: Any, alpha: float, width: float = 0.9) -> None:
-    if points:
-        x, y = zip(*points, strict=True)
-        axes.plot(x, y, color=style["color"], alpha=alpha, linewidth=width, zorder=style["zorder"])
+    x, y = zip(*points, strict=True)
+    axes.plot(x, y, color=style["color"], alpha=alpha, linewidth=width, zorder=style["zorder"])

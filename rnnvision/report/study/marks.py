@@ -1,7 +1,7 @@
 """How a trial is marked, alike in every plot of a study: by its state, and the best one apart."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rnnvision.report.style import colour
 
@@ -32,12 +32,25 @@ LEGEND: dict[str, Any] = {
 }  # above the axes, never over the data
 
 
+MOST_LINES = 300
+AS_PIXELS = 1000  # more marks than this become a picture within the drawing, which stays small
+Line = TypeVar("Line")
+
+
 def marked(axes: "Axes", style: dict[str, Any], points: Sequence[tuple[float, float]]) -> None:
     """Draw one kind of trials; smaller and fainter where there are many."""
     if points:
         x, y = zip(*points, strict=True)
         many = len(points) > 100
-        axes.plot(x, y, **style, alpha=0.65 if many else 0.9, markersize=3.2 if many else 4.5)
+        size = 3.2 if many else 4.5
+        axes.plot(x, y, **style, alpha=0.65 if many else 0.9, markersize=size, rasterized=len(points) > AS_PIXELS)
+
+
+def thinned(lines: Sequence[Line]) -> list[Line]:
+    """At most so many as a plot can show, the first one among them, the others evenly from the first to the last."""
+    if len(lines) <= MOST_LINES:
+        return list(lines)
+    return [lines[round(i * (len(lines) - 1) / (MOST_LINES - 1))] for i in range(MOST_LINES)]
 
 
 def explain_marks(axes: "Axes") -> None:

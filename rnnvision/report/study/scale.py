@@ -71,7 +71,7 @@ class Scale:
         axes.set_xlim(*self.limits())
         places = self.ticks()
         letters = sum(len(word) + 1 for _, word in places)
-        slanted: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if letters > 36 else {}
+        slanted: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if letters > 28 else {}
         axes.set_xticks([place for place, _ in places], [word for _, word in places], **slanted)
         axes.set_xticks([], minor=True)
 

@@ -59,7 +59,7 @@ def pruned_scores(record: StudyRecord) -> list[tuple[TrialRow, float]]:
 
 def score_axis(axes: "Axes", metric: str, values: Sequence[float], which: str = "y") -> None:
     """Label an axis of scores: in per cent where they are shares, in logarithms where they span orders of magnitude."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     axis = axes.yaxis if which == "y" else axes.xaxis
     axis.set_label_text(metric)
@@ -67,11 +67,25 @@ def score_axis(axes: "Axes", metric: str, values: Sequence[float], which: str = 
     if low > 0 and high > 30 * low and not is_share(metric):
         (axes.set_yscale if which == "y" else axes.set_xscale)("log")
         axis.set_major_locator(LogLocator(subs=(1.0, 3.0) if high < 1000 * low else (1.0,)))
-        axis.set_minor_formatter(NullFormatter())
+        axis.set_minor_locator(NullLocator())
     else:
         axis.set_major_locator(MaxNLocator(5))
         if low == high:  # otherwise the axis would show differences that are not there
             margin = max(abs(low), 1.0) * 0.05
             (axes.set_ylim if which == "y" else axes.set_xlim)(low - margin, high + margin)
-    form = (lambda v, _: f"{100 * v:.4g} %") if is_share(metric) else (lambda v, _: f"{v:,.6g}")
-    axis.set_major_formatter(FuncFormatter(form))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick(metric, value)))
+
+
+def tick(metric: str, value: float) -> str:
+    """A score beside an axis.
+
+    Examples:
+        >>> tick("val/f1", 0.9), tick("multiply_adds", 2e6), tick("val/loss", 0.25)
+        ('90 %', '2M', '0.25')
+    """
+    if is_share(metric):
+        return f"{100 * value:.4g} %"
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= 10_000 and abs(value) >= size:
+            return f"{value / size:.4g}{letter}"
+    return f"{value:.4g}"

@@ -25,6 +25,7 @@ def slice_plots(record: StudyRecord) -> tuple[Plot, ...]:
 def _slice(record: StudyRecord, key: str, scale: Scale) -> Plot:
     metric, pruned, scored = record.metrics[0], pruned_scores(record), record.scored
     best = record.best()[:1]
+    top = best[0].number if best else None
 
     def place(number: int, value: object) -> float | None:
         found = scale.at(value)
@@ -33,7 +34,7 @@ def _slice(record: StudyRecord, key: str, scale: Scale) -> Plot:
     def draw(axes: "Axes") -> None:
         groups = (
             (PRUNED, pruned),
-            (COMPLETED, [(trial, trial.values[0]) for trial in scored if trial not in best]),
+            (COMPLETED, [(trial, trial.values[0]) for trial in scored if trial.number != top]),
             (BEST, [(trial, trial.values[0]) for trial in best]),
         )
         for style, trials in groups:
