@@ -18,6 +18,7 @@ from rnnvision.cli.frame.start import Start, check_start
 from rnnvision.cli.tune.axes import words_of
 from rnnvision.cli.tune.settings import settings_from
 from rnnvision.errors import UsageError
+from rnnvision.runs import RunFolder
 from rnnvision.runs.study import Axis, as_word
 from rnnvision.search.settings import Settings
 
@@ -33,6 +34,10 @@ class TuneStart(Start):
         settings, _ = settings_from(config)
         if config.resume is None:
             check_space(settings)
+
+    def take(self, run: RunFolder) -> None:
+        """A study is shared: whoever comes first holds the lock of its folder, and nobody is refused."""
+        run.lock.acquire()
 
 
 def check_space(settings: Settings) -> None:
