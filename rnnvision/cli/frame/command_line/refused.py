@@ -11,4 +11,5 @@ REFUSED = {  # verb -> key -> what to do instead
         "trainer.max_time": "give budget=minutes:X",
         "sweep": "compare trains each model in models",
     },
+    "tune": {"sweep": "give search=NAME of conf/search, or keys with several values: KEY=A,B"},
 }
