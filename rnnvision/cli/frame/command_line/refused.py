@@ -4,6 +4,7 @@ WEIGHTS = "give weights=FILE, of a training or of what others have published"
 REFUSED = {  # verb -> key -> what to do instead
     "train": {"init": WEIGHTS, "model.load": WEIGHTS},
     "compare": {
+        "init": WEIGHTS,
         "model": "give models=[NAME,...]",
         "seed": "give seeds=N for 0 to N - 1",
         "trainer.max_epochs": "give budget=epochs:N",
@@ -11,5 +12,5 @@ REFUSED = {  # verb -> key -> what to do instead
         "trainer.max_time": "give budget=minutes:X",
         "sweep": "compare trains each model in models",
     },
-    "tune": {"sweep": "give search=NAME of conf/search, or keys with several values: KEY=A,B"},
+    "tune": {"init": WEIGHTS, "sweep": "give search=NAME of conf/search, or keys with several values: KEY=A,B"},
 }
