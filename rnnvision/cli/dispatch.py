@@ -17,7 +17,7 @@ VERBS = {
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
     "tune": "search for the settings that score best",
-    "report": "write one HTML page of a run, or of several runs",
+    "report": "write one HTML page of a run, of several runs, or of a study",
     "shards": "pack image files into shards, or check shards",
     "check": "hold a plugin's parts to their contract",
     "models": "list the networks, layers, scans, data sets and recipes, and what each can be told",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rnnvision.cli.frame.reporting.looks import looks_at
+from rnnvision.cli.frame.reporting.write import runs_in
 from rnnvision.data.splits import Split
 from rnnvision.inference.classifier import Classifier
 from rnnvision.nn import build
@@ -173,17 +174,23 @@ def test_every_network_shows_what_it_can_and_says_what_it_cannot(case: Case, tmp
 
 
 def test_of_a_study_there_is_one_page_of_its_trials(verb: Verb) -> None:
-    Path("logs/tune").mkdir(parents=True)
-    study = Path("logs/tune/study")
-    study.mkdir()
+    study = Path("kept/study")
+    study.mkdir(parents=True)
     (study / "study.json").write_text("{}")
-    result = verb("report", "run=logs/tune/study")
+    result = verb("report", "run=kept/study")
     assert (result.code, "this study has no trial yet" in result.message) == (2, True)
     write_study(study, searched(6))
-    result = verb("report", "run=logs/tune/study", "to=pages")
+    (study / "status.json").write_text('{"status": "interrupted"}')
+    run = Path("kept/run")
+    run.mkdir()
+    for name in ("status.json", "metrics.json"):
+        (run / name).write_text("{}")
+    (run / "metrics.csv").touch()
+    assert [found.path.name for found in runs_in(Path("kept"))] == ["run"]  # a study is not a run beside others
+    result = verb("report", "run=kept/study", "to=pages")
     assert result.code == 0, result.err
     assert "report    pages/report.html" in result.out
     assert "Parallel coordinates" in Path("pages/report.html").read_text()
     (study / "trials.json").write_text("{")
-    result = verb("report", "run=logs/tune/study")
+    result = verb("report", "run=kept/study")
     assert (result.code, "trials.json: is damaged" in result.message, len(result.message.splitlines())) == (1, True, 1)

@@ -16,6 +16,7 @@ from rnnvision.runs.study import Axis, StudyRecord, as_word
 MOST_COMMANDS = 20  # of a Pareto front
 CODE = frozenset({"command", "folder", "every trial"})
 NO_SCORE = "no trial has a score"
+NO_SHARES = "they are computed when a study ends, from several completed trials whose scores differ"
 PARTS = (  # id, title, lead, terms, and the files of its drawings: what each is called where it is left out, and why
     (
         "history",
@@ -29,7 +30,7 @@ PARTS = (  # id, title, lead, terms, and the files of its drawings: what each is
         "Importances",
         "How much of the variation of the score each parameter explains.",
         ("importance",),
-        {"importances.png": ("Importances", "it takes several completed trials whose scores differ")},
+        {"importances.png": ("Importances", NO_SHARES)},
     ),
     (
         "parallel",
