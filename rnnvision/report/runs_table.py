@@ -111,31 +111,27 @@ def groups_table(groups: Sequence[Group], metric: str, columns: Sequence[str] = 
 
 
 def differing(records: Sequence[Record], besides: Sequence[str] = NO_SETTINGS) -> list[str]:
-    """The fewest keys of the configuration that tell apart what the runs' settings tell apart, the seed aside.
+    """Keys of the configuration that tell apart what the runs' settings tell apart, the seed aside.
 
     Of a hundred keys that change together with the network, `model` alone is named. Network and data come first, then
     the keys that were typed, then the rest.
     """
-    typed = dict.fromkeys(word.lstrip("+~").partition("=")[0] for run in records for word in run.overrides)
-    candidates = dict.fromkeys(["model", "data", *typed, *(key for key in _varied(records))])
+    alike: dict[tuple[int, ...], Record] = {}  # one run of each configuration; records share what is the same
+    for record in records:
+        pieces = (id(piece) for top, piece in record.config.items() if top not in besides)
+        alike.setdefault((id(record.choices), *pieces), record)
+    words = {word: None for overrides in {run.overrides: None for run in records} for word in overrides}
+    typed = [word.lstrip("+~").partition("=")[0] for word in words]
+    candidates = dict.fromkeys(["model", "data", *typed, *(key for run in alike.values() for key, _ in run.settings())])
+    kept = list(alike.values())
     found: list[str] = []
-    parts = [tuple[Value, ...]()] * len(records)  # of each run, its values of the keys found so far
-    count = len(set(parts))
+    parts = [0] * len(kept)  # of each run, the number of its values of the keys found so far
     for key in candidates:
         if key in besides or key.partition(".")[0] in besides or key.endswith((".seed", ".dirpath", ".save_dir")):
             continue
-        finer = [(*part, record.get(key)) for part, record in zip(parts, records, strict=True)]
-        if len(set(finer)) > count:
+        finer: dict[tuple[int, Value], int] = {}
+        numbers = [finer.setdefault((part, run.get(key)), len(finer)) for part, run in zip(parts, kept, strict=True)]
+        if len(finer) > max(parts, default=0) + 1:
             found.append(key)
-            parts, count = finer, len(set(finer))
+            parts = numbers
     return found
-
-
-def _varied(records: Sequence[Record]) -> Iterable[str]:
-    """The keys of the configuration that are not the same in all runs; only pieces that differ are looked into."""
-    yield from dict.fromkeys(key for record in records for key in record.choices)
-    tops = dict.fromkeys(top for record in records for top in record.config)
-    for top in tops:
-        different = {id(piece): piece for record in records if (piece := record.config.get(top)) is not None}
-        if len(different) > 1 or any(top not in record.config for record in records):
-            yield from dict.fromkeys(key for piece in different.values() for key in piece)
