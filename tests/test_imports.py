@@ -28,8 +28,9 @@ ROOMS = {  # room -> (rooms that it may import, packages that it may import)
     "inference": ({"training", "data", "insight", "nn"}, {"torch", "numpy"}),
     "runs": (set(), set()),
     "report": ({"insight", "runs"}, set()),
+    "search": ({"runs"}, set()),
     "cli": (
-        {"nn", "data", "training", "insight", "inference", "runs", "report"},
+        {"nn", "data", "training", "insight", "inference", "runs", "report", "search"},
         {"torch", "lightning", "hydra", "omegaconf"},
     ),
 }
@@ -43,6 +44,8 @@ LAZY = {  # a file, or all of a folder -> packages that it may import within a f
     "inference/demo/": {"onnxruntime", "starlette", "uvicorn"},
     "inference/predictions.py": {"pandas", "pyarrow"},
     "report/": {"jinja2", "markupsafe", "matplotlib"},
+    "search/": {"optuna"},
+    "search/places/": {"submitit", "ray"},
     "cli/demo.py": {"starlette", "uvicorn"},
     "cli/doctor/": {"packaging", "torchvision"},  # the first of which Lightning needs
     "cli/frame/live/": {"rich"},
@@ -52,7 +55,7 @@ LAZY = {  # a file, or all of a folder -> packages that it may import within a f
 }
 LAZY_EVERYWHERE = {
     *("accelerated_scan", "sklearn", "litdata", "matplotlib", "onnx", "onnxruntime", "onnxscript", "safetensors"),
-    *("pandas", "pyarrow", "starlette", "uvicorn"),
+    *("pandas", "pyarrow", "starlette", "uvicorn", "optuna", "submitit", "ray"),
 }
 
 

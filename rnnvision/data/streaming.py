@@ -192,9 +192,15 @@ class StreamingLoader(Loader):
 
     def close(self) -> None:
         """End the workers now; a further epoch starts new ones."""
-        if self._loader._iterator is not None:
-            self._loader._iterator._shutdown_workers()  # type: ignore[attr-defined]  # of the kind with workers
-            self._loader._iterator = None
+        iterator: Any = self._loader._iterator  # of the kind with workers, where there are some
+        if iterator is None:
+            return
+        iterator._shutdown_workers()
+        for worker in iterator._workers:
+            if worker.is_alive():  # torch has sent SIGTERM after five seconds; a stopped process does not hear it
+                worker.kill()
+                worker.join()
+        self._loader._iterator = None
 
     def _read(self) -> Iterator[Filled]:
         try:

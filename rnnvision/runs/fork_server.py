@@ -4,41 +4,45 @@ What is imported once costs each command nothing; the rest of a new process it h
 code. The server starts no thread and no GPU, because neither survives a fork. Linux only.
 """
 
+import ctypes
 import importlib
+import io
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import IO
+from typing import IO, Any
 
 LARGEST = 2**17  # bytes of a request
 
 
 class ForkServer:
-    """Starts `python -m MODULE WORDS` as forks of one process, one after the other.
+    """Starts `python -m MODULE WORDS` as forks of one process, one after the other. It ends with its thread.
 
     Args:
         prepare: "module:function", which the server calls with `words` to import what the commands need.
+        environment: added to that of this process.
     """
 
-    def __init__(self, prepare: str, *words: str) -> None:
+    def __init__(self, prepare: str, *words: str, environment: Mapping[str, str] | None = None) -> None:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "rnnvision.runs.fork_server", str(theirs.fileno()), prepare, *words],
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             )
 
-    def __call__(self, command: Sequence[str]) -> "Fork":
-        """Start a command, which begins with `[sys.executable, "-m", module]`."""
-        return Fork(self.socket, command[2:])
+    def __call__(self, command: Sequence[str], output: IO[Any] | None = None) -> "Fork":
+        """Start a command, which begins with `[sys.executable, "-m", module]`, and prints to `output`."""
+        return Fork(self.socket, command[2:], output)
 
     def close(self) -> None:
         """End the server; a command that still runs goes on."""
@@ -49,15 +53,16 @@ class ForkServer:
 class Fork:
     """A command that runs in a fork of the server, see `rnnvision.runs.process.Child`."""
 
-    def __init__(self, server: socket.socket, words: Sequence[str]) -> None:
+    def __init__(self, server: socket.socket, words: Sequence[str], output: IO[Any] | None = None) -> None:
         self._server = server
         self._code: int | None = None
-        ours, theirs = os.pipe()
-        self.output: IO[str] = os.fdopen(ours, errors="replace")
+        ours, theirs = (None, output.fileno()) if output is not None else os.pipe()
+        self.output: IO[str] = os.fdopen(ours, errors="replace") if ours is not None else io.StringIO()
         try:
             with suppress(ConnectionError):  # then there is no answer either
                 socket.send_fds(server, [json.dumps(words).encode()], [theirs])
-            os.close(theirs)
+            if output is None:
+                os.close(theirs)
             self._pid = int(self._answer())
         except BaseException:
             self.output.close()
@@ -66,6 +71,12 @@ class Fork:
     def wait(self) -> int:
         if self._code is None:
             self._code = int(self._answer())
+        return self._code
+
+    def poll(self) -> int | None:
+        """The exit code, as of `wait`; None while it runs."""
+        if self._code is None and select.select([self._server], [], [], 0)[0]:
+            return self.wait()
         return self._code
 
     def send_signal(self, signum: int) -> None:
@@ -99,6 +110,7 @@ def serve(requests: socket.socket) -> list[str]:
             os.dup2(files[0], 1)
             os.dup2(files[0], 2)
             os.close(files[0])
+            end_with_parent(signal.SIGTERM)
             return [str(word) for word in json.loads(message)]
         os.close(files[0])
         with suppress(OSError):  # nobody may listen any more
@@ -108,8 +120,17 @@ def serve(requests: socket.socket) -> list[str]:
             requests.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
+def end_with_parent(signum: int) -> None:
+    """Have Linux send this process a signal when its parent dies, however that dies."""
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(1, signum)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signum)
+
+
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for what it has started
+    end_with_parent(signal.SIGKILL)
     descriptor, prepare, *words = sys.argv[1:]
     module, _, function = prepare.partition(":")
     getattr(importlib.import_module(module), function)(*words)

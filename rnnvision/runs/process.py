@@ -1,13 +1,14 @@
 """Child processes: a command whose output goes to a log, and which is ended with this process."""
 
+import io
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import IO, Protocol, TextIO
+from typing import IO, Any, Protocol, TextIO
 
 PATIENCE = 2.0  # seconds for a child that Ctrl-C in the terminal has reached as well
 GRACE = 60.0  # seconds to record that it was interrupted
@@ -21,6 +22,9 @@ class Child(Protocol):
     def wait(self) -> int:
         """Its exit code, once it has ended, or minus the signal that ended it."""
 
+    def poll(self) -> int | None:
+        """Its exit code if it has ended."""
+
     def send_signal(self, signum: int) -> None: ...
 
     def close(self) -> None:
@@ -30,16 +34,24 @@ class Child(Protocol):
 class Process:
     """A command in a new process."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    def __init__(
+        self, command: Sequence[str], output: IO[Any] | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
+            command,
+            stdout=output or subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
         )
-        assert self._process.stdout is not None
-        self.output: IO[str] = self._process.stdout
+        self.output: IO[str] = self._process.stdout or io.StringIO()
 
     def wait(self) -> int:
         return self._process.wait()
+
+    def poll(self) -> int | None:
+        return self._process.poll()
 
     def send_signal(self, signum: int) -> None:
         self._process.send_signal(signum)

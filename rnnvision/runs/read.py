@@ -8,6 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rnnvision.runs.lock import Lock
+
+LOCK = ".lock"  # in a run folder: held by the process that writes there
+
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file of a run folder; {} where it is missing, was cut short or holds no object."""
@@ -37,6 +41,13 @@ class Run:
     def status(self) -> str:
         """running, completed, failed or interrupted; "" where there is no record."""
         return self._status.get("status") or ""
+
+    @property
+    def state(self) -> str:
+        """The status, but `killed` where the record says running, and no process holds the lock of the folder."""
+        if self.status == "running" and Lock(self.path / LOCK).holder() is None:
+            return "killed"
+        return self.status
 
     @property
     def completed(self) -> bool:

@@ -1,0 +1,86 @@
+"""A job: its command follows from its folder, and its status from its record and its lock."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rnnvision.runs import RunFolder
+from rnnvision.runs.lock import Lock
+from rnnvision.search import Job
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job("seed=0", tmp_path / "seed=0", "says", ("seed=0",), ("resume=here",))
+
+
+def leave(job: Job, *files: str) -> None:
+    for file in files:
+        (job.folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (job.folder / file).write_text("x")
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        ([], ("seed=0",)),
+        (["checkpoints/last.ckpt"], ("resume=here",)),
+        (["pretrain/last.ckpt"], ("resume=here",)),
+        (["checkpoints/best.ckpt", ".hydra/config.yaml", "metrics.csv"], ("seed=0",)),
+    ],
+    ids=["new", "training", "pre-training", "nothing to go on with"],
+)
+def test_a_job_goes_on_from_its_last_checkpoint_else_anew(job: Job, left: list[str], words: tuple[str, ...]) -> None:
+    leave(job, *left)
+    assert job.command() == [sys.executable, "-m", "says", *words]
+    kept = sorted(str(path.relative_to(job.folder)) for path in job.folder.rglob("*.*") if path.is_file())
+    assert kept == (left if words == job.resume else [".lock"] if left else [])
+
+
+def test_a_verb_without_checkpoints_begins_anew(job: Job) -> None:
+    leave(job, "checkpoints/last.ckpt")
+    assert Job(job.name, job.folder, "says", ("seed=0",)).command()[3:] == ["seed=0"]
+
+
+def test_a_run_without_its_process_was_killed(job: Job) -> None:
+    assert job.status == ""
+    job.folder.mkdir()
+    run = RunFolder(job.folder, job.folder, "train")
+    run.write_status("running")
+    assert job.status == "killed"
+    with Lock(job.folder / ".lock") as lock:
+        assert lock.acquire()
+        assert job.status == "running"
+    run.write_status("completed")
+    assert job.status == "completed"
+
+
+HOLDS = """
+import os, sys, time
+from pathlib import Path
+from rnnvision.runs.lock import Lock
+print(Lock(Path(sys.argv[1])).acquire(), flush=True)
+if os.fork() == 0:
+    time.sleep(30)  # holds nothing, and outlives the holder
+time.sleep(60)
+"""
+
+
+def test_a_lock_is_of_one_process_and_dies_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "run" / ".lock"
+    with subprocess.Popen([sys.executable, "-c", HOLDS, str(path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+        lock = Lock(path)
+        assert not lock.acquire()
+        assert lock.holder() == f"process {holder.pid}"
+        holder.kill()
+        holder.stdout.close()
+    assert lock.holder() is None
+    assert lock.acquire()
+    assert lock.holder() == f"process {os.getpid()}"
+    lock.release()
+    assert lock.holder() is None
