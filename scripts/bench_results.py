@@ -100,7 +100,9 @@ def make_run(folder: Path, words: list[str], started: datetime, status: str, cha
     for name in ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "predictions.csv", "classes.csv", "train.log"):
         (folder / name).touch()
     rows = "".join(f"{i},{40 * i},0.9{i},0.3,0.2,0.9,0.004,3.2\n" for i in range(5))
-    (folder / "metrics.csv").write_text(f"epoch,step,val/accuracy,val/loss,train/loss,train/accuracy,lr,seconds\n{rows}")
+    (folder / "metrics.csv").write_text(
+        f"epoch,step,val/accuracy,val/loss,train/loss,train/accuracy,lr,seconds\n{rows}"
+    )
     write(folder, "environment.json", {**ENVIRONMENT, "overrides": words})
     about = {"status": status, "error": None, "started": started.isoformat(timespec="seconds")}
     write(folder, "status.json", about | {"seconds": round(60 * chance.random(), 2)})

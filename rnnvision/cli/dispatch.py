@@ -18,6 +18,7 @@ VERBS = {
     "compare": "train several networks alike, and put them side by side",
     "tune": "search for the settings that score best",
     "report": "write one HTML page of a run, or of several runs",
+    "results": "show runs as one table, or remove run folders",
     "shards": "pack image files into shards, or check shards",
     "check": "hold a plugin's parts to their contract",
     "models": "list the networks, layers, scans, data sets and recipes, and what each can be told",

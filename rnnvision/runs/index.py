@@ -8,16 +8,15 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rnnvision.runs.record import FACTS, Piece, Record, read_record
+from rnnvision.runs.record import FACTS, Piece, Record, read_record, state_of
 
 FILE = ".results_index"
 VERSION = [1, *FACTS]
-STAMPED = ("status.json", "metrics.json")  # files whose times are looked at, with that of the folder
 SETTLED = 2.0  # seconds: what was changed within them may change again without a new time
 PARTS = ("comparison.json", "study.json", "sweep.json")  # a folder with one of them holds run folders
 FOREIGN = "meta.yaml"  # a folder with it is MLflow's, which has thousands of them
@@ -40,11 +39,15 @@ def find_records(root: Path, below: str = "") -> list[Record]:
     if changed:
         rest = {folder: entry for folder, entry in index.items() if folder not in inside}
         write_index(root, rest | found)
-    return sorted((record for _, _, record in found.values()), key=_by_start)
+    records = sorted((record for _, _, record in found.values()), key=_by_start)
+    for record in records:
+        if record.facts["status"] == "running":  # its lock is no part of the index
+            record.facts["status"] = state_of(f"{root}/{record.folder}", "running")
+    return records
 
 
-def _by_start(record: Record) -> tuple[str, str]:
-    return str(record.facts["started"] or ""), record.folder
+def _by_start(record: Record) -> str:
+    return f"{record.facts['started'] or ''} {record.facts['folder']}"
 
 
 def _look(root: Path, below: str, index: dict[str, Entry]) -> Iterator[tuple[str, Entry]]:
@@ -76,8 +79,8 @@ def _look(root: Path, below: str, index: dict[str, Entry]) -> Iterator[tuple[str
 
 
 def _stamp(path: str) -> Stamp:
-    """When a run folder was last written to: another stamp, another content."""
-    return [_time(path), *(_time(f"{path}/{name}") for name in STAMPED)]
+    """When a run folder, its status and its figures were last written to: another content has another stamp."""
+    return [_time(path), _time(f"{path}/status.json"), _time(f"{path}/metrics.json")]
 
 
 def _time(path: str) -> int:
@@ -140,7 +143,7 @@ def _entries(content: dict[str, Any]) -> Iterator[tuple[str, Entry]]:
             dict(zip(FACTS, facts, strict=True)),
             choices[choice],
             dict(zip(names[name], figures, strict=True)),
-            dict([tops[i] for i in config]),  # noqa: C404  # quicker than a comprehension
+            dict([tops[i] for i in config]),  # quicker than a comprehension
             tuple(overrides),
         )
         yield folder, (stamp, has_parts, record)
@@ -166,5 +169,3 @@ class _Numbered:
         if shared is not None:
             self._by_id[id(shared)] = self._by_text[text]
         return self._by_text[text]
-
-
