@@ -1,9 +1,8 @@
 """Keys that a verb has from another verb and sets itself, with what to do instead."""
 
+WEIGHTS = "give weights=FILE, of a training or of what others have published"
 REFUSED = {  # verb -> key -> what to do instead
-    "train": {
-        key: "give weights=FILE, of a training or of what others have published" for key in ("init", "model.load")
-    },
+    "train": {"init": WEIGHTS, "model.load": WEIGHTS},
     "compare": {
         "model": "give models=[NAME,...]",
         "seed": "give seeds=N for 0 to N - 1",
