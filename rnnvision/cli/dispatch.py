@@ -19,6 +19,7 @@ VERBS = {
     "tune": "search for the settings that score best",
     "report": "write one HTML page of a run, or of several runs",
     "results": "show runs as one table, or remove run folders",
+    "report": "write one HTML page of a run, of several runs, or of a study",
     "shards": "pack image files into shards, or check shards",
     "check": "hold a plugin's parts to their contract",
     "models": "list the networks, layers, scans, data sets and recipes, and what each can be told",
