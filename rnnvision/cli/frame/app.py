@@ -38,6 +38,7 @@ from rnnvision.errors import FailureError, UsageError
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
 from rnnvision.runs import RunFolder, environment, is_first_process, read_json, versions
+from rnnvision.runs.ranks import end_with_first_process
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 Task = Callable[[DictConfig, RunFolder], float | None]
@@ -51,6 +52,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
 
     0 success; 1 failure, or a failed job of a sweep; 2 wrong use; 130 Ctrl-C; 143 SIGTERM.
     """
+    end_with_first_process()
     OTHERS.load()  # from here: who computes beside this process while it starts
     signal.signal(signal.SIGTERM, _terminate)
     register_resolvers()

@@ -1,8 +1,11 @@
 """Paths in a configuration: `~`, and relative to the folder of the command, in every key alike."""
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rnnvision.runs.ranks import name_of_ranks
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -13,6 +16,7 @@ PATH_KEYS = (
     *("hydra.run.dir", "hydra.sweep.dir"),
 )
 OR_WORDS = ("data.cache",)  # keys that hold a path or a word; on the command line they are written as Hydra reads them
+STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{6}")  # in the name of a run folder: when the process began
 PATH_LISTS = ("ckpt", "source")  # those of them that also take a list
 
 
@@ -72,8 +76,11 @@ def register_resolvers() -> None:
 
 
 def run_dir(resume: str | None, new: str) -> str:
-    """The folder of a run: a resumed run goes on in its own."""
-    return expanded(new) if resume is None else str(Path(resume).expanduser().resolve())
+    """The folder of a run: a resumed run goes on in its own. Ranks of one run have one, named after their launcher."""
+    if resume is not None:
+        return str(Path(resume).expanduser().resolve())
+    name = name_of_ranks()
+    return expanded(STAMP.sub(name, new) if name else new)
 
 
 def config_subdir(resume: str | None) -> str:

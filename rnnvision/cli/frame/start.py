@@ -25,6 +25,7 @@ from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, wit
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import UsageError
 from rnnvision.runs import Run, RunFolder, is_first_process
+from rnnvision.runs.ranks import name_of_ranks
 
 
 class Start(Callback):
@@ -80,6 +81,7 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
             raise UsageError(f"resume={config.resume}: continues one run; leave out -m")
         return
     _check_not_a_sweep(config)
+    _check_ranks()
     if config.get("resume") is not None:
         _check_resume(config)
     else:
@@ -166,6 +168,15 @@ def _check_not_a_sweep(config: DictConfig) -> None:
         sweep = config.hydra.runtime.choices.get("sweep")
         what = f"sweep={sweep}: is" if sweep else "hydra.sweeper.params: is"
         raise UsageError(f"{what} a list of runs; add -m: {command(['-m', *sys.argv[1:]])}")
+
+
+def _check_ranks() -> None:
+    """Processes that torchrun starts have to agree on a folder."""
+    if name_of_ranks() == "" and not any(word.startswith(("hydra.run.dir=", "resume=")) for word in sys.argv[1:]):
+        raise UsageError(
+            "torchrun has given its processes no name to call their folder by; add --standalone to torchrun, for several "
+            "machines --rdzv-id=NAME, or choose hydra.run.dir=FOLDER"
+        )
 
 
 def _check_resume(config: DictConfig) -> None:
