@@ -50,19 +50,17 @@ class Lines:
     def ended(self, claim: Claim, state: str, values: tuple[float, ...], error: str | None, epochs: int) -> None:
         seconds = f"{time.monotonic() - self._began[claim.number]:.1f} s"
         if state == "failed":
-            self._print(claim.number, f"failed: {error} (see {claim.number:04d}/output.log)")
+            text = f"failed: {error} (see {claim.number:04d}/output.log)"
         elif state == "pruned":
-            self._print(claim.number, f"pruned after {counted(epochs, 'epoch')}: {self._score()} {self._last_of(claim)}; {seconds}")
+            text = f"pruned after {counted(epochs, 'epoch')}: {self._settings.metrics[0]} {self._last_of(claim)}"
         else:
             pairs = zip(self._settings.metrics, values, strict=True)
             scores = "  ".join(f"{name} {shown(value)}" for name, value in pairs)
-            self._print(claim.number, f"{scores}{self._compared(claim.number, values)}; {seconds}")
+            text = f"{scores}{self._compared(claim.number, values)}"
+        self._print(claim.number, f"{text}; {seconds}")
 
     def waits(self, running: int) -> None:
         print(f"waits     for {counted(running, 'trial')} of other processes", flush=True)
-
-    def _score(self) -> str:
-        return self._settings.metrics[0]
 
     def _last_of(self, claim: Claim) -> str:
         if claim.number in self._last:

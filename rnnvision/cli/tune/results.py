@@ -20,8 +20,8 @@ def report(run: RunFolder, settings: Settings, record: StudyRecord, total: int) 
         FailureError: if no trial has a score, or none keeps to the constraints.
     """
     write_study(run.path, record)
-    counts = {state: sum(trial.state == state for trial in record.trials) for state in ("completed", "pruned", "failed")}
-    print(f"\ntrials    {', '.join(f'{count} {state}' for state, count in counts.items() if count)}")
+    counts = Counter(trial.state for trial in record.trials)
+    print(f"\ntrials    {', '.join(f'{count} {state}' for state, count in counts.items())}")
     best = record.best()
     if not best:
         _refuse(record, settings, run)
