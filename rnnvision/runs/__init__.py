@@ -5,11 +5,13 @@ from rnnvision.runs.folder import RunFolder, is_first_process
 from rnnvision.runs.predictions import Prediction, read_predictions, write_predictions
 from rnnvision.runs.process import last_line, run_child
 from rnnvision.runs.read import Run, find_runs, read_epochs, read_json
+from rnnvision.runs.record import Record, read_record
 from rnnvision.runs.study import Axis, StudyRecord, TrialRow, read_study, write_study
 
 __all__ = [
     "Axis",
     "Prediction",
+    "Record",
     "Run",
     "RunFolder",
     "StudyRecord",
@@ -21,6 +23,7 @@ __all__ = [
     "read_epochs",
     "read_json",
     "read_predictions",
+    "read_record",
     "read_study",
     "run_child",
     "versions",

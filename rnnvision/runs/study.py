@@ -37,7 +37,7 @@ class TrialRow:
         values: one a metric of the study, of a completed trial; () of any other.
         params: key -> value; a key that another trial has may be missing.
         overrides: the words of its command in which it differs from other trials, KEY=VALUE each.
-        steps: epoch, as reported -> validation score.
+        steps: number of epochs trained -> validation score, as reported.
         error: the one line of a failed trial.
         feasible: False where it breaks a constraint of the study: such a trial is never the best one.
     """
@@ -96,8 +96,11 @@ class StudyRecord:
         by_first = sorted(self.scored, key=lambda trial: [-value for value in self.signed(trial)])
         if len(self.metrics) == 1:
             return by_first
-        signed = {trial.number: self.signed(trial) for trial in by_first}
-        return [trial for trial in by_first if not any(_beats(v, signed[trial.number]) for v in signed.values())]
+        front: list[TrialRow] = []
+        for trial in by_first:  # what beats a trial stands before it, and on the front or behind one that is
+            if not any(_beats(self.signed(other), self.signed(trial)) for other in front):
+                front.append(trial)
+        return front
 
 
 def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rnnvision.checks import nearest
 from rnnvision.cli.frame.command_line.bare import meant_by
-from rnnvision.cli.frame.command_line.groups import read_group
+from rnnvision.cli.frame.command_line.groups import default_options, read_group
 from rnnvision.cli.frame.command_line.known import keys_of, near_key, refusal
 from rnnvision.cli.frame.command_line.space import SEARCHES, with_space
 from rnnvision.cli.frame.command_line.studies import with_best_trials
@@ -17,6 +17,7 @@ from rnnvision.cli.frame.command_line.words import FLAGS, FOLDER_FLAGS, VALUE_FL
 from rnnvision.cli.frame.paths import PATH_KEYS, PATH_LISTS, expanded
 from rnnvision.errors import UsageError
 
+OPEN = ("optimizer.lr_factors.",)  # mappings in which any key may be typed: they are of parts of a network
 CLOSED = {"--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all")}
 
 
@@ -131,6 +132,9 @@ def _read(word: str, words: Sequence[str], verb: str, conf: Path, multirun: bool
     found = parsed(word)
     if key.lstrip("+") in PATH_KEYS and equals:
         return _path_word(key, value, multirun)
+    if key.startswith(OPEN) and equals and OPEN[0].partition(".")[0] in default_options(conf, verb):
+        word = f"++{word}"
+        found = parsed(word)
     if found is not None and (key or not equals):
         return word
     raise UsageError(f"{word}: {_unreadable(word, words, verb, conf)}")

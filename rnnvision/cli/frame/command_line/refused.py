@@ -1,7 +1,9 @@
 """Keys that a verb has from another verb and sets itself, with what to do instead."""
 
 REFUSED = {  # verb -> key -> what to do instead
-    "train": {"model.load": "give weights=FILE, of a training or of what others have published"},
+    "train": {
+        key: "give weights=FILE, of a training or of what others have published" for key in ("init", "model.load")
+    },
     "compare": {
         "model": "give models=[NAME,...]",
         "seed": "give seeds=N for 0 to N - 1",
