@@ -1,7 +1,6 @@
 """The settings of a study: what is searched, by what, for what. They are kept in its folder, and checked here."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -213,22 +212,3 @@ def points(axis: Axis) -> list[Any]:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.12g}")
-
-
-def shown_axis(axis: Axis) -> str:
-    """An axis in words.
-
-    Examples:
-        >>> shown_axis(Axis("float", 1e-4, 1e-2, log=True))
-        '0.0001 to 0.01, evenly in its logarithm'
-        >>> shown_axis(Axis("choice", choices=("lstm", "gru")))
-        'lstm, gru'
-    """
-    from rnnvision.runs.study import as_word
-
-    if axis.kind == "choice":
-        return ", ".join(map(as_word, axis.choices))
-    whole = " whole numbers," if axis.kind == "int" and axis.step in (None, 1) else ""
-    step = f", in steps of {axis.step:g}" if axis.step not in (None, 1) else ""
-    text = f"{axis.low:g} to {axis.high:g},{whole}" + (" evenly in its logarithm" if axis.log else "")
-    return re.sub(r",$", "", text.strip()) + step

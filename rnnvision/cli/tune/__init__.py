@@ -15,13 +15,13 @@ from omegaconf import DictConfig
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.tune.axes import words_of
+from rnnvision.cli.tune.check import TuneStart, place_of
 from rnnvision.cli.tune.lines import Lines, first_lines
 from rnnvision.cli.tune.results import report
 from rnnvision.cli.tune.settings import resumption, settings_from, storage_of
 from rnnvision.runs import RunFolder
 from rnnvision.runs.study import write_study
 from rnnvision.search.job import Job
-from rnnvision.search.places import Local, Place
 from rnnvision.search.record import record_of
 from rnnvision.search.settings import Settings
 from rnnvision.search.storage import open_study, running_in_one_line
@@ -45,7 +45,7 @@ def tune(cfg: DictConfig, run: RunFolder) -> float:
     study = open_study(run.path, settings, storage_of(settings))
     print(first_lines(settings, total, run.shown(), int(cfg.jobs)), flush=True)
     lines = _Recorded(settings, study, run.path, total)
-    place = make_place(cfg)
+    place = TuneStart.place or place_of(cfg)
     seconds = None if cfg.timeout is None else 60.0 * float(cfg.timeout)
     jobs = make_jobs(settings, run.path.absolute(), str(cfg.log_dir))
     try:
@@ -55,11 +55,6 @@ def tune(cfg: DictConfig, run: RunFolder) -> float:
         print(f"next      {resumption(settings, run.shown())}", flush=True)
         raise
     return report(run, settings, record_of(study, settings, total, words_of, whole=True), total)
-
-
-def make_place(cfg: DictConfig) -> Place:
-    """Where the trials run."""
-    return Local(int(cfg.jobs), prepare="rnnvision.cli.compare.cells:prepare")
 
 
 def make_jobs(settings: Settings, folder: Path, log_dir: str) -> Callable[[int, Mapping[str, Any]], Job]:
