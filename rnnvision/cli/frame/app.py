@@ -147,7 +147,8 @@ def _run_job(
     import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
     with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
-            run.open({**environment(), **(_hardware() if libraries else {}), "overrides": list(hydra_config.overrides.task)})
+            hardware = _hardware() if libraries else {}  # a verb without PyTorch does not import it for that
+            run.open({**environment(), **hardware, "overrides": list(hydra_config.overrides.task)})
         except OSError as error:
             leave(verb, unwritable(error), EXIT_USAGE)
         try:
