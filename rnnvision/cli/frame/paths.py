@@ -36,11 +36,12 @@ def pin_latest(word: str, keys: Collection[str] = ("weights",)) -> str:
         return word
     if read.is_sweep_override():
         values = [parsed(f"{key}={value}") for value in read.sweep_string_iterator()]
-        found = [value.value() for value in values if value is not None]
+        typed = [str(value.value()) for value in values if value is not None]
     else:
-        found = read.value() if isinstance(read.value(), list) else [read.value()]
-    pinned = [_pinned(str(path)) for path in found]
-    if pinned == [str(path) for path in found]:
+        listed = read.value()
+        typed = [str(path) for path in listed] if isinstance(listed, list) else [str(listed)]
+    pinned = [_pinned(path) for path in typed]
+    if pinned == typed:
         return word
     text = ",".join(override(key, path).removeprefix(f"{key}=") for path in pinned)
     return f"{key}=[{text}]" if isinstance(read.value(), list) else f"{key}={text}"

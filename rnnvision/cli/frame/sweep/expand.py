@@ -66,9 +66,7 @@ def _words_of(one: Override, key: str) -> tuple[str, ...]:
     if not one.is_sweep_override():
         return (str(one.input_line),)
     if not one.is_discrete_sweep():
-        raise UsageError(
-            f"{one.input_line}: is a range without an end of values; give them: {key}=A,B or {key}=range(0,3)"
-        )
+        raise UsageError(f"{one.input_line}: has no end of values; give some: {key}=A,B or {key}=range(0,3)")
     words = dict.fromkeys(f"{key}={value}" for value in one.sweep_string_iterator())
     if not words:
         raise UsageError(f"{one.input_line}: holds no value; give some: {key}=A,B")

@@ -32,8 +32,7 @@ class Outcome:
 def outcome_of(job: Job, code: int, verb: str, *, stopped: bool = False) -> Outcome:
     """The outcome of a job whose process has ended with this exit code.
 
-    Args:
-        stopped: the sweep has told it to end, so that however it did, it has not failed.
+    Where the sweep itself has `stopped` it, it has not failed, however it ended.
     """
     run = Run(job.folder)
     if run.completed:

@@ -119,10 +119,10 @@ def _recorded(sweep: SweepCommand, points: Sequence[Point]) -> Record:
     if lacking := before.lacking(points):
         assert sweep.folder is not None
         typed = shown_path(sweep.folder)
+        few = f"{len(lacking)} of its {counted(len(before.jobs), 'job')}, such as {lacking[0].name},"
         raise UsageError(
-            f"resume_sweep={typed}: is a sweep of another configuration: {len(lacking)} of its "
-            f"{counted(len(before.jobs), 'job')}, such as {lacking[0].name}, {'is' if len(lacking) == 1 else 'are'} not in "
-            f"this one; values can only be added. Go on with it as it is: {resumption(sweep.verb, typed)}"
+            f"resume_sweep={typed}: is a sweep of another configuration: {few} would be left out; values can only be "
+            f"added. Go on with it as it is: {resumption(sweep.verb, typed)}"
         )
     made = before.with_points(points)
     return made if made == before else replace(made, commands=(*before.commands, words))
@@ -133,10 +133,8 @@ def _check_hydra(config: DictConfig, sweep: SweepCommand) -> None:
     for part in ("launcher", "sweeper"):
         if (option := config.hydra.runtime.choices.get(f"hydra/{part}")) not in (None, "basic"):
             word = f"hydra/{part}={option}"
-            whole = command([*sweep.flags, "-m", *sweep.words, word])
-            raise UsageError(
-                f"{word}: a file chooses it, which Hydra would not do for a sweep; leave it out there, or type it: {whole}"
-            )
+            typed = command([*sweep.flags, "-m", *sweep.words, word])
+            raise UsageError(f"{word}: a file chooses it, and only a command can: {typed}")
     subdir = OmegaConf.to_container(config.hydra.sweep, resolve=False)
     if isinstance(subdir, dict) and subdir.get("subdir") != SUBDIR:
         raise UsageError("hydra.sweep.subdir: cannot be set; the folder of a job is named by what was swept")
