@@ -8,6 +8,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from rnnvision.runs.lock import Lock
+from rnnvision.runs.read import LOCK
+
 
 def is_first_process() -> bool:
     """Whether this is the process that writes: the others of a distributed run write and print nothing."""
@@ -23,6 +26,7 @@ class RunFolder:
         self._latest = Path(log_dir) / verb / "latest"
         self._latest_before: str | None = None
         self._started = time.time()
+        self.lock = Lock(self.path / LOCK)  # held by the process that writes here
 
     def open(self, environment: dict[str, Any]) -> None:
         """Mark the run as running, record its environment, and point `latest` to it."""
