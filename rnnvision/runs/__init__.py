@@ -6,12 +6,16 @@ from rnnvision.runs.predictions import Prediction, read_predictions, write_predi
 from rnnvision.runs.process import last_line, run_child
 from rnnvision.runs.read import Run, find_runs, read_epochs, read_json
 from rnnvision.runs.record import Record, read_record
+from rnnvision.runs.study import Axis, StudyRecord, TrialRow, read_study, write_study
 
 __all__ = [
+    "Axis",
     "Prediction",
     "Record",
     "Run",
     "RunFolder",
+    "StudyRecord",
+    "TrialRow",
     "environment",
     "find_runs",
     "is_first_process",
@@ -20,7 +24,9 @@ __all__ = [
     "read_json",
     "read_predictions",
     "read_record",
+    "read_study",
     "run_child",
     "versions",
     "write_predictions",
+    "write_study",
 ]

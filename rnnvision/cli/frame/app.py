@@ -86,6 +86,8 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
             with unfailing_output():
                 print(help_text(verb, config_dir()), flush=True)
             return
+        if line.note and is_first_process():
+            print(line.note, flush=True)
         # Hydra raises what it would print, so that the message is ours.
         with unfailing_output(), _environment_set(FULL_ERROR, "1"):
             multirun = None if sweep is None else partial(run_sweep, sweep, libraries=libraries)
@@ -167,7 +169,9 @@ def _run_job(
     import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
     with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
-            run.open({**environment(), **_hardware(), "overrides": list(hydra_config.overrides.task)})
+            run.open(
+                {**environment(), **(_hardware() if libraries else {}), "overrides": list(hydra_config.overrides.task)}
+            )
         except OSError as error:
             leave(verb, unwritable(error), EXIT_USAGE)
         try:

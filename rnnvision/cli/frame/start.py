@@ -47,12 +47,19 @@ class Start(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self._check(config, multirun=True)
 
+    def check(self, config: DictConfig, multirun: bool) -> None:
+        """What refuses a start, as an error."""
+        check_start(config, self.verb, multirun)
+
+    def take(self, run: RunFolder) -> None:
+        take(run)
+
     def _check(self, config: DictConfig, multirun: bool) -> None:
         try:
             with as_hydra_has_it(config):
-                check_start(config, self.verb, multirun)
+                self.check(config, multirun)
                 if not multirun:
-                    take(RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb))
+                    self.take(RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb))
         except CONFIG_ERRORS as error:
             leave(self.verb, explain(error, config_dir(), self.verb), EXIT_USAGE)
         except UsageError as error:

@@ -3,14 +3,14 @@
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hydra._internal.hydra import Hydra
 
 from rnnvision.checks import counted
-from rnnvision.cli.frame.early.starting import import_libraries
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, leave
+from rnnvision.cli.frame.places import make_place
 from rnnvision.cli.frame.sweep.command import SweepCommand
 from rnnvision.cli.frame.sweep.ending import print_end
 from rnnvision.cli.frame.sweep.outcome import outcome_of
@@ -19,7 +19,7 @@ from rnnvision.cli.frame.sweep.show import Lines, shown
 from rnnvision.errors import UsageError
 from rnnvision.runs.lock import Lock
 from rnnvision.search import Job
-from rnnvision.search.places import Local, Place
+from rnnvision.search.places import Place
 
 LOOK = 0.5  # seconds between two looks at how far the jobs have got
 LOCKED_LOOK = 0.1  # seconds between two looks at a job whose process outlives the sweep that started it
@@ -108,10 +108,14 @@ def run_sweep(sweep: SweepCommand, hydra: Hydra, config_name: str | None, librar
         UsageError: for what refuses a start; nothing is written then.
     """
     plan = plan_of(sweep, hydra, config_name)
-    with held(plan):
-        if plan.is_changed:
-            plan.record.write(plan.folder)
-        _run(plan, lambda: _place(plan, libraries))
+    place = _place(plan, libraries)
+    try:
+        with held(plan):
+            if plan.is_changed:
+                plan.record.write(plan.folder)
+            _run(plan, place)
+    finally:
+        place.close()
 
 
 def held(plan: Plan) -> Lock:
@@ -126,35 +130,29 @@ def held(plan: Plan) -> Lock:
     return lock
 
 
-def _run(plan: Plan, make_place: Callable[[], Place]) -> None:
+def _run(plan: Plan, place: Place) -> None:
     states = {job.name: job.status for job in plan.jobs}
     done = sum(state == "completed" for state in states.values())
-    skipped = {"completed"} if plan.config.retry_failed else {"completed", "failed"}
+    skipped = ("completed",) if plan.config.retry_failed else ("completed", "failed")
     todo = deque(job for job in plan.jobs if states[job.name] not in skipped)
     failed = len(plan.jobs) - done - len(todo)
     print(_first_lines(plan, done, failed), flush=True)
-    place: Place | None = None
+    jobs = counted(len(plan.jobs), "job")
     try:
         with shown(len(plan.jobs), done, failed) as show:
-            if todo:
-                place = make_place()
-                queue = Queue(place, plan.jobs, todo, show, plan.verb, bool(plan.config.fail_fast))
-                try:
-                    queue.run()
-                except (KeyboardInterrupt, SystemExit):
-                    queue.stop()
-                    raise
+            queue = Queue(place, plan.jobs, todo, show, plan.verb, bool(plan.config.fail_fast))
+            try:
+                queue.run()
+            except (KeyboardInterrupt, SystemExit):
+                queue.stop()
+                raise
     except (KeyboardInterrupt, SystemExit) as error:
         completed = print_end(plan)
         code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else EXIT_INTERRUPT
-        leave(plan.verb, f"interrupted; {completed} of {counted(len(plan.jobs), 'job')} completed", code)
-    finally:
-        if place is not None:
-            place.close()
+        leave(plan.verb, f"interrupted; {completed} of {jobs} completed", code)
     completed = print_end(plan)
     if completed < len(plan.jobs):
-        rest = len(plan.jobs) - completed
-        print(f"rnnvision {plan.verb}: {rest} of {counted(len(plan.jobs), 'job')} failed", file=sys.stderr)
+        print(f"rnnvision {plan.verb}: {len(plan.jobs) - completed} of {jobs} failed", file=sys.stderr)
         sys.exit(EXIT_FAILURE)
 
 
@@ -171,11 +169,6 @@ def _first_lines(plan: Plan, done: int, failed: int) -> str:
 
 
 def _place(plan: Plan, libraries: Iterable[str]) -> Place:
+    modules = [] if plan.verb == "train" else [*libraries, f"rnnvision.cli.{plan.verb}"]
     whole = ["whole"] if plan.config.get("plugins") else []
-    return Local(plan.slots, prepare=f"{__name__}:prepare", words=[*whole, *libraries, f"rnnvision.cli.{plan.verb}"])
-
-
-def prepare(*words: str) -> None:
-    """Import what a job needs; nothing is computed, whose threads would not survive a fork."""
-    libraries = tuple(word for word in words if word != "whole")
-    import_libraries(libraries, whole="whole" in words)
+    return make_place(plan.config.where, jobs=plan.slots, words=[*modules, *whole])
