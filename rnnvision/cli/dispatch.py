@@ -16,6 +16,7 @@ VERBS = {
     "demo": "draw or drop an image, and see the network read it",
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
+    "tune": "search for the settings that score best",
     "report": "write one HTML page of a run, or of several runs",
     "shards": "pack image files into shards, or check shards",
     "check": "hold a plugin's parts to their contract",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from rnnvision.checks import at_least, flags, one_of, probability
 from rnnvision.nn.dropout import TiedDropout
 from rnnvision.nn.layers import RECURRENCES, RecurrentLayer, State, no_such_option
+from rnnvision.nn.parts import LAYER
 
 StackState = tuple[State, ...]  # one per layer
 BLOCKS = ("plain", "gated")
@@ -170,6 +171,16 @@ class Recurrence(nn.Module):
             x_t = self._joined(x_t, self.outputs[i](self.activation(y_t)))
             after.append(last)
         return self.norms[-1](x_t), tuple(after)
+
+    def parts(self) -> dict[str, list[str]]:
+        """The modules of each layer, by the name of the part, see `rnnvision.nn.parts`."""
+        found = {
+            LAYER.format(i): [f"{kind}.{i}" for kind in ("layers", "backward_layers", "outputs", "norms")]
+            for i in range(len(self.layers))
+        }
+        found[LAYER.format(0)].append("project")
+        found[LAYER.format(len(self.layers) - 1)].append(f"norms.{len(self.layers)}")
+        return found
 
     def initial_state(
         self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None

@@ -17,6 +17,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = "osD^vP*X"
 LINES = ("-", "--", ":", "-.")
 INK = "#000000"  # of text and axes
+PAPER = "#fefefe"  # behind letters that stand on lines
+BOX: Any = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8, "alpha": 0.8}
 SETTINGS: Any = {
     "axes.axisbelow": True,
     "axes.spines.top": False,
@@ -80,8 +82,11 @@ def plain_logarithms(axes: "Axes") -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def label_ends(axes: "Axes", ends: Mapping[str, tuple[float, float, str]]) -> None:
-    """Write each label beside the point where its line ends, (x, y, colour); one that would meet another moves down."""
+def label_ends(axes: "Axes", ends: Mapping[str, tuple[float, float, str]], **style: Any) -> None:
+    """Write each label beside the point where its line ends, (x, y, colour); one that would meet another moves down.
+
+    `style` is that of the text, such as `bbox=BOX`, where labels stand on lines.
+    """
     axes.figure.canvas.figure.draw_without_rendering()  # so that the limits of the axes are known
     point = axes.figure.dpi / 72  # in pixels
     step = LABEL_HEIGHT * LABEL_SIZE * point
@@ -95,7 +100,7 @@ def label_ends(axes: "Axes", ends: Mapping[str, tuple[float, float, str]]) -> No
         placed.append((left, right, height))
         offset = (6, (height - wanted) / point)
         place: dict[str, Any] = {"xytext": offset, "textcoords": "offset points", "va": "center"}
-        axes.annotate(label, (x, y), color=tint, fontsize=LABEL_SIZE, annotation_clip=False, **place)
+        axes.annotate(label, (x, y), color=tint, fontsize=LABEL_SIZE, annotation_clip=False, **place, **style)
 
 
 def drawn(plot: Callable[..., None], path: Path, *arguments: Any) -> str:

@@ -5,11 +5,17 @@ from rnnvision.runs.folder import RunFolder, is_first_process
 from rnnvision.runs.predictions import Prediction, read_predictions, write_predictions
 from rnnvision.runs.process import last_line, run_child
 from rnnvision.runs.read import Run, find_runs, read_epochs, read_json
+from rnnvision.runs.record import Record, read_record
+from rnnvision.runs.study import Axis, StudyRecord, TrialRow, read_study, write_study
 
 __all__ = [
+    "Axis",
     "Prediction",
+    "Record",
     "Run",
     "RunFolder",
+    "StudyRecord",
+    "TrialRow",
     "environment",
     "find_runs",
     "is_first_process",
@@ -17,7 +23,10 @@ __all__ = [
     "read_epochs",
     "read_json",
     "read_predictions",
+    "read_record",
+    "read_study",
     "run_child",
     "versions",
     "write_predictions",
+    "write_study",
 ]

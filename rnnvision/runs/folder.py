@@ -8,6 +8,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from rnnvision.runs.lock import Lock
+from rnnvision.runs.read import LOCK
+
 
 def is_first_process() -> bool:
     """Whether this is the process that writes: the others of a distributed run write and print nothing."""
@@ -23,6 +26,7 @@ class RunFolder:
         self._latest = Path(log_dir) / verb / "latest"
         self._latest_before: str | None = None
         self._started = time.time()
+        self.lock = Lock(self.path / LOCK)  # held by the process that writes here
 
     def open(self, environment: dict[str, Any]) -> None:
         """Mark the run as running, record its environment, and point `latest` to it."""
@@ -32,8 +36,9 @@ class RunFolder:
             self._link()
 
     def _is_part(self) -> bool:
-        """Whether the run is a part of another one, such as a training of a comparison, which has a `latest` itself."""
-        return (self.path.absolute().parent / "status.json").is_file()
+        """Whether the run is a part of another one, as a training of a comparison or a trial of a study is, which has a
+        `latest` itself."""
+        return any((folder / "status.json").is_file() for folder in self.path.absolute().parents[:2])
 
     def refuse(self) -> None:
         """Point `latest` back to where it was before `open`: a command without a result is not a run to continue."""
@@ -47,7 +52,7 @@ class RunFolder:
 
     def is_used(self) -> bool:
         """Whether the folder holds results of another run, which this one would overwrite."""
-        results = ("checkpoints", "pretrain", "metrics.csv", "metrics.json", "comparison.json")
+        results = ("checkpoints", "pretrain", "metrics.csv", "metrics.json", "comparison.json", "study.json")
         return is_first_process() and any((self.path / name).exists() for name in results)
 
     def write_status(self, status: str, error: str | None = None) -> None:

@@ -15,11 +15,12 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from rnnvision.checks import one_of, probability
 from rnnvision.nn.anytime import forward_with_settled
+from rnnvision.nn.parts import hold_frozen
 from rnnvision.seeding import derive_seed
 from rnnvision.training.anytime_loss import check_anytime
 from rnnvision.training.checkpoint import FORMAT, require_same_network
 from rnnvision.training.failures import TrainingError, are_finite, diverged, ran_out
-from rnnvision.training.optim import clip_gradients, constraining, regrouped
+from rnnvision.training.optim import clip_gradients, constraining, learning_rate, regrouped
 from rnnvision.training.scores import EpochSums, Scores
 from rnnvision.training.temperature import Calibration
 
@@ -145,6 +146,7 @@ class Learner(L.LightningModule):
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive_seed("epoch", self.seed, self.current_epoch, self.global_rank))
         self.sums = EpochSums(self.device)
+        hold_frozen(self.network)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss, output = self._step(batch, learns=True)
@@ -283,7 +285,7 @@ class Learner(L.LightningModule):
     def _learning_rate(self) -> float:
         optimizer = self.optimizers(use_pl_optimizer=False)
         assert isinstance(optimizer, Optimizer)
-        return optimizer.param_groups[0]["lr"]
+        return learning_rate(optimizer)
 
 
 def _correct(logits: Tensor, labels: Tensor) -> Tensor:

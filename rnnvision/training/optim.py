@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,8 +12,10 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
+from rnnvision.checks import positive
 from rnnvision.nn import RecurrentLayer
 from rnnvision.nn.kernels.threads import one_thread
+from rnnvision.nn.parts import frozen_names, parameters_in
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -23,11 +25,15 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 }
 
 
-def parameter_groups(network: nn.Module, weight_decay: float, *, spare: bool = True) -> list[dict[str, Any]]:
+def parameter_groups(
+    network: nn.Module, weight_decay: float, *, spare: bool = True, lr_factors: Mapping[str, float] | None = None
+) -> list[dict[str, Any]]:
     """Three groups: matrices decay; biases, norms and other vectors do not, since they do not overfit but set scales.
 
     Nor do matrices that a module names in `undecayed`, such as learned positions (unless `spare` is false), nor the
-    parameters of state transitions (`RecurrentLayer.state_parameters`), which are the third group.
+    parameters of state transitions (`RecurrentLayer.state_parameters`), which are the third group. Where parts of the
+    network have an `lr_factor` of their own, see `factors_of`, each of the three is divided by it. What is frozen is
+    left out.
     """
     modules = list(network.modules())
     layers = [layer for layer in modules if isinstance(layer, RecurrentLayer)]
@@ -37,27 +43,64 @@ def parameter_groups(network: nn.Module, weight_decay: float, *, spare: bool = T
     trained = [p for p in network.parameters() if p.requires_grad]
     rest = [p for p in trained if id(p) not in moving]
     decaying = {id(p) for p in rest if p.ndim >= 2} - kept
-    groups = [
-        {"params": [p for p in rest if id(p) in decaying], "weight_decay": weight_decay},
-        {"params": [p for p in rest if id(p) not in decaying], "weight_decay": 0.0},
-        {"params": [p for p in trained if id(p) in moving], "weight_decay": 0.0, "moves_state": True},
+    kinds: list[tuple[list[nn.Parameter], dict[str, Any]]] = [
+        ([p for p in rest if id(p) in decaying], {"weight_decay": weight_decay}),
+        ([p for p in rest if id(p) not in decaying], {"weight_decay": 0.0}),
+        ([p for p in trained if id(p) in moving], {"weight_decay": 0.0, "moves_state": True}),
     ]
-    return [group for group in groups if group["params"]]
+    factors = factors_of(network, lr_factors)
+    groups = []
+    for parameters, settings in kinds:
+        for factor in dict.fromkeys(factors.get(id(p), 1.0) for p in parameters):
+            held = [p for p in parameters if factors.get(id(p), 1.0) == factor]
+            groups.append({"params": held, **settings, "lr_factor": factor})
+    return groups
+
+
+def factors_of(network: nn.Module, lr_factors: Mapping[str, float] | None) -> dict[int, float]:
+    """The factor on the learning rate of each parameter, by its id, where a part that it lies in has one.
+
+    Raises:
+        ValueError: for a part that the network does not have, that is frozen or shares a weight with another one, and
+            for a factor that is no number above 0.
+    """
+    frozen = frozen_names(network)
+    owner: dict[str, str] = {}
+    for part, factor in (lr_factors or {}).items():
+        positive(f"lr_factors.{part}", factor)
+        given = f"lr_factors.{part}={factor}"
+        try:
+            names = parameters_in(network, part)
+        except ValueError as error:
+            raise ValueError(f"{given}: {error}") from error
+        if frozen.issuperset(names):
+            raise ValueError(f"{given}: is frozen, and has no learning rate; leave one of the two out")
+        if shared := [name for name in names if name in owner]:
+            raise ValueError(f"{given}: {shared[0]} lies in {owner[shared[0]]} too; give each weight one factor")
+        owner |= dict.fromkeys(names, part)
+    return {id(network.get_parameter(name)): float((lr_factors or {})[part]) for name, part in owner.items()}
 
 
 def make_optimizer(
-    network: nn.Module, name: str, *, weight_decay: float = 0.0, state_lr_factor: float = 1.0, **options: Any
+    network: nn.Module,
+    name: str,
+    *,
+    weight_decay: float = 0.0,
+    state_lr_factor: float = 1.0,
+    lr_factors: Mapping[str, float] | None = None,
+    **options: Any,
 ) -> Optimizer:
     """The optimiser called `name` in `OPTIMIZERS` over `parameter_groups`; `options` are those of the torch class.
 
     The parameters of state transitions have `state_lr_factor` times the learning rate. S4, S5 and the LRU are trained
-    with a factor below 1 (arXiv 2111.00396, 2208.04933, 2303.06349).
+    with a factor below 1 (arXiv 2111.00396, 2208.04933, 2303.06349). `lr_factors` are those of parts of the network,
+    see `rnnvision.nn.parts`; a state transition within a part has both.
 
     On the CPU torch's default is a Python loop over the parameters, a tenth of the step time of a small network; the
     fused kernel is used there, if the class has one.
 
     Raises:
-        ValueError: for a value that torch rejects.
+        ValueError: for a value that torch rejects, and for a part that cannot have a factor.
 
     Examples:
         >>> optimizer = make_optimizer(nn.Linear(4, 2), "adamw", lr=1e-3, weight_decay=0.05)
@@ -74,11 +117,19 @@ def make_optimizer(
     on_cpu = all(p.device.type == "cpu" for p in network.parameters())
     if on_cpu and "fused" in inspect.signature(made).parameters:
         options = {"fused": True, **options}
-    optimizer = made(parameter_groups(network, weight_decay), **options)
+    optimizer = made(parameter_groups(network, weight_decay, lr_factors=lr_factors), **options)
     for group in optimizer.param_groups:
         if group.get("moves_state"):
-            group["lr"] *= state_lr_factor
+            group["lr_factor"] *= state_lr_factor
+        group["lr"] *= group["lr_factor"]
     return optimizer
+
+
+def learning_rate(optimizer: Optimizer) -> float:
+    """The learning rate of the parameters that have no factor, as it is now."""
+    rates = {group.get("lr_factor", 1.0): group["lr"] for group in reversed(optimizer.param_groups)}
+    factor = 1.0 if 1.0 in rates else max(rates)
+    return rates[factor] / (factor or 1.0)
 
 
 def clip_gradients(optimizer: Optimizer, limit: float, algorithm: str | None = None) -> None:
@@ -91,7 +142,8 @@ def clip_gradients(optimizer: Optimizer, limit: float, algorithm: str | None = N
 def constraining(optimizer: Optimizer, network: nn.Module) -> Optimizer:
     """An optimiser after each step of which the layers of a network bring their weights back where they may be."""
     layers = [layer for layer in network.modules() if isinstance(layer, RecurrentLayer)]
-    limited = [layer for layer in layers if type(layer).constrain is not RecurrentLayer.constrain]
+    trained = [layer for layer in layers if any(p.requires_grad for p in layer.parameters())]
+    limited = [layer for layer in trained if type(layer).constrain is not RecurrentLayer.constrain]
 
     @torch.no_grad()
     def constrain(*_: Any) -> None:
@@ -105,6 +157,8 @@ def constraining(optimizer: Optimizer, network: nn.Module) -> Optimizer:
 
 def regrouped(state: dict[str, Any], network: nn.Module) -> dict[str, Any]:
     """An optimiser's state dict in today's groups, where it has those of an earlier version without `undecayed`."""
+    if any("lr_factor" in group for group in state["param_groups"]):  # which those of earlier versions do not say
+        return state
     now, before = (parameter_groups(network, 0.0, spare=spare) for spare in (True, False))
     sizes, todays, earlier = (
         [len(group["params"]) for group in groups] for groups in (state["param_groups"], now, before)
@@ -154,7 +208,8 @@ SCHEDULES: dict[str, Callable[..., float]] = {"constant": constant, "cosine": co
 def plateau(optimizer: Optimizer, *, factor: float = 0.5, patience: int = 3, min_lr: float = 0.0) -> ReduceLROnPlateau:
     """Multiply the learning rate by `factor` when val/loss has not fallen for `patience` validations, of each epoch the
     last one."""
-    return ReduceLROnPlateau(optimizer, factor=factor, patience=patience, min_lr=min_lr)
+    least = [min_lr * group.get("lr_factor", 1.0) for group in optimizer.param_groups]
+    return ReduceLROnPlateau(optimizer, factor=factor, patience=patience, min_lr=least)
 
 
 NEVER = 10**9  # epochs

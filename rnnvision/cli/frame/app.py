@@ -28,11 +28,11 @@ from rnnvision.cli.frame.early.starting import announce_run, import_libraries
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_TERMINATED, EXIT_USAGE, leave
 from rnnvision.cli.frame.live.counts import shown_counts
 from rnnvision.cli.frame.log import logged
-from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, with_command
+from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
 from rnnvision.cli.frame.paths import locate_paths, pin_latest, register_resolvers
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
-from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused
+from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused, take
 from rnnvision.cli.frame.sweep import print_table
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.others import OTHERS
@@ -77,6 +77,8 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
             with unfailing_output():
                 print(help_text(verb, config_dir()), flush=True)
             return
+        if line.note and is_first_process():
+            print(line.note, flush=True)
         # Hydra raises what it would print, so that the message is ours.
         with unfailing_output(), _environment_set(FULL_ERROR, "1"):
             _run_hydra(verb, job, line)
@@ -88,7 +90,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
         code, message = _verdict(error, verb)
         leave(verb, str(message), code)
     except OSError as error:
-        leave(verb, _unwritable(error), EXIT_USAGE)
+        leave(verb, unwritable(error), EXIT_USAGE)
     except Exception as error:
         if (fault := yaml_fault(error)) is None:
             raise
@@ -134,17 +136,18 @@ def _run_job(
     if in_a_sweep:
         try:
             check_unused(run)
+            take(run)
         except UsageError as error:
             leave(verb, str(error), EXIT_USAGE)
     status_before = read_json(run.path / "status.json")  # of a run that is resumed
     if in_a_sweep:  # a single run has been announced by `Start`, before Hydra writes its files
         announce_run(verb, config, hydra_config.runtime.choices)
     import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
-    with logged(run.path / f"{verb}.log", write=is_first_process()) as log:
+    with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
-            run.open({**environment(), **_hardware(), "overrides": list(hydra_config.overrides.task)})
+            run.open({**environment(), **(_hardware() if libraries else {}), "overrides": list(hydra_config.overrides.task)})
         except OSError as error:
-            leave(verb, _unwritable(error), EXIT_USAGE)
+            leave(verb, unwritable(error), EXIT_USAGE)
         try:
             if in_a_sweep:
                 check_keys(config, verb, hydra_config.runtime.choices)
@@ -209,12 +212,6 @@ def _verdict(error: Exception, verb: str) -> tuple[int, str | None]:
     if isinstance(error, UsageError):
         return EXIT_USAGE, with_command(str(error))
     return EXIT_FAILURE, str(error) if isinstance(error, FailureError) else None
-
-
-def _unwritable(error: OSError) -> str:
-    return (
-        f"{error.filename or 'the run folder'}: {error.strerror}; choose a folder that can be written: log_dir=FOLDER"
-    )
 
 
 def _terminate(signum: int, frame: object) -> NoReturn:

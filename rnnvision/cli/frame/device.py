@@ -22,8 +22,8 @@ from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.cli.frame.live.bar import LiveBar
 from rnnvision.cli.frame.live.line import is_live
 from rnnvision.cli.frame.trainer.arguments import ALIASES, REFUSED, check_trainer
+from rnnvision.cli.frame.trainer.device_type import device_type
 from rnnvision.cli.frame.trainer.give_way import GiveWay
-from rnnvision.cli.frame.where import device_type
 from rnnvision.errors import UsageError
 from rnnvision.others import cores
 from rnnvision.runs import RunFolder, is_first_process

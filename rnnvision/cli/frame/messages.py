@@ -75,6 +75,13 @@ def with_command(message: str) -> str:
     return _arranged(wrong, why.removesuffix(";").strip(), legal, hint(near, wrong))
 
 
+def unwritable(error: OSError) -> str:
+    """The message for a run folder that cannot be written."""
+    return (
+        f"{error.filename or 'the run folder'}: {error.strerror}; choose a folder that can be written: log_dir=FOLDER"
+    )
+
+
 def no_such(wrong: str, legal: list[str], near: str | None, typed: str) -> str:
     """A key or an option (KEY=VALUE) that there is not; `near` replaces `typed` in the corrected command."""
     kind = "option" if "=" in wrong else "key"

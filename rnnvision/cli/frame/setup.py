@@ -63,10 +63,12 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     check_loss(cfg)
     with arguments_of("seed"):
         L.seed_everything(cfg.seed, verbose=False)
-    data = make_data(cfg, _begun_with(run) if cfg.resume is not None else None)
+    begun_with = _begun_with(run) if cfg.resume is not None else None
+    data = make_data(cfg, begun_with)
     arguments, network = make_network(cfg, data)
     if not takes_steps(network) and not fits_in_one_go(cfg.model.name):
         raise UsageError(f"model.name={cfg.model.name}: has no parameter that is trained")
+    _freeze(cfg, network)
     fit_data_to(data, network)
     check_batches(trainer_arguments, data, trainer.world_size)
     if trainer.strategy.root_device.type == "cpu":
@@ -94,6 +96,8 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
                 **({"files": data.record.plain()} if data.record is not None else {}),
                 "versions": versions(),
                 **({"plugins": plugins} if plugins else {}),
+                **({"frozen": frozen_parts(cfg)} if frozen_parts(cfg) else {}),
+                **{key: begun_with[key] for key in ("weights",) if begun_with and key in begun_with},
             },
         )
     if trainer_arguments.get("enable_autolog_hparams", True):
@@ -181,6 +185,21 @@ def _check_layer_types(arguments: dict[str, Any]) -> None:
         check_arguments("model.layer", own, kind)
 
 
+def frozen_parts(cfg: DictConfig) -> list[str]:
+    """The parts of the network that are not trained; none in a run of an earlier version."""
+    found = plain(cfg.get("freeze")) or []
+    return [found] if isinstance(found, str) else list(found)
+
+
+def _freeze(cfg: DictConfig, network: "nn.Module") -> None:
+    from rnnvision.nn.parts import freeze_parts
+
+    check_arguments("", {"freeze": plain(cfg.get("freeze"))}, freeze_parts)
+    if takes_steps(network):  # what is fitted in one go refuses it
+        with arguments_of(""):
+            freeze_parts(network, freeze=frozen_parts(cfg))
+
+
 def loss_arguments(cfg: DictConfig) -> dict[str, Any]:
     """What is set under `loss`; nothing in a run of an earlier version."""
     return plain(cfg.get("loss")) or {}
@@ -255,6 +274,8 @@ def one_go_refusal(cfg: DictConfig, data: "ImageData", world_size: int = 1) -> t
         return f"loss.class_weight={class_weight}: {why}, and has a loss of its own", "loss.class_weight=null"
     if anytime := loss_arguments(cfg).get("anytime"):
         return f"loss.anytime={anytime}: {why}, and has a loss of its own", "loss.anytime=0"
+    if frozen := frozen_parts(cfg):
+        return f"freeze={','.join(frozen)}: {why}, all of it", "freeze=null"
     if data.sampler != "shuffle":
         return f"data.sampler={data.sampler}: {why}, and sees each image once", "data.sampler=shuffle"
     devices: Any = cfg.trainer.get("devices")

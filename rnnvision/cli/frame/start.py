@@ -21,10 +21,10 @@ from rnnvision.cli.frame.command_line.words import command, override, yaml_text
 from rnnvision.cli.frame.early.starting import announce_run
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
-from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, with_command
+from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import UsageError
-from rnnvision.runs import Run, RunFolder
+from rnnvision.runs import Run, RunFolder, is_first_process
 
 
 class Start(Callback):
@@ -40,15 +40,26 @@ class Start(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self._check(config, multirun=True)
 
+    def check(self, config: DictConfig, multirun: bool) -> None:
+        """What refuses a start, as an error."""
+        check_start(config, self.verb, multirun)
+
+    def take(self, run: RunFolder) -> None:
+        take(run)
+
     def _check(self, config: DictConfig, multirun: bool) -> None:
         before = HydraConfig.instance().cfg
         HydraConfig.instance().set_config(config)  # for ${hydra:...}, as Hydra does for the job
         try:
-            check_start(config, self.verb, multirun)
+            self.check(config, multirun)
+            if not multirun:
+                self.take(RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb))
         except CONFIG_ERRORS as error:
             leave(self.verb, explain(error, config_dir(), self.verb), EXIT_USAGE)
         except UsageError as error:
             leave(self.verb, with_command(str(error)), EXIT_USAGE)
+        except OSError as error:
+            leave(self.verb, unwritable(error), EXIT_USAGE)
         except Exception:
             traceback.print_exc()
             sys.exit(EXIT_FAILURE)
@@ -94,6 +105,18 @@ def check_unused(run: RunFolder) -> None:
     if run.is_used():
         again = shlex.quote(override("resume", run.shown()))
         raise UsageError(f"{run.shown()}: already holds a run; choose another folder, or {again}")
+
+
+def take(run: RunFolder) -> None:
+    """From now on this process alone writes into the folder, which is made.
+
+    Raises:
+        UsageError: that names another process that writes there.
+        OSError: if the folder cannot be made.
+    """
+    if is_first_process() and not run.lock.acquire():
+        who = run.lock.holder() or "another process"
+        raise UsageError(f"{run.shown()}: {who} is writing there; wait for it, or choose another folder")
 
 
 def check_keys(config: DictConfig, verb: str, choices: Mapping[Any, Any]) -> None:

@@ -115,7 +115,7 @@ def _as_typed() -> Iterator[None]:
 
 
 def _members(cfg: DictConfig) -> "tuple[Any, ...]":
-    from rnnvision.cli.frame.where import device_of
+    from rnnvision.cli.frame.trainer.device_type import device_of
     from rnnvision.inference import Ensemble, load
 
     named = plain(cfg.ckpt)

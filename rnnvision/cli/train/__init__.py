@@ -9,8 +9,9 @@ from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.reporting.write import require_packages, write_report
-from rnnvision.cli.frame.setup import Training, make_training
+from rnnvision.cli.frame.setup import Training, make_training, takes_steps
 from rnnvision.cli.train.balance import balance_lines
+from rnnvision.cli.train.parts import part_lines
 from rnnvision.cli.train.resume import kept_if_refused, resumed
 from rnnvision.cli.train.score import make_tester, score
 from rnnvision.cli.train.stages import Stage, stages_of
@@ -60,6 +61,7 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
         f"data      {training.data.summary()}",
         *(f"classes   {line}" for line in training.data.class_lines()),
         *(f"note      {note}" for note in training.data.known.notes),
+        *part_lines(training),
         *balance_lines(training.data, training.learner.class_weight),
         f"device    {device_line(trainer, cfg.trainer.precision)}",
         *kernel_lines(training.learner.network, training.data.input_shape, trainer, training.data.batch_size),
@@ -87,7 +89,7 @@ def _network(training: Training) -> str:
     arguments, network = training.learner.description["network"], training.learner.network
     shape = " x ".join(map(str, arguments["input_shape"]))
     changed = "".join(f", {key} {value}" for key, value in changed_arguments(**arguments).items())
-    trained = all(p.requires_grad for p in network.parameters())
+    trained = takes_steps(network)
     size = f", {sum(p.numel() for p in network.parameters()):,} parameters" if trained else ""
     option = HydraConfig.get().runtime.choices.get("model")
     chosen = f"{option}: " if option != arguments["name"] and training.cfg.resume is None else ""

@@ -10,8 +10,11 @@ from rnnvision.cli.frame.command_line.files import config_dir, merged_lines, opt
 from rnnvision.cli.frame.command_line.words import yaml_text
 
 
-def another_network(weights: str, theirs: dict[str, Any], description: dict[str, Any]) -> str:
-    """The message for weights of another network than the one that a configuration describes."""
+def another_network(weights: str, theirs: dict[str, Any], description: dict[str, Any], misfit: str = "") -> str:
+    """The message for weights of another network than the one that a configuration describes.
+
+    `misfit` names what does not fit where both are networks of the same kind.
+    """
     own = description["network"]
     of_data = ("input_shape", "num_classes", "name")
     differ = {key: value for key, value in theirs.items() if key not in of_data and own.get(key) != value}
@@ -22,10 +25,10 @@ def another_network(weights: str, theirs: dict[str, Any], description: dict[str,
     if not differ:
         read, here = (" x ".join(map(str, network["input_shape"])) for network in (theirs, own))
         advice = f"; add {' '.join(of_images)}" if of_images else ""
-        return f"weights={weights}: are of a network that reads images of {read}, and these are of {here}{advice}"
+        return f"weights={weights}: are of a network that reads images of {read}, and these are of {here} ({misfit}){advice}"
     shortest = min(_option_words(theirs), _words(differ), key=len)
     verb = "choose" if shortest[0].startswith("model=") else "add"
-    return f"weights={weights}: are of another network; {verb} {' '.join([*shortest, *of_images])}"
+    return f"weights={weights}: are of another network ({misfit}); {verb} {' '.join([*shortest, *of_images])}"
 
 
 def _option_words(theirs: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ Its head is kept where the classes are the same ones in the same order; else a n
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnnvision.checks import counted, shortened
 from rnnvision.cli.frame.command_line.words import yaml_text
@@ -14,12 +14,17 @@ from rnnvision.cli.frame.setup import Training
 from rnnvision.cli.train.another_network import another_network
 from rnnvision.errors import UsageError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 # Arguments of a network that may differ without a word: the data's, rates of training, the layer's own options, and the
 # sizes of a Sequencer2D, which the shapes of the weights show.
 MAY_DIFFER = (
     *("input_shape", "num_classes", "dropout", "tied_dropout", "head_dropout", "drop_path", "layer"),
     *("variant", "layers", "patch_sizes", "embed_dims", "hidden_sizes", "mlp_ratios"),
 )
+# Options of layers that may differ too: of their initialisation, of their training, and of how they are computed.
+LAYER_MAY_DIFFER = ("weight_init", "gate_bias", "r_min", "r_max", "max_phase", "clip", "chunk_size")
 
 
 class FineTuning:
@@ -27,6 +32,7 @@ class FineTuning:
 
     def __init__(self, training: Training) -> None:
         from rnnvision.inference.published import read_trained
+        from rnnvision.nn.parts import frozen_names
         from rnnvision.training import find_checkpoint, load_network
 
         cfg, self.learner = training.cfg, training.learner
@@ -48,18 +54,18 @@ class FineTuning:
         if hasattr(network, "resized"):
             self.found = network.resized(self.found, theirs["network"]["input_shape"])
         own = network.state_dict()
-        others = {
-            name for name, weight in own.items() if name not in self.found or self.found[name].shape != weight.shape
-        }
-        if others - {name for name in own if name.startswith("head.")} or self.found.keys() - own.keys():
-            raise UsageError(another_network(str(cfg.weights), theirs["network"], self.learner.description))
+        if misfit := _misfit(own, self.found):
+            raise UsageError(another_network(str(cfg.weights), theirs["network"], self.learner.description, misfit))
         same = list(theirs["class_names"]) == self.learner.description["class_names"]
         if not same:
             self.found = {name: weight for name, weight in self.found.items() if not name.startswith("head.")}
         head = "with its head" if same else f"with a new head, for {shortened(self.learner.description['class_names'])}"
+        self.learner.description["weights"] = {"from": _shown(path), "head": "kept" if same else "new"}
         whose = f" ({theirs['published']})" if "published" in theirs else ""
         at = "" if theirs["network"]["input_shape"][1:] == own_arguments["input_shape"][1:] else _positions(network)
         notes = [*_read_otherwise(theirs["network"], own_arguments), *_trained_on(theirs, training)]
+        if not same and all(name in frozen_names(network) for name in own if name.startswith("head.")):
+            notes.append("note      the new head is frozen, and keeps its random weights")
         self.line = "\n".join([f"weights   of {_shown(path)}{whose}{at}, {head}", *notes])
 
     def run(self) -> dict[str, float]:
@@ -67,6 +73,20 @@ class FineTuning:
             network = self.learner.network
             network.load_state_dict({**network.state_dict(), **self.found})
         return {}
+
+
+def _misfit(own: dict[str, "Tensor"], found: dict[str, "Tensor"]) -> str:
+    """The first weight that does not fit, and how many others; "" where all do. The shape of the head may be another."""
+    differ = []
+    for name in {**own, **found}:
+        if name not in own or name not in found:
+            where = "these weights" if name in found else "this network"
+            differ.append(f"only {where} have {name}" if name in found else f"only {where} has {name}")
+        elif own[name].shape != found[name].shape and not name.startswith("head."):
+            old, new = (" x ".join(map(str, weight.shape)) for weight in (found[name], own[name]))
+            differ.append(f"{name} is {old}, here {new}")
+    more = f", and {counted(len(differ) - 1, 'weight')} more" if len(differ) > 1 else ""
+    return f"{differ[0]}{more}" if differ else ""
 
 
 def _positions(network: Any) -> str:
@@ -85,12 +105,26 @@ def _read_otherwise(theirs: dict[str, Any], own: dict[str, Any]) -> list[str]:
         return []
     usual = {name: p.default for name, p in parameters(MODELS[own["name"]]).items() if name not in MAY_DIFFER}
     found = {name: (theirs.get(name, value), own.get(name, value)) for name, value in usual.items()}
+    found |= _layer_otherwise(own.get("recurrence"), theirs.get("layer") or {}, own.get("layer") or {})
     return [
         f"note      {name}={yaml_text(old)} where these weights were trained, {name}={yaml_text(new)} here; to keep it "
         f"add model.{name}={yaml_text(old)}"
         for name, (old, new) in found.items()
         if old != new
     ]
+
+
+def _layer_otherwise(recurrence: str | None, theirs: dict[str, Any], own: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The options of a layer with which the same weights compute something else, as they were and as they are."""
+    from rnnvision.nn import RECURRENCES
+
+    options = RECURRENCES[recurrence].options() if recurrence in RECURRENCES else {}
+    usual = {name: p.default for name, p in options.items() if name not in LAYER_MAY_DIFFER}
+    values = {name: [given.get(name) for given in (theirs, own)] for name in usual}
+    return {
+        f"layer.{name}": (usual[name] if old is None else old, usual[name] if new is None else new)
+        for name, (old, new) in values.items()
+    }
 
 
 def _trained_on(theirs: dict[str, Any], training: Training) -> list[str]:

@@ -19,6 +19,7 @@ def run_as_command(run: RunFolder) -> float:
     """
     words = [*own_config_dir(), *HydraConfig.get().overrides.task, override("hydra.run.dir", run.path)]
     folder = HydraConfig.get().runtime.cwd  # relative paths are meant from there
+    run.lock.release()  # the command takes it
     code = subprocess.run([sys.executable, "-m", "rnnvision.cli.train", *words], check=False, cwd=folder).returncode
     if code:
         error = read_json(run.path / "status.json").get("error")

@@ -28,7 +28,7 @@ def main() -> None:
 def watch(cfg: DictConfig, run: RunFolder) -> None:
     """Show how `cfg.ckpt` reads `cfg.source`: in the terminal, line by line where there is none, or in a file."""
     _check(cfg)
-    from rnnvision.cli.frame.where import device_of
+    from rnnvision.cli.frame.trainer.device_type import device_of
     from rnnvision.inference import load
 
     classifier = load(expanded(str(cfg.ckpt)), device=device_of(cfg.trainer))

@@ -11,6 +11,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from rnnvision.checks import at_least, image_shape, probability
+from rnnvision.nn.parts import LAYER
 
 
 class Control(nn.Module, ABC):
@@ -101,6 +102,10 @@ class MLP(Control):
         ]
         self.layers = nn.Sequential(*layers)
 
+    def parts(self) -> dict[str, list[str]]:
+        """The parts that are no module of their own, see `rnnvision.nn.parts`."""
+        return {LAYER.format(i): [f"layers.{i}"] for i in range(len(self.layers))}
+
     def forward_features(self, x: Tensor) -> Tensor:
         return self.layers(x.flatten(1))
 
@@ -143,6 +148,11 @@ class CNN(Control):
             layers += [*_convolution(before, width), *_convolution(width, width)]
             before = width
         self.layers = nn.Sequential(*layers)
+
+    def parts(self) -> dict[str, list[str]]:
+        """Its convolutions, each with the normalisation after it."""
+        places = [i for i, layer in enumerate(self.layers) if isinstance(layer, nn.Conv2d)]
+        return {LAYER.format(depth): [f"layers.{i}", f"layers.{i + 1}"] for depth, i in enumerate(places)}
 
     def forward_features(self, x: Tensor) -> Tensor:
         return self.layers(x).mean(dim=(2, 3))

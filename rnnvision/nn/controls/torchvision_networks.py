@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from rnnvision.checks import at_least, flags, image_shape, probability
 from rnnvision.nn.controls.feedforward import Control
+from rnnvision.nn.parts import LAYER
 
 
 class ResNet18(Control):
@@ -54,6 +55,11 @@ class ResNet18(Control):
         if not stem_pool:
             self.body.maxpool = nn.Identity()
         self.body.fc = nn.Identity()
+
+    def parts(self) -> dict[str, list[str]]:
+        """Its stem and its four stages, under torchvision's numbers."""
+        stages = {LAYER.format(i): [f"body.layer{i}"] for i in range(1, 5)}
+        return {LAYER.format(0): ["body.conv1", "body.bn1"], **stages}
 
     def forward_features(self, x: Tensor) -> Tensor:
         return self.body(x)
@@ -112,7 +118,12 @@ class ViT(Control):
         if channels != 3:
             self.body.conv_proj = _patch_projection(channels, hidden_size, patch_size)
         self.body.heads = nn.Identity()
+        self.num_layers = num_layers
         self.register_load_state_dict_pre_hook(_check_positions)
+
+    def parts(self) -> dict[str, list[str]]:
+        """The parts that are no module of their own, see `rnnvision.nn.parts`."""
+        return {LAYER.format(i): [f"body.encoder.layers.encoder_layer_{i}"] for i in range(self.num_layers)}
 
     def forward_features(self, x: Tensor) -> Tensor:
         return self.body(x)

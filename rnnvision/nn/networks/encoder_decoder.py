@@ -90,6 +90,10 @@ class EncoderDecoder(SequenceNetwork):
         self.head_dropout = nn.Dropout(head_dropout)
         self.head: nn.Module = nn.Linear(size, num_classes)
 
+    def parts(self) -> dict[str, list[str]]:
+        """Those of a network that reads one sequence, and the encoder, which is what reads it."""
+        return {"encoder": ["embed", "recurrence"], **super().parts()}
+
     def forward_features(self, x: Tensor) -> Tensor:
         """The decoder's output after the last glimpse, y_K: (B, C, H, W) -> (B, decoder_size)."""
         return self._look(x)[0][:, -1]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rnnvision.checks import at_least, image_shape, one_of, probability
 from rnnvision.nn.grid import Sweep, check_image, tiled
+from rnnvision.nn.parts import LAYER
 from rnnvision.nn.readout import READOUTS
 
 FLATTEN = "flatten"  # the paper's readout, which unlike those in READOUTS fixes the image size
@@ -23,18 +24,20 @@ class ReNetLayer(nn.Module):
         patch_size: p, the side of the square of cells that is merged into one.
         columns: reads the patches, p * p * F features each.
         rows: reads the states of `columns`.
+        dropout: rate, of the states of `rows`.
     """
 
-    def __init__(self, patch_size: int, columns: Sweep, rows: Sweep) -> None:
+    def __init__(self, patch_size: int, columns: Sweep, rows: Sweep, dropout: float = 0.0) -> None:
         super().__init__()
         self.patch_size = patch_size
         self.columns = columns
         self.rows = rows
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         p = self.patch_size
         patches = x.unflatten(2, (-1, p)).unflatten(1, (-1, p))  # (B, R / p, p, K / p, p, F)
-        return self.rows(self.columns(patches.transpose(2, 3).flatten(3)))
+        return self.dropout(self.rows(self.columns(patches.transpose(2, 3).flatten(3))))
 
 
 class ReNet(nn.Module):
@@ -90,9 +93,8 @@ class ReNet(nn.Module):
         for patch_size, (rows, columns) in zip(patch_sizes, grids, strict=True):
             down = sweep(width * patch_size**2, vertical=True, sequence_length=rows)
             across = sweep(down.output_size, vertical=False, sequence_length=columns)
-            self.layers.append(ReNetLayer(patch_size, down, across))
+            self.layers.append(ReNetLayer(patch_size, down, across, dropout))
             width = across.output_size
-        self.dropout = nn.Dropout(dropout)
         self.readout: nn.Module = nn.Flatten()
         if readout == FLATTEN:
             width *= math.prod(grids[-1])
@@ -103,12 +105,16 @@ class ReNet(nn.Module):
         self.head_dropout = nn.Dropout(head_dropout)
         self.head = nn.Linear(width if head_size is None else head_size, num_classes)
 
+    def parts(self) -> dict[str, list[str]]:
+        """The parts that are no module of their own, see `rnnvision.nn.parts`."""
+        return {LAYER.format(i): [f"layers.{i}"] for i in range(len(self.layers))}
+
     def forward_grid(self, x: Tensor) -> Tensor:
         """The states of the last layer's cells: (B, C, H, W) -> (B, R, K, D)."""
         check_image(x, self.input_shape)
         x = x.permute(0, 2, 3, 1)
         for layer in self.layers:
-            x = self.dropout(layer(x))
+            x = layer(x)
         return x
 
     def forward_features(self, x: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from rnnvision.checks import at_least, image_shape, one_of, probability, whole_numbers
 from rnnvision.nn.dropout import DropPath
 from rnnvision.nn.grid import Sweep, check_image, tiled
+from rnnvision.nn.parts import LAYER
 
 NORM_EPS = 1e-6
 
@@ -184,6 +185,14 @@ class Sequencer2D(nn.Module):
         self.head = nn.Linear(width, num_classes)
         nn.init.trunc_normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
+
+    def parts(self) -> dict[str, list[str]]:
+        """Its blocks, counted over the stages; the map that begins a stage goes with the first one."""
+        blocks = [(stage, i) for stage, number in enumerate(self.sizes.layers) for i in range(number)]
+        return {
+            LAYER.format(depth): [f"stages.{stage}.blocks.{i}", *([] if i else [f"stages.{stage}.embed"])]
+            for depth, (stage, i) in enumerate(blocks)
+        }
 
     def forward_features(self, x: Tensor) -> Tensor:
         """The mean over all cells after the last stage, normalised: (B, C, H, W) -> (B, D)."""

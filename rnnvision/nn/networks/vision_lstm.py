@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate, silu
 from rnnvision.checks import at_least, one_of, probability
 from rnnvision.nn.dropout import DropPath
 from rnnvision.nn.layers.mlstm import MatrixMemory
+from rnnvision.nn.parts import LAYER
 from rnnvision.nn.readout import READOUTS
 from rnnvision.nn.scan import Scan
 
@@ -108,6 +109,10 @@ class VisionLSTM(nn.Module):
         nn.init.zeros_(self.embed.bias)
         nn.init.trunc_normal_(self.head.weight, std=2e-5, a=-4e-5, b=4e-5)
         nn.init.zeros_(self.head.bias)
+
+    def parts(self) -> dict[str, list[str]]:
+        """The parts that are no module of their own, see `rnnvision.nn.parts`."""
+        return {LAYER.format(i): [f"blocks.{i}"] for i in range(len(self.blocks))}
 
     def forward_features(self, x: Tensor) -> Tensor:
         """The vector that the head classifies: (B, C, H, W) -> (B, D), D = 2 E for the readout first_last."""

@@ -9,10 +9,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
+from itertools import zip_longest
 from pathlib import Path
 
 from rnnvision.report.page.blocks import Plot
-from rnnvision.report.style import COLOURS, INK, SETTINGS, figure
+from rnnvision.report.style import COLOURS, INK, PAPER, SETTINGS, figure
 
 GRID = "#c9c9c6"
 IN_PAGE = {
@@ -29,7 +30,7 @@ IN_PAGE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "rnnvision",
 }
-VARIABLES = {INK: "currentColor", GRID: "var(--grid)"}
+VARIABLES = {INK: "currentColor", PAPER: "var(--card)", GRID: "var(--grid)"}
 VARIABLES |= {tint.lower(): f"var(--series-{i})" for i, tint in enumerate(COLOURS) if tint.lower() not in VARIABLES}
 
 
@@ -51,15 +52,19 @@ def svg(plot: Plot, prefix: str) -> str:
 
 
 def save_png(path: Path, plots: tuple[Plot, ...]) -> None:
-    """The same drawings beside each other in a PNG.
+    """The same drawings beside each other in a PNG; many in several rows.
 
     Raises:
         ImportError: where matplotlib is not installed.
     """
-    with _quiet(), figure(path, sum(plot.width for plot in plots), max(plot.height for plot in plots)) as made:
-        ratios = [plot.width for plot in plots]
-        for axes, plot in zip(made.subplots(1, len(plots), squeeze=False, width_ratios=ratios)[0], plots, strict=True):
-            plot.draw(axes)
+    columns = len(plots) if len(plots) <= 4 else 3
+    rows = -(-len(plots) // columns)
+    ratios = [plot.width for plot in plots[:columns]]
+    height = max(plot.height for plot in plots)
+    with _quiet(), figure(path, sum(ratios), rows * height) as made:
+        places = made.subplots(rows, columns, squeeze=False, width_ratios=ratios).flat
+        for axes, plot in zip_longest(places, plots):
+            axes.set_axis_off() if plot is None else plot.draw(axes)
 
 
 def _as_element(document: str, prefix: str) -> str:

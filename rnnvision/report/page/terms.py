@@ -30,11 +30,19 @@ TERMS = {
         "How much the loss changes with a small change of a token or a state. Training needs it to reach back to the"
         " early tokens: it vanishes where it gets too small on the way, and explodes where it gets too large."
     ),
+    "importance": (
+        "How much of the variation of the scores a parameter explains by itself, as a share of that of all parameters."
+    ),
     "learning rate": "How far one step of the optimiser moves the weights.",
     "loss": "What training makes small: -log(probability of the true class), in nats. 0 is a sure right answer.",
     "NLL": "Negative log-likelihood: the loss averaged over the images.",
+    "parallel coordinates": (
+        "An upright axis for each parameter and one for the score; a trial is the line through its values."
+    ),
+    "Pareto front": "The trials that no other trial beats in one metric without being worse in another.",
     "precision": "Of the answers of a class, the share that is right.",
     "probability": "How sure the network is of a class: the softmax of its logits, at the fitted temperature.",
+    "pruned": "Of a trial: ended early, since its score was behind that of others after as many epochs.",
     "recall": "Of the images of a class, the share that is found.",
     "scan": "How an image is read as a sequence: the shape of a token, and the order in which tokens are visited.",
     "settled": "The number of tokens, or of glimpses, after which the answer did not change any more.",
@@ -50,6 +58,7 @@ TERMS = {
         "The path of the states of one image, from token to token, in the plane in which all states differ most"
         " (principal component analysis)."
     ),
+    "trial": "One training of a search, with values of its own for the parameters.",
     "validation": "Images kept out of training, by which the best checkpoint is chosen.",
 }
 

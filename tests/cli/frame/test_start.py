@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.errors import FailureError
+from rnnvision.runs.lock import Lock
 from rnnvision.training import Learner
 from tests.cli.running import TINY, Copy, Verb
 
@@ -63,6 +66,28 @@ def test_a_used_folder_is_left_as_it_was(verb: Verb, trained: Copy) -> None:
     trained("a run")
     message = refused(verb, "train", "hydra.run.dir=a run", "model=gru", *TINY)
     assert message == "a run: already holds a run; choose another folder, or 'resume=a run'"
+
+
+HOLDS = """
+import sys, time
+from pathlib import Path
+from rnnvision.runs.lock import Lock
+print(Lock(Path(sys.argv[1]) / ".lock").acquire(), flush=True)
+time.sleep(60)
+"""
+
+
+def test_one_process_writes_into_a_folder(verb: Verb, trained: Copy) -> None:
+    trained("run")
+    for folder, word in (("new", "hydra.run.dir=new"), ("run", "resume=run")):
+        with subprocess.Popen([sys.executable, "-c", HOLDS, folder], stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "True\n"
+            message = refused(verb, "train", word, *([] if folder == "run" else TINY))
+            other.kill()
+        assert message == f"{folder}: process {other.pid} is writing there; wait for it, or choose another folder"
+    assert verb("train", "hydra.run.dir=new", *TINY).code == 0
+    assert Lock(Path("new", ".lock")).holder() is None
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,15 @@ from pathlib import Path
 
 from rnnvision.checks import nearest
 from rnnvision.cli.frame.command_line.bare import meant_by
-from rnnvision.cli.frame.command_line.groups import read_group
+from rnnvision.cli.frame.command_line.groups import default_options, read_group
 from rnnvision.cli.frame.command_line.known import keys_of, near_key, refusal
+from rnnvision.cli.frame.command_line.space import SEARCHES, with_space
+from rnnvision.cli.frame.command_line.studies import with_best_trials
 from rnnvision.cli.frame.command_line.words import FLAGS, FOLDER_FLAGS, VALUE_FLAGS, command, override, parsed
 from rnnvision.cli.frame.paths import PATH_KEYS, PATH_LISTS, expanded
 from rnnvision.errors import UsageError
 
+OPEN = ("optimizer.lr_factors.",)  # mappings in which any key may be typed: they are of parts of a network
 CLOSED = {"--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all")}
 
 
@@ -24,6 +27,7 @@ class CommandLine:
 
     flags: tuple[str, ...]
     overrides: tuple[str, ...]
+    note: str | None = None  # what has been put in place of a word, for people
 
     @property
     def multirun(self) -> bool:
@@ -41,10 +45,12 @@ def read_command(words: Sequence[str], verb: str, conf: Path) -> CommandLine:
         UsageError: with the corrected command, for what Hydra would refuse in words of its own, or misread.
     """
     flags, settings = _separated(words, verb, conf)
-    line = CommandLine(tuple(flags), ())
-    read = [_read(word, words, verb, conf, line.multirun) for word in settings]
-    checked = [read_group(word, words, verb, conf, line.multirun) for word in read]
-    return CommandLine(tuple(flags), tuple(word for word in checked if word is not None))
+    settings, note = with_best_trials(settings)
+    several = CommandLine(tuple(flags), ()).multirun or verb in SEARCHES
+    read = [_read(word, words, verb, conf, several) for word in settings]
+    checked = [read_group(word, words, verb, conf, several) for word in read]
+    overrides = with_space([word for word in checked if word is not None], verb, conf)
+    return CommandLine(tuple(flags), tuple(overrides), note)
 
 
 def _separated(words: Sequence[str], verb: str, conf: Path) -> tuple[list[str], list[str]]:
@@ -126,6 +132,9 @@ def _read(word: str, words: Sequence[str], verb: str, conf: Path, multirun: bool
     found = parsed(word)
     if key.lstrip("+") in PATH_KEYS and equals:
         return _path_word(key, value, multirun)
+    if key.startswith(OPEN) and equals and OPEN[0].partition(".")[0] in default_options(conf, verb):
+        word = f"++{word}"
+        found = parsed(word)
     if found is not None and (key or not equals):
         return word
     raise UsageError(f"{word}: {_unreadable(word, words, verb, conf)}")

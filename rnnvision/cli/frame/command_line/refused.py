@@ -1,7 +1,9 @@
 """Keys that a verb has from another verb and sets itself, with what to do instead."""
 
 REFUSED = {  # verb -> key -> what to do instead
-    "train": {"model.load": "give weights=FILE, of a training or of what others have published"},
+    "train": {
+        key: "give weights=FILE, of a training or of what others have published" for key in ("init", "model.load")
+    },
     "compare": {
         "model": "give models=[NAME,...]",
         "seed": "give seeds=N for 0 to N - 1",
@@ -10,4 +12,5 @@ REFUSED = {  # verb -> key -> what to do instead
         "trainer.max_time": "give budget=minutes:X",
         "sweep": "compare trains each model in models",
     },
+    "tune": {"sweep": "give search=NAME of conf/search, or keys with several values: KEY=A,B"},
 }

@@ -1,12 +1,12 @@
-"""report.html of a run folder, or of a folder of several runs."""
+"""report.html of a run folder, of a folder of several runs, or of a study."""
 
 import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnvision.errors import UsageError
-from rnnvision.runs import Run, find_runs
+from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs import Run, StudyRecord, find_runs, read_study
 
 if TYPE_CHECKING:
     from rnnvision.data.splits import Samples
@@ -35,8 +35,11 @@ def write_report(folder: Path, to: Path, root: str | None = None, tested: "Sampl
     from rnnvision.report.page.render import write_page
     from rnnvision.report.page.side_by_side import Entry, names_of, runs_page
 
-    runs = runs_in(folder)
-    if len(runs) == 1 and runs[0].path == folder:
+    if (record := study_in(folder)) is not None:
+        from rnnvision.report.study.build import study_page
+
+        page = study_page(folder, record, to.resolve(), PAGE)
+    elif len(runs := runs_in(folder)) == 1 and runs[0].path == folder:
         from rnnvision.cli.frame.reporting.gather import gather
 
         page = run_page(gather(folder, root, tested))
@@ -50,6 +53,23 @@ def write_report(folder: Path, to: Path, root: str | None = None, tested: "Sampl
         raise UsageError(f"to={to}: {error.strerror}; choose a folder that can be written: to=FOLDER") from error
     lines = [f"report    {os.path.relpath(to / PAGE)}", f"pictures  {', '.join(pictures)}" if pictures else ""]
     return [*filter(None, lines), *(f"left out  {name}: {reason}" for name, reason in page.missing)]
+
+
+def study_in(folder: Path) -> StudyRecord | None:
+    """The study whose folder this is, if it is one.
+
+    Raises:
+        FailureError: where its record is damaged.
+        UsageError: where it has none yet.
+    """
+    try:
+        return read_study(folder)
+    except ValueError as error:
+        raise FailureError(f"{error}; rnnvision tune writes it anew when it goes on") from error
+    except OSError:
+        if (folder / "study.json").is_file():
+            raise UsageError(f"run={folder}: this study has no trial yet; report it when one has ended") from None
+        return None
 
 
 def runs_in(folder: Path) -> list[Run]:

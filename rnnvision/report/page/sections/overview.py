@@ -66,9 +66,9 @@ def run_section(found: Found) -> Section:
         ("command", command_line(run)),
         ("network", found.network),
         ("data", found.data),
-        ("status", _status(run)),
-        ("code", _code(machine)),
-        ("hardware", _hardware(machine)),
+        ("status", status_line(run)),
+        ("code", code_line(machine)),
+        ("hardware", hardware_line(machine)),
         ("folder", str(run.path)),
         ("evaluation", str(found.evaluation.path) if found.evaluation else ""),
         *(("note", note) for note in found.notes),
@@ -90,14 +90,14 @@ def command_line(run: Run) -> str:
     return shlex.join([Path(words[0]).name, *words[1:]])
 
 
-def _status(run: Run) -> str:
+def status_line(run: Run) -> str:
     error = f": {run.error}" if run.error else ""
     if run.status == "running" and any(name.startswith("test/") for name in run.metrics):
         return "tested"  # by the training that ends with this report
     return f"{run.status or 'no record'}{error}"
 
 
-def _code(machine: Mapping[str, object]) -> str:
+def code_line(machine: Mapping[str, object]) -> str:
     git, found = machine.get("git"), machine.get("versions")
     commit = ""
     if isinstance(git, dict) and git.get("commit"):
@@ -109,7 +109,7 @@ def _code(machine: Mapping[str, object]) -> str:
     return "; ".join(part for part in (commit, named) if part)
 
 
-def _hardware(machine: Mapping[str, object]) -> str:
+def hardware_line(machine: Mapping[str, object]) -> str:
     gpus = machine.get("gpus")
     names = [str(gpu) for gpu in gpus] if isinstance(gpus, list) else []
     cores = f"{machine['cores']} cores, threads: {machine.get('threads', '?')}" if "cores" in machine else ""

@@ -1,0 +1,100 @@
+"""rnnvision tune KEY=VALUES ...: search for the settings that score best; each trial is a plain run of train.
+
+A trial is a process and an ordinary run folder, FOLDER/trials/0007; what is known of the study lies in its storage, so
+that it can be killed, gone on with, extended, and shared by several processes.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from rnnvision.cli.frame.app import run_verb
+from rnnvision.cli.frame.command_line.words import override
+from rnnvision.cli.tune.axes import words_of
+from rnnvision.cli.tune.lines import Lines, first_lines
+from rnnvision.cli.tune.results import report
+from rnnvision.cli.tune.settings import resumption, settings_from
+from rnnvision.errors import UsageError
+from rnnvision.runs import RunFolder
+from rnnvision.runs.study import write_study
+from rnnvision.search.job import Job
+from rnnvision.search.places import Local, Place
+from rnnvision.search.record import record_of
+from rnnvision.search.settings import Settings
+from rnnvision.search.storage import open_study, running_in_one_line
+from rnnvision.search.study import Driver
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+
+def main() -> None:
+    run_verb("tune", tune, libraries=())  # its trials import what they need
+
+
+def tune(cfg: DictConfig, run: RunFolder) -> float:
+    """Run the trials that are left, and show what they found; returns the best score of the first metric."""
+    _require_optuna()
+    os.chdir(HydraConfig.get().runtime.cwd)  # where relative paths are meant, for its trials too
+    settings, total = settings_from(cfg)
+    settings.write(run.path, total)
+    if settings.grid_size is not None:
+        total = min(total, settings.grid_size)
+    resolved = OmegaConf.create({"storage": settings.storage}).storage  # ${oc.env:...} stays out of the folder
+    study = open_study(run.path, settings, resolved)
+    print(first_lines(settings, total, run.shown(), int(cfg.jobs)), flush=True)
+    lines = _Recorded(settings, study, run.path, total)
+    place = make_place(cfg)
+    seconds = None if cfg.timeout is None else 60.0 * float(cfg.timeout)
+    jobs = make_jobs(settings, run.path.absolute(), str(cfg.log_dir))
+    try:
+        with running_in_one_line(settings.storage):
+            Driver(study, run.path, settings, total, place, jobs, lines, seconds).run()
+    except (KeyboardInterrupt, SystemExit):
+        print(f"next      {resumption(settings, run.shown())}", flush=True)
+        raise
+    return report(run, settings, record_of(study, settings, total, words_of, whole=True), total)
+
+
+def _require_optuna() -> None:
+    try:
+        import optuna  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f'tune: {error.name or "optuna"} is not installed: pip install "rnnvision[search]"') from error
+
+
+def make_place(cfg: DictConfig) -> Place:
+    """Where the trials run."""
+    return Local(int(cfg.jobs), prepare="rnnvision.cli.compare.cells:prepare")
+
+
+def make_jobs(settings: Settings, folder: Path, log_dir: str) -> Callable[[int, Mapping[str, Any]], Job]:
+    """The job of a trial: `train` with its values, in a folder of its number."""
+
+    def job(number: int, params: Mapping[str, Any]) -> Job:
+        name = f"{number:04d}"
+        path = folder / "trials" / name
+        own = [override("name", name), override("log_dir", log_dir), override("hydra.run.dir", path)]
+        fresh = (*settings.config_dir, *settings.words, *words_of(params), *own)
+        return Job(name, path, "rnnvision.cli.train", fresh, (*settings.config_dir, override("resume", path)))
+
+    return job
+
+
+class _Recorded(Lines):
+    """Prints how the trials go, and writes the record of the study as each one ends."""
+
+    def __init__(self, settings: Settings, study: "Study", folder: Path, total: int) -> None:
+        self._record = lambda: record_of(study, settings, total, words_of)
+        self._folder = folder
+        record = self._record()
+        best = next(iter(record.best()), None)
+        super().__init__(settings, (best.number, best.values[0]) if best and len(best.values) == 1 else None)
+
+    def ended(self, *args: Any) -> None:
+        super().ended(*args)
+        write_study(self._folder, self._record())

@@ -1,0 +1,57 @@
+"""best.yaml: the best trial as an experiment, which can be copied into a conf/experiment."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from rnnvision.cli.frame.command_line.files import config_dir
+from rnnvision.cli.frame.command_line.groups import default_options
+from rnnvision.cli.frame.command_line.words import command, parsed
+from rnnvision.runs.study import StudyRecord, TrialRow
+
+FILE = "best.yaml"
+
+
+def words_of_trial(record: StudyRecord, trial: TrialRow) -> list[str]:
+    """The words of a training like this trial."""
+    return [*record.words, *trial.overrides]
+
+
+def write_best(folder: Path, record: StudyRecord, trial: TrialRow) -> Path:
+    """Write the settings of a trial as an experiment."""
+    words = words_of_trial(record, trial)
+    scores = ", ".join(f"{name} {value:g}" for name, value in zip(record.metrics, trial.values, strict=True))
+    text = "\n".join(
+        [
+            "# @package _global_",
+            f"# {command(words, 'rnnvision train')}",
+            f"# Trial {trial.number} of a study of {len(record.trials)}: {scores}",
+            OmegaConf.to_yaml(OmegaConf.create(_experiment(words))),
+        ]
+    )
+    path = folder / FILE
+    temporary = folder / f".{FILE}.tmp"
+    temporary.write_text(text)
+    temporary.replace(path)
+    return path
+
+
+def _experiment(words: Iterable[str]) -> dict[str, Any]:
+    groups = default_options(config_dir(), "train")
+    defaults: list[Any] = []
+    values = OmegaConf.create({})
+    for word in words:
+        found = parsed(word)
+        if found is None or found.is_delete():
+            continue
+        if found.key_or_group == "experiment":
+            defaults.insert(0, found.value())
+        elif found.key_or_group in groups:
+            defaults.append({f"override /{found.key_or_group}": found.value()})
+        else:
+            OmegaConf.update(values, found.key_or_group, found.value(), force_add=True)
+    found_values = OmegaConf.to_container(values)
+    assert isinstance(found_values, dict)
+    return {**({"defaults": [*defaults, "_self_"]} if defaults else {}), **{str(k): v for k, v in found_values.items()}}

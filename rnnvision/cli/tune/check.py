@@ -1,0 +1,120 @@
+"""What refuses the start of a study: checked before Hydra makes its folder."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.errors import ConfigCompositionException
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.command_line.files import config_dir
+from rnnvision.cli.frame.command_line.groups import default_options
+from rnnvision.cli.frame.early.values import check_values
+from rnnvision.cli.frame.paths import locate_paths
+from rnnvision.cli.frame.start import Start, check_start
+from rnnvision.cli.tune.axes import words_of
+from rnnvision.cli.tune.settings import settings_from
+from rnnvision.errors import UsageError
+from rnnvision.runs import RunFolder
+from rnnvision.runs.study import Axis, as_word
+from rnnvision.search.settings import Settings
+
+
+class TuneStart(Start):
+    """Hydra calls this before it makes a folder."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        self._check(config, multirun=False)
+
+    def check(self, config: DictConfig, multirun: bool) -> None:
+        check_start(config, self.verb, multirun)
+        settings, _ = settings_from(config)
+        if config.resume is None:
+            check_space(settings)
+
+    def take(self, run: RunFolder) -> None:
+        """A study is shared: whoever comes first holds the lock of its folder, and nobody is refused."""
+        run.lock.acquire()
+
+
+def check_space(settings: Settings) -> None:
+    """Compose a training for every option in the space, and check every value that can be checked before a training.
+
+    Raises:
+        UsageError: for a key that one of the options does not have, and for a value that cannot be.
+    """
+    configs: list[DictConfig] = []
+    lacking: list[tuple[str, str, ConfigCompositionException]] = []  # key, words of the options
+    for params in _corners(settings.space):
+        try:
+            configs.append(compose("train", overrides=[*settings.words, *words_of(params)]))
+            locate_paths(configs[-1], Path.cwd())
+        except ConfigCompositionException as error:
+            if (match := re.search(r"Could not override '([^']+)'", str(error))) is None:
+                raise
+            groups = {key: value for key, value in params.items() if _is_group(key)}
+            lacking.append((match[1], " ".join(words_of(groups)), error))
+    if lacking and not configs:
+        raise lacking[0][2]  # no option has the key: it is misspelt
+    if lacking:
+        key, without, _ = lacking[0]
+        every = ", ".join(words for other, words, _ in lacking if other == key)
+        raise UsageError(
+            f"{key}: {every} {'have' if ',' in every else 'has'} no such key; search for it in a study without "
+            f"{without if ',' not in every else 'these'}"
+        )
+    for config in configs:
+        for key, axis in settings.space.items():
+            _check_axis(config, key.lstrip("+"), axis)
+
+
+def _is_group(key: str) -> bool:
+    return key in default_options(config_dir(), "train")
+
+
+def _corners(space: Mapping[str, Axis]) -> Iterator[dict[str, Any]]:
+    """A trial for each option of each group, the rest as it comes first; one where no group is searched."""
+    first = {key: axis.choices[0] if axis.kind == "choice" else axis.low for key, axis in space.items()}
+    yield first
+    for key, axis in space.items():
+        if _is_group(key):
+            yield from ({**first, key: option} for option in axis.choices[1:])
+
+
+def _check_axis(config: DictConfig, key: str, axis: Axis) -> None:
+    """Every choice; of numbers the ends and one between, which is no whole number."""
+    if _is_group(key):
+        return
+    values = axis.choices
+    if axis.kind != "choice":
+        low, high = axis.low or 0, axis.high or 0
+        values = (low, high, *([low + 0.5123 * (high - low)] if axis.kind == "float" and axis.step is None else []))
+    for value in values:
+        try:
+            _check_value(config, key, value)
+        except UsageError as error:
+            if axis.kind != "float" or not _takes_whole(config, key, axis):
+                raise
+            whole = f"int(interval({axis.low:g},{axis.high:g}))"
+            raise UsageError(f"{key}: takes whole numbers; write {key}={whole}") from error
+
+
+def _takes_whole(config: DictConfig, key: str, axis: Axis) -> bool:
+    try:
+        _check_value(config, key, round(axis.high or 0))
+    except UsageError:
+        return False
+    return True
+
+
+def _check_value(config: DictConfig, key: str, value: Any) -> None:
+    before = OmegaConf.select(config, key)
+    with open_dict(config):
+        OmegaConf.update(config, key, value, force_add=True)
+        try:
+            check_values(config, [key])
+        finally:
+            OmegaConf.update(config, key, plain(before), force_add=True)

@@ -1,0 +1,143 @@
+"""The settings of `tune`: those of a command, or of the study that it goes on with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from rnnvision.checks import at_least, positive
+from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain
+from rnnvision.cli.frame.command_line.known import REFUSED
+from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.tune.axes import space_of
+from rnnvision.errors import UsageError
+from rnnvision.runs.study import Axis
+from rnnvision.search.objective import Constraint
+from rnnvision.search.settings import Settings, checked, read_settings
+
+OWN = (  # what makes a study what it is
+    *("metric", "objectives", "direction", "constraints", "sampler", "startup_trials", "pruner", "min_epochs"),
+    *("search_seed", "storage", "space", "search"),
+)
+OF_A_START = ("resume", "log_dir", "name", "n_trials", "timeout", "jobs", "where")  # may differ from start to start
+PROGRAM = "rnnvision tune"
+
+
+def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
+    """The study that the command describes, or that of the folder that it goes on with; and its number of trials.
+
+    Raises:
+        UsageError: for what cannot be, or would make a resumed study another one.
+    """
+    with arguments_of(""):
+        at_least("n_trials", plain(cfg.n_trials), 1)
+        if cfg.timeout is not None:
+            positive("timeout", plain(cfg.timeout))
+    typed = list(HydraConfig.get().overrides.task)
+    if cfg.resume is None:
+        return _new(cfg, typed), int(cfg.n_trials)
+    folder = Path(str(cfg.resume)).expanduser()
+    kept, total = read_settings(folder)
+    if kept.config_dir and not own_config_dir():
+        raise UsageError(f"resume={cfg.resume}: began with configurations of your own; try: {resumption(kept, folder)}")
+    _check_unchanged(cfg, typed, kept)
+    return kept, int(cfg.n_trials) if any(_key(word) == "n_trials" for word in typed) else total
+
+
+def resumption(settings: Settings, folder: str | Path) -> str:
+    """What to type to go on with a study."""
+    return command([*settings.config_dir, override("resume", folder)], PROGRAM)
+
+
+def _new(cfg: DictConfig, typed: Sequence[str]) -> Settings:
+    space = _space(cfg)
+    for key in space:
+        top = key.lstrip("+").partition(".")[0]
+        if top in (*OWN, *OF_A_START, "plugins") or key in REFUSED["tune"]:
+            raise UsageError(f"{key}: cannot be searched; choose a key of a training")
+    objectives = plain(cfg.objectives)
+    if objectives is not None and (not isinstance(objectives, list) or len(objectives) < 2):
+        raise UsageError(f"objectives={objectives}: name two or more, or one as metric=NAME")
+    if objectives is not None and any(_key(word) == "metric" for word in typed):
+        raise UsageError(f"metric={cfg.metric}: objectives are given, too; leave out one of the two")
+    constraints = plain(cfg.constraints)
+    with arguments_of(""):
+        return checked(
+            name=str(cfg.name),
+            space=space,
+            metrics=[str(name) for name in objectives or [cfg.metric]],
+            direction=plain(cfg.direction),
+            sampler=str(cfg.sampler),
+            startup_trials=plain(cfg.startup_trials),
+            pruner=plain(cfg.pruner),
+            min_epochs=plain(cfg.min_epochs),
+            max_epochs=_max_epochs(cfg, space),
+            constraints=constraints if isinstance(constraints, list) else [constraints],
+            seed=plain(cfg.search_seed),
+            storage=OmegaConf.to_container(cfg, resolve=False)["storage"],  # type: ignore[call-overload,index]
+            words=[word for word in typed if not _is_own(word) and _key(word) not in set(map(_key, space))],
+            config_dir=own_config_dir(),
+        )
+
+
+def _space(cfg: DictConfig) -> dict[str, Axis]:
+    """The axes of search=NAME, then those that were typed."""
+    listed = plain(cfg.get("search")) or {}
+    found = space_of(f"{key}={values}" for key, values in listed.items())
+    return found | space_of(map(str, plain(cfg.space) or []))
+
+
+def _max_epochs(cfg: DictConfig, space: dict[str, Axis]) -> int | None:
+    """The epochs of every trial, where nothing that is searched changes them."""
+    if {"trainer", "trainer.max_epochs", "experiment", "debug"} & set(space):
+        return None
+    epochs = plain(cfg.trainer.max_epochs)
+    return epochs if isinstance(epochs, int) and epochs > 0 else None
+
+
+def _is_own(word: str) -> bool:
+    return _key(word).partition(".")[0] in (*OWN, *OF_A_START)
+
+
+def _check_unchanged(cfg: DictConfig, typed: Sequence[str], kept: Settings) -> None:
+    several = len(kept.metrics) > 1
+    before: dict[str, Any] = {
+        "metric": None if several else kept.metrics[0],
+        "objectives": list(kept.metrics) if several else None,
+        "direction": list(kept.directions) if several else kept.directions[0],
+        "constraints": list(kept.constraints),
+        "search_seed": kept.seed,
+        **{key: getattr(kept, key) for key in ("sampler", "startup_trials", "pruner", "min_epochs", "storage")},
+    }
+    for word in typed:
+        key = _key(word)
+        if key in ("space", "search"):
+            _check_same_axes(_space(cfg), kept)
+        elif key in OWN:
+            value = plain(cfg[key])
+            if key == "constraints":
+                value = [str(Constraint.read(str(text))) for text in value]
+            _refuse_change(word, same=value == before[key], was=before[key])
+        elif not _is_own(word) and key not in set(map(_key, kept.space)):
+            was = next((other for other in kept.words if _key(other) == key), "nothing")
+            _refuse_change(word, same=word in kept.words, was=was)
+
+
+def _check_same_axes(space: dict[str, Axis], kept: Settings) -> None:
+    for key, axis in space.items():
+        if kept.space.get(key) != axis:
+            _refuse_change(key, same=False, was=", ".join(kept.space))
+
+
+def _refuse_change(word: str, *, same: bool, was: object) -> None:
+    if not same:
+        raise UsageError(
+            f"{word}: cannot change on resume, it would be another study (this one has {was}); leave it out"
+        )
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
+

@@ -1,0 +1,28 @@
+"""python -m rnnvision.runs.tied MODULE WORDS: as `python -m MODULE WORDS`, but it does not outlive what started it.
+
+When its parent dies, however that dies, Linux tells it to save and end (SIGTERM). Of SIGUSR2, by which SLURM tells
+every process of a job that its time is up, it hears nothing: that is for the one that waits for it.
+"""
+
+import runpy
+import signal
+import sys
+
+from rnnvision.runs.fork_server import end_with_parent
+
+
+def tied(command: list[str]) -> list[str]:
+    """A command that begins with `[python, "-m"]` as one that is tied to its parent, where the system can do that."""
+    return [*command[:2], __name__, *command[2:]] if sys.platform == "linux" else command
+
+
+def main() -> None:
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    end_with_parent(signal.SIGTERM)
+    module = sys.argv[1]
+    del sys.argv[1]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

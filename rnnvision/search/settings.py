@@ -1,0 +1,233 @@
+"""The settings of a study: what is searched, by what, for what. They are kept in its folder, and checked here."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rnnvision.checks import at_least, choose_one, one_of
+from rnnvision.errors import UsageError
+from rnnvision.runs import read_json
+from rnnvision.runs.study import DIRECTIONS, Axis
+from rnnvision.search.objective import EPOCHS, Constraint, check_metric, direction_of
+
+FILE = "study.json"
+SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes", "nsga2")
+PRUNERS = ("none", "median", "hyperband", "successive_halving")
+STARTUP = {"tpe": 10, "gp": 10, "cmaes": 1, "nsga2": 20}  # trials at random before the sampler chooses
+CONSTRAINED = ("tpe", "gp", "nsga2")  # samplers that keep away from what breaks a constraint
+OF_SEVERAL = ("tpe", "random", "grid", "gp", "nsga2")  # samplers that take several objectives
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A study, but for how many trials it has.
+
+    Attributes:
+        metrics: what is searched for; one direction (maximize, minimize) each.
+        space: key -> what it may be.
+        constraints: NAME<=NUMBER or NAME>=NUMBER, of the same names as metrics.
+        startup_trials: at random before the sampler chooses, of nsga2 its population; None where it has none.
+        pruner: none, median, hyperband or successive_halving.
+        min_epochs: of a trial before it may be pruned.
+        max_epochs: of every trial, where it is the same; None where it is not known.
+        storage: None (a database in the folder), journal (a file in the folder), or a URL of Optuna's.
+        words: what every trial is told.
+        config_dir: "--config-dir" and the user's own configurations, where there are any.
+    """
+
+    name: str
+    metrics: tuple[str, ...]
+    directions: tuple[str, ...]
+    space: Mapping[str, Axis]
+    sampler: str = "tpe"
+    startup_trials: int | None = None
+    pruner: str = "none"
+    min_epochs: int = 1
+    max_epochs: int | None = None
+    constraints: tuple[str, ...] = ()
+    seed: int = 0
+    storage: str | None = None
+    words: tuple[str, ...] = ()
+    config_dir: tuple[str, ...] = field(default=())
+
+    @property
+    def limits(self) -> list[Constraint]:
+        return [Constraint.read(text) for text in self.constraints]
+
+    @property
+    def grid_size(self) -> int | None:
+        """The number of combinations that a grid has; None of other samplers."""
+        if self.sampler != "grid":
+            return None
+        size = 1
+        for axis in self.space.values():
+            size *= len(points(axis))
+        return size
+
+    def write(self, folder: Path, n_trials: int) -> None:
+        text = json.dumps({**asdict(self), "n_trials": n_trials}, indent=1)
+        temporary = folder / f".{FILE}.tmp"
+        temporary.write_text(f"{text}\n")
+        temporary.replace(folder / FILE)
+
+
+def read_settings(folder: Path) -> tuple[Settings, int]:
+    """The settings of the study in a folder, and its number of trials.
+
+    Raises:
+        UsageError: if it holds none.
+    """
+    found = read_json(folder / FILE)
+    try:
+        trials = int(found.pop("n_trials"))
+        axes = {key: Axis(**{**axis, "choices": tuple(axis["choices"])}) for key, axis in found.pop("space").items()}
+        lists = {key: tuple(value) for key, value in found.items() if isinstance(value, list)}
+        return Settings(**{**found, **lists}, space=axes), trials
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        why = f"it has no {FILE}" if not (folder / FILE).is_file() else f"{FILE} is damaged"
+        raise UsageError(f"resume={folder}: holds no study ({why})") from error
+
+
+def checked(
+    *,
+    name: str,
+    space: Mapping[str, Axis],
+    metrics: Sequence[str],
+    direction: Any = None,
+    sampler: str = "tpe",
+    startup_trials: int | None = None,
+    pruner: str | None = None,
+    min_epochs: int | None = None,
+    max_epochs: int | None = None,
+    constraints: Iterable[str] = (),
+    seed: int = 0,
+    storage: str | None = None,
+    words: Iterable[str] = (),
+    config_dir: Iterable[str] = (),
+) -> Settings:
+    """The settings of a new study, those that are None by their defaults.
+
+    Raises:
+        UsageError: for what cannot be, with what is legal.
+        ValueError: the same, beginning with the argument.
+    """
+    key = "metric" if len(metrics) == 1 else "objectives"
+    for metric in metrics:
+        check_metric(key, metric)
+    if len(set(metrics)) < len(metrics):
+        raise UsageError(f"objectives=[{','.join(metrics)}]: name each once")
+    one_of("sampler", sampler, SAMPLERS)
+    at_least("search_seed", seed, 0)
+    _check_space(sampler, space)
+    if len(metrics) > 1 and sampler not in OF_SEVERAL:
+        raise UsageError(f"sampler={sampler}: searches for one metric; for several choose one of {', '.join(OF_SEVERAL)}")
+    limits = [Constraint.read(str(text)) for text in constraints]
+    if limits and sampler not in CONSTRAINED:
+        raise UsageError(f"sampler={sampler}: knows no constraints; choose one of {', '.join(CONSTRAINED)}")
+    if startup_trials is not None:
+        at_least("startup_trials", startup_trials, 2 if sampler == "nsga2" else 1)
+        if sampler not in STARTUP:
+            raise UsageError(f"startup_trials={startup_trials}: sampler={sampler} has none; leave it out")
+    chosen = _pruner(metrics, pruner)
+    if min_epochs is not None:
+        at_least("min_epochs", min_epochs, 1)
+        if chosen == "none":
+            raise UsageError(f"min_epochs={min_epochs}: nothing is pruned here; leave it out")
+    return Settings(
+        name=name,
+        metrics=tuple(metrics),
+        directions=_directions(metrics, direction),
+        space=dict(space),
+        sampler=sampler,
+        startup_trials=STARTUP.get(sampler) if startup_trials is None else startup_trials,
+        pruner=chosen,
+        min_epochs=min_epochs or 1,
+        max_epochs=max_epochs,
+        constraints=tuple(map(str, limits)),
+        seed=seed,
+        storage=storage,
+        words=tuple(words),
+        config_dir=tuple(config_dir),
+    )
+
+
+def _pruner(metrics: Sequence[str], asked: str | None) -> str:
+    prunable = len(metrics) == 1 and metrics[0] in EPOCHS
+    if asked is None:
+        return "median" if prunable else "none"
+    one_of("pruner", asked, PRUNERS)
+    if asked == "none" or prunable:
+        return asked
+    if len(metrics) > 1:
+        raise UsageError(
+            f"pruner={asked}: a trial with several objectives cannot be pruned: no epoch says which is worse; leave it "
+            f"out, or search for one and limit the other, for example metric={metrics[0]} "
+            f'constraints=["{metrics[1]}<=1e6"]'
+        )
+    raise UsageError(
+        f"pruner={asked}: {metrics[0]} is known at the end of a training only; choose pruner=none, or a metric of every "
+        f"epoch: {', '.join(EPOCHS)}"
+    )
+
+
+def _directions(metrics: Sequence[str], asked: Any) -> tuple[str, ...]:
+    if asked is None:
+        return tuple(map(direction_of, metrics))
+    found = [str(one) for one in asked] if isinstance(asked, (list, tuple)) else [str(asked)]
+    shown = asked if isinstance(asked, str) else f"[{','.join(found)}]"
+    for one in found:
+        if one not in DIRECTIONS:
+            raise UsageError(f"direction={shown}: {choose_one(one, DIRECTIONS)}")
+    if len(found) != len(metrics):
+        raise UsageError(f"direction={shown}: give one for each of {', '.join(metrics)}")
+    return tuple(found)
+
+
+def _check_space(sampler: str, space: Mapping[str, Axis]) -> None:
+    if not space:
+        raise UsageError(
+            "there is nothing to search: give a key several values, for example "
+            "model.hidden_size=64,128 'optimizer.lr=tag(log,interval(1e-4,1e-2))', or search=NAME of conf/search"
+        )
+    for key, axis in space.items():
+        if sampler == "grid" and axis.kind == "float" and axis.step is None:
+            raise UsageError(f"{key}: a grid needs single values; write choice(A,B) or range(A,B,STEP), or sampler=tpe")
+    numbers = [key for key, axis in space.items() if axis.kind != "choice"]
+    if sampler == "cmaes" and len(numbers) < 2:
+        raise UsageError("sampler=cmaes: needs two keys with numbers, interval(A,B) or range(A,B); choose sampler=tpe")
+
+
+def points(axis: Axis) -> list[Any]:
+    """The values of an axis that can be counted."""
+    if axis.kind == "choice":
+        return list(axis.choices)
+    low, high = axis.low or 0, axis.high or 0
+    step = axis.step or 1
+    count = round((high - low) / step) + 1
+    return [low + i * step for i in range(count)] if axis.kind == "int" else [_rounded(low + i * step) for i in range(count)]
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.12g}")
+
+
+def shown_axis(axis: Axis) -> str:
+    """An axis in words.
+
+    Examples:
+        >>> shown_axis(Axis("float", 1e-4, 1e-2, log=True))
+        '0.0001 to 0.01, evenly in its logarithm'
+        >>> shown_axis(Axis("choice", choices=("lstm", "gru")))
+        'lstm, gru'
+    """
+    from rnnvision.runs.study import as_word
+
+    if axis.kind == "choice":
+        return ", ".join(map(as_word, axis.choices))
+    whole = " whole numbers," if axis.kind == "int" and axis.step in (None, 1) else ""
+    step = f", in steps of {axis.step:g}" if axis.step not in (None, 1) else ""
+    text = f"{axis.low:g} to {axis.high:g},{whole}" + (" evenly in its logarithm" if axis.log else "")
+    return re.sub(r",$", "", text.strip()) + step

@@ -1,0 +1,143 @@
+"""Where a study is kept: a database in its folder, a journal there for network file systems, or a server."""
+
+import logging
+import re
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnvision.errors import UsageError
+from rnnvision.runs.lock import Lock
+from rnnvision.search.pruning import make_pruner
+from rnnvision.search.sampling import make_sampler
+from rnnvision.search.settings import Settings
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.storages import BaseStorage
+
+DATABASE, JOURNAL = "study.db", "study.journal"
+CLAIM = ".claim.lock"  # held while a trial is made, taken up or counted
+PATIENCE = 30.0  # seconds for another process that writes
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Within, no other process holds this lock."""
+    lock = Lock(path)
+    while not lock.acquire():
+        time.sleep(0.01)
+    with lock:
+        yield
+
+
+class _JournalLock:
+    """The lock that Optuna's journal asks for; unlike Optuna's own it is free at once when its holder is killed."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = Lock(path)
+
+    def acquire(self) -> bool:
+        while not self._lock.acquire():
+            time.sleep(0.005)
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def open_study(folder: Path, settings: Settings, url: str | None = None) -> "Study":
+    """The study of a folder, made where it is not there yet; `url` is the storage, where the settings hide a part of it.
+
+    Raises:
+        UsageError: for a storage that cannot be reached, is locked, or is none.
+    """
+    try:
+        with running_in_one_line(settings.storage), held(folder / CLAIM):
+            return _opened(folder, settings, url or settings.storage)
+    except (ImportError, OSError, ValueError) as error:
+        raise _refusal(settings.storage, error) from error
+
+
+def _opened(folder: Path, settings: Settings, url: str | None) -> "Study":
+    import optuna
+
+    optuna.logging.set_verbosity(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="optuna")
+        storage = _storage(folder, url)
+        return optuna.create_study(
+            study_name=_name(folder, settings),
+            storage=storage,
+            sampler=make_sampler(settings),
+            pruner=make_pruner(settings),
+            directions=list(settings.directions),
+            load_if_exists=True,
+        )
+
+
+def _name(folder: Path, settings: Settings) -> str:
+    """Hyperband deals its brackets out by this name, so that it is the same for the same study wherever it may be."""
+    return settings.name if settings.storage in (None, "journal") else folder.name
+
+
+def _storage(folder: Path, url: str | None) -> "BaseStorage":
+    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if url == "journal":
+        lock: Any = _JournalLock(folder / f"{JOURNAL}.lock")  # Optuna asks for its methods alone
+        return JournalStorage(JournalFileBackend(str(folder / JOURNAL), lock_obj=lock))
+    if url is not None:
+        return RDBStorage(url)
+    database = folder / DATABASE
+    if not database.exists():  # its tables are there all at once, or not at all
+        new = database.with_name(f".{DATABASE}.new")
+        new.unlink(missing_ok=True)
+        made = RDBStorage(f"sqlite:///{new.absolute()}")
+        made.remove_session()
+        made.engine.dispose()
+        new.replace(database)
+    return RDBStorage(f"sqlite:///{database.absolute()}", engine_kwargs={"connect_args": {"timeout": PATIENCE}})
+
+
+@contextmanager
+def running_in_one_line(storage: str | None) -> Iterator[None]:
+    """Within, a storage that fails becomes one line.
+
+    Raises:
+        UsageError: with what to choose instead.
+    """
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        raise _refusal(storage, error) from error
+
+
+def _refusal(storage: str | None, error: Exception) -> UsageError:
+    why = " ".join(str(error.__cause__ or error).partition("\n")[0].split())
+    return UsageError(
+        f"storage={shown(storage)}: cannot be used: {without_password(why)}; choose storage=null (a database in the "
+        "folder), storage=journal (a file there, for network file systems), or the URL of a database that runs"
+    )
+
+
+def shown(storage: str | None) -> str:
+    """A storage as a message names it."""
+    return "null" if storage is None else without_password(storage)
+
+
+def without_password(text: str) -> str:
+    """A URL in a text without its password.
+
+    Examples:
+        >>> without_password("mysql://me:secret@host/db")
+        'mysql://me:***@host/db'
+    """
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
