@@ -51,6 +51,11 @@ def resumption(settings: Settings, folder: str | Path) -> str:
     return command([*settings.config_dir, override("resume", folder)], PROGRAM)
 
 
+def storage_of(settings: Settings) -> str | None:
+    """The storage with its ${oc.env:...} filled in: what is secret stays out of the folder."""
+    return OmegaConf.create({"storage": settings.storage}).storage
+
+
 def _new(cfg: DictConfig, typed: Sequence[str]) -> Settings:
     space = _space(cfg)
     for key in space:
@@ -140,4 +145,3 @@ def _refuse_change(word: str, *, same: bool, was: object) -> None:
 
 def _key(word: str) -> str:
     return word.lstrip("+~").partition("=")[0]
-
