@@ -275,7 +275,7 @@ def one_go_refusal(cfg: DictConfig, data: "ImageData", world_size: int = 1) -> t
     if anytime := loss_arguments(cfg).get("anytime"):
         return f"loss.anytime={anytime}: {why}, and has a loss of its own", "loss.anytime=0"
     if frozen := frozen_parts(cfg):
-        return f"freeze={','.join(frozen)}: {why}, all of it", "freeze=null"
+        return f"freeze={','.join(frozen)}: {why}, as a whole", "freeze=null"
     if data.sampler != "shuffle":
         return f"data.sampler={data.sampler}: {why}, and sees each image once", "data.sampler=shuffle"
     devices: Any = cfg.trainer.get("devices")
