@@ -37,7 +37,13 @@ class Bench:
         """A study in FOLDER/name, begun or gone on with."""
         to = self.folder / name
         begun = (to / "study.json").is_file()
-        new = [f"hydra.run.dir={to}", "data=digits", *SPACE, f"n_trials={self.trials}", f"trainer.max_epochs={self.epochs}"]
+        new = [
+            f"hydra.run.dir={to}",
+            "data=digits",
+            *SPACE,
+            f"n_trials={self.trials}",
+            f"trainer.max_epochs={self.epochs}",
+        ]
         command = [sys.executable, "-m", "rnnvision.cli.tune", *([f"resume={to}"] if begun else [*new, *words])]
         if not begun:
             shutil.rmtree(to, ignore_errors=True)  # it was killed before it had begun
@@ -105,11 +111,14 @@ class Bench:
         found = self.trials_of("shared")
         numbers = [trial["number"] for trial in found] == list(range(self.trials))
         ended = sum(trial["state"] in ("completed", "pruned") for trial in found)
-        yield f"three processes, one killed: exit codes of the others; trials that ended; each number once | {codes}; {ended} of {self.trials}; {numbers}"
+        said = "three processes, one of them killed: exit codes of the others; trials that ended; each number once"
+        yield f"{said} | {codes}; {ended} of {self.trials}; {'yes' if numbers else 'NO'}"
 
     def slots(self) -> Iterator[str]:
         for repeat in range(REPEATS):
-            one, two = (self.run(f"slots_{jobs}_{repeat}", f"jobs={jobs}", "pruner=none", "sampler=random") for jobs in (1, 2))
+            one, two = (
+                self.run(f"slots_{jobs}_{repeat}", f"jobs={jobs}", "pruner=none", "sampler=random") for jobs in (1, 2)
+            )
             yield f"2 slots over 1 slot: {two:.0f} s / {one:.0f} s | {two / one:.2f}"
 
 
