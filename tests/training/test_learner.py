@@ -323,19 +323,6 @@ def test_a_smoothing_out_of_range_is_refused(value: float) -> None:
 # Divergence -----------------------------------------------------------------------------------------------------------
 
 
-# torchmetrics says it of the validation that runs before the epoch ends; the command filters it too.
-@pytest.mark.filterwarnings("ignore:Encountered `nan` values in tensor:UserWarning")
-@pytest.mark.parametrize("loss", ["nan", "inf"])
-def test_a_loss_that_is_no_number_ends_the_training_without_a_checkpoint(tmp_path: Path, loss: str) -> None:
-    data = make_data()
-    learner = make_learner(data)
-    with torch.no_grad():
-        learner.network.head.bias[0] = -float(loss)
-    with pytest.raises(TrainingError, match=f"^the training loss became {loss} in epoch 0; try a smaller optimizer.lr"):
-        fitted(tmp_path, data, learner, callbacks=[last(tmp_path)])
-    assert not checkpoint_of(tmp_path).exists()
-
-
 class PartlyBroken(nn.Module):
     """Gives NaN for images that are bright in the first corner."""
 
