@@ -37,6 +37,7 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     from rnnvision.cli.frame.device import make_trainer
     from rnnvision.inference import load
     from rnnvision.training import Learner
+    from rnnvision.training.failures import require_finite
 
     trainer = make_trainer(plain(cfg.trainer), run)
     classifier = load(cfg.ckpt)
@@ -53,6 +54,7 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
     found = trainer.test(learner, datamodule=data, verbose=False)[0]  # reads files where they are streamed
     metrics = {name.replace("test/", f"{cfg.split}/"): float(value) for name, value in found.items()}
     metrics |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
+    require_finite(metrics)
     run.write("metrics.json", metrics)
     answers = keep_answers(learner, data, run)
     print(score_line(metrics, cfg.split))

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         latency,
         matrix_rate,
         peak_memory,
+        quick_latency,
         throughput,
         wait_for,
     )
@@ -60,7 +61,7 @@ else:
         memory="activation_bytes eval_batch_size",
         reliability="Bin calibration_error reliability_bins",
         saliency="completeness_gap gradient_saliency input_times_gradient integrated_gradients",
-        speed="Speed forget_peak growth latency matrix_rate peak_memory throughput wait_for",
+        speed="Speed forget_peak growth latency matrix_rate peak_memory quick_latency throughput wait_for",
         trajectories="Trajectories state_trajectories",
     )
 
@@ -107,6 +108,7 @@ __all__ = [
     "network_gates",
     "network_kernels",
     "peak_memory",
+    "quick_latency",
     "reliability_bins",
     "saturation",
     "scan_path",

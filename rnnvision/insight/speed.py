@@ -10,7 +10,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,27 @@ def throughput(
 def latency(network: nn.Module, image: Tensor, *, rounds: int = 200, context: Context = nullcontext) -> Speed:
     """Time forward passes of one image (1, C, H, W); see `Speed.percentile`."""
     return throughput(network, image, rounds=rounds, context=context)
+
+
+def quick_latency(network: nn.Module, input_shape: Sequence[int], device: torch.device, budget: float = 0.03) -> float:
+    """Median seconds of a forward pass of one image (C, H, W), of as many passes as `budget` seconds hold, 3 to 30.
+
+    The network is moved to `device` for it; afterwards it is where it was and as it was, and so are random numbers.
+    """
+    places = [tensor.device for tensor in (*network.parameters(), *network.buffers())] or [device]
+    modes = {module: module.training for module in network.modules()}
+    gpus = [device] if device.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(gpus), torch.inference_mode():
+            network.eval().to(device)
+            image = torch.zeros(1, *input_shape, device=device)
+            (first,) = time_rounds(lambda: network(image), device, rounds=1, warmup=1)
+            rounds = min(max(round(budget / max(first, 1e-9)), 3), 30)
+            return statistics.median(time_rounds(lambda: network(image), device, rounds, warmup=0))
+    finally:
+        network.to(places[0])
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype = torch.float32, size: int = 2048, rounds: int = 5) -> float:

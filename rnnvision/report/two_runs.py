@@ -9,7 +9,7 @@ from rnnvision.checks import counted
 from rnnvision.insight.mcnemar import disagreements, mcnemar_test
 from rnnvision.runs import Prediction, Run, read_predictions
 
-OF_A_COMMAND = ("command", "overrides")  # of environment.json: how the run was typed, which the settings say
+OF_A_COMMAND = ("command", "overrides", "choices", "tags")  # of environment.json: what was typed, as the settings say
 SURE = 0.05  # the p below which a difference is called one
 LEAST = 1e-300  # a p below it may be 0 as a float
 WORST = 10  # images that are named
@@ -88,7 +88,8 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any
 def environments(a: Run, b: Run) -> dict[str, tuple[Any, Any]]:
     """What differs in code, versions and machine."""
     one, other = (
-        {key: value for key, value in flat(run.environment).items() if key not in OF_A_COMMAND} for run in (a, b)
+        {key: value for key, value in flat(run.environment).items() if key.partition(".")[0] not in OF_A_COMMAND}
+        for run in (a, b)
     )
     return differing(one, other)
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     )
     from rnnvision.training.checkpoint_io import VerifiedCheckpointIO
     from rnnvision.training.class_weight import check_class_weight, class_weights
-    from rnnvision.training.learner import Learner, TrainingError
+    from rnnvision.training.failures import TrainingError
+    from rnnvision.training.learner import Learner
     from rnnvision.training.optim import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
     from rnnvision.training.run_log import RunLog
     from rnnvision.training.temperature import Calibration, fit_temperature
@@ -29,7 +30,8 @@ else:  # Lightning takes longer to import than torch, and reading a checkpoint d
         checkpoint="CheckpointError find_checkpoint load_body load_network read_checkpoint require_network",
         checkpoint_io="VerifiedCheckpointIO",
         class_weight="check_class_weight class_weights",
-        learner="Learner TrainingError",
+        failures="TrainingError",
+        learner="Learner",
         optim="OPTIMIZERS SCHEDULES count_steps make_optimizer make_scheduler",
         run_log="RunLog",
         temperature="Calibration fit_temperature",

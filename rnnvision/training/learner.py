@@ -14,13 +14,12 @@ from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from rnnvision.checks import one_of, probability
-from rnnvision.errors import FailureError
 from rnnvision.nn.anytime import forward_with_settled
 from rnnvision.nn.parts import hold_frozen
 from rnnvision.seeding import derive_seed
 from rnnvision.training.anytime_loss import check_anytime
 from rnnvision.training.checkpoint import FORMAT, require_same_network
-from rnnvision.training.memory import ran_out
+from rnnvision.training.failures import TrainingError, are_finite, diverged, ran_out
 from rnnvision.training.optim import clip_gradients, constraining, learning_rate, regrouped
 from rnnvision.training.scores import EpochSums, Scores
 from rnnvision.training.temperature import Calibration
@@ -28,10 +27,6 @@ from rnnvision.training.temperature import Calibration
 Batch = tuple[Tensor, Tensor]  # images (B, C, H, W), labels (B,), or (B, K) probabilities where images are mixed
 
 OBJECTIVES = ("classify", "reconstruct")
-
-
-class TrainingError(FailureError):
-    """Training that cannot continue. The message is one line for the user."""
 
 
 class Learner(L.LightningModule):
@@ -176,11 +171,10 @@ class Learner(L.LightningModule):
     def on_train_epoch_end(self) -> None:
         loss, correct, count = self.trainer.strategy.reduce(self.sums.all(), reduce_op="sum").tolist()
         self.samples_seen += int(count)
-        if count and not torch.isfinite(torch.tensor(loss)):
-            raise TrainingError(
-                f"the training loss became {loss / count} in epoch {self.current_epoch}; try a smaller optimizer.lr or "
-                f"trainer.gradient_clip_val"
-            )
+        if count and not math.isfinite(loss):
+            raise diverged("training loss", loss / count, self.trainer)
+        if count and not self._validated_this_epoch and not are_finite(self.network):
+            raise diverged("weights", math.nan, self.trainer)  # by the last step, which no loss has seen
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau) and self._validated_this_epoch:  # one without is no bad epoch
             scheduler.step(self._validated[1]["val/loss"])
@@ -233,7 +227,15 @@ class Learner(L.LightningModule):
         self.log_dict(figures, sync_dist=True)
         self.val_metrics.reset()
         if not self.trainer.sanity_checking:
-            self._validated = (self.trainer.global_step, {name: float(value) for name, value in figures.items()})
+            found = {name: float(value) for name, value in figures.items()}
+            if not math.isfinite(
+                found["val/loss"]
+            ):  # before a checkpoint of such weights takes the place of a good one
+                trained, _ = self.sums.means()
+                if self.sums.count and not math.isfinite(trained):
+                    raise diverged("training loss", trained, self.trainer)
+                raise diverged("val/loss", found["val/loss"], self.trainer)
+            self._validated = (self.trainer.global_step, found)
             self._validated_this_epoch = True
 
     def on_test_epoch_start(self) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rnnvision.nn.controls.svm import RBFSVM, SVM, LinearSVM
-from rnnvision.training.learner import TrainingError
+from rnnvision.training.failures import TrainingError
 
 Examples = tuple[Tensor, Tensor]  # images (N, C, H, W), labels (N,)
 

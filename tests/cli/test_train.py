@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -78,7 +79,10 @@ def test_metrics_are_flat_and_agree_with_what_was_printed(trained: Copy, said: s
         "test/nll",
         "test/ece",
         "test/top5",
+        "model/multiply_adds",
     } <= run.metrics.keys()
+    assert run.metrics["model/parameters"] == 666
+    assert 0 < run.metrics["predict/milliseconds"] < 1000
     assert f"test accuracy {run.metrics['test/accuracy']:.4f}" in said
     assert [row["epoch"] for row in run.epochs] == ["0", "1"]
     assert run.metrics["val/accuracy"] == pytest.approx(max(float(row["val/accuracy"]) for row in run.epochs))
@@ -183,14 +187,28 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(train: Verb, trained: Copy
 
 
 def test_a_training_that_diverges_is_a_failure(train: Verb) -> None:
-    result = train("optimizer.lr=1e30", "trainer.gradient_clip_val=null")
+    result = train("optimizer.lr=1e30", "trainer.gradient_clip_val=null", "hydra.run.dir=run")
     assert result.code == 1
     assert "the training loss became" in result.err
     assert "optimizer.lr" in result.err
     assert "Traceback" not in result.err
-    status = json.loads((LATEST / "status.json").read_text())
-    assert status["status"] == "failed"
-    assert "the training loss became" in status["error"]
+    run = Run(Path("run"))
+    assert run.status == "failed"
+    assert "the training loss became" in str(run.error)
+
+
+def test_a_score_that_is_no_number_is_a_failure(train: Verb) -> None:
+    """Weights that are finite and give no finite answer, where nothing before the test has looked."""
+    unseen = ("trainer.limit_train_batches=1", "trainer.max_epochs=1", "trainer.limit_val_batches=0", "callbacks=none")
+    huge = ("optimizer.lr=3e37", "scheduler=constant", "trainer.gradient_clip_val=null")
+    result = train(*unseen, *huge)
+    assert result.code == 1
+    assert len(result.message.splitlines()) == 1
+    assert re.search(r"test/\w+ is (nan|inf): the network gives no finite numbers", result.message)
+    run = Run(LATEST)
+    assert run.status == "failed"
+    assert {"train/loss"} <= run.metrics.keys()
+    assert not any(name.startswith("test/") for name in run.metrics)
 
 
 def test_a_mistake_leaves_the_link_to_the_newest_run_where_it_was(train: Verb) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnnvision.insight import Speed, growth, latency, matrix_rate, peak_memory, speed, throughput
+from rnnvision.insight import Speed, growth, latency, matrix_rate, peak_memory, quick_latency, speed, throughput
 from rnnvision.insight.speed import time_rounds
 from rnnvision.nn import build
 
@@ -137,3 +137,28 @@ def test_the_faster_of_two_libraries_of_products_counts(monkeypatch: pytest.Monk
     assert matrix_rate(CPU, size=64) == 64**3 / 1.0
     seconds = iter([1.0, 2.0])
     assert matrix_rate(CPU, size=64) == 64**3 / 1.0
+
+
+def test_one_image_is_timed_within_a_budget_and_leaves_no_trace(clock: Clock) -> None:
+    """The median of 3 to 30 passes after one to warm up, and random numbers and modes as they were."""
+    seen: list[bool] = []
+
+    class Network(nn.Module):
+        def __init__(self, seconds: float) -> None:
+            super().__init__()
+            self.seconds, self.frozen = seconds, nn.Dropout().eval()
+
+        def forward(self, images: Tensor) -> Tensor:
+            assert images.shape == (1, 3, 5, 5)
+            seen.append(self.training)
+            clock.now += self.seconds * (100 if len(seen) == 1 else 1)
+            return torch.rand(1)
+
+    state = torch.get_rng_state()
+    for seconds, passes in ((0.0001, 32), (0.003, 12), (1.0, 5)):
+        network = Network(seconds)
+        assert quick_latency(network, (3, 5, 5), CPU) == pytest.approx(seconds)
+        assert (len(seen), any(seen)) == (passes, False)
+        assert (network.training, network.frozen.training) == (True, False)
+        seen.clear()
+    assert torch.equal(torch.get_rng_state(), state)

@@ -68,8 +68,13 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _score(name: str, a: float | None, b: float | None) -> tuple[str, ...]:
-    change = "" if a is None or b is None else f"{b - a:+.4g}"
-    return name, *("-" if value is None else f"{value:.6g}" for value in (a, b)), change
+    if a is None or b is None:
+        return name, *("-" if value is None else _number(value) for value in (a, b)), ""
+    return name, _number(a), _number(b), f"{b - a:+.0f}" if a.is_integer() and b.is_integer() else f"{b - a:+.4g}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value.is_integer() else f"{value:.6g}"
 
 
 def _value(value: object) -> str:

@@ -1,8 +1,8 @@
 """The score of a training: the best weights on the test split, and what is written and printed of it."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from rnnvision.cli.frame.arguments import plain
@@ -14,6 +14,8 @@ from rnnvision.runs import RunFolder, read_epochs
 
 if TYPE_CHECKING:
     import lightning as L
+    import torch
+    from torch import nn
 
 
 def make_tester(training: Training) -> "L.Trainer":
@@ -33,9 +35,10 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
     The figures of the training are written before anything else, and printing comes last.
 
     Raises:
-        FailureError: for a best checkpoint that cannot be read any more, or a test that fails.
+        FailureError: for a best checkpoint that cannot be read any more, a test that fails, a score that is no finite number.
     """
     from rnnvision.training import VerifiedCheckpointIO, read_checkpoint
+    from rnnvision.training.failures import require_finite
 
     run, learner, data = training.run, training.learner, training.data
     best = run.path / "checkpoints" / "best.ckpt"
@@ -54,7 +57,9 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
         learner.scores.temperature = figures["temperature"] = fitted["temperature"]
         checkpoint["rnnvision"] |= fitted
         VerifiedCheckpointIO().save_checkpoint(checkpoint, best)
-    figures |= {k: float(v) for k, v in _tested(tester, training).items()}
+    tested = {k: float(v) for k, v in _tested(tester, training).items()}
+    require_finite(tested)
+    figures |= tested | _costs(learner.network, data.input_shape, tester.strategy.root_device)
     figures |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
     run.write("metrics.json", figures)
     keep_answers(learner, data, run)
@@ -95,9 +100,21 @@ def _tested(tester: "L.Trainer", training: Training) -> "Mapping[str, float]":
         raise DataError(f"{error}\nthe network is trained; when the files are mended, measure it: {then}") from error
 
 
+def _costs(network: "nn.Module", input_shape: "Sequence[int]", device: "torch.device") -> dict[str, float]:
+    """What an image costs: parameters, multiply-adds where each layer has a formula, and the time that it takes."""
+    from rnnvision.insight import multiply_adds, quick_latency
+
+    found: dict[str, float] = {}
+    if parameters := sum(p.numel() for p in network.parameters()):
+        found["model/parameters"] = parameters
+    with suppress(ValueError):
+        found["model/multiply_adds"] = sum(multiply_adds(network, input_shape).values())
+    return found | {"predict/milliseconds": round(1000 * quick_latency(network, input_shape, device), 4)}
+
+
 @contextmanager
 def _enough_memory(training: Training) -> Iterator[None]:
-    from rnnvision.training.memory import ran_out
+    from rnnvision.training.failures import ran_out
 
     try:
         yield

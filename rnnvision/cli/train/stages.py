@@ -1,7 +1,10 @@
 """The stages of a training: others' weights, pre-training, then epochs of gradient steps, or one fit to the end."""
 
 import math
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
 
     from rnnvision.data import ImageData
     from rnnvision.training import Learner
+
+
+OF_PROCESSES = ("OMP_NUM_THREADS", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
 
 
 class Stage(Protocol):
@@ -161,13 +167,14 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from rnnvision.cli.train.progress import go_on
-    from rnnvision.training.memory import ran_out
+    from rnnvision.training.failures import ran_out
 
     if last is not None:
         go_on(trainer, last)
     started = time.monotonic()
     try:
-        trainer.fit(learner, datamodule=data, ckpt_path=None if last is None else str(last))
+        with _environment_kept():
+            trainer.fit(learner, datamodule=data, ckpt_path=None if last is None else str(last))
     except MisconfigurationException as error:
         refused = FailureError if learner.has_trained else UsageError
         raise refused(f"trainer: {' '.join(str(error).split())}") from error
@@ -182,3 +189,17 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # the test that follows runs in one process
     return time.monotonic() - started
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Within, Lightning may set what it starts processes with; a later job in this process is to choose anew."""
+    before = {name: os.environ.get(name) for name in OF_PROCESSES}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
