@@ -206,8 +206,8 @@ def _check_ranks() -> None:
     """Processes that torchrun starts have to agree on a folder."""
     if name_of_ranks() == "" and not any(word.startswith(("hydra.run.dir=", "resume=")) for word in sys.argv[1:]):
         raise UsageError(
-            "torchrun has given its processes no name to call their folder by; add --standalone to torchrun, for several "
-            "machines --rdzv-id=NAME, or choose hydra.run.dir=FOLDER"
+            "torchrun has given its processes no name to call their folder by; add --standalone to torchrun, for "
+            "several machines --rdzv-id=NAME, or choose hydra.run.dir=FOLDER"
         )
 
 
