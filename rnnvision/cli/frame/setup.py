@@ -61,9 +61,9 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers)
     check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
     check_loss(cfg)
+    begun_with = _begun_with(run) if cfg.resume is not None else None
     with arguments_of("seed"):
         L.seed_everything(cfg.seed, verbose=False)
-    begun_with = _begun_with(run) if cfg.resume is not None else None
     data = make_data(cfg, begun_with)
     arguments, network = make_network(cfg, data)
     if not takes_steps(network) and not fits_in_one_go(cfg.model.name):
