@@ -4,7 +4,6 @@ What is imported once costs each command nothing; the rest of a new process it h
 code. The server starts no thread and no GPU, because neither survives a fork. Linux only.
 """
 
-import ctypes
 import importlib
 import io
 import json
@@ -19,6 +18,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
+
+from rnnvision.runs.process import end_with_parent
 
 LARGEST = 2**17  # bytes of a request
 
@@ -118,14 +119,6 @@ def serve(requests: socket.socket) -> list[str]:
         _, status = os.waitpid(pid, 0)
         with suppress(OSError):
             requests.send(str(os.waitstatus_to_exitcode(status)).encode())
-
-
-def end_with_parent(signum: int) -> None:
-    """Have Linux send this process a signal when its parent dies, however that dies."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(1, signum)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signum)
 
 
 def main() -> None:
