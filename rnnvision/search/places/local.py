@@ -31,11 +31,17 @@ class Slot:
         command = job.command()
         job.folder.mkdir(parents=True, exist_ok=True)
         self._output = (job.folder / OUTPUT).open("a")
-        self.job, self.child = job, self._child(command)
+        try:
+            self.job, self.child = job, self._child(command)
+        except BaseException:  # Ctrl-C: it may have begun
+            self.close()
+            raise
 
     def _child(self, command: list[str]) -> Child:
         if sys.platform != "linux":  # elsewhere libraries may not survive a fork
             return Process(command, self._output, self._environment)
+        if self._server is not None and self._server.has_ended:  # killed, for want of memory
+            self._end_server()
         if self._server is None:
             self._server = ForkServer(self._prepare, *self._words, environment=self._environment)
         return self._server(command, self._output)
@@ -50,8 +56,11 @@ class Slot:
 
     def close(self) -> None:
         self.end()
+        self._end_server()
+
+    def _end_server(self) -> None:
         if self._server is not None:
-            self._server.close()
+            self._server.kill()
             self._server = None
 
 
