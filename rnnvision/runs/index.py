@@ -101,7 +101,7 @@ def write_index(root: Path, entries: dict[str, Entry]) -> None:
     runs = {}
     for folder, (stamp, has_parts, record) in entries.items():
         runs[folder] = [
-            stamp if max(stamp) < recent else [],
+            stamp if stamp and max(stamp) < recent else [],
             has_parts,
             [record.facts[fact] for fact in FACTS],
             choices.of(record.choices),

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rnnvision.checks import counted
+from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.results.select import Selection
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs.index import find_records
@@ -27,6 +28,11 @@ def remove(selection: Selection, given: dict[str, str]) -> None:
         UsageError: where nobody can be asked and `yes=true` is not given.
         FailureError: for a folder that cannot be removed; the others are.
     """
+    log_dir = Path(expanded(given.get("log_dir", "logs")))
+    if selection.root.resolve() != log_dir.resolve():
+        raise UsageError(
+            f"folder={given['folder']}: is not in log_dir={log_dir}; say log_dir={given['folder']} to mean it"
+        )
     answer = given.get("yes", "false")
     if answer not in ("true", "false"):
         raise UsageError(f"yes={answer}: must be true or false")
@@ -127,7 +133,7 @@ def _is_in(folder: str, folders: set[str]) -> bool:
 
 def _mend_latest(root: Path, left: Sequence[Record]) -> None:
     """Point each `latest` whose run is gone to the newest one that is left, as if the other had not been."""
-    for link in root.glob("*/latest"):
+    for link in [folder / "latest" for folder in root.iterdir()]:
         if not link.is_symlink() or link.exists():
             continue
         verb = link.parent.name

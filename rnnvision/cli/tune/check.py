@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
-from rnnvision.cli.frame.command_line.refused import REFUSED
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.places import make_place
@@ -36,11 +35,9 @@ class TuneStart(Start):
         self._check(config, multirun=False)
 
     def check(self, config: DictConfig, multirun: bool) -> None:
-        if sweep := config.hydra.runtime.choices.get("sweep"):
-            raise UsageError(f"sweep={sweep}: cannot be set in tune; {REFUSED['tune']['sweep']}")
-        check_start(config, self.verb, multirun)
         require_optuna()
         settings, _ = settings_from(config)
+        check_start(config, self.verb, multirun)
         if config.resume is None:
             check_space(settings)
         check_storage(settings.storage, storage_of(settings))

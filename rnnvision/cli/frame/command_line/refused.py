@@ -16,6 +16,7 @@ OF_M = {
 REFUSED = {  # verb -> key -> what to do instead
     "train": {"init": WEIGHTS, "model.load": WEIGHTS},
     "compare": {
+        "init": WEIGHTS,
         "model": "give models=[NAME,...]",
         "seed": "give seeds=N for 0 to N - 1",
         "trainer.max_epochs": "give budget=epochs:N",
@@ -24,5 +25,9 @@ REFUSED = {  # verb -> key -> what to do instead
         "sweep": "compare trains each model in models",
         **OF_M,
     },
-    "tune": {"sweep": "give search=NAME of conf/search, or keys with several values: KEY=A,B", **OF_M},
+    "tune": {
+        "init": WEIGHTS,
+        "sweep": "give search=NAME of conf/search, or keys with several values: KEY=A,B",
+        **OF_M,
+    },
 }
