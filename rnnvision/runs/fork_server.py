@@ -4,7 +4,6 @@ What is imported once costs each command nothing; the rest of a new process it h
 code. The server starts no thread and no GPU, because neither survives a fork. Linux only.
 """
 
-import ctypes
 import importlib
 import io
 import json
@@ -19,6 +18,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
+
+from rnnvision.runs.parent import end_with_parent
 
 LARGEST = 2**17  # bytes of a request
 
@@ -54,9 +55,9 @@ class ForkServer:
         self._server.wait()
 
     def kill(self) -> None:
-        """End the server at once; a command that still runs is told to end (SIGTERM)."""
+        """End the server at once; a command that still runs is told to end (SIGTERM), or never begins."""
         self._server.kill()
-        self.close()
+        self._server.wait()
 
 
 class Fork:
@@ -91,6 +92,11 @@ class Fork:
             self._hear()
         return self._code
 
+    @property
+    def has_begun(self) -> bool:
+        self.poll()
+        return self._pid is not None or self._code is not None
+
     def send_signal(self, signum: int) -> None:
         """Send it a signal; waits until it has begun."""
         if self._pid is None:
@@ -106,7 +112,7 @@ class Fork:
         self.output.close()
 
     def _hear(self) -> None:
-        """Wait for the next word of the server: the process, then its exit code; 1 where the server itself has ended."""
+        """Wait for the next word of the server: the process, then its exit code; 1 where the server has ended."""
         answer = b""
         with suppress(ConnectionError):
             answer = self._server.recv(LARGEST)
@@ -139,14 +145,6 @@ def serve(requests: socket.socket) -> list[str]:
         _, status = os.waitpid(pid, 0)
         with suppress(OSError):
             requests.send(str(os.waitstatus_to_exitcode(status)).encode())
-
-
-def end_with_parent(signum: int) -> None:
-    """Have Linux send this process a signal when its parent dies, however that dies."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(1, signum)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signum)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 
 from rnnvision.others import cores
-from rnnvision.runs.fork_server import ForkServer
+from rnnvision.runs.fork_server import Fork, ForkServer
 from rnnvision.runs.process import Child, Process
 from rnnvision.search.job import OUTPUT, Job
 from rnnvision.search.places.place import Ended
@@ -46,6 +46,13 @@ class Slot:
             self._server = ForkServer(self._prepare, *self._words, environment=self._environment)
         return self._server(command, self._output)
 
+    def stop(self) -> None:
+        """Tell the job to save and end; one that has not begun, while the server imports, never does."""
+        if isinstance(self.child, Fork) and self._server is not None and not self.child.has_begun:
+            self._server.kill()
+        elif self.child is not None:
+            self.child.send_signal(signal.SIGTERM)
+
     def end(self) -> None:
         """Forget the job, killed if it still runs."""
         if self.child is not None:
@@ -61,6 +68,7 @@ class Slot:
     def _end_server(self) -> None:
         if self._server is not None:
             self._server.kill()
+            self._server.close()
             self._server = None
 
 
@@ -95,8 +103,8 @@ class Local:
 
     def stop(self, job: Job) -> None:
         for slot in self._slots:
-            if slot.job == job and slot.child is not None:
-                slot.child.send_signal(signal.SIGTERM)
+            if slot.job == job:
+                slot.stop()
 
     def close(self, patience: float = 60.0) -> None:
         running = [slot.job for slot in self._slots if slot.job is not None]
