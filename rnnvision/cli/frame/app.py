@@ -34,6 +34,7 @@ from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused, take
 from rnnvision.cli.frame.sweep import print_table
+from rnnvision.cli.frame.tracking.facts import checked_tags, choices_of
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
@@ -145,7 +146,7 @@ def _run_job(
     import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
     with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
-            run.open({**environment(), **(_hardware() if libraries else {}), "overrides": list(hydra_config.overrides.task)})
+            run.open({**environment(), **(_hardware() if libraries else {}), **_typed(config, run)})
         except OSError as error:
             leave(verb, unwritable(error), EXIT_USAGE)
         try:
@@ -195,6 +196,19 @@ def _resumption(run: RunFolder, config: DictConfig) -> str:
     if "resume" not in config or not begun:
         return ""
     return f"; go on: {command([*own_config_dir(), override('resume', run.shown())])}"
+
+
+def _typed(config: DictConfig, run: RunFolder) -> dict[str, object]:
+    """What was chosen of the configuration; a run that is resumed keeps what it began with."""
+    hydra_config = HydraConfig.get()
+    found = {
+        "overrides": list(hydra_config.overrides.task),
+        "choices": choices_of(hydra_config.runtime.choices, hydra_config.overrides.task),
+        "tags": checked_tags(config),
+    }
+    before = read_json(run.path / "environment.json") if config.get("resume") is not None else {}
+    kept = {key: before[key] for key in found if key in before and not (key == "tags" and found["tags"])}
+    return found | kept
 
 
 def _hardware() -> dict[str, object]:

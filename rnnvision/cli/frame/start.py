@@ -23,6 +23,7 @@ from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
 from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import UsageError
 from rnnvision.runs import Run, RunFolder, is_first_process
 
@@ -75,6 +76,7 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
     """
     check_keys(config, verb, config.hydra.runtime.choices)
     _check_choices(config, verb)
+    checked_tags(config)
     if multirun:
         if config.get("resume") is not None:
             raise UsageError(f"resume={config.resume}: continues one run; leave out -m")

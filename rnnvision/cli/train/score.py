@@ -62,6 +62,7 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
     figures |= tested | _costs(learner.network, data.input_shape, tester.strategy.root_device)
     figures |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
     run.write("metrics.json", figures)
+    training.trackers.end(figures, training.trainer.global_step)
     keep_answers(learner, data, run)
     about = f"{_chosen_by(training, figures)}; {figures['train/seconds']:.1f} s of training"
     about = about if best.is_file() else "of the last weights; no best checkpoint was saved"
