@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.setup import Training
-from rnnvision.cli.frame.trainer.environment import OF_PROCESSES, environment_kept
+from rnnvision.cli.frame.trainer.environment import OF_PROCESSES, environment_kept, interruption_told
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import is_first_process, read_epochs, read_json
 
@@ -168,7 +168,7 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
         go_on(trainer, last)
     started = time.monotonic()
     try:
-        with environment_kept(*OF_PROCESSES):
+        with environment_kept(*OF_PROCESSES), interruption_told():
             trainer.fit(learner, datamodule=data, ckpt_path=None if last is None else str(last))
     except MisconfigurationException as error:
         refused = FailureError if learner.has_trained else UsageError
@@ -179,8 +179,6 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
         raise FailureError(
             f"the memory of the device is too small to train with data.batch_size={data.batch_size}; choose fewer"
         ) from error
-    except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1
-        raise SystemExit(error.code if error.code not in (0, 1, None) else 130) from error
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # the test that follows runs in one process
     return time.monotonic() - started

@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from rnnvision.checks import one_line
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.command_line.groups import SEVERAL
 from rnnvision.cli.frame.command_line.words import parsed, yaml_text
@@ -34,7 +35,7 @@ def checked_tags(cfg: Mapping[str, Any] | DictConfig) -> list[str]:
     if not isinstance(tags, list) or wrong:
         shown = f"[{','.join(map(str, tags))}]" if isinstance(tags, list) else yaml_text(tags)
         raise UsageError(
-            f"tags={shown}: must be a list of words of letters, digits and . _ - : / with at most 64 "
+            f"tags={one_line(shown)}: must be a list of words of letters, digits and . _ - : / with at most 64 "
             f"characters each; write tags=[baseline,draft]"
         )
     return list(dict.fromkeys(map(str, tags)))
