@@ -44,7 +44,7 @@ LAZY = {  # a file, or all of a folder -> packages that it may import within a f
     "inference/demo/": {"onnxruntime", "starlette", "uvicorn"},
     "inference/predictions.py": {"pandas", "pyarrow"},
     "report/": {"jinja2", "markupsafe", "matplotlib"},
-    "search/": {"optuna"},
+    "search/": {"optuna", "sqlalchemy"},  # the second of which the first keeps a study with
     "search/places/": {"submitit", "ray"},
     "cli/demo.py": {"starlette", "uvicorn"},
     "cli/doctor/": {"packaging", "torchvision"},  # the first of which Lightning needs
@@ -52,6 +52,7 @@ LAZY = {  # a file, or all of a folder -> packages that it may import within a f
     "cli/frame/tracking/": {"tensorboard"},
     "cli/frame/early/": {"lightning_utilities"},  # which Lightning and torchmetrics ask what is installed
     "cli/predict/": {"tqdm"},  # as does Lightning
+    "cli/tune/": {"optuna"},
     "cli/watch/": {"rich", "PIL"},
 }
 LAZY_EVERYWHERE = {

@@ -1,4 +1,4 @@
-"""rnnvision report run=FOLDER: one HTML page of a run, or of several runs side by side."""
+"""rnnvision report run=FOLDER: one HTML page of a run, of several runs side by side, or of a study."""
 
 from pathlib import Path
 

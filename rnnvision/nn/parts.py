@@ -4,8 +4,8 @@ A part is named in one of these ways:
 
     all_but_head           all weights but those of the head
     recurrence, head ...   a module of the network, of any depth, or a single weight: the name it has in a state dict
-    layer_0, layer_1 ...   the layers of a network in the order in which an image goes through them: of a stack all of one
-                           depth, both directions, the normalisation before and the gate after them
+    layer_0, layer_1 ...   the layers of a network in the order in which an image goes through them: of a stack both
+                           directions of one depth, the normalisation before and the gate after them
     recurrence.*.bias_*    any weights by a pattern, in which * stands for any text
 
 A network names its layers, and other parts that are no module of it, with a method `parts() -> {name: module names}`.
@@ -36,11 +36,11 @@ def parts_of(network: nn.Module) -> dict[str, list[str]]:
     """
     names = [name for name, _ in network.named_parameters()]
     of_its_own: Any = getattr(network, "parts", dict)
-    tops = {name.partition(".")[0] for name in names}
+    tops = dict.fromkeys(name.partition(".")[0] for name in names)
     modules: dict[str, Iterable[str]] = {
-        ALL_BUT_HEAD: tops - {"head"},
+        ALL_BUT_HEAD: tops.keys() - {"head"},
         **of_its_own(),
-        **{name: [name] for name, _ in network.named_children() if name in tops},
+        **{name: [name] for name in tops},
     }
     found = {part: [n for n in names if any(_lies_in(n, m) for m in inside)] for part, inside in modules.items()}
     return {part: held for part, held in found.items() if held}

@@ -6,7 +6,7 @@ groups_table(records, by=("model",), metric="val/accuracy")    # a row a setting
 to_file(path, table)                                           # .csv, .md or .tex
 """
 
-import statistics
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from rnnvision.runs.record import Record
 
 COLUMNS = ("val/accuracy", "test/accuracy", "train/seconds", "predict/milliseconds", "model/parameters")
 LOWER = ("loss", "nll", "ece", "seconds", "milliseconds", "parameters", "multiply_adds", "memory", "skipped_files")
+LISTED = 5  # values of a setting within a group; more are counted
 NO_SETTINGS = ("seed", "name", "log_dir", "resume", "hydra")  # keys that say which run it is, not what it does
 
 
@@ -44,12 +45,16 @@ def lower_is_better(metric: str) -> bool:
     return name in LOWER or name.endswith(("_loss", "_seconds"))
 
 
-def runs_table(records: Sequence[Record], keys: Sequence[str], columns: Sequence[str] = COLUMNS) -> Table:
-    """A row a run, in the order given: its settings, its figures, seconds from start to end, status, error, folder."""
-    header = (*keys, *columns, "seconds", "status", "error", "folder")
+def runs_table(
+    records: Sequence[Record],
+    keys: Sequence[str],
+    columns: Sequence[str] = COLUMNS,
+    ending: Sequence[str] = ("seconds", "status", "error", "folder"),
+) -> Table:
+    """A row a run, in the order given: its settings, its figures, and how it ended; without `error` where none has."""
     has_error = any(record.facts["error"] for record in records)
-    kept = [name for name in header if name != "error" or has_error]
-    return Table(tuple(kept), tuple(tuple(record.get(name) for name in kept) for record in records))
+    header = dict.fromkeys(name for name in (*keys, *columns, *ending) if name != "error" or has_error)
+    return Table(tuple(header), tuple(tuple(record.get(name) for name in header) for record in records))
 
 
 def groups_of(records: Iterable[Record], by: Sequence[str], metric: str) -> list[Group]:
@@ -72,24 +77,32 @@ def best_of(records: Iterable[Record], metric: str) -> Record | None:
     return pick(numbers, key=lambda pair: pair[0])[1]
 
 
-def figure_of(records: Iterable[Record], key: str) -> Cell:
-    """A column over the completed runs of a group: mean and spread of numbers, else what they share."""
-    values = [record.get(key) for record in records]
-    there = [value for value in values if value is not None]
-    numbers = [value for value in there if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    if not there:
+def figure_of(records: Sequence[Record], key: str) -> Cell:
+    """A column over the runs of a group: of a figure mean and spread, of a setting the values."""
+    values = [value for record in records if (value := record.get(key)) is not None]
+    if not values:
         return None
-    if len(numbers) == len(there):
-        spread = statistics.stdev(numbers) if len(numbers) > 1 else None
-        return Figure(statistics.fmean(numbers), spread)
-    different = list(dict.fromkeys(there))
-    return different[0] if len(different) == 1 else f"{len(different)} values"
+    numbers = [value for value in values if isinstance(value, (int, float))]
+    if len(numbers) == len(values) and (key == "seconds" or any(key in record.metrics for record in records)):
+        return Figure(math.fsum(numbers) / len(numbers), spread_of(numbers))
+    different = list(dict.fromkeys(values))
+    if len(different) == 1:
+        return different[0]
+    return ", ".join(map(str, different)) if len(different) <= LISTED else f"{len(different)} values"
+
+
+def spread_of(numbers: Sequence[float]) -> float | None:
+    """The sample standard deviation; None of one number. `statistics.stdev` is exact, and ten times slower."""
+    if len(numbers) < 2:
+        return None
+    mean = math.fsum(numbers) / len(numbers)
+    return math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1))
 
 
 def groups_table(groups: Sequence[Group], metric: str, columns: Sequence[str] = COLUMNS) -> Table:
     """A row a group: its settings, how many runs, mean and spread (sample standard deviation) of each figure, best."""
     by = list(groups[0].settings) if groups else []
-    figures = [metric, *(name for name in columns if name != metric)]
+    figures = list(dict.fromkeys([metric, *columns]))
     with_others = any(len(group.completed) < len(group.runs) for group in groups)
     header = [*by, "runs", *(["not completed"] if with_others else []), figures[0], "best", *figures[1:], "best run"]
     rows = []
@@ -111,31 +124,27 @@ def groups_table(groups: Sequence[Group], metric: str, columns: Sequence[str] = 
 
 
 def differing(records: Sequence[Record], besides: Sequence[str] = NO_SETTINGS) -> list[str]:
-    """The fewest keys of the configuration that tell apart what the runs' settings tell apart, the seed aside.
+    """Keys of the configuration that tell apart what the runs' settings tell apart, the seed aside.
 
     Of a hundred keys that change together with the network, `model` alone is named. Network and data come first, then
     the keys that were typed, then the rest.
     """
-    typed = dict.fromkeys(word.lstrip("+~").partition("=")[0] for run in records for word in run.overrides)
-    candidates = dict.fromkeys(["model", "data", *typed, *(key for key in _varied(records))])
+    alike: dict[tuple[int, ...], Record] = {}  # one run of each configuration; records share what is the same
+    for record in records:
+        pieces = (id(piece) for top, piece in record.config.items() if top not in besides)
+        alike.setdefault((id(record.choices), *pieces), record)
+    words = {word: None for overrides in {run.overrides: None for run in records} for word in overrides}
+    typed = [word.lstrip("+~").partition("=")[0] for word in words]
+    candidates = dict.fromkeys(["model", "data", *typed, *(key for run in alike.values() for key, _ in run.settings())])
+    kept = list(alike.values())
     found: list[str] = []
-    parts = [tuple[Value, ...]()] * len(records)  # of each run, its values of the keys found so far
-    count = len(set(parts))
+    parts = [0] * len(kept)  # of each run, the number of its values of the keys found so far
     for key in candidates:
         if key in besides or key.partition(".")[0] in besides or key.endswith((".seed", ".dirpath", ".save_dir")):
             continue
-        finer = [(*part, record.get(key)) for part, record in zip(parts, records, strict=True)]
-        if len(set(finer)) > count:
+        finer: dict[tuple[int, Value], int] = {}
+        numbers = [finer.setdefault((part, run.get(key)), len(finer)) for part, run in zip(parts, kept, strict=True)]
+        if len(finer) > max(parts, default=0) + 1:
             found.append(key)
-            parts, count = finer, len(set(finer))
+            parts = numbers
     return found
-
-
-def _varied(records: Sequence[Record]) -> Iterable[str]:
-    """The keys of the configuration that are not the same in all runs; only pieces that differ are looked into."""
-    yield from dict.fromkeys(key for record in records for key in record.choices)
-    tops = dict.fromkeys(top for record in records for top in record.config)
-    for top in tops:
-        different = {id(piece): piece for record in records if (piece := record.config.get(top)) is not None}
-        if len(different) > 1 or any(top not in record.config for record in records):
-            yield from dict.fromkeys(key for piece in different.values() for key in piece)

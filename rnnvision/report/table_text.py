@@ -21,6 +21,13 @@ class Figure:
 
 
 Cell = Value | Figure
+LABELS = {  # of columns, where people read them
+    "train/seconds": "fit s",
+    "train/samples_per_second": "samples/s",
+    "predict/milliseconds": "predict ms",
+    "model/parameters": "parameters",
+    "model/multiply_adds": "multiply-adds",
+}
 SUFFIXES = {".csv": "csv", ".md": "markdown", ".tex": "latex", ".txt": "table"}
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#])")
 LATEX = {
@@ -53,6 +60,11 @@ class Table:
         """The name that says how a column is shown."""
         return self.best_is if name == "best" else name
 
+    @property
+    def labels(self) -> list[str]:
+        """The header for people."""
+        return [LABELS.get(name, name) for name in self.header]
+
     def without(self, *names: str) -> "Table":
         """The table without some of its columns."""
         kept = [i for i, name in enumerate(self.header) if name not in names]
@@ -71,7 +83,7 @@ def terminal(table: Table) -> str:
     """Columns in line, numbers to the right."""
     rows = [[_text(table, name, cell) for name, cell in zip(table.header, row, strict=True)] for row in table.rows]
     right = [_is_number(column) for column in _columns(table)]
-    lines = [list(table.header), *rows]
+    lines = [table.labels, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     shown = []
     for line in lines:
@@ -100,7 +112,7 @@ def markdown(table: Table) -> str:
 
     rules = ("---:" if _is_number(column) else "---" for column in _columns(table))
     rows = [[_text(table, n, c, " ± ") for n, c in zip(table.header, row, strict=True)] for row in table.rows]
-    return "".join([line(table.header), f"|{'|'.join(rules)}|\n", *map(line, rows)])
+    return "".join([line(table.labels), f"|{'|'.join(rules)}|\n", *map(line, rows)])
 
 
 def latex(table: Table) -> str:
@@ -112,7 +124,7 @@ def latex(table: Table) -> str:
 
     columns = "".join("r" if _is_number(column) else "l" for column in _columns(table))
     rows = [[_text(table, n, c, " ± ") for n, c in zip(table.header, row, strict=True)] for row in table.rows]
-    begin = [f"\\begin{{tabular}}{{{columns}}}\n", "  \\toprule\n", line(table.header), "  \\midrule\n"]
+    begin = [f"\\begin{{tabular}}{{{columns}}}\n", "  \\toprule\n", line(table.labels), "  \\midrule\n"]
     return "".join([*begin, *map(line, rows), "  \\bottomrule\n", "\\end{tabular}\n"])
 
 

@@ -1,9 +1,10 @@
 """Run folders: written and read. Needs the standard library alone."""
 
 from rnnvision.runs.environment import environment, versions
-from rnnvision.runs.folder import RunFolder, is_first_process
+from rnnvision.runs.folder import RunFolder
 from rnnvision.runs.predictions import Prediction, read_predictions, write_predictions
 from rnnvision.runs.process import last_line, run_child
+from rnnvision.runs.ranks import is_first_process
 from rnnvision.runs.read import Run, find_runs, read_epochs, read_json
 from rnnvision.runs.record import Record, read_record
 from rnnvision.runs.study import Axis, StudyRecord, TrialRow, read_study, write_study

@@ -10,7 +10,7 @@ from functools import lru_cache
 Value = str | int | float | bool | None
 
 TOP = re.compile(r"\n(?=[^\s\-#])")  # where the next top-level key begins; a list may stand below its key unindented
-KEY = re.compile(r"""(\s*)('(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s'"\-\[{#][^\s]*?|-[^\s][^\s]*?):(?:\s+(.*))?$""")
+KEY = re.compile(r"""(\s*)('(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s'"\-\[{#].*?|-[^\s][^\s]*?):(?:\s+(.*))?$""")
 NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|\.inf|\.nan)$", re.IGNORECASE)
 WORDS: dict[str, Value] = {"null": None, "~": None, "": None, "true": True, "false": False}
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", '"': '"', "\\": "\\", "/": "/", " ": " ", "e": "\x1b"}

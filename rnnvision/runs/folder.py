@@ -9,12 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rnnvision.runs.lock import Lock
+from rnnvision.runs.ranks import is_first_process
 from rnnvision.runs.read import LOCK
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that writes: the others of a distributed run write and print nothing."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0"
 
 
 class RunFolder:

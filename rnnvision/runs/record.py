@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rnnvision.runs.block_yaml import Value, flat_piece, piece_name, pieces
-from rnnvision.runs.read import read_epochs
+from rnnvision.runs.lock import Lock
+from rnnvision.runs.read import LOCK, read_epochs
 
 FACTS = ("folder", "verb", "status", "name", "started", "seconds", "commit", "dirty", "tags", "error")
 JOB = re.compile(r"^  job:\n    name: ['\"]?(\w+)", re.MULTILINE)
@@ -89,7 +90,7 @@ def read_record(folder: str | Path, name: str = "", files: Collection[str] | Non
     facts: dict[str, Value] = {
         "folder": name or at,
         "verb": _verb(hydra, at),
-        "status": status.get("status") or "unknown",
+        "status": state_of(at, status.get("status") or "unknown"),
         "name": _name(config, choices, at),
         "started": status.get("started"),
         "seconds": status.get("seconds"),
@@ -100,6 +101,11 @@ def read_record(folder: str | Path, name: str = "", files: Collection[str] | Non
     }
     overrides = environment.get("overrides") or []
     return Record(facts, choices, _metrics(at, files), config, tuple(map(str, overrides)))
+
+
+def state_of(folder: str, status: Value) -> Value:
+    """The status, but killed where the record says running, and no process holds the lock of the folder."""
+    return "killed" if status == "running" and Lock(Path(folder) / LOCK).holder() is None else status
 
 
 def config_of(text: str) -> dict[str, Piece]:

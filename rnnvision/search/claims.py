@@ -49,7 +49,7 @@ class Claims:
         self._mine: set[int] = set()
 
     def next(self, *, new: bool = True) -> Claim | None:
-        """A trial to drive: one whose process has died, else, unless all have begun, a new one; None if there is none."""
+        """A trial to drive: one whose process has died, else a new one; None where all have begun."""
         from optuna import Trial
         from optuna.trial import TrialState
 

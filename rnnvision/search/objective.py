@@ -69,7 +69,8 @@ class Constraint:
         except ValueError:
             limit = math.nan
         if found is None or not math.isfinite(limit):
-            raise UsageError(f'constraints: {text}: write NAME<=NUMBER or NAME>=NUMBER, as ["model/multiply_adds<=1e6"]')
+            how = 'write NAME<=NUMBER or NAME>=NUMBER, as ["model/multiply_adds<=1e6"]'
+            raise UsageError(f"constraints: {text}: {how}")
         check_metric("constraints", found[1])
         return cls(found[1], found[2], limit)
 

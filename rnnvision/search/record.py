@@ -19,11 +19,7 @@ Words = Callable[[Mapping[str, Any]], tuple[str, ...]]
 
 
 def record_of(study: "Study", settings: Settings, total: int, words: Words, *, whole: bool = False) -> StudyRecord:
-    """The study as it stands; `whole`: with importances, which take a while.
-
-    Args:
-        words: makes the words of a command of a trial's values.
-    """
+    """The study as it stands, `words` made of the values of a trial; `whole`: with importances, which take a while."""
     trials = study.get_trials(deepcopy=False)
     return StudyRecord(
         name=settings.name,

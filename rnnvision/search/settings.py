@@ -1,7 +1,6 @@
 """The settings of a study: what is searched, by what, for what. They are kept in its folder, and checked here."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -123,7 +122,8 @@ def checked(
     at_least("search_seed", seed, 0)
     _check_space(sampler, space)
     if len(metrics) > 1 and sampler not in OF_SEVERAL:
-        raise UsageError(f"sampler={sampler}: searches for one metric; for several choose one of {', '.join(OF_SEVERAL)}")
+        others = ", ".join(OF_SEVERAL)
+        raise UsageError(f"sampler={sampler}: searches for one metric; for several choose one of {others}")
     limits = [Constraint.read(str(text)) for text in constraints]
     if limits and sampler not in CONSTRAINED:
         raise UsageError(f"sampler={sampler}: knows no constraints; choose one of {', '.join(CONSTRAINED)}")
@@ -168,8 +168,8 @@ def _pruner(metrics: Sequence[str], asked: str | None) -> str:
             f'constraints=["{metrics[1]}<=1e6"]'
         )
     raise UsageError(
-        f"pruner={asked}: {metrics[0]} is known at the end of a training only; choose pruner=none, or a metric of every "
-        f"epoch: {', '.join(EPOCHS)}"
+        f"pruner={asked}: {metrics[0]} is known at the end of a training only; choose pruner=none, or a metric of "
+        f"every epoch: {', '.join(EPOCHS)}"
     )
 
 
@@ -206,28 +206,9 @@ def points(axis: Axis) -> list[Any]:
         return list(axis.choices)
     low, high = axis.low or 0, axis.high or 0
     step = axis.step or 1
-    count = round((high - low) / step) + 1
-    return [low + i * step for i in range(count)] if axis.kind == "int" else [_rounded(low + i * step) for i in range(count)]
+    values = [low + i * step for i in range(round((high - low) / step) + 1)]
+    return values if axis.kind == "int" else [_rounded(value) for value in values]
 
 
 def _rounded(value: float) -> float:
     return float(f"{value:.12g}")
-
-
-def shown_axis(axis: Axis) -> str:
-    """An axis in words.
-
-    Examples:
-        >>> shown_axis(Axis("float", 1e-4, 1e-2, log=True))
-        '0.0001 to 0.01, evenly in its logarithm'
-        >>> shown_axis(Axis("choice", choices=("lstm", "gru")))
-        'lstm, gru'
-    """
-    from rnnvision.runs.study import as_word
-
-    if axis.kind == "choice":
-        return ", ".join(map(as_word, axis.choices))
-    whole = " whole numbers," if axis.kind == "int" and axis.step in (None, 1) else ""
-    step = f", in steps of {axis.step:g}" if axis.step not in (None, 1) else ""
-    text = f"{axis.low:g} to {axis.high:g},{whole}" + (" evenly in its logarithm" if axis.log else "")
-    return re.sub(r",$", "", text.strip()) + step

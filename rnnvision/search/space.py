@@ -16,7 +16,8 @@ def distribution(axis: Axis) -> "BaseDistribution":
 
     if axis.kind == "choice":
         return CategoricalDistribution([_label(value) for value in axis.choices])
-    assert axis.low is not None and axis.high is not None
+    assert axis.low is not None
+    assert axis.high is not None
     if axis.kind == "int":
         return IntDistribution(int(axis.low), int(axis.high), log=axis.log, step=int(axis.step or 1))
     return FloatDistribution(axis.low, axis.high, log=axis.log, step=axis.step)

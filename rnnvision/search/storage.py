@@ -50,7 +50,7 @@ class _JournalLock:
 
 
 def open_study(folder: Path, settings: Settings, url: str | None = None) -> "Study":
-    """The study of a folder, made where it is not there yet; `url` is the storage, where the settings hide a part of it.
+    """The study of a folder, made where it is not there yet; `url`: the storage, where the settings hide a part of it.
 
     Raises:
         UsageError: for a storage that cannot be reached, is locked, or is none.
@@ -62,8 +62,26 @@ def open_study(folder: Path, settings: Settings, url: str | None = None) -> "Stu
         raise _refusal(settings.storage, error) from error
 
 
+def check_storage(storage: str | None, url: str | None) -> None:
+    """Refuse a server that cannot be reached; what lies in the folder of the study is found when that is there.
+
+    Raises:
+        UsageError: with what to choose instead.
+    """
+    from optuna.storages import RDBStorage
+
+    if url in (None, "journal"):
+        return
+    try:
+        with running_in_one_line(storage):
+            RDBStorage(url).engine.dispose()
+    except (ImportError, OSError, ValueError) as error:
+        raise _refusal(storage, error) from error
+
+
 def _opened(folder: Path, settings: Settings, url: str | None) -> "Study":
     import optuna
+    from optuna.study import StudyDirection
 
     optuna.logging.set_verbosity(logging.ERROR)
     with warnings.catch_warnings():
@@ -74,7 +92,7 @@ def _opened(folder: Path, settings: Settings, url: str | None) -> "Study":
             storage=storage,
             sampler=make_sampler(settings),
             pruner=make_pruner(settings),
-            directions=list(settings.directions),
+            directions=[StudyDirection[way.upper()] for way in settings.directions],
             load_if_exists=True,
         )
 

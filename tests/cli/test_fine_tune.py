@@ -1,5 +1,6 @@
 """weights=CHECKPOINT: a training that starts from the weights of another one."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rnnvision.nn.networks.published import published
 from rnnvision.training import read_checkpoint
 from tests.cli.running import Copy, Verb
 from tests.nn.networks.authors import Sequencer, VisionLSTM2, interpolated
+from tests.training.cases import same
 
 
 def body_of(run: Path) -> dict[str, torch.Tensor]:
@@ -51,7 +53,8 @@ def test_the_weights_of_another_network_are_refused_with_what_to_add(trained: Co
     trained("before")
     done = train("weights=before", "model.num_layers=2")
     assert done.code == 2
-    assert done.message == "rnnvision train: weights=before: are of another network; add model.num_layers=1"
+    layer = "only this network has recurrence.layers.1.kernel.weight_ih_l0, and 3 more"
+    assert done.message == f"rnnvision train: weights=before: are of another network ({layer}); add model.num_layers=1"
     other = verb("train", "weights=before", "model=cnn", "trainer=smoke")
     assert other.message.endswith("this is a cnn; choose model=lstm model.hidden_size=8")
 
@@ -78,10 +81,13 @@ def test_images_of_another_shape_are_refused_with_the_size_to_read_them_at(train
     read = "rnnvision train: weights=before: are of a network that reads images of 1 x 8 x 8, and these are of "
     words = ["weights=before", "data=image_folder", "data.root=files"]
     done = train(*words)
-    assert done.message == f"{read}3 x 64 x 64; add data.channels=1 data.image_size=[8,8]"
+    weight = "(recurrence.layers.0.kernel.weight_ih_l0 is 32 x 8, here 32 x"
+    assert done.message == f"{read}3 x 64 x 64 {weight} 192); add data.channels=1 data.image_size=[8,8]"
     assert train(*words, *done.message.partition("; add ")[2].split()).code == 0
-    assert train(*words, "data.image_size=8").message.endswith("these are of 3 x 8 x 8; add data.channels=1")
-    assert train("weights=before", "data=fake").message == f"{read}1 x 28 x 28"
+    assert train(*words, "data.image_size=8").message.endswith(
+        f"these are of 3 x 8 x 8 {weight} 24); add data.channels=1"
+    )
+    assert train("weights=before", "data=fake").message == f"{read}1 x 28 x 28 {weight} 28)"
 
 
 def test_test_images_that_the_weights_were_trained_on_are_counted(train: Verb) -> None:
@@ -152,6 +158,82 @@ def test_the_positions_of_our_own_weights_are_interpolated_too(verb: Verb) -> No
     grid = (16 // patch, 8 // patch)
     expected = interpolated(before.unflatten(0, grid)[None], (8 // patch, 8 // patch)).flatten(0, 2)
     torch.testing.assert_close(after, expected, rtol=0, atol=1e-5)
+
+
+def test_parts_are_frozen_and_others_learn_at_rates_of_their_own(trained: Copy, train: Verb, verb: Verb) -> None:
+    """Resumed too, and with a head for other classes; what it started from stands in the checkpoint."""
+    trained("before")
+    words = ("weights=before", "data=fake", "data.image_shape=[1,8,8]", "data.num_classes=3", "trainer.max_steps=-1")
+    parts = ("freeze=[recurrence.*.weight_hh_l0]", "optimizer.lr_factors.head=0.5", "scheduler=constant")
+    done = train(*words, *parts, "hydra.run.dir=whole", "trainer.max_epochs=2")
+    assert done.code == 0, done.err
+    assert "freeze    recurrence.*.weight_hh_l0; 347 of 603 parameters are trained\n" in done.out
+    assert "rates     head 0.5, all else 1, times optimizer.lr=0.004\n" in done.out
+    assert "note" not in done.out
+    before, after = body_of(Path("before")), body_of(Path("whole"))
+    assert [name for name in after if torch.equal(before[name], after[name])] == [
+        "network.recurrence.layers.0.kernel.weight_hh_l0"
+    ]
+    assert train(*words, *parts, "hydra.run.dir=half", "trainer.max_epochs=1").code == 0
+    shutil.rmtree("before")
+    resumed = verb("train", "resume=half", "trainer.max_epochs=2")
+    assert resumed.code == 0, resumed.err
+    assert "347 of 603 parameters are trained\n" in resumed.out
+    found = [read_checkpoint(Path(run, "checkpoints", "last.ckpt")) for run in ("whole", "half")]
+    assert same(*(checkpoint["state_dict"] for checkpoint in found))
+    for checkpoint in found:
+        origin = {"from": "before/checkpoints/best.ckpt", "head": "new"}
+        assert checkpoint["rnnvision"]["weights"] == origin
+        assert checkpoint["rnnvision"]["frozen"] == ["recurrence.*.weight_hh_l0"]
+    assert verb("evaluate", "ckpt=half").code == 0
+
+
+def test_frozen_parts_and_rates_are_swept(trained: Copy, train: Verb) -> None:
+    trained("before")
+    done = train("-m", "weights=before", "freeze=null,[layer_0]", "optimizer.lr_factors.head=0.1")
+    assert done.code == 0, done.err
+    jobs = sorted(Path("logs/train/multiruns").glob("*/*/checkpoints/last.ckpt"))
+    found = [read_checkpoint(job)["rnnvision"].get("frozen") for job in jobs]
+    assert sorted(found, key=str) == [None, ["layer_0"]]
+    for job in jobs:
+        assert {group["lr_factor"] for group in read_checkpoint(job)["optimizer_states"][0]["param_groups"]} >= {0.1}
+
+
+def test_what_is_frozen_at_random_is_told(trained: Copy, train: Verb) -> None:
+    trained("before")
+    keeps = "note      what is frozen keeps its random weights; weights=RUN gives it those of a training\n"
+    assert keeps in train("freeze=recurrence").out
+    assert keeps not in train("freeze=recurrence", "pretrain=reconstruct", "pretrain_epochs=1").out
+    other = ("data=fake", "data.image_shape=[1,8,8]", "data.num_classes=3")
+    assert "note      the new head is frozen" in train("weights=before", "freeze=head", *other).out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("freeze=[recurrence,heed]",), "freeze=heed: this network has no such part; choose one of all_but_head, "),
+        (("freeze=[all_but_head,head]",), "freeze=[all_but_head,head]: nothing is left to train"),
+        (("freeze=2",), "freeze=2: must be text, or a list of text, or null"),
+        (("optimizer.lr_factors.heed=1",), "optimizer.lr_factors.heed=1: this network has no such part; choose one of"),
+        (("optimizer.lr_factors=0.1",), "optimizer.lr_factors=0.1: must be KEY: VALUE pairs or null"),
+        (("init=before",), "init: there is no such key in train; give weights=before"),
+    ],
+)
+def test_parts_that_cannot_be_are_refused(words: tuple[str, ...], message: str, train: Verb) -> None:
+    done = train(*words)
+    assert done.code == 2
+    assert done.message.startswith(f"rnnvision train: {message}")
+    assert "\n" not in done.message
+
+
+def test_a_layer_that_reads_the_same_weights_otherwise_is_told(verb: Verb) -> None:
+    words = ("model=mlstm", "model.hidden_size=8", "trainer=smoke", "device=cpu")
+    assert verb("train", *words, "hydra.run.dir=before").code == 0
+    other = ("model.layer.forget_gate=exponential", "model.layer.chunk_size=4")
+    done = verb("train", *words, *other, "weights=before")
+    assert done.out.count("note  ") == 1
+    where = "layer.forget_gate=sigmoid where these weights were trained, layer.forget_gate=exponential here"
+    assert f"note      {where}; to keep it add model.layer.forget_gate=sigmoid\n" in done.out
 
 
 def test_model_load_is_refused_with_what_to_type(train: Verb) -> None:

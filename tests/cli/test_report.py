@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 
 from rnnvision.cli.frame.reporting.looks import looks_at
+from rnnvision.cli.frame.reporting.write import runs_in
 from rnnvision.data.splits import Split
 from rnnvision.inference.classifier import Classifier
 from rnnvision.nn import build
 from rnnvision.report.page.build import PARTS, run_page
 from rnnvision.report.page.found import Found
 from rnnvision.report.page.render import render
-from rnnvision.runs import Run
+from rnnvision.runs import Run, write_study
 from tests.cli.running import TINY, Copy, Verb
 from tests.nn.cases import Case, network_cases
+from tests.report.study.studies import searched
 
 PICTURES = ("results.png", "confusion_matrix.png", "confusion_matrix_normalized.png")
 
@@ -169,3 +171,26 @@ def test_every_network_shows_what_it_can_and_says_what_it_cannot(case: Case, tmp
     anytime = {"reading", "states", "gradient"} if hasattr(classifier.network, "forward_anytime") else set()
     assert {"labels"} | reads | anytime <= shown, reasons
     assert render(run_page(found)).count("</section>") > 3
+
+
+def test_of_a_study_there_is_one_page_of_its_trials(verb: Verb) -> None:
+    study = Path("kept/study")
+    study.mkdir(parents=True)
+    (study / "study.json").write_text("{}")
+    result = verb("report", "run=kept/study")
+    assert (result.code, "this study has no trial yet" in result.message) == (2, True)
+    write_study(study, searched(6))
+    (study / "status.json").write_text('{"status": "interrupted"}')
+    run = Path("kept/run")
+    run.mkdir()
+    for name in ("status.json", "metrics.json"):
+        (run / name).write_text("{}")
+    (run / "metrics.csv").touch()
+    assert [found.path.name for found in runs_in(Path("kept"))] == ["run"]  # a study is not a run beside others
+    result = verb("report", "run=kept/study", "to=pages")
+    assert result.code == 0, result.err
+    assert "report    pages/report.html" in result.out
+    assert "Parallel coordinates" in Path("pages/report.html").read_text()
+    (study / "trials.json").write_text("{")
+    result = verb("report", "run=kept/study")
+    assert (result.code, "trials.json: is damaged" in result.message, len(result.message.splitlines())) == (1, True, 1)

@@ -1,5 +1,6 @@
 """Tiny trainings: made-up images of 4 x 4 pixels, a network of a few hundred weights, epochs of a few steps."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from rnnvision.data import ImageData
 from rnnvision.nn import build
+from rnnvision.nn.parts import freeze_parts
 from rnnvision.training import Learner, VerifiedCheckpointIO, count_steps, make_optimizer, make_scheduler
 from rnnvision.training.checkpoint import FORMAT
 from tests.nn.cases import parameters_of, tiny
@@ -21,6 +23,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam": {"name": "adam", "lr": 3e-3},
     "adamw": {"name": "adamw", "lr": 3e-3, "weight_decay": 0.05, "betas": [0.9, 0.99]},
     "sgd": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True},
+    "by_part": {"name": "adamw", "lr": 3e-3, "lr_factors": {"layer_1": 0.1}},
     "rmsprop": {"name": "rmsprop", "lr": 1e-3, "momentum": 0.5},
 }
 
@@ -47,9 +50,11 @@ def make_learner(
     optimizer: str = "adamw",
     scheduler: dict[str, Any] | None = None,
     total_epochs: int = 4,
+    freeze: Sequence[str] = (),
     **arguments: Any,
 ) -> Learner:
     module, made_from = make_network(data, **(network or {}))
+    freeze_parts(module, freeze=freeze)
     steps = count_steps(data.num_train_batches(), max_epochs=total_epochs)
     schedule = partial(make_scheduler, total_steps=steps, **scheduler) if scheduler else None
     description = {

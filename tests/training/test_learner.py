@@ -339,6 +339,24 @@ def test_a_network_that_gives_nan_for_some_images_gets_no_score_from_the_others(
     assert np.isnan(found["test/nll"])
 
 
+# Frozen parts ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_frozen_part_keeps_its_weights_and_statistics_and_all_else_is_trained(tmp_path: Path) -> None:
+    """With validations within an epoch, which put the network into evaluation mode and back."""
+    data = make_data()
+    learner = make_learner(data, network=CNN, freeze=["layer_0"])
+    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    make_trainer(tmp_path, max_epochs=2, val_check_interval=1).fit(learner, datamodule=data)
+    frozen = {f"layers.{place}" for place in (0, 1)}  # the first convolution and its normalisation
+    for name, value in learner.network.state_dict().items():
+        assert torch.equal(value, before[name]) == (name.rpartition(".")[0] in frozen), name
+    optimizer = learner.optimizers(use_pl_optimizer=False)
+    assert isinstance(optimizer, torch.optim.Optimizer)
+    held = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in learner.network.parameters() if p.requires_grad)
+
+
 # Repetition -----------------------------------------------------------------------------------------------------------
 
 
@@ -367,6 +385,7 @@ def run(folder: Path, max_epochs: int, *, seed: int = 0, **arguments: Any) -> tu
     return read_checkpoint(found), callbacks[0]
 
 
+CNN = {"name": "cnn", "channels": 4, "num_stages": 1, "head_dropout": 0.3}  # with batch norm
 KINDS: dict[str, dict[str, Any]] = {
     "constant": {},
     "cosine": {"scheduler": {"name": "cosine"}},
@@ -377,6 +396,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "drawing": {"objective": "reconstruct", "scheduler": {"name": "one_cycle"}},
     "augmented": {"data": {"augmentation": Augmentation(shift=1, rotate=9.0, flip=0.5, erase=0.3, mixup=0.5)}},
     "streamed": {"data": {"augmentation": Augmentation(crop=0.4, policy="randaugment", cutmix=1.0), "num_workers": 1}},
+    "frozen": {"network": CNN, "freeze": ["layer_0"], "optimizer": "by_part", "ema": True},
     "tied": {"network": {"dropout": 0.4, "tied_dropout": True, "head_dropout": 0.2}},
 }
 COMPARED = ["epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers"]

@@ -10,8 +10,9 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
 
 from rnnvision.nn import RECURRENCES, build
+from rnnvision.nn.parts import freeze_parts, parts_of
 from rnnvision.training import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
-from rnnvision.training.optim import constant, cosine, parameter_groups
+from rnnvision.training.optim import constant, cosine, learning_rate, parameter_groups
 
 SHARES = [i / 200 for i in range(201)]
 
@@ -83,6 +84,59 @@ def test_what_moves_a_state_learns_at_a_rate_of_its_own(recurrence: str) -> None
 def test_a_rate_of_its_own_is_a_finite_number(factor: float) -> None:
     with pytest.raises(ValueError, match=rf"^state_lr_factor={factor}: must be"):
         make_optimizer(nn.Linear(3, 2), "adamw", state_lr_factor=factor)
+
+
+def test_a_part_learns_at_a_rate_of_its_own_in_every_group() -> None:
+    """With what does not decay, what moves a state and what is frozen left as they are, and under a schedule."""
+    module = network("lru")
+    freeze_parts(module, freeze="embed")
+    factors = {"layer_0": 0.1, "head": 2.0}
+    optimizer = make_optimizer(module, "adamw", lr=0.5, weight_decay=0.3, state_lr_factor=0.2, lr_factors=factors)
+    moving = {id(p) for p in parameter_groups(module, 0.3)[2]["params"]}
+    rates = {id(p): (group["lr"], group["weight_decay"]) for group in optimizer.param_groups for p in group["params"]}
+    assert rates.keys() == {id(p) for p in module.parameters() if p.requires_grad}
+    parts = parts_of(module)
+    for name, p in module.named_parameters():
+        if p.requires_grad:
+            part = next((factor for part, factor in factors.items() if name in parts[part]), 1.0)
+            moves = id(p) in moving
+            decay = 0.3 if p.ndim >= 2 and not moves else 0.0
+            assert rates[id(p)] == (pytest.approx(0.5 * part * (0.2 if moves else 1.0)), decay), name
+    schedule = make_scheduler(optimizer, "cosine", total_steps=10, warmup=0.0)["scheduler"]
+    before = [group["lr"] for group in optimizer.param_groups]
+    for _ in range(5):
+        optimizer.step()
+        schedule.step()
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([rate / 2 for rate in before])
+    assert learning_rate(optimizer) == pytest.approx(0.25)
+
+
+def test_the_rate_that_is_logged_is_that_of_the_optimiser_where_every_part_has_a_factor() -> None:
+    module = network()
+    factors = {"all_but_head": 0.1, "head": 0.5}
+    assert learning_rate(make_optimizer(module, "sgd", lr=0.4, lr_factors=factors)) == pytest.approx(0.4)
+    freeze_parts(module, freeze=["embed", "recurrence"])
+    assert learning_rate(make_optimizer(module, "sgd", lr=0.4, lr_factors={"head": 0.1})) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        ({"heed": 0.1}, "lr_factors.heed=0.1: this network has no such part; choose one of .*; did you mean head"),
+        ({"head": 0}, "lr_factors.head=0: must be a number above 0"),
+        ({"head": -0.5}, "lr_factors.head=-0.5: must be a number above 0"),
+        ({"embed": 0.1}, "lr_factors.embed=0.1: is frozen, and has no learning rate"),
+        (
+            {"recurrence": 1.0, "layer_1": 0.1},
+            r"lr_factors.layer_1=0.1: recurrence.layers.1.\S+ lies in recurrence too",
+        ),
+    ],
+)
+def test_a_factor_that_cannot_be_is_refused(factors: dict[str, float], message: str) -> None:
+    module = network()
+    freeze_parts(module, freeze="embed")
+    with pytest.raises(ValueError, match=f"^{message}"):
+        make_optimizer(module, "adamw", lr_factors=factors)
 
 
 def test_a_shared_weight_is_taken_once() -> None:
@@ -242,6 +296,14 @@ def test_plateau_halves_the_rate_of_a_loss_that_does_not_fall() -> None:
         made["scheduler"].step(loss)
         found.append(optimizer.param_groups[0]["lr"])
     assert found == pytest.approx([0.8, 0.8, 0.8, 0.4, 0.4, 0.3])
+
+
+def test_the_least_rate_of_a_plateau_is_that_of_a_part_times_its_factor() -> None:
+    optimizer = make_optimizer(nn.ModuleDict({"head": nn.Linear(1, 1)}), "sgd", lr=0.8, lr_factors={"head": 0.1})
+    schedule = make_scheduler(optimizer, "plateau", total_steps=1, factor=0.1, patience=0, min_lr=0.3)["scheduler"]
+    for _ in range(3):
+        schedule.step(1.0)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.03, 0.03])
 
 
 # Steps ----------------------------------------------------------------------------------------------------------------

@@ -15,9 +15,16 @@ from rnnvision.cli.compare.cells import Cells
 from rnnvision.cli.compare.comparison import FILE, Comparison, configurations, settings_from
 from rnnvision.cli.compare.run import Task, folder_of
 from rnnvision.cli.frame.app import run_verb
-from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.arguments import arguments_of, plain
 from rnnvision.cli.frame.plugins import load_plugins
-from rnnvision.cli.frame.setup import make_data, make_network, one_go_refusal, optimizer_arguments
+from rnnvision.cli.frame.setup import (
+    freeze_network,
+    make_data,
+    make_network,
+    one_go_refusal,
+    optimizer_arguments,
+    takes_steps,
+)
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.report.comparison import METHODS, Row, make_row, markdown, table, write_csv
 from rnnvision.report.comparison_plot import plot_comparison
@@ -64,14 +71,19 @@ def compare(cfg: DictConfig, run: RunFolder) -> float:
 def _check(configs: dict[str, DictConfig]) -> None:
     """What can be wrong in a configuration is found here, before anything is trained."""
     from rnnvision.nn import fits_in_one_go
+    from rnnvision.training import make_optimizer
 
     read: dict[str, ImageData] = {}  # usually all have the same
     for label, cfg in configs.items():
         key = json.dumps([OmegaConf.to_container(cfg[group], resolve=True) for group in ("data", "augmentation")])
         data = read[key] = read.get(key) or make_data(cfg)
-        optimizer_arguments(cfg)
+        optimizer = optimizer_arguments(cfg)
         try:
-            make_network(cfg, data)
+            _, network = make_network(cfg, data)
+            freeze_network(cfg, network)
+            with arguments_of("optimizer"):
+                if takes_steps(network):
+                    make_optimizer(network, **optimizer)
         except UsageError as error:
             raise UsageError(f"models={label}: {error}") from error
         if fits_in_one_go(cfg.model.name) and (refused := one_go_refusal(cfg, data)):

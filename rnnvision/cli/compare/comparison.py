@@ -25,6 +25,8 @@ from rnnvision.runs import RunFolder, read_json
 FILE = "comparison.json"
 OWN = ("models", "budget", "seeds", "rounds", "latency_rounds", "anytime_samples")
 ELSEWHERE = ("resume", "log_dir", "name")  # of this run, not of its trainings
+# Keys that are no group's, which one of the networks may have alone.
+FOR_ONE = ("label_smoothing", "loss.class_weight", "weights", "freeze")
 SET_HERE = REFUSED["compare"]
 
 
@@ -210,7 +212,7 @@ def _entrant(label: str) -> Entrant:
         if not equals:
             raise UsageError(f'models={label}: {word} is not KEY=VALUE; write "{option} hidden_size=64"')
         top = key.lstrip("+~").partition(".")[0]
-        overrides.append(word if top in groups or key in ("label_smoothing", "loss.class_weight") else f"model.{word}")
+        overrides.append(word if top in groups or key in FOR_ONE else f"model.{word}")
         if (typed := _key(overrides[-1])) in SET_HERE:
             raise UsageError(f"models={label}: {word} cannot be set in compare; {SET_HERE[typed]}")
     return Entrant(label, option, tuple(overrides))

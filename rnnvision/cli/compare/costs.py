@@ -84,7 +84,7 @@ def costs(folder: Path, *, rounds: int, latency_rounds: int, anytime_samples: in
 
 
 def _one_device(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {**arguments, "devices": 1, "strategy": "auto", "profiler": None}
+    return {**arguments, "devices": 1, "num_nodes": 1, "strategy": "auto", "profiler": None}
 
 
 def _anytime(network: nn.Module, checkpoint: dict[str, Any], samples: int | None) -> dict[str, Any]:

@@ -15,8 +15,9 @@ FLAGS = ("--help", "--version")
 HYDRA_FLAGS = ("--multirun", "-m", "--config-dir", "--cfg")
 OF_FLAGS = {"--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all")}
 FOLDER_FLAGS = ("--config-dir", "-cd")
-BARE = {"completion": ("bash", "zsh")}
-PLAIN_PATHS = {"diff": ("a", "b"), "doctor": ("log_dir", "data.root")}
+BARE = {"completion": ("bash", "zsh"), "results": ("rm",)}
+PLAIN_PATHS = {"diff": ("a", "b"), "doctor": ("log_dir", "data.root"), "results": ("folder", "log_dir")}
+PLAIN_VALUES = {"json": ("true", "false"), "yes": ("true", "false"), "format": ("table", "csv", "markdown", "latex")}
 
 
 def candidates(line: str, breaks: str = "") -> list[str]:
@@ -66,8 +67,8 @@ def _of_plain(verb: str, words: Sequence[str], typed: str) -> Iterator[str]:
     if equals:
         if key in PLAIN_PATHS.get(verb, ()):
             yield from _prefixed(f"{key}=", _paths(typed[len(key) + 1 :], folders_only=True))
-        elif key == "json":
-            yield from _prefixed(f"{key}=", _whole(["true", "false"]))
+        else:
+            yield from _prefixed(f"{key}=", _whole(PLAIN_VALUES.get(key, ()) if key in settings.keys else ()))
         return
     yield from (f"{name}=" for name in settings.keys if name not in given)
     if verb == "models":
@@ -76,9 +77,9 @@ def _of_plain(verb: str, words: Sequence[str], typed: str) -> Iterator[str]:
         yield from _whole([*groups, *(name for group in groups for name in options_of([conf], group))])
     elif verb == "check":
         yield from _whole(_modules())
-    elif verb == "diff":
+    elif verb in ("diff", "results"):
         yield from _paths(typed, folders_only=True)
-    yield from _whole(BARE.get(verb, ()))
+    yield from _whole(BARE.get(verb, ()) if not words else ())
 
 
 def _of_hydra(keys: Keys, words: Sequence[str], typed: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +23,7 @@ from rnnvision.cli.frame.command_line.help import help_text
 from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.line import CommandLine, read_command
 from rnnvision.cli.frame.command_line.own_files import check_own_files, yaml_fault
+from rnnvision.cli.frame.command_line.refused import NO_SWEEPS
 from rnnvision.cli.frame.command_line.several import as_list
 from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
@@ -33,14 +35,18 @@ from rnnvision.cli.frame.paths import locate_paths, pin_latest, register_resolve
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused, take
-from rnnvision.cli.frame.sweep import print_table
+from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
+from rnnvision.cli.frame.sweep.launchers import print_table
+from rnnvision.cli.frame.sweep.run import run_sweep
 from rnnvision.cli.frame.tracking.facts import checked_tags, choices_of
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
 from rnnvision.runs import RunFolder, environment, is_first_process, read_json, versions
+from rnnvision.runs.ranks import end_with_first_process
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+Multirun = Callable[[Hydra, str | None], None]
 Task = Callable[[DictConfig, RunFolder], float | None]
 LIBRARIES = ("rnnvision.training.learner", "rnnvision.data.datamodule")  # and with them Lightning
 
@@ -52,6 +58,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
 
     0 success; 1 failure, or a failed job of a sweep; 2 wrong use; 130 Ctrl-C; 143 SIGTERM.
     """
+    end_with_first_process()
     OTHERS.load()  # from here: who computes beside this process while it starts
     signal.signal(signal.SIGTERM, _terminate)
     register_resolvers()
@@ -67,12 +74,16 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
             once = command(
                 as_list(word, verb, config_dir()) for word in sys.argv[1:] if word not in ("-m", "--multirun")
             )
-            raise UsageError(f"-m: {verb} makes several runs by itself; leave out -m: {once}")
+            raise UsageError(f"-m: {verb} {NO_SWEEPS[verb]}; leave out -m: {once}")
         if "--version" in line.flags:
             print(versions().get("rnnvision", "not installed"))
             return
         if typed := [word for word in line.overrides if word.startswith("hydra.mode=")]:
             raise UsageError(f"{typed[0]}: cannot be set; -m makes several runs, and nothing else does")
+        sweep = sweep_command(line, verb)
+        if sweep is not None:
+            go_where_it_began(sweep)
+            line = sweep.line
         check_own_files(line.overrides, own_folder(), config_dir(), verb)
         if line.wants_help:
             with unfailing_output():
@@ -82,7 +93,8 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
             print(line.note, flush=True)
         # Hydra raises what it would print, so that the message is ours.
         with unfailing_output(), _environment_set(FULL_ERROR, "1"):
-            _run_hydra(verb, job, line)
+            multirun = None if sweep is None else partial(run_sweep, sweep, libraries=libraries)
+            _run_hydra(verb, job, line, multirun)
     except KeyboardInterrupt:
         leave(verb, "interrupted", EXIT_INTERRUPT)
     except (*CONFIG_ERRORS, UsageError, FailureError) as error:  # before OSError, which some of Hydra's are too
@@ -98,14 +110,16 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
         leave(verb, fault, EXIT_USAGE)
 
 
-def _run_hydra(verb: str, job: Callable[[DictConfig], float | None], line: CommandLine) -> None:
+def _run_hydra(
+    verb: str, job: Callable[[DictConfig], float | None], line: CommandLine, multirun: Multirun | None
+) -> None:
     """What `hydra.main` does, but for the words: it would take sys.argv, which stays as it was typed."""
     hydra.version.setbase("1.3")
     words = [*line.flags, *map(pin_latest, line.overrides)]
     if not any(word.startswith("hydra/job_logging=") for word in words):
         words = [*words, "hydra/job_logging=stdout"]  # the log of a run is <verb>.log, see log.py
     parser = hydra_utils.get_args_parser()
-    with _composed_once():
+    with _hydra_runs(multirun):
         hydra_utils._run_hydra(
             args=parser.parse_args(words),
             args_parser=parser,
@@ -116,14 +130,26 @@ def _run_hydra(verb: str, job: Callable[[DictConfig], float | None], line: Comma
 
 
 @contextmanager
-def _composed_once() -> Iterator[None]:
-    """Within, Hydra does not compose the configuration once more to look for `hydra.mode`: -m says what it says."""
-    before = Hydra.get_mode
-    Hydra.get_mode = lambda self, config_name, overrides: None  # type: ignore[method-assign]
+def _hydra_runs(multirun: Multirun | None) -> Iterator[None]:
+    """Within, `multirun` makes the runs of -m, None for Hydra's own; -m says what it says.
+
+    Hydra would compose the configuration once more to look for `hydra.mode`.
+    """
+
+    def run(hydra: Hydra, config_name: str | None, *_: Any, **__: Any) -> None:
+        if multirun is not None:
+            multirun(hydra, config_name)
+
+    replaced: dict[str, Any] = {"get_mode": lambda self, config_name, overrides: None}
+    replaced |= {} if multirun is None else {"multirun": run}
+    before = {name: getattr(Hydra, name) for name in replaced}
+    for name, function in replaced.items():
+        setattr(Hydra, name, function)
     try:
         yield
     finally:
-        Hydra.get_mode = before  # type: ignore[method-assign]
+        for name, function in before.items():
+            setattr(Hydra, name, function)
 
 
 def _run_job(
@@ -146,7 +172,8 @@ def _run_job(
     import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
     with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
-            run.open({**environment(), **(_hardware() if libraries else {}), **_typed(config, run)})
+            hardware = _hardware() if libraries else {}  # a verb without PyTorch does not import it for that
+            run.open({**environment(), **hardware, **_typed(config, run)})
         except OSError as error:
             leave(verb, unwritable(error), EXIT_USAGE)
         try:

@@ -27,6 +27,7 @@ from rnnvision.cli.frame.trainer.give_way import GiveWay
 from rnnvision.errors import UsageError
 from rnnvision.others import cores
 from rnnvision.runs import RunFolder, is_first_process
+from rnnvision.runs.ranks import name_of_ranks
 from rnnvision.training import VerifiedCheckpointIO
 from rnnvision.training.precision import FP16, choose_precision
 
@@ -140,6 +141,11 @@ def _check_device(arguments: dict[str, Any]) -> None:
             raise UsageError(f"{_typed_device(accelerator)}: torch sees {seen}; choose device=cpu or device=auto")
     if arguments.get("sync_batchnorm") and (device_type(str(accelerator)) != "cuda" or devices == 1):
         raise UsageError("trainer.sync_batchnorm=true: works between several GPUs; choose device=ddp")
+    if arguments.get("num_nodes", 1) > 1 and name_of_ranks() is None:
+        raise UsageError(
+            f"trainer.num_nodes={arguments['num_nodes']}: the processes of several machines are started by torchrun or "
+            f"srun, see docs/clusters.md; for one machine choose trainer.devices"
+        )
     if accelerator == "mps" and not torch.backends.mps.is_available():
         raise UsageError(f"{_typed_device('mps')}: there is no Apple GPU here; choose device=cpu or device=auto")
     if arguments.get("deterministic"):
@@ -192,6 +198,7 @@ def _quieten() -> None:
         r"GPU available but not used",
         r"`ModelCheckpoint\(monitor=.*could not find the monitored key",  # an epoch without a validation
         r"The number of training batches .* is smaller than the logging interval",  # nothing is logged within an epoch
+        r"The `srun` command is available on your system but is not used",  # a job of one task starts its own processes
         r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     ):
         warnings.filterwarnings("ignore", message=message)

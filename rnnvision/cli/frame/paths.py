@@ -1,8 +1,12 @@
 """Paths in a configuration: `~`, and relative to the folder of the command, in every key alike."""
 
 import os
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rnnvision.runs.ranks import name_of_ranks
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -10,9 +14,11 @@ if TYPE_CHECKING:
 # Keys that hold one path. Any text on the command line is a path there: spaces and brackets need no quotes of Hydra's.
 PATH_KEYS = (
     *("data.root", "ckpt", "run", "resume", "log_dir", "to", "check", "source", "output", "save", "weights"),
-    *("hydra.run.dir", "hydra.sweep.dir"),
+    *("hydra.run.dir", "hydra.sweep.dir", "resume_sweep"),
 )
+READ = ("ckpt", "run", "check", "source", "weights")  # those of them that a run reads
 OR_WORDS = ("data.cache",)  # keys that hold a path or a word; on the command line they are written as Hydra reads them
+STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{6}")  # in the name of a run folder: when the process began
 PATH_LISTS = ("ckpt", "source")  # those of them that also take a list
 
 
@@ -21,21 +27,36 @@ def expanded(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111  # Path would take "." and doubled slashes out
 
 
-def pin_latest(word: str) -> str:
-    """A word weights=.../latest with the run that `latest` points to: a training takes that name for itself."""
-    from rnnvision.cli.frame.command_line.words import (
-        override,
-        parsed,
-    )  # and with it Hydra, which completion does without
-
-    read = parsed(word) if word.startswith("weights=") else None
-    if read is None or read.is_sweep_override():
+def pin_latest(word: str, keys: Collection[str] = ("weights",)) -> str:
+    """A word KEY=.../latest, or several such values, with the run that `latest` points to: a run takes that name."""
+    key, _, text = word.partition("=")
+    if key not in keys or "latest" not in text:
         return word
-    path = Path(expanded(str(read.value())))
+    # And with it Hydra, which completion does without.
+    from rnnvision.cli.frame.command_line.words import override, parsed
+
+    read = parsed(word)
+    if read is None:
+        return word
+    if read.is_sweep_override():
+        values = [parsed(f"{key}={value}") for value in read.sweep_string_iterator()]
+        typed = [str(value.value()) for value in values if value is not None]
+    else:
+        listed = read.value()
+        typed = [str(path) for path in listed] if isinstance(listed, list) else [str(listed)]
+    pinned = [_pinned(path) for path in typed]
+    if pinned == typed:
+        return word
+    text = ",".join(override(key, path).removeprefix(f"{key}=") for path in pinned)
+    return f"{key}=[{text}]" if isinstance(read.value(), list) else f"{key}={text}"
+
+
+def _pinned(typed: str) -> str:
+    path = Path(expanded(typed))
     for link in (path, *path.parents):
         if link.name == "latest" and link.is_symlink():
-            return override("weights", link.parent / link.readlink() / path.relative_to(link))
-    return word
+            return str(link.parent / link.readlink() / path.relative_to(link))
+    return typed
 
 
 def locate_paths(cfg: "DictConfig", folder: str | Path) -> None:
@@ -72,8 +93,11 @@ def register_resolvers() -> None:
 
 
 def run_dir(resume: str | None, new: str) -> str:
-    """The folder of a run: a resumed run goes on in its own."""
-    return expanded(new) if resume is None else str(Path(resume).expanduser().resolve())
+    """The folder of a run: a resumed run goes on in its own. Ranks of one run have one, named after their launcher."""
+    if resume is not None:
+        return str(Path(resume).expanduser().resolve())
+    name = name_of_ranks()
+    return expanded(STAMP.sub(name, new) if name else new)
 
 
 def config_subdir(resume: str | None) -> str:

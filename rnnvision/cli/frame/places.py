@@ -62,8 +62,9 @@ def gpus_here() -> list[str]:
 
 
 def prepare(*words: str) -> None:
-    """Import what jobs need, with "whole" also what a user's own modules may; nothing is computed: no thread survives.
+    """Import these modules, by default what a training needs; with "whole" also what a user's own modules may.
 
-    The process that does this becomes each of the jobs by a fork.
+    The process that does this becomes each of the jobs by a fork: nothing is computed, whose threads would not survive.
     """
-    import_libraries(LIBRARIES, whole="whole" in words)
+    modules = tuple(word for word in words if word != "whole")
+    import_libraries(modules or LIBRARIES, whole="whole" in words)

@@ -70,7 +70,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     arguments, network = make_network(cfg, data)
     if not takes_steps(network) and not fits_in_one_go(cfg.model.name):
         raise UsageError(f"model.name={cfg.model.name}: has no parameter that is trained")
-    _freeze(cfg, network)
+    freeze_network(cfg, network)
     fit_data_to(data, network)
     check_batches(trainer_arguments, data, trainer.world_size)
     if trainer.strategy.root_device.type == "cpu":
@@ -190,11 +190,16 @@ def frozen_parts(cfg: DictConfig) -> list[str]:
     return [found] if isinstance(found, str) else list(found)
 
 
-def _freeze(cfg: DictConfig, network: "nn.Module") -> None:
+def freeze_network(cfg: DictConfig, network: "nn.Module") -> None:
+    """Freeze the parts of a network that a configuration names; what is fitted in one go has none.
+
+    Raises:
+        UsageError: for a part that the network does not have, and if nothing is left to train.
+    """
     from rnnvision.nn.parts import freeze_parts
 
     check_arguments("", {"freeze": plain(cfg.get("freeze"))}, freeze_parts)
-    if takes_steps(network):  # what is fitted in one go refuses it
+    if takes_steps(network):
         with arguments_of(""):
             freeze_parts(network, freeze=frozen_parts(cfg))
 
@@ -274,7 +279,7 @@ def one_go_refusal(cfg: DictConfig, data: "ImageData", world_size: int = 1) -> t
     if anytime := loss_arguments(cfg).get("anytime"):
         return f"loss.anytime={anytime}: {why}, and has a loss of its own", "loss.anytime=0"
     if frozen := frozen_parts(cfg):
-        return f"freeze={','.join(frozen)}: {why}, all of it", "freeze=null"
+        return f"freeze={','.join(frozen)}: {why}, as a whole", "freeze=null"
     if data.sampler != "shuffle":
         return f"data.sampler={data.sampler}: {why}, and sees each image once", "data.sampler=shuffle"
     devices: Any = cfg.trainer.get("devices")

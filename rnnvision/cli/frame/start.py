@@ -3,20 +3,23 @@
 import shlex
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from rnnvision.checks import choose_one
 from rnnvision.cli.frame.arguments import own_config_dir
 from rnnvision.cli.frame.command_line.bare import NEED_CKPT, TAKE_SEVERAL, with_latest
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options
+from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.own_files import misplaced, package_of, written
+from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
 from rnnvision.cli.frame.command_line.words import command, override, yaml_text
 from rnnvision.cli.frame.early.starting import announce_run
 from rnnvision.cli.frame.early.values import check_values
@@ -26,6 +29,7 @@ from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import UsageError
 from rnnvision.runs import Run, RunFolder, is_first_process
+from rnnvision.runs.ranks import name_of_ranks
 
 
 class Start(Callback):
@@ -36,6 +40,10 @@ class Start(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         self._check(config, multirun=False)
+        if makes_sweeps(self.verb):  # what is of a sweep is not kept as if a run depended on it
+            with open_dict(config):
+                for key in OF_SWEEPS:
+                    config.pop(key, None)
         announce_run(self.verb, config, config.hydra.runtime.choices)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -49,12 +57,11 @@ class Start(Callback):
         take(run)
 
     def _check(self, config: DictConfig, multirun: bool) -> None:
-        before = HydraConfig.instance().cfg
-        HydraConfig.instance().set_config(config)  # for ${hydra:...}, as Hydra does for the job
         try:
-            self.check(config, multirun)
-            if not multirun:
-                self.take(RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb))
+            with as_hydra_has_it(config):
+                self.check(config, multirun)
+                if not multirun:
+                    self.take(RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb))
         except CONFIG_ERRORS as error:
             leave(self.verb, explain(error, config_dir(), self.verb), EXIT_USAGE)
         except UsageError as error:
@@ -64,8 +71,17 @@ class Start(Callback):
         except Exception:
             traceback.print_exc()
             sys.exit(EXIT_FAILURE)
-        finally:
-            HydraConfig.instance().cfg = before
+
+
+@contextmanager
+def as_hydra_has_it(config: DictConfig) -> Iterator[None]:
+    """Within, ${hydra:...} is of this configuration, as Hydra has it for the job."""
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(config)
+    try:
+        yield
+    finally:
+        HydraConfig.instance().cfg = before
 
 
 def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
@@ -78,15 +94,33 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
     _check_choices(config, verb)
     checked_tags(config)
     if multirun:
-        if config.get("resume") is not None:
-            raise UsageError(f"resume={config.resume}: continues one run; leave out -m")
+        _check_no_resume(config)
         return
     _check_not_a_sweep(config)
+    _check_ranks()
     if config.get("resume") is not None:
         _check_resume(config)
     else:
         check_unused(RunFolder(str(config.hydra.run.dir), config.log_dir, verb))
     check_values(config, _keys_to_check(config, verb))
+
+
+def check_job(config: DictConfig, verb: str) -> None:
+    """Refuse what cannot be one of the runs of a sweep, whose folder is yet to be named.
+
+    Raises:
+        UsageError: with what to type instead.
+    """
+    check_keys(config, verb, config.hydra.runtime.choices)
+    _check_choices(config, verb)
+    _check_no_resume(config)
+    _check_not_a_sweep(config)
+    check_values(config, _keys_to_check(config, verb))
+
+
+def _check_no_resume(config: DictConfig) -> None:
+    if config.get("resume") is not None:
+        raise UsageError(f"resume={config.resume}: continues one run; leave out -m")
 
 
 def _keys_to_check(config: DictConfig, verb: str) -> list[str]:
@@ -168,6 +202,15 @@ def _check_not_a_sweep(config: DictConfig) -> None:
         sweep = config.hydra.runtime.choices.get("sweep")
         what = f"sweep={sweep}: is" if sweep else "hydra.sweeper.params: is"
         raise UsageError(f"{what} a list of runs; add -m: {command(['-m', *sys.argv[1:]])}")
+
+
+def _check_ranks() -> None:
+    """Processes that torchrun starts have to agree on a folder."""
+    if name_of_ranks() == "" and not any(word.startswith(("hydra.run.dir=", "resume=")) for word in sys.argv[1:]):
+        raise UsageError(
+            "torchrun has given its processes no name to call their folder by; add --standalone to torchrun, for several "
+            "machines --rdzv-id=NAME, or choose hydra.run.dir=FOLDER"
+        )
 
 
 def _check_resume(config: DictConfig) -> None:

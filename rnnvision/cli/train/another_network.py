@@ -25,7 +25,8 @@ def another_network(weights: str, theirs: dict[str, Any], description: dict[str,
     if not differ:
         read, here = (" x ".join(map(str, network["input_shape"])) for network in (theirs, own))
         advice = f"; add {' '.join(of_images)}" if of_images else ""
-        return f"weights={weights}: are of a network that reads images of {read}, and these are of {here} ({misfit}){advice}"
+        images = f"reads images of {read}, and these are of {here}"
+        return f"weights={weights}: are of a network that {images} ({misfit}){advice}"
     shortest = min(_option_words(theirs), _words(differ), key=len)
     verb = "choose" if shortest[0].startswith("model=") else "add"
     return f"weights={weights}: are of another network ({misfit}); {verb} {' '.join([*shortest, *of_images])}"

@@ -76,16 +76,19 @@ class FineTuning:
 
 
 def _misfit(own: dict[str, "Tensor"], found: dict[str, "Tensor"]) -> str:
-    """The first weight that does not fit, and how many others; "" where all do. The shape of the head may be another."""
+    """The first weight that does not fit, and how many others; "" where all do. The head may have another shape."""
     differ = []
     for name in {**own, **found}:
-        if name not in own or name not in found:
-            where = "these weights" if name in found else "this network"
-            differ.append(f"only {where} have {name}" if name in found else f"only {where} has {name}")
-        elif own[name].shape != found[name].shape and not name.startswith("head."):
+        if name not in own:
+            differ.append(f"only these weights have {name}")
+        elif name.startswith("head."):
+            continue
+        elif name not in found:
+            differ.append(f"only this network has {name}")
+        elif own[name].shape != found[name].shape:
             old, new = (" x ".join(map(str, weight.shape)) for weight in (found[name], own[name]))
             differ.append(f"{name} is {old}, here {new}")
-    more = f", and {counted(len(differ) - 1, 'weight')} more" if len(differ) > 1 else ""
+    more = f", and {len(differ) - 1:,} more" if len(differ) > 1 else ""
     return f"{differ[0]}{more}" if differ else ""
 
 
@@ -118,7 +121,8 @@ def _layer_otherwise(recurrence: str | None, theirs: dict[str, Any], own: dict[s
     """The options of a layer with which the same weights compute something else, as they were and as they are."""
     from rnnvision.nn import RECURRENCES
 
-    options = RECURRENCES[recurrence].options() if recurrence in RECURRENCES else {}
+    kind = RECURRENCES.get(str(recurrence))
+    options = kind.options() if kind is not None else {}
     usual = {name: p.default for name, p in options.items() if name not in LAYER_MAY_DIFFER}
     values = {name: [given.get(name) for given in (theirs, own)] for name in usual}
     return {

@@ -1,4 +1,4 @@
-"""What a training says of the parts of its network: those that are frozen, and those with a learning rate of their own."""
+"""What a training says of the parts of its network: which are frozen, and which have a learning rate of their own."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -26,7 +26,7 @@ def make_tester(training: Training) -> "L.Trainer":
     """
     from rnnvision.cli.frame.device import make_trainer
 
-    alone = {"devices": 1, "strategy": "auto", "precision": "32-true", "profiler": None}
+    alone = {"devices": 1, "num_nodes": 1, "strategy": "auto", "precision": "32-true", "profiler": None}
     return make_trainer({**plain(training.cfg.trainer), **alone}, training.run)
 
 

@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.tune.axes import words_of
+from rnnvision.cli.tune.check import TuneStart, place_of
 from rnnvision.cli.tune.lines import Lines, first_lines
 from rnnvision.cli.tune.results import report
-from rnnvision.cli.tune.settings import resumption, settings_from
-from rnnvision.errors import UsageError
+from rnnvision.cli.tune.settings import resumption, settings_from, storage_of
 from rnnvision.runs import RunFolder
 from rnnvision.runs.study import write_study
 from rnnvision.search.job import Job
-from rnnvision.search.places import Local, Place
 from rnnvision.search.record import record_of
 from rnnvision.search.settings import Settings
 from rnnvision.search.storage import open_study, running_in_one_line
@@ -38,17 +37,15 @@ def main() -> None:
 
 def tune(cfg: DictConfig, run: RunFolder) -> float:
     """Run the trials that are left, and show what they found; returns the best score of the first metric."""
-    _require_optuna()
     os.chdir(HydraConfig.get().runtime.cwd)  # where relative paths are meant, for its trials too
     settings, total = settings_from(cfg)
     settings.write(run.path, total)
     if settings.grid_size is not None:
         total = min(total, settings.grid_size)
-    resolved = OmegaConf.create({"storage": settings.storage}).storage  # ${oc.env:...} stays out of the folder
-    study = open_study(run.path, settings, resolved)
+    study = open_study(run.path, settings, storage_of(settings))
     print(first_lines(settings, total, run.shown(), int(cfg.jobs)), flush=True)
     lines = _Recorded(settings, study, run.path, total)
-    place = make_place(cfg)
+    place = TuneStart.place or place_of(cfg)
     seconds = None if cfg.timeout is None else 60.0 * float(cfg.timeout)
     jobs = make_jobs(settings, run.path.absolute(), str(cfg.log_dir))
     try:
@@ -58,18 +55,6 @@ def tune(cfg: DictConfig, run: RunFolder) -> float:
         print(f"next      {resumption(settings, run.shown())}", flush=True)
         raise
     return report(run, settings, record_of(study, settings, total, words_of, whole=True), total)
-
-
-def _require_optuna() -> None:
-    try:
-        import optuna  # noqa: F401
-    except ImportError as error:
-        raise UsageError(f'tune: {error.name or "optuna"} is not installed: pip install "rnnvision[search]"') from error
-
-
-def make_place(cfg: DictConfig) -> Place:
-    """Where the trials run."""
-    return Local(int(cfg.jobs), prepare="rnnvision.cli.compare.cells:prepare")
 
 
 def make_jobs(settings: Settings, folder: Path, log_dir: str) -> Callable[[int, Mapping[str, Any]], Job]:

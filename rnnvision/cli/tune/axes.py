@@ -56,7 +56,9 @@ def _range(word: str, sweep: RangeSweep) -> Axis:
     start, stop, step = (Decimal(str(number or 0)) for number in (sweep.start, sweep.stop, sweep.step))
     count = math.ceil((stop - start) / step) if step else 0
     if count < 2:
-        raise UsageError(f"{word}: {'is empty' if count < 1 else 'has one value'}; write range(A,B), which ends before B")
+        raise UsageError(
+            f"{word}: {'is empty' if count < 1 else 'has one value'}; write range(A,B), which ends before B"
+        )
     ends = sorted((start, start + (count - 1) * step))
     whole = all(isinstance(number, int) for number in (sweep.start, sweep.stop, sweep.step))
     log = _is_log(word, sweep)
@@ -67,7 +69,8 @@ def _range(word: str, sweep: RangeSweep) -> Axis:
 
 
 def _interval(word: str, sweep: IntervalSweep) -> Axis:
-    assert sweep.start is not None and sweep.end is not None
+    assert sweep.start is not None
+    assert sweep.end is not None
     if not sweep.start < sweep.end:
         raise UsageError(f"{word}: is empty; write the smaller number first")
     whole = isinstance(sweep.start, int) and isinstance(sweep.end, int)
@@ -75,7 +78,8 @@ def _interval(word: str, sweep: IntervalSweep) -> Axis:
 
 
 def _numbers(word: str, axis: Axis) -> Axis:
-    assert axis.low is not None and axis.high is not None
+    assert axis.low is not None
+    assert axis.high is not None
     if not (math.isfinite(axis.low) and math.isfinite(axis.high)):
         raise UsageError(f"{word}: has no end; write two numbers")
     if axis.log and axis.low <= 0:

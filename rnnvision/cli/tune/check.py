@@ -14,30 +14,51 @@ from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.paths import locate_paths
+from rnnvision.cli.frame.places import make_place
 from rnnvision.cli.frame.start import Start, check_start
 from rnnvision.cli.tune.axes import words_of
-from rnnvision.cli.tune.settings import settings_from
+from rnnvision.cli.tune.settings import settings_from, storage_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder
-from rnnvision.runs.study import Axis, as_word
+from rnnvision.runs.study import Axis
+from rnnvision.search.places import Place
 from rnnvision.search.settings import Settings
+from rnnvision.search.storage import check_storage
 
 
 class TuneStart(Start):
     """Hydra calls this before it makes a folder."""
 
+    place: Place | None = None  # where the trials run, made before anything is written
+
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         self._check(config, multirun=False)
 
     def check(self, config: DictConfig, multirun: bool) -> None:
-        check_start(config, self.verb, multirun)
+        require_optuna()
         settings, _ = settings_from(config)
+        check_start(config, self.verb, multirun)
         if config.resume is None:
             check_space(settings)
+        check_storage(settings.storage, storage_of(settings))
+        TuneStart.place = place_of(config)
 
     def take(self, run: RunFolder) -> None:
         """A study is shared: whoever comes first holds the lock of its folder, and nobody is refused."""
         run.lock.acquire()
+
+
+def place_of(config: DictConfig) -> Place:
+    """Where the trials run."""
+    words = ["whole"] if plain(config.get("plugins")) else []
+    return make_place(config.where, jobs=plain(config.jobs), words=words)
+
+
+def require_optuna() -> None:
+    try:
+        import optuna  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f'tune: {error.name or "optuna"} is not installed: pip install "rnnvision[search]"') from error
 
 
 def check_space(settings: Settings) -> None:

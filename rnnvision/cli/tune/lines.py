@@ -3,9 +3,10 @@
 import time
 
 from rnnvision.checks import counted
-from rnnvision.cli.tune.axes import words_of
+from rnnvision.report.study.build import range_of
+from rnnvision.report.study.scores import brief, shown
 from rnnvision.search.claims import Claim
-from rnnvision.search.settings import Settings, shown_axis
+from rnnvision.search.settings import Settings
 
 
 def first_lines(settings: Settings, total: int, folder: str, jobs: int) -> str:
@@ -15,7 +16,7 @@ def first_lines(settings: Settings, total: int, folder: str, jobs: int) -> str:
     limits = f"; {', '.join(settings.constraints)}" if settings.constraints else ""
     pruner = "" if settings.pruner == "none" else f", pruned by {settings.pruner.replace('_', ' ')}"
     width = max(map(len, settings.space))
-    axes = [f"{key:{width}}  {shown_axis(axis)}" for key, axis in settings.space.items()]
+    axes = [f"{key:{width}}  {range_of(axis)}" for key, axis in settings.space.items()]
     at_once = f", {jobs} at once" if jobs > 1 else ""
     lines = [
         f"search    {wanted}{limits}",
@@ -42,7 +43,7 @@ class Lines:
     def began(self, claim: Claim) -> None:
         self._began[claim.number] = time.monotonic()
         again = " (goes on)" if claim.again else ""
-        self._print(claim.number, " ".join(words_of(claim.params)) + again)
+        self._print(claim.number, " ".join(f"{key}={brief(value)}" for key, value in claim.params.items()) + again)
 
     def scored(self, claim: Claim, epoch: int, score: float) -> None:
         self._last[claim.number] = score
@@ -50,25 +51,23 @@ class Lines:
     def ended(self, claim: Claim, state: str, values: tuple[float, ...], error: str | None, epochs: int) -> None:
         seconds = f"{time.monotonic() - self._began[claim.number]:.1f} s"
         if state == "failed":
-            self._print(claim.number, f"failed: {error} (see {claim.number:04d}/output.log)")
+            text = f"failed: {error} (trials/{claim.number:04d}/output.log)"
         elif state == "pruned":
-            self._print(claim.number, f"pruned after {counted(epochs, 'epoch')}: {self._score()} {self._last_of(claim)}; {seconds}")
+            text = f"pruned after {counted(epochs, 'epoch')}: {self._settings.metrics[0]} {self._last_of(claim)}"
         else:
             pairs = zip(self._settings.metrics, values, strict=True)
-            scores = "  ".join(f"{name} {shown(value)}" for name, value in pairs)
-            self._print(claim.number, f"{scores}{self._compared(claim.number, values)}; {seconds}")
+            scores = "  ".join(f"{name} {shown(name, value)}" for name, value in pairs)
+            text = f"{scores}{self._compared(claim.number, values)}"
+        self._print(claim.number, f"{text}; {seconds}")
 
     def waits(self, running: int) -> None:
         print(f"waits     for {counted(running, 'trial')} of other processes", flush=True)
 
-    def _score(self) -> str:
-        return self._settings.metrics[0]
-
     def _last_of(self, claim: Claim) -> str:
         if claim.number in self._last:
-            return shown(self._last[claim.number])
+            return shown(self._settings.metrics[0], self._last[claim.number])
         steps = claim.trial.storage.get_trial(claim.trial._trial_id).intermediate_values
-        return shown(steps[max(steps)]) if steps else "-"
+        return shown(self._settings.metrics[0], steps[max(steps)]) if steps else "-"
 
     def _compared(self, number: int, values: tuple[float, ...]) -> str:
         """Of one metric: whether it is the best so far."""
@@ -78,17 +77,7 @@ class Lines:
         if self._best is None or sign * values[0] > sign * self._best[1]:
             self._best = number, values[0]
             return ", the best so far"
-        return f" (best so far: {shown(self._best[1])}, trial {self._best[0]})"
+        return f" (best so far: {shown(self._settings.metrics[0], self._best[1])}, trial {self._best[0]})"
 
     def _print(self, number: int, text: str) -> None:
         print(f"trial {number:>3} {text}", flush=True)
-
-
-def shown(value: float) -> str:
-    """A score as it is printed.
-
-    Examples:
-        >>> shown(0.97654), shown(1234567.0)
-        ('0.9765', '1,234,567')
-    """
-    return f"{value:,.0f}" if abs(value) >= 1000 and value == round(value) else f"{value:.4g}"

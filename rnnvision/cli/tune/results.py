@@ -3,14 +3,13 @@
 from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.tune.best import FILE as BEST
 from rnnvision.cli.tune.best import words_of_trial, write_best
-from rnnvision.cli.tune.lines import shown
 from rnnvision.cli.tune.settings import resumption
 from rnnvision.errors import FailureError
+from rnnvision.report.study.pictures import draw_study
+from rnnvision.report.study.table import best_lines
 from rnnvision.runs import RunFolder
-from rnnvision.runs.study import StudyRecord, TrialRow, write_study
+from rnnvision.runs.study import TABLE, StudyRecord, write_study
 from rnnvision.search.settings import Settings
-
-MANY = 8  # trials of a Pareto front that are listed
 
 
 def report(run: RunFolder, settings: Settings, record: StudyRecord, total: int) -> float:
@@ -20,29 +19,28 @@ def report(run: RunFolder, settings: Settings, record: StudyRecord, total: int) 
         FailureError: if no trial has a score, or none keeps to the constraints.
     """
     write_study(run.path, record)
-    counts = {state: sum(trial.state == state for trial in record.trials) for state in ("completed", "pruned", "failed")}
-    print(f"\ntrials    {', '.join(f'{count} {state}' for state, count in counts.items() if count)}")
     best = record.best()
+    print("", *best_lines(record), sep="\n")
     if not best:
         _refuse(record, settings, run)
-    for trial in best[: MANY if len(record.metrics) > 1 else 1]:
-        print(f"best      {_line(record, trial)}")
     if record.importances:
         shares = sorted(record.importances.items(), key=lambda item: -item[1])
         print(f"matters   {', '.join(f'{key} {share:.0%}' for key, share in shares)}")
     write_best(run.path, record, best[0])
     run.write("metrics.json", dict(zip(record.metrics, best[0].values, strict=True)))
-    print(f"results   {run.shown()}: trials.csv, {BEST}")
+    print(f"results   {run.shown()}: {TABLE}, {BEST}{_pictures(run, record)}")
     if total > len(record.trials):
         print(f"more      {resumption(settings, run.shown())}")
-    print(f"same as   {command([*settings.config_dir, *words_of_trial(record, best[0])], 'rnnvision train')}")
-    print(f"next      {command([*settings.config_dir, override('experiment', run.shown())], 'rnnvision train')}")
+    print(f"best      {command([*settings.config_dir, *words_of_trial(record, best[0])], 'rnnvision train')}")
+    print(f"same as   {command([*settings.config_dir, override('experiment', run.shown())], 'rnnvision train')}")
     return best[0].values[0]
 
 
-def _line(record: StudyRecord, trial: TrialRow) -> str:
-    scores = ", ".join(f"{name} {shown(value)}" for name, value in zip(record.metrics, trial.values, strict=True))
-    return f"trial {trial.number}: {scores}: {' '.join(trial.overrides)}"
+def _pictures(run: RunFolder, record: StudyRecord) -> str:
+    try:
+        return "".join(f", {name}" for name in draw_study(run.path, record))
+    except ImportError:
+        return '\npictures  need matplotlib: pip install "rnnvision[plots]"'
 
 
 def _refuse(record: StudyRecord, settings: Settings, run: RunFolder) -> None:

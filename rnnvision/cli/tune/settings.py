@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import at_least, positive
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain
-from rnnvision.cli.frame.command_line.known import REFUSED
+from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
 from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.tune.axes import space_of
 from rnnvision.errors import UsageError
@@ -21,7 +21,7 @@ OWN = (  # what makes a study what it is
     *("metric", "objectives", "direction", "constraints", "sampler", "startup_trials", "pruner", "min_epochs"),
     *("search_seed", "storage", "space", "search"),
 )
-OF_A_START = ("resume", "log_dir", "name", "n_trials", "timeout", "jobs", "where")  # may differ from start to start
+OF_A_START = ("resume", "log_dir", "name", "n_trials", "timeout", *OF_SWEEPS)  # may differ from start to start
 PROGRAM = "rnnvision tune"
 
 
@@ -36,6 +36,9 @@ def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
         if cfg.timeout is not None:
             positive("timeout", plain(cfg.timeout))
     typed = list(HydraConfig.get().overrides.task)
+    for word in typed:
+        if instead := REFUSED["tune"].get(_key(word)):
+            raise UsageError(f"{word}: cannot be set in tune; {instead}")
     if cfg.resume is None:
         return _new(cfg, typed), int(cfg.n_trials)
     folder = Path(str(cfg.resume)).expanduser()
@@ -49,6 +52,11 @@ def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
 def resumption(settings: Settings, folder: str | Path) -> str:
     """What to type to go on with a study."""
     return command([*settings.config_dir, override("resume", folder)], PROGRAM)
+
+
+def storage_of(settings: Settings) -> str | None:
+    """The storage with its ${oc.env:...} filled in: what is secret stays out of the folder."""
+    return OmegaConf.create({"storage": settings.storage}).storage
 
 
 def _new(cfg: DictConfig, typed: Sequence[str]) -> Settings:
@@ -140,4 +148,3 @@ def _refuse_change(word: str, *, same: bool, was: object) -> None:
 
 def _key(word: str) -> str:
     return word.lstrip("+~").partition("=")[0]
-

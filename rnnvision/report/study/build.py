@@ -1,9 +1,10 @@
 """The page of a study: what is best and how to have it, how the search went, what each parameter does, every trial."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rnnvision.report.page.blocks import Bar, Facts, Figure, Page, Plot, Section, Table, plots
+from rnnvision.report.page.blocks import Bar, Facts, Figure, Page, Plot, Plots, Section, Table, plots
 from rnnvision.report.page.sections.overview import code_line, command_line, hardware_line, status_line, title_of
 from rnnvision.report.page.words import duration, percent
 from rnnvision.report.study.pictures import study_plots
@@ -13,50 +14,52 @@ from rnnvision.runs import Run, versions
 from rnnvision.runs.study import Axis, StudyRecord, as_word
 
 MOST_COMMANDS = 20  # of a Pareto front
-CODE = frozenset({"command", "folder", "every trial", "again"})
-DRAWN = {  # file -> id, title, lead, terms, and why there may be none
-    "history.png": ("history", "History", "How the search went.", ("trial", "pruned"), "no trial has a score"),
-    "importances.png": (
+CODE = frozenset({"command", "folder", "every trial"})
+NO_SCORE = "no trial has a score"
+NO_SHARES = "they are computed when a study ends, from several completed trials whose scores differ"
+PARTS = (  # id, title, lead, terms, and the files of its drawings: what each is called where it is left out, and why
+    (
+        "history",
+        "History",
+        "How the search went: the best so far, and each trial over its epochs.",
+        ("trial", "pruned", "epoch"),
+        {"history.png": ("History", NO_SCORE), "curves.png": ("Learning curves", "no trial reported a score")},
+    ),
+    (
         "importances",
         "Importances",
         "How much of the variation of the score each parameter explains.",
         ("importance",),
-        "there are none above 0: it takes several completed trials whose scores differ",
+        {"importances.png": ("Importances", NO_SHARES)},
     ),
-    "parallel.png": (
+    (
         "parallel",
         "Parallel coordinates",
         "Which values go together in good trials.",
         ("parallel coordinates",),
-        "no trial was completed",
+        {"parallel.png": ("Parallel coordinates", "no trial was completed with a score")},
     ),
-    "slices.png": (
+    (
         "slices",
         "Slices",
-        "The score against each parameter, orange the best trial, grey rings pruned ones at their last score.",
+        "The score against each parameter: orange the best trial, grey rings pruned ones at their last score.",
         (),
-        "no trial has a score",
+        {"slices.png": ("Slices", NO_SCORE)},
     ),
-    "curves.png": (
-        "curves",
-        "Learning curves",
-        "The score of each trial after each of its epochs.",
-        ("epoch",),
-        "no trial reported a score after an epoch",
-    ),
-}
+)
 
 
 def study_page(folder: Path, record: StudyRecord, to: Path, page: str) -> Page:
     """Of the study in `folder`; the page will lie in `to`, and `page` is the file name of a trial's own page."""
     run, drawn = Run(folder), study_plots(record)
     sections = [*_best(record, folder), *_front(record, drawn)]
-    missing = [] if record.best() else [("Best", "no trial was completed")]
-    for name, (id_, title, lead, terms, reason) in DRAWN.items():
-        if name in drawn:
-            sections.append(Section(id_, title, lead, (plots(name, *drawn[name]),), terms))
-        else:
-            missing.append((title, reason))
+    missing = [] if record.best() else [("Best", "no trial was completed with a score")]
+    for id_, title, lead, terms, files in PARTS:
+        found = {name: drawn[name] for name in files if name in drawn}
+        if found:
+            block = Plots(tuple(plot for plots in found.values() for plot in plots), found)
+            sections.append(Section(id_, title, lead, (block,), terms))
+        missing += [reason for name, reason in files.items() if name not in drawn]
     sections += [_trials(record, folder, to, page), _study(record, run)]
     return Page(
         title=record.name or title_of(run),
@@ -109,9 +112,11 @@ def _best(record: StudyRecord, folder: Path) -> Iterator[Section]:
         for key in sorted(keys, key=lambda key: -record.importances.get(key, 0.0))
     )
     head = ("parameter", f"trial {best.number}", "searched", "importance")
-    table = Table("The parameters of the best trial", head, rows, frozenset({0, 1, 2}))
+    known = len(head) if record.importances else len(head) - 1
+    shown_rows = tuple(row[:known] for row in rows)
+    table = Table("The parameters of the best trial", head[:known], shown_rows, frozenset({0, 1, 2}))
     lead = f"Trial {best.number}, the best in {record.metrics[0]}: the command trains it again."
-    yield Section("best", "Best", lead, (Facts(pairs, CODE), table), ("importance",))
+    yield Section("best", "Best", lead, (Facts(pairs, CODE), table), ("importance",) if record.importances else ())
 
 
 def _importance(shares: Mapping[str, float], key: str) -> Bar | str:
@@ -153,7 +158,7 @@ def _study(record: StudyRecord, run: Run) -> Section:
         ("command", command_line(run)),
         ("searched for", ", ".join(goals)),
         *record.settings.items(),
-        ("every trial", " ".join(record.words)),
+        ("every trial", shlex.join(record.words)),
         ("status", status_line(run)),
         ("code", code_line(run.environment)),
         ("hardware", hardware_line(run.environment)),

@@ -102,7 +102,7 @@ def curve_plot(record: StudyRecord) -> Plot | None:
     epochs, most = sum(map(len, curves.values())), max(map(len, curves.values()))
     alt = f"{metric} after each epoch of {len(curves)} trials, {len(groups['pruned'])} of them pruned."
     saved = sum(most - len(curves.get(number, ())) for number in groups["pruned"])
-    note = f"{epochs:,} epochs in all. Pruning saved {saved:,} of {epochs + saved:,}." if saved else ""
+    note = f"{epochs:,} epochs in all; without pruning up to {epochs + saved:,}." if saved else ""
     return Plot(draw, alt, note, 5.0, 3.2)
 
 

@@ -34,6 +34,8 @@ LEGEND: dict[str, Any] = {
 
 MOST_LINES = 300
 AS_PIXELS = 1000  # more marks than this become a picture within the drawing, which stays small
+JITTER = 0.22  # of the distance between two choices, to each side
+GOLDEN = 0.6180339887  # multiples of it, without their whole part, never crowd
 Line = TypeVar("Line")
 
 
@@ -58,3 +60,8 @@ def explain_marks(axes: "Axes") -> None:
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         axes.legend(handles, labels, **LEGEND)
+
+
+def jitter(number: int) -> float:
+    """How far a trial is moved beside its choice, so that equal scores are all seen."""
+    return JITTER * (2 * (number * GOLDEN % 1) - 1)

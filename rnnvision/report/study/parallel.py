@@ -3,10 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from rnnvision.report.page.blocks import Plot
-from rnnvision.report.study.marks import MOST_LINES, thinned
+from rnnvision.report.study.marks import MOST_LINES, jitter, thinned
 from rnnvision.report.study.scale import Scale, key_label, scales_of
 from rnnvision.report.study.scores import brief, tick
-from rnnvision.report.study.slices import jitter
 from rnnvision.report.style import BOX, INK, colour
 from rnnvision.runs.study import StudyRecord, TrialRow
 
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
 MOST = 12  # parameters
 BRIGHT = 0.1  # of the trials are drawn in full blue
 MANY = 50  # trials, whose lines do not all go through the same point of a choice
+OTHER: Any = {"color": colour(0), "linewidth": 0.8, "zorder": 2}
+GOOD: Any = {"color": colour(0), "linewidth": 1.4, "zorder": 3, "alpha": 0.95}
+BEST: Any = {"color": colour(1), "linewidth": 2.2, "zorder": 4}
 
 
 def parallel_plot(record: StudyRecord) -> Plot | None:
@@ -28,13 +30,16 @@ def parallel_plot(record: StudyRecord) -> Plot | None:
     values = [trial.values[0] for trial in ranked]
     score = Scale(min(values), max(values))
     narrow = 0.4 * min(1.0, len(ranked) / MANY)  # of the distance between two choices
+    faint = 0.22 if len(ranked) > MANY else 0.45
     bright = max(1, round(BRIGHT * len(ranked)))
 
     def draw(axes: "Axes") -> None:
         for rank, trial in reversed(thinned(list(enumerate(ranked)))):
             heights = [_height(scales[key], trial, key, narrow) for key in scales]
             share = score.share(trial.values[0]) or 0.0
-            _line(axes, [*heights, share if up else 1 - share], rank, bright)
+            style = BEST if rank == 0 else GOOD if rank < bright else OTHER | {"alpha": faint}
+            y = [float("nan") if height is None else height for height in heights]  # broken where it has no value
+            axes.plot(range(len(scales) + 1), [*y, share if up else 1 - share], **style)
         for number, (key, scale) in enumerate(scales.items()):
             shares = [(scale.share(_value(scale, place)), word) for place, word in scale.ticks()]
             _axis(axes, number, key_label(key, 22), [(share, word) for share, word in shares if share is not None])
@@ -67,17 +72,6 @@ def _height(scale: Scale, trial: TrialRow, key: str, narrow: float) -> float | N
 
 def _value(scale: Scale, place: float) -> Any:
     return scale.words[int(place)] if scale.words else place
-
-
-def _line(axes: "Axes", heights: list[float | None], rank: int, bright: int) -> None:
-    """Through the axes of the parameters that the trial has, broken at those that it has not."""
-    y = [float("nan") if height is None else height for height in heights]
-    style: dict[str, Any] = {"color": colour(0), "alpha": 0.22, "linewidth": 0.8, "zorder": 2}
-    if rank < bright:
-        style |= {"alpha": 0.9, "linewidth": 1.3, "zorder": 3}
-    if rank == 0:
-        style |= {"color": colour(1), "alpha": 1.0, "linewidth": 2.2, "zorder": 4}
-    axes.plot(range(len(y)), y, **style)
 
 
 def _axis(axes: "Axes", number: int, name: str, ticks: list[tuple[float, str]], last: bool = False) -> None:

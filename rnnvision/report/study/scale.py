@@ -122,7 +122,7 @@ def key_label(key: str, longest: int = LONGEST) -> str:
 
     Examples:
         >>> key_label("model.layer.a_very_long_name_of_an_option")
-        '…y_long_name_of_an_option'
+        '…ry_long_name_of_an_option'
     """
     name = label(key, 10**6)
     return name if len(name) <= longest else f"…{name[1 - longest :]}"

@@ -3,16 +3,13 @@
 from typing import TYPE_CHECKING
 
 from rnnvision.report.page.blocks import Plot
-from rnnvision.report.study.marks import BEST, COMPLETED, PRUNED, marked
+from rnnvision.report.study.marks import BEST, COMPLETED, PRUNED, jitter, marked
 from rnnvision.report.study.scale import Scale, key_label, scales_of
 from rnnvision.report.study.scores import brief, pruned_scores, score_axis
 from rnnvision.runs.study import StudyRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-JITTER = 0.22  # of the distance between two choices, to each side
-GOLDEN = 0.6180339887  # multiples of it, without their whole part, never crowd
 
 
 def slice_plots(record: StudyRecord) -> tuple[Plot, ...]:
@@ -46,8 +43,3 @@ def _slice(record: StudyRecord, key: str, scale: Scale) -> Plot:
 
     of_best = f"; the best has {brief(best[0].params[key])}" if best and key in best[0].params else ""
     return Plot(draw, f"{metric} against {key} of {len(scored)} completed trials{of_best}.", "", 3.5, 2.6)
-
-
-def jitter(number: int) -> float:
-    """How far a trial is moved beside its choice, so that equal scores are all seen."""
-    return JITTER * (2 * (number * GOLDEN % 1) - 1)

@@ -9,7 +9,9 @@ import pytest
 
 from rnnvision.report.page.build import run_page
 from rnnvision.report.page.render import write_page
+from rnnvision.report.study.build import study_page
 from tests.report.page.pages import HOSTILE, everything
+from tests.report.study.studies import searched
 
 BROKEN = "[...document.images].filter(image => !image.complete || !image.naturalWidth).length"
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -58,3 +60,15 @@ def test_it_reads_on_a_phone_and_a_desk_by_day_and_by_night(browser: Any, tmp_pa
             paper.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
             context.close()
     assert paper[0] == paper[1] != paper[2] == paper[3]
+
+
+@pytest.mark.browser
+@pytest.mark.xdist_group("measures")
+def test_the_widest_drawing_of_a_study_is_moved_on_a_phone_not_shrunk(browser: Any, tmp_path: Path) -> None:
+    write_page(tmp_path / "report.html", study_page(tmp_path, searched(12), tmp_path, "report.html"))
+    page = browser.new_page(viewport={"width": 400, "height": 900})
+    page.goto((tmp_path / "report.html").as_uri())
+    assert page.evaluate(WIDER) == 0
+    heights = "[...document.querySelectorAll('.plot svg text')].map(e => e.getBoundingClientRect().height)"
+    assert min(page.evaluate(heights)) > 6
+    page.close()

@@ -17,8 +17,10 @@ from rnnvision.report.page.render import render, write_page
 from rnnvision.report.page.sections.classes import confusion_section
 from rnnvision.report.page.side_by_side import Entry, names_of, runs_page
 from rnnvision.report.page.terms import TERMS
+from rnnvision.report.study.build import study_page
 from rnnvision.runs import Run
 from tests.report.page.pages import COLOUR, HOSTILE, answers, everything, run_with_epochs
+from tests.report.study.studies import of_two_metrics, searched
 
 VOID = {"meta", "link", "img", "br", "hr"}
 
@@ -133,7 +135,8 @@ def test_pixels_become_the_png_that_another_library_reads() -> None:
 
 def test_every_term_is_explained_and_none_is_idle(tmp_path: Path) -> None:
     entries = [Entry(run_with_epochs(tmp_path / str(i)), str(i), {"seed": str(i)}) for i in range(2)]
-    pages = (run_page(everything(tmp_path / "run")), runs_page(tmp_path, entries, "report.html"))
+    studies = (study_page(tmp_path, study, tmp_path, "report.html") for study in (searched(9), of_two_metrics(9)))
+    pages = (run_page(everything(tmp_path / "run")), runs_page(tmp_path, entries, "report.html"), *studies)
     used = {term for made in pages for section in made.sections for term in section.terms}
     assert used == set(TERMS)
 

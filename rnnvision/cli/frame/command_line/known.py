@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnvision.checks import nearest
 from rnnvision.cli.frame.command_line.files import own_folder
 from rnnvision.cli.frame.command_line.groups import default_options
-from rnnvision.cli.frame.command_line.refused import REFUSED
+from rnnvision.cli.frame.command_line.refused import NO_SWEEPS, REFUSED
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.frame.paths import expanded
 
@@ -38,7 +38,7 @@ OTHER_OPTIONS = {"device=cuda": "gpu", "scheduler=none": "constant", "data=folde
 
 def makes_sweeps(verb: str) -> bool:
     """Whether -m is of use to a verb."""
-    return "sweep" not in REFUSED.get(verb, {})
+    return verb not in NO_SWEEPS
 
 
 def refusal(key: str, verb: str, legal: Iterable[str] = ()) -> str | None:

@@ -25,6 +25,10 @@ PLAIN = {
     "models": Settings(("name", "plugins"), ("name",)),
     "doctor": Settings(("log_dir", "data.root")),
     "diff": Settings(("a", "b", "json"), ("a", "b")),
+    "results": Settings(
+        ("folder", "where", "by", "metric", "columns", "sort", "last", "format", "output", "log_dir", "yes"),
+        ("folder",),
+    ),
     "completion": Settings(("shell", "line", "breaks"), ("shell",)),
     "check": Settings(()),  # any number of modules, which it reads itself
 }

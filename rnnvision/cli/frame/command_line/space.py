@@ -1,4 +1,4 @@
-"""KEY=A,B and KEY=interval(A,B) of a verb that searches: its space, which Hydra is given as one setting, space=[...]."""
+"""KEY=A,B and KEY=interval(A,B) of a verb that searches: its space, given to Hydra as one setting, space=[...]."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ SEARCHES = ("tune",)  # verbs for which several values of a key are a space, wit
 
 
 def with_space(words: Sequence[str], verb: str, conf: Path) -> list[str]:
-    """The words with those that have several values in one, and of a group the first option, so that its keys are there.
+    """The words, those with several values in one, and of a group the first option, so that its keys are there.
 
     Raises:
         UsageError: where the space is typed twice.

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,18 +107,26 @@ class _Above:
         return getattr(self._stream, name)
 
 
+Live = TypeVar("Live", bound=LiveLine)
 _open: LiveLine | None = None
 
 
 @contextmanager
 def live_line(console: "Console") -> Iterator[LiveLine]:
     """A live line, open within: the one that is open already, or a new one on this console."""
-    global _open
     if _open is not None:
         yield _open
         _open.clear()
         return
-    line = _open = LiveLine(console)
+    with opened(LiveLine(console)) as line:
+        yield line
+
+
+@contextmanager
+def opened(line: Live) -> Iterator[Live]:
+    """Within, what is printed to the terminal goes above the live line."""
+    global _open
+    console, _open = line.console, line
     before = sys.stdout, sys.stderr
     on_it = [_is_terminal(stream) or not console.is_terminal for stream in before]
     streams: Any = [_Above(stream, line) if on else stream for stream, on in zip(before, on_it, strict=True)]

@@ -73,19 +73,18 @@ def study_in(folder: Path) -> StudyRecord | None:
 
 
 def runs_in(folder: Path) -> list[Run]:
-    """The runs that a report of `folder` is about: itself, or those below it. Trials of a comparison are no runs.
+    """The runs that a report of `folder` is about: itself, or those below it. Trials and what holds them are not.
 
     Raises:
         UsageError: where there is none.
     """
     if not folder.is_dir():
-        inside = next((above for above in folder.parents if _is_a_run(above)), "logs/train/latest")
-        raise UsageError(f"run={folder}: there is no such folder; try: rnnvision report run={inside}")
+        near = next((above for above in folder.parents if _is_a_run(above)), "logs/train/latest")
+        raise UsageError(f"run={folder}: there is no such folder; try: rnnvision report run={near}")
     if _is_a_run(folder):
         return [Run(folder)]
-    below = [
-        run for run in find_runs(folder) if run.path != folder and "trials" not in run.path.relative_to(folder).parts
-    ]
+    inside = [run for run in find_runs(folder) if run.path != folder and not _holds_several(run.path)]
+    below = [run for run in inside if "trials" not in run.path.relative_to(folder).parts]
     if any(_is_a_run(run.path) for run in below):
         # Those that failed at their beginning too; not what other verbs, such as this one, have completed.
         return [run for run in below if not run.completed or _is_a_run(run.path)]
@@ -97,8 +96,12 @@ def runs_in(folder: Path) -> list[Run]:
 def _is_a_run(folder: Path) -> bool:
     """A training or an evaluation, not a folder that holds several."""
     marks = ("checkpoints", "metrics.csv", "predictions.csv")
-    several = (folder / "comparison.json").is_file() or (folder / "multirun.yaml").is_file()
-    return not several and any((folder / mark).exists() for mark in marks)
+    return not _holds_several(folder) and any((folder / mark).exists() for mark in marks)
+
+
+def _holds_several(folder: Path) -> bool:
+    marks = ("comparison.json", "multirun.yaml", "sweep.json", "study.json")
+    return any((folder / mark).is_file() for mark in marks)
 
 
 def settings_of(run: Run) -> dict[str, str]:

@@ -31,7 +31,6 @@ REFUSED = {  # argument -> what does it here
     "limit_predict_batches": "no verb predicts with a Trainer; see rnnvision.inference",
     "barebones": "leaves out checkpoints and logs, which a run is made of; rnnvision benchmark measures the speed",
     "model_registry": "checkpoints stay in the run folder",
-    "num_nodes": "a run has one machine; choose trainer.devices for its GPUs",
 }
 CHOICES: dict[str, tuple[object, ...]] = {
     "accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
@@ -43,6 +42,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
 ALIASES = {"16": "16-mixed", "32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}  # of precisions, Lightning's
 LEAST: dict[str, int] = {"accumulate_grad_batches": 1, "check_val_every_n_epoch": 1, "min_epochs": 0, "min_steps": 0}
 LEAST |= {"num_sanity_val_steps": -1, "log_every_n_steps": 0, "max_epochs": -1, "max_steps": -1, "fast_dev_run": 0}
+LEAST |= {"num_nodes": 1}
 LIMITS = {"limit_train_batches": "train", "limit_val_batches": "validate", "limit_test_batches": "test"}
 
 

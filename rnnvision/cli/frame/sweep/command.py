@@ -1,0 +1,115 @@
+"""The command of a sweep: which words are of the sweep itself, and what a sweep that is gone on with began with."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnvision.cli.frame.command_line.known import makes_sweeps
+from rnnvision.cli.frame.command_line.line import CommandLine
+from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
+from rnnvision.cli.frame.command_line.words import FLAGS, command, parsed
+from rnnvision.cli.frame.paths import READ, pin_latest
+from rnnvision.cli.frame.sweep.record import Record, read_record
+from rnnvision.errors import UsageError
+
+MULTIRUN = ("-m", "--multirun")
+OTHERS = {*FLAGS, "--cfg", "-c", "--info", "-i"} - {*MULTIRUN}  # flags that ask for something else than runs
+HYDRAS = ("hydra/launcher=", "hydra/sweeper=")  # words that choose Hydra's own multirun
+
+
+@dataclass(frozen=True)
+class SweepCommand:
+    """What was typed for a sweep.
+
+    Attributes:
+        flags: for every job.
+        words: of the jobs, several values among them.
+        settings: words of the sweep.
+        folder, record: of the sweep that it goes on with.
+        is_repeated: no word of a job was typed, so that its jobs are those of the record.
+    """
+
+    verb: str
+    flags: tuple[str, ...]
+    words: tuple[str, ...]
+    settings: tuple[str, ...]
+    folder: Path | None = None
+    record: Record | None = None
+    is_repeated: bool = False
+
+    @property
+    def line(self) -> CommandLine:
+        return CommandLine((*self.flags, "-m"), (*self.words, *self.settings))
+
+
+def sweep_command(line: CommandLine, verb: str) -> SweepCommand | None:
+    """The sweep that a command asks for; None for one run, and for Hydra's own multirun. It reads, and changes nothing.
+
+    Raises:
+        UsageError: for words of a sweep where there is none, and for a sweep that cannot be gone on with.
+    """
+    if not makes_sweeps(verb) or not OTHERS.isdisjoint(line.flags):
+        return None
+    settings = tuple(word for word in line.overrides if is_setting(word))
+    typed = next((word for word in settings if _key(word) == "resume_sweep"), None)
+    read = parsed(typed) if typed else None
+    if read is not None and read.value() is not None:
+        return _resumed(line, settings, str(read.value()), verb)
+    if not line.multirun:
+        if settings:
+            whole = command(["-m", *sys.argv[1:]])
+            raise UsageError(f"{settings[0]}: is of a sweep, which is several runs; add -m: {whole}")
+        return None
+    if hydras := next((word for word in line.overrides if word.startswith(HYDRAS)), None):
+        if settings:
+            raise UsageError(f"{settings[0]}: is not for Hydra's own multirun; leave out {hydras}, or {settings[0]}")
+        return None
+    return _made(line.flags, line.overrides, verb)
+
+
+def _made(flags: tuple[str, ...], words: tuple[str, ...], verb: str) -> SweepCommand:
+    for word in words:
+        if word.startswith("hydra.sweep.subdir="):
+            raise UsageError(f"{word}: cannot be set; the folder of a job is named by what was swept")
+        if word.startswith("hydra.run.dir="):
+            raise UsageError(f"{word}: is the folder of one run; hydra.sweep.dir=FOLDER is that of a sweep")
+        if word.startswith("hydra.sweeper.max_batch_size="):
+            raise UsageError(f"{word}: there are no batches; jobs=N runs N jobs at once")
+    own = [word for word in words if is_setting(word)]
+    for word in own:
+        if (read := parsed(word)) is not None and read.is_sweep_override():
+            raise UsageError(f"{word}: takes one value for all jobs")
+    kept = tuple(flag for flag in flags if flag not in MULTIRUN)
+    return SweepCommand(verb, kept, tuple(pin_latest(word, READ) for word in words if word not in own), tuple(own))
+
+
+def _resumed(line: CommandLine, settings: tuple[str, ...], typed: str, verb: str) -> SweepCommand:
+    """The words that the sweep began with, and in place of some of them those that were typed now."""
+    if hydras := next((word for word in line.overrides if word.startswith(HYDRAS)), None):
+        raise UsageError(f"{hydras}: Hydra's own multirun cannot be resumed; leave it out")
+    folder, record = read_record(typed, verb)
+    words = {_key(word): word for word in record.words} | {_key(word): word for word in line.overrides}
+    words = {key: word for key, word in words.items() if key not in ("resume_sweep", "hydra.sweep.dir")}
+    flags = tuple(flag for flag in line.flags if flag not in MULTIRUN) or record.flags
+    made = _made(flags, tuple(words.values()), verb)
+    return SweepCommand(
+        verb, made.flags, made.words, made.settings, folder, record, set(line.overrides) <= set(settings)
+    )
+
+
+def go_where_it_began(sweep: SweepCommand) -> None:
+    """Of a sweep that is gone on with: work in its folder, and let messages show its whole command."""
+    if sweep.record is not None:
+        if Path(sweep.record.cwd).is_dir():  # else the whole of it has moved
+            os.chdir(sweep.record.cwd)
+        sys.argv[1:] = [*sweep.flags, "-m", *sweep.words, *sweep.settings]
+
+
+def is_setting(word: str) -> bool:
+    """Whether a word is of the sweep, such as jobs=2 or where.partition=gpu."""
+    return _key(word).partition(".")[0] in OF_SWEEPS
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]

@@ -1,0 +1,69 @@
+"""How a job of a sweep ended: read from its folder, where a failure that it could not write down is written down."""
+
+import math
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from rnnvision.runs import Run, RunFolder, last_line, read_json
+from rnnvision.search import Job
+from rnnvision.search.job import OUTPUT
+
+SCORES = {"val/accuracy": "val", "test/accuracy": "test"}  # with their names in a line
+MOST_FIGURES = 3  # of a verb that has neither
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a job.
+
+    Attributes:
+        status: completed, failed or interrupted.
+        error: of a failed one, on one line.
+        figures: what a line shows, by short name.
+    """
+
+    status: str
+    error: str | None
+    figures: dict[str, float]
+
+
+def outcome_of(job: Job, code: int, verb: str, *, stopped: bool = False) -> Outcome:
+    """The outcome of a job whose process has ended with this exit code.
+
+    Where the sweep itself has `stopped` it, it has not failed, however it ended.
+    """
+    run = Run(job.folder)
+    if run.completed:
+        return Outcome("completed", None, figures_of(run.metrics))
+    if run.status == "interrupted" or stopped:
+        return Outcome("interrupted", None, {})
+    error = run.error if run.status == "failed" else None
+    if error is None:
+        output = job.folder / OUTPUT
+        said = last_line(output) if output.is_file() else ""
+        error = _signal(-code) if code < 0 else said or f"ended with exit code {code}"
+        kept = read_json(job.folder / "status.json")
+        RunFolder(job.folder, job.folder, verb).write("status.json", {**kept, "status": "failed", "error": error})
+    return Outcome("failed", error.splitlines()[0], {})
+
+
+def figures_of(metrics: dict[str, Any]) -> dict[str, float]:
+    """The figures of a run that a line has room for: accuracies, else the first ones."""
+    found = {name: metrics[key] for key, name in SCORES.items() if _is_number(metrics.get(key))}
+    if not found:
+        found = {key: value for key, value in metrics.items() if _is_number(value)}
+    return dict(list(found.items())[:MOST_FIGURES])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _signal(number: int) -> str:
+    name = str(number)
+    with suppress(ValueError):
+        name = f"{number} ({signal.Signals(number).name})"
+    hint = "; was the memory of this machine used up?" if number == signal.SIGKILL else ""
+    return f"ended by signal {name}{hint}"

@@ -1,0 +1,144 @@
+"""rnnvision results rm: remove run folders, after a look; never a live one, and nothing outside log_dir."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from rnnvision.checks import counted
+from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.results.select import Selection
+from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs.index import find_records
+from rnnvision.runs.lock import Lock
+from rnnvision.runs.read import LOCK
+from rnnvision.runs.record import Record
+
+LEFT_ALONE = 24 * 3600.0  # seconds: a run without a lock, of an earlier version, may live if it has written since
+SHOWN = 40  # rows of the look; the last one counts the others
+
+
+def remove(selection: Selection, given: dict[str, str]) -> None:
+    """Show the runs, ask, and remove them.
+
+    Raises:
+        UsageError: where nobody can be asked and `yes=true` is not given.
+        FailureError: for a folder that cannot be removed; the others are.
+    """
+    log_dir = Path(expanded(given.get("log_dir", "logs")))
+    if selection.root.resolve() != log_dir.resolve():
+        raise UsageError(
+            f"folder={given['folder']}: is not in log_dir={log_dir}; say log_dir={given['folder']} to mean it"
+        )
+    answer = given.get("yes", "false")
+    if answer not in ("true", "false"):
+        raise UsageError(f"yes={answer}: must be true or false")
+    root = selection.root.resolve()
+    chosen = {run.folder for run in selection.runs}
+    every = find_records(selection.root)
+    kept = {run.folder: why for run in selection.runs if (why := _kept(root, run, chosen, every))}
+    going = [run for run in selection.runs if run.folder not in kept]
+    _look(selection.runs, kept)
+    if not going:
+        raise FailureError("nothing is left to remove")
+    if answer == "false" and not _agreed(f"remove {counted(len(going), 'run folder')} in {selection.root}? [y/N] "):
+        print("nothing was removed")
+        return
+    failed = [f"{run.folder}: {why}" for run in going if (why := _removed(root, run))]
+    gone = {run.folder for run in going} - {text.partition(": ")[0] for text in failed}
+    _mend_latest(root, [run for run in every if not _is_in(run.folder, gone)])
+    print(f"removed {counted(len(gone), 'run folder')}")
+    if failed:
+        raise FailureError(f"{counted(len(failed), 'run folder')} could not be removed: {'; '.join(failed)}")
+
+
+def _look(runs: Sequence[Record], kept: dict[str, str]) -> None:
+    from rnnvision.report.table_text import Table, terminal
+
+    columns = ("folder", "verb", "status", "started", "val/accuracy")
+    rows = tuple((*map(run.get, columns), kept.get(run.folder)) for run in runs)
+    table = Table((*columns, "stays, because"), rows[:SHOWN])
+    print(terminal(table if kept else table.without("stays, because")), end="")
+    if len(rows) > SHOWN:
+        print(f"... and {len(rows) - SHOWN:,} more; rnnvision results by=folder with the same where= lists them")
+    print(flush=True)
+
+
+def _kept(root: Path, run: Record, chosen: set[str], every: Sequence[Record]) -> str | None:
+    """Why a run folder has to stay; None where it can go."""
+    path = root / run.folder
+    if not path.resolve().is_relative_to(root) or path.resolve() == root:
+        return f"it is not in {root}"
+    if holder := next((who for folder in _up(path, root) if (who := Lock(folder / LOCK).holder())), None):
+        return f"{holder} writes there"
+    if run.facts["status"] in ("running", "killed") and not (path / LOCK).exists() and _age(path) < LEFT_ALONE:
+        return "it may be running: it has no lock, and was written to within a day"
+    inside = [other for other in every if _is_in(other.folder, {run.folder}) and other.folder not in chosen]
+    return f"it holds {counted(len(inside), 'run')} that the condition leaves out" if inside else None
+
+
+def _up(path: Path, root: Path) -> Iterator[Path]:
+    """A folder, and those that it lies in, up to the root: a sweep, study or comparison has a lock of its own."""
+    yield path
+    for folder in path.parents:
+        if not folder.is_relative_to(root):
+            return
+        yield folder
+
+
+def _age(path: Path) -> float:
+    """Seconds since anything in a folder was written to."""
+    times = [entry.stat().st_mtime for entry in path.iterdir() if not entry.is_symlink()]
+    return time.time() - max([path.stat().st_mtime, *times])
+
+
+def _agreed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("yes=false: nobody can be asked here, and nothing was removed; yes=true removes them")
+    with suppress(EOFError):
+        return input(question).strip().lower() in ("y", "yes")
+    return False
+
+
+def _removed(root: Path, run: Record) -> str | None:
+    """Remove a run folder while holding its lock, under a name by which no half of one is taken for a run.
+
+    Returns why it could not be; a folder that another process has removed meanwhile is gone too.
+    """
+    path = root / run.folder
+    going = path.with_name(f".removed.{path.name}")
+    if not path.is_dir():
+        return None
+    lock = Lock(path / LOCK)
+    try:
+        if not lock.acquire():
+            return f"{lock.holder() or 'a process'} writes there"
+        path.rename(going)
+        shutil.rmtree(going)
+    except OSError as error:
+        return error.strerror or str(error)
+    finally:
+        lock.release()
+    return None
+
+
+def _is_in(folder: str, folders: set[str]) -> bool:
+    """Whether a run folder is one of these, or lies in one of them."""
+    parts = folder.split("/")
+    return any("/".join(parts[:count]) in folders for count in range(1, len(parts) + 1))
+
+
+def _mend_latest(root: Path, left: Sequence[Record]) -> None:
+    """Point each `latest` whose run is gone to the newest one that is left, as if the other had not been."""
+    for link in [folder / "latest" for folder in root.iterdir()]:
+        if not link.is_symlink() or link.exists():
+            continue
+        verb = link.parent.name
+        newest = next((run.folder for run in reversed(left) if run.folder.startswith(f"{verb}/")), None)
+        with suppress(OSError):
+            link.unlink()
+            if newest is not None:
+                link.symlink_to(os.path.relpath(root / newest, link.parent))
