@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them."""
+"""A process that does not outlive its parent."""
 
 import ctypes
 import os
