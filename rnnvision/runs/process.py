@@ -1,6 +1,5 @@
 """Child processes: a command whose output goes to a log, and which is ended with this process."""
 
-import ctypes
 import io
 import os
 import signal
@@ -88,14 +87,6 @@ def run_child(
             raise
         finally:
             child.close()
-
-
-def end_with_parent(signum: int) -> None:
-    """Have Linux send this process a signal when its parent dies, however that dies."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(1, signum)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signum)
 
 
 def last_line(log: Path) -> str:

@@ -377,6 +377,7 @@ def test_steps_are_dealt_out_in_epochs_of_equal_length(seconds: float, expected:
         (["seeds=0"], ["seeds=0: must be a whole number of at least 1"]),
         (["seeds=two"], ["seeds=two: must be a whole number"]),
         (["model=gru"], ["model=gru: cannot be set in compare", "models=[NAME,...]"]),
+        (['models=[gru,"lstm freeze=heed"]'], ["models=lstm freeze=heed: freeze=heed: this network has no such part"]),
         (['models=["lstm name=foo"]'], ["models=lstm name=foo: model.name=foo: choose one of "]),
         (["seed=3"], ["seed=3", "give seeds=N"]),
         (["trainer.max_epochs=3"], ["give budget=epochs:N"]),

@@ -1,6 +1,5 @@
 """rnnvision results: the runs in a folder as one table, by condition and by setting; `rm` removes run folders."""
 
-import gc
 import shlex
 from collections.abc import Sequence
 
@@ -40,7 +39,6 @@ def main() -> None:
 
 def results(words: list[str]) -> None:
     """Print the table, or remove runs."""
-    gc.disable()  # a short life with many small objects, none of which is waste: looking for some takes a third of it
     removing = words[:1] == ["rm"]
     words = words[1:] if removing else words
     _check_conditions(words, removing)
