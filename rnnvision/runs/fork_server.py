@@ -4,9 +4,7 @@ What is imported once costs each command nothing; the rest of a new process it h
 code. The server starts no thread and no GPU, because neither survives a fork. Linux only.
 """
 
-import ctypes
 import importlib
-import io
 import json
 import os
 import runpy
@@ -19,6 +17,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
+
+from rnnvision.runs.parent import end_with_parent
 
 LARGEST = 2**17  # bytes of a request
 
@@ -40,61 +40,78 @@ class ForkServer:
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             )
 
-    def __call__(self, command: Sequence[str], output: IO[Any] | None = None) -> "Fork":
+    def __call__(self, command: Sequence[str], output: IO[Any]) -> "Fork":
         """Start a command, which begins with `[sys.executable, "-m", module]`, and prints to `output`."""
         return Fork(self.socket, command[2:], output)
+
+    @property
+    def has_ended(self) -> bool:
+        return self._server.poll() is not None
 
     def close(self) -> None:
         """End the server; a command that still runs goes on."""
         self.socket.close()
         self._server.wait()
 
+    def kill(self) -> None:
+        """End the server at once; a command that still runs is told to end (SIGTERM), or never begins."""
+        self._server.kill()
+        self._server.wait()
+
 
 class Fork:
-    """A command that runs in a fork of the server, see `rnnvision.runs.process.Child`."""
+    """A command that runs in a fork of the server, see `rnnvision.runs.process.Child`.
 
-    def __init__(self, server: socket.socket, words: Sequence[str], output: IO[Any] | None = None) -> None:
+    It begins once the server has imported what it is to; nobody waits for that until it is asked how the command does.
+    """
+
+    def __init__(self, server: socket.socket, words: Sequence[str], output: IO[Any]) -> None:
         self._server = server
+        self._pid: int | None = None
         self._code: int | None = None
-        ours, theirs = (None, output.fileno()) if output is not None else os.pipe()
-        self.output: IO[str] = os.fdopen(ours, errors="replace") if ours is not None else io.StringIO()
-        try:
-            with suppress(ConnectionError):  # then there is no answer either
-                socket.send_fds(server, [json.dumps(words).encode()], [theirs])
-            if output is None:
-                os.close(theirs)
-            self._pid = int(self._answer())
-        except BaseException:
-            self.output.close()
-            raise
+        with suppress(ConnectionError):  # then there is no answer either
+            socket.send_fds(server, [json.dumps(words).encode()], [output.fileno()])
 
     def wait(self) -> int:
-        if self._code is None:
-            self._code = int(self._answer())
+        while self._code is None:
+            self._hear()
         return self._code
 
     def poll(self) -> int | None:
         """The exit code, as of `wait`; None while it runs."""
-        if self._code is None and select.select([self._server], [], [], 0)[0]:
-            return self.wait()
+        while self._code is None and select.select([self._server], [], [], 0)[0]:
+            self._hear()
         return self._code
 
+    @property
+    def has_begun(self) -> bool:
+        self.poll()
+        return self._pid is not None or self._code is not None
+
     def send_signal(self, signum: int) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, signum)
+        """Send it a signal; waits until it has begun."""
+        if self._pid is None:
+            self._hear()
+        if self._pid is not None and self._code is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signum)
 
     def close(self) -> None:
         if self._code is None:
             self.send_signal(signal.SIGKILL)
-            with suppress(ChildProcessError):
-                self.wait()
-        self.output.close()
+            self.wait()
 
-    def _answer(self) -> bytes:
+    def _hear(self) -> None:
+        """Wait for the next word of the server: the process, then its exit code; 1 where the server has ended."""
+        answer = b""
         with suppress(ConnectionError):
-            if answer := self._server.recv(LARGEST):
-                return answer
-        raise ChildProcessError("the process that starts the others has ended")
+            answer = self._server.recv(LARGEST)
+        if not answer:
+            self._code = 1
+        elif self._pid is None:
+            self._pid = int(answer)
+        else:
+            self._code = int(answer)
 
 
 def serve(requests: socket.socket) -> list[str]:
@@ -118,14 +135,6 @@ def serve(requests: socket.socket) -> list[str]:
         _, status = os.waitpid(pid, 0)
         with suppress(OSError):
             requests.send(str(os.waitstatus_to_exitcode(status)).encode())
-
-
-def end_with_parent(signum: int) -> None:
-    """Have Linux send this process a signal when its parent dies, however that dies."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(1, signum)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signum)
 
 
 def main() -> None:

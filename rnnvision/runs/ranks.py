@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from rnnvision.runs.fork_server import end_with_parent
+from rnnvision.runs.parent import end_with_parent
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")  # the first process has 0 in all that are set
 

@@ -8,7 +8,7 @@ import runpy
 import signal
 import sys
 
-from rnnvision.runs.fork_server import end_with_parent
+from rnnvision.runs.parent import end_with_parent
 
 
 def tied(command: list[str]) -> list[str]:

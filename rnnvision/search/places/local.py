@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 
 from rnnvision.others import cores
-from rnnvision.runs.fork_server import ForkServer
+from rnnvision.runs.fork_server import Fork, ForkServer
 from rnnvision.runs.process import Child, Process
 from rnnvision.search.job import OUTPUT, Job
 from rnnvision.search.places.place import Ended
@@ -31,14 +31,27 @@ class Slot:
         command = job.command()
         job.folder.mkdir(parents=True, exist_ok=True)
         self._output = (job.folder / OUTPUT).open("a")
-        self.job, self.child = job, self._child(command)
+        try:
+            self.job, self.child = job, self._child(command, self._output)
+        except BaseException:  # Ctrl-C: it may have begun
+            self.close()
+            raise
 
-    def _child(self, command: list[str]) -> Child:
+    def _child(self, command: list[str], output: IO[str]) -> Child:
         if sys.platform != "linux":  # elsewhere libraries may not survive a fork
-            return Process(command, self._output, self._environment)
+            return Process(command, output, self._environment)
+        if self._server is not None and self._server.has_ended:  # killed, for want of memory
+            self._end_server()
         if self._server is None:
             self._server = ForkServer(self._prepare, *self._words, environment=self._environment)
-        return self._server(command, self._output)
+        return self._server(command, output)
+
+    def stop(self) -> None:
+        """Tell the job to save and end; one that has not begun, while the server imports, never does."""
+        if isinstance(self.child, Fork) and self._server is not None and not self.child.has_begun:
+            self._server.kill()
+        elif self.child is not None:
+            self.child.send_signal(signal.SIGTERM)
 
     def end(self) -> None:
         """Forget the job, killed if it still runs."""
@@ -50,7 +63,11 @@ class Slot:
 
     def close(self) -> None:
         self.end()
+        self._end_server()
+
+    def _end_server(self) -> None:
         if self._server is not None:
+            self._server.kill()
             self._server.close()
             self._server = None
 
@@ -86,8 +103,8 @@ class Local:
 
     def stop(self, job: Job) -> None:
         for slot in self._slots:
-            if slot.job == job and slot.child is not None:
-                slot.child.send_signal(signal.SIGTERM)
+            if slot.job == job:
+                slot.stop()
 
     def close(self, patience: float = 60.0) -> None:
         running = [slot.job for slot in self._slots if slot.job is not None]

@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.frame.command_line.files import options_of
+from rnnvision.cli.frame.command_line.files import options_of, own_folder
 from rnnvision.cli.frame.command_line.words import command, parsed
 from rnnvision.errors import UsageError
 
@@ -59,6 +59,8 @@ def read_group(word: str, words: Sequence[str], verb: str, conf: Path, multirun:
     if found is None or found.key_or_group not in defaults:
         return word
     group = found.key_or_group
+    if isinstance(pattern := found.value(), Glob) and multirun:
+        return _matching(word, group, pattern, conf)
     options = [None] if found.is_delete() else options_in(found)
     names = [name for option in options for name in (option if isinstance(option, list) else [option])]
     if group not in SEVERAL and any(isinstance(option, list) for option in options):
@@ -77,6 +79,15 @@ def read_group(word: str, words: Sequence[str], verb: str, conf: Path, multirun:
     if None in options:
         return f"{group}=" + ",".join(_written(option, word, group, defaults) for option in options)
     return word.lstrip("+")  # every group is there, and to choose from it adds nothing
+
+
+def _matching(word: str, group: str, pattern: Glob, conf: Path) -> str:
+    """The options that a pattern stands for, of which those are none that are parts of others."""
+    own = own_folder()
+    options = options_of([conf, *([own] if own else [])], group)
+    if not (names := pattern.filter(options)):
+        raise UsageError(f"{word}: no option of {group} is like that; choose from {', '.join(options)}")
+    return f"{group}={','.join(names)}"
 
 
 def _off(word: str, group: str, defaults: dict[str, str | None]) -> str | None:

@@ -72,6 +72,8 @@ def _made(flags: tuple[str, ...], words: tuple[str, ...], verb: str) -> SweepCom
     for word in words:
         if word.startswith("hydra.sweep.subdir="):
             raise UsageError(f"{word}: cannot be set; the folder of a job is named by what was swept")
+        if word.startswith("sweep=") and (read := parsed(word)) is not None and read.is_sweep_override():
+            raise UsageError(f"{word}: each is several runs by itself; give one of them")
         if word.startswith("hydra.run.dir="):
             raise UsageError(f"{word}: is the folder of one run; hydra.sweep.dir=FOLDER is that of a sweep")
         if word.startswith("hydra.sweeper.max_batch_size="):

@@ -1,5 +1,6 @@
 """The end of a sweep: its table, also as sweep.csv and sweep.md, and what to type next."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,8 +20,8 @@ MOST_ROWS = 100  # on the terminal
 SEED = "seed"
 
 
-def print_end(plan: Plan) -> int:
-    """Print the tables and the next command; returns how many jobs are completed."""
+def print_end(plan: Plan) -> Counter[str]:
+    """Print the tables and the next command; returns how many jobs have which status."""
     settings = [_swept(entry.words, plan) for entry in plan.record.jobs]
     keys = list(dict.fromkeys(key for setting in settings for key in setting))
     records = [_record(job, setting) for job, setting in zip(plan.jobs, settings, strict=True)]
@@ -35,7 +36,7 @@ def print_end(plan: Plan) -> int:
     (plan.folder / "sweep.md").write_text("\n".join(parts), encoding="utf-8")
     _print(plan, runs, means)
     _print_next(plan, records, metric)
-    return sum(record.completed for record in records)
+    return Counter(record.status for record in records)
 
 
 def _swept(words: Sequence[str], plan: Plan) -> dict[str, Any]:

@@ -6,11 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from rnnvision.cli.frame.exits import EXIT_INTERRUPT, EXIT_TERMINATED, EXIT_USAGE
 from rnnvision.runs import Run, RunFolder, last_line, read_json
 from rnnvision.search import Job
 from rnnvision.search.job import OUTPUT
 
 SCORES = {"val/accuracy": "val", "test/accuracy": "test"}  # with their names in a line
+TOLD_TO_END = (EXIT_INTERRUPT, EXIT_TERMINATED, -signal.SIGINT, -signal.SIGTERM)
 MOST_FIGURES = 3  # of a verb that has neither
 
 
@@ -37,13 +39,11 @@ def outcome_of(job: Job, code: int, verb: str, *, stopped: bool = False) -> Outc
     run = Run(job.folder)
     if run.completed:
         return Outcome("completed", None, figures_of(run.metrics))
-    if run.status == "interrupted" or stopped:
+    if stopped or (run.status == "interrupted" and code in TOLD_TO_END):
         return Outcome("interrupted", None, {})
     error = run.error if run.status == "failed" else None
     if error is None:
-        output = job.folder / OUTPUT
-        said = last_line(output) if output.is_file() else ""
-        error = _signal(-code) if code < 0 else said or f"ended with exit code {code}"
+        error = _error(job, code)
         kept = read_json(job.folder / "status.json")
         RunFolder(job.folder, job.folder, verb).write("status.json", {**kept, "status": "failed", "error": error})
     return Outcome("failed", error.splitlines()[0], {})
@@ -59,6 +59,15 @@ def figures_of(metrics: dict[str, Any]) -> dict[str, float]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _error(job: Job, code: int) -> str:
+    """Of a process that has not said why it ends, in its folder."""
+    if code < 0:
+        return _signal(-code)
+    output = job.folder / OUTPUT
+    said = last_line(output) if code == EXIT_USAGE and output.is_file() else ""
+    return said or f"ended with exit code {code}, and without a result"
 
 
 def _signal(number: int) -> str:

@@ -1,6 +1,5 @@
 """A sweep while it runs: its jobs in the slots of a place, until all have ended or somebody stops them."""
 
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -22,6 +21,7 @@ from rnnvision.search import Job
 from rnnvision.search.places import Place
 
 LOOK = 0.5  # seconds between two looks at how far the jobs have got
+PATIENCE = 90.0  # seconds for jobs that were told to save and end; then the place ends them
 LOCKED_LOOK = 0.1  # seconds between two looks at a job whose process outlives the sweep that started it
 
 
@@ -65,7 +65,8 @@ class Queue:
         self._stopped = True
         for job in list(self.running.values()):
             self.place.stop(job)
-        while self.running:
+        begin = time.monotonic()
+        while self.running and time.monotonic() - begin < PATIENCE:
             self._look(LOOK)
 
     def _next(self) -> Job | None:
@@ -86,9 +87,9 @@ class Queue:
 
     def _start(self, job: Job) -> None:
         goes_on = any((job.folder / part / "last.ckpt").is_file() for part in ("checkpoints", "pretrain"))
+        self.place.start(job)
         self.running[job.name] = job
         self.show.started(job, self._numbers[job.name], goes_on=goes_on and bool(job.resume))
-        self.place.start(job)
 
     def _look(self, wait: float) -> None:
         for job, code in self.place.ended(wait):
@@ -147,13 +148,12 @@ def _run(plan: Plan, place: Place) -> None:
                 queue.stop()
                 raise
     except (KeyboardInterrupt, SystemExit) as error:
-        completed = print_end(plan)
+        completed = print_end(plan)["completed"]
         code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else EXIT_INTERRUPT
         leave(plan.verb, f"interrupted; {completed} of {jobs} completed", code)
-    completed = print_end(plan)
-    if completed < len(plan.jobs):
-        print(f"rnnvision {plan.verb}: {len(plan.jobs) - completed} of {jobs} failed", file=sys.stderr)
-        sys.exit(EXIT_FAILURE)
+    counts = print_end(plan)
+    if rest := ", ".join(f"{count} {status}" for status, count in counts.items() if count and status != "completed"):
+        leave(plan.verb, f"of {jobs} {rest}", EXIT_FAILURE)
 
 
 def _first_lines(plan: Plan, done: int, failed: int) -> str:

@@ -15,6 +15,7 @@ from rnnvision.cli.frame.live.words import Part, duration, line_of
 from rnnvision.cli.frame.sweep.outcome import Outcome
 from rnnvision.runs import read_epochs
 from rnnvision.search import Job
+from rnnvision.search.job import OUTPUT
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,7 +91,7 @@ class Lines:
         self.failed += outcome.status == "failed"
         self.interrupted += outcome.status == "interrupted"
         figures = "".join(f"   {name} {_shown(value)}" for name, value in outcome.figures.items())
-        error = f": {outcome.error}" if outcome.error else ""
+        error = f": {outcome.error} (see {job.name}/{OUTPUT})" if outcome.error else ""
         line = f"{number:>4} of {self.total}: {job.name} {outcome.status}{error}{figures}   {took}"
         print(line, file=sys.stderr if outcome.status == "failed" else sys.stdout, flush=True)
 
