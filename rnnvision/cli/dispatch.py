@@ -17,12 +17,12 @@ VERBS = {
     "benchmark": "count and time a network",
     "compare": "train several networks alike, and put them side by side",
     "tune": "search for the settings that score best",
-    "results": "show runs as one table, or remove run folders",
     "report": "write one HTML page of a run, of several runs, or of a study",
     "shards": "pack image files into shards, or check shards",
     "check": "hold a plugin's parts to their contract",
     "models": "list the networks, layers, scans, data sets and recipes, and what each can be told",
     "diff": "say in what two runs differ: settings, scores, answers",
+    "results": "show runs as one table, or remove run folders",
     "doctor": "check this machine: packages, device, threads, memory, data",
     "completion": "print what completes commands in bash or zsh",
 }

@@ -15,6 +15,7 @@ from rnnvision.cli.frame.results import (
     results_line,
     score_line,
 )
+from rnnvision.cli.frame.trainer.environment import interruption_told
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder
 
@@ -51,7 +52,8 @@ def evaluate(cfg: DictConfig, run: RunFolder) -> float:
         *(f"note        {note}" for note in data.known.notes),
     ]
     print("\n".join(lines), flush=True)
-    found = trainer.test(learner, datamodule=data, verbose=False)[0]  # reads files where they are streamed
+    with interruption_told():
+        found = trainer.test(learner, datamodule=data, verbose=False)[0]  # reads files where they are streamed
     metrics = {name.replace("test/", f"{cfg.split}/"): float(value) for name, value in found.items()}
     metrics |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
     require_finite(metrics)

@@ -37,6 +37,9 @@ class Watcher(Protocol):
     def began(self, claim: Claim) -> None: ...
     def scored(self, claim: Claim, epoch: int, score: float) -> None: ...
     def ended(self, claim: Claim, state: str, values: tuple[float, ...], error: str | None, epochs: int) -> None: ...
+    def look(self) -> None:
+        """Now and then, while trials run."""
+
     def waits(self, running: int) -> None:
         """For trials of other processes: nothing is left to begin."""
 
@@ -99,6 +102,7 @@ class Driver:
                     self._job_ended(next(active for active in self._active if active.job == job), code)
                 for active in list(self._active):
                     self._look(active)
+                self._watcher.look()
         finally:
             self.place.close()
             for active in self._active:

@@ -1,7 +1,8 @@
-"""The run log: metrics.csv with one row per epoch, printed as a line too."""
+"""The run log: metrics.csv with one row per epoch, printed as a line too, and summary.csv of the whole run."""
 
 import csv
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class RunLog(Logger):
         self.path = Path(save_dir) / "metrics.csv"
         self.echo = echo
         self._rows: dict[int, dict[str, Any]] = {}
+        self._summary: dict[str, Any] = {}
         self._started = time.monotonic()
         if self.path.is_file():
             with self.path.open(newline="") as file:
@@ -43,7 +45,23 @@ class RunLog(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the configuration lies in .hydra beside this file."""
+        """Begin summary.csv beside metrics.csv: a row for each parameter."""
+        self._summary = dict(params)
+        self.log_summary({})
+
+    @rank_zero_only
+    def log_summary(self, figures: Mapping[str, Any]) -> None:
+        """Add rows to summary.csv: what is known of the whole run."""
+        self._summary |= figures
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name("summary.csv.tmp")
+        with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            writer = csv.writer(file)
+            writer.writerow(("name", "value"))
+            # true, false, null as in a configuration
+            words = {True: "true", False: "false", None: "null"}
+            writer.writerows((name, words[v] if isinstance(v, bool | None) else v) for name, v in self._summary.items())
+        temporary.replace(self.path.with_name("summary.csv"))
 
     @rank_zero_only
     def log_graph(self, *args: Any, **kwargs: Any) -> None:

@@ -17,6 +17,10 @@ FAULTS = (
             '[p for p in rest if id(p) not in decaying], "weight_decay": 0.0}',
             '[p for p in rest if id(p) not in decaying], "weight_decay": weight_decay}',
         ),
+        (
+            '([p for p in rest if id(p) not in decaying], {"weight_decay": 0.0})',
+            '([p for p in rest if id(p) not in decaying], {"weight_decay": weight_decay})',
+        ),
     ),
     defect("training", "learned positions decay", ("if p.ndim >= 2} - kept", "if p.ndim >= 2}")),
     defect(
@@ -24,7 +28,14 @@ FAULTS = (
         "no layer brings its weights back",
         ("optimizer.register_step_post_hook(constrain)", "optimizer.register_step_post_hook(lambda *_: None)"),
     ),
-    defect("training", "state_lr_factor is ignored", ('group["lr"] *= state_lr_factor', 'group["lr"] *= 1.0')),
+    defect(
+        "training",
+        "state_lr_factor is ignored",
+        ('group["lr"] *= state_lr_factor', 'group["lr"] *= 1.0'),
+        ('group["lr_factor"] *= state_lr_factor', 'group["lr_factor"] *= 1.0'),
+    ),
+    defect("training", "the rates of parts are ignored", ('group["lr"] *= group["lr_factor"]', 'group["lr"] *= 1.0')),
+    defect("training", "frozen batch norm goes on with its statistics", ("hold_frozen(self.network)", "pass")),
     defect(
         "training",
         "the cosine jumps where the warm-up ends",

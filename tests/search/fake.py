@@ -114,6 +114,8 @@ class Quiet:
     def ended(self, claim: Claim, state: str, values: tuple[float, ...], error: str | None, epochs: int) -> None:
         self.ends[claim.number], self.errors[claim.number] = state, error
 
+    def look(self) -> None: ...
+
     def waits(self, running: int) -> None: ...
 
 

@@ -38,6 +38,7 @@ from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
+from rnnvision.cli.frame.tracking.facts import checked_tags, choices_of
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
@@ -172,7 +173,7 @@ def _run_job(
     with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
             hardware = _hardware() if libraries else {}  # a verb without PyTorch does not import it for that
-            run.open({**environment(), **hardware, "overrides": list(hydra_config.overrides.task)})
+            run.open({**environment(), **hardware, **_typed(config, run)})
         except OSError as error:
             leave(verb, unwritable(error), EXIT_USAGE)
         try:
@@ -222,6 +223,19 @@ def _resumption(run: RunFolder, config: DictConfig) -> str:
     if "resume" not in config or not begun:
         return ""
     return f"; go on: {command([*own_config_dir(), override('resume', run.shown())])}"
+
+
+def _typed(config: DictConfig, run: RunFolder) -> dict[str, object]:
+    """What was chosen of the configuration; a run that is resumed keeps what it began with."""
+    hydra_config = HydraConfig.get()
+    found = {
+        "overrides": list(hydra_config.overrides.task),
+        "choices": choices_of(hydra_config.runtime.choices, hydra_config.overrides.task),
+        "tags": checked_tags(config),
+    }
+    before = read_json(run.path / "environment.json") if config.get("resume") is not None else {}
+    kept = {key: before[key] for key in found if key in before and not (key == "tags" and found["tags"])}
+    return found | kept
 
 
 def _hardware() -> dict[str, object]:

@@ -41,6 +41,7 @@ REFUSED = {  # arguments of those that cannot do here what they promise: what to
     "save_last": "callbacks.last does that",
     "log_graph": "would draw nothing here; rnnvision benchmark says what a network is made of",
     "root_dir": "is save_dir",
+    "default_hp_metric": "would show nothing: the HParams tab has the final figures",
     "experiment": "is an object, which a configuration cannot hold",
 }
 Functions = Callable[..., Any] | tuple[Callable[..., Any], ...]
@@ -235,9 +236,12 @@ def _instantiate(key: str, arguments: Any) -> Any:
     try:
         return made(**{k: v for k, v in arguments.items() if k != "_target_"})
     except ImportError as error:
-        extra = made.__name__.removesuffix("Logger").lower()
-        raise UsageError(
-            f'logger={extra}: needs a package that is not here; pip install "rnnvision[{extra}]"'
-        ) from error
+        raise missing_package(made) from error
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise UsageError(f"{key}: {' '.join(str(error).split())}") from error
+
+
+def missing_package(made: type[Any]) -> UsageError:
+    """What to say of a logger whose package is not installed."""
+    extra = made.__name__.removesuffix("Logger").lower()
+    return UsageError(f'logger={extra}: needs a package that is not here; pip install "rnnvision[{extra}]"')

@@ -24,6 +24,7 @@ from rnnvision.cli.frame.live.line import is_live
 from rnnvision.cli.frame.trainer.arguments import ALIASES, REFUSED, check_trainer
 from rnnvision.cli.frame.trainer.device_type import device_type
 from rnnvision.cli.frame.trainer.give_way import GiveWay
+from rnnvision.cli.frame.trainer.stop import Stop
 from rnnvision.errors import UsageError
 from rnnvision.others import cores
 from rnnvision.runs import RunFolder, is_first_process
@@ -68,7 +69,7 @@ def make_trainer(
         return L.Trainer(
             **arguments,
             logger=loggers,
-            callbacks=[GiveWay(), *callbacks, *([LiveBar()] if shows_bar else [])],
+            callbacks=[GiveWay(), Stop(), *callbacks, *([LiveBar()] if shows_bar else [])],
             plugins=[VerifiedCheckpointIO()],
             default_root_dir=str(run.path),
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),

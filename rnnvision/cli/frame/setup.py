@@ -9,10 +9,10 @@ from omegaconf import DictConfig
 from rnnvision.cli.frame.arguments import (
     arguments_of,
     check_arguments,
-    instantiate_all,
     named_arguments,
     plain,
 )
+from rnnvision.cli.frame.tracking.trackers import Trackers
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, versions
 
@@ -33,6 +33,7 @@ class Training:
     data: "ImageData"
     learner: "Learner"
     trainer: "L.Trainer"
+    trackers: Trackers
 
 
 def make_training(cfg: DictConfig, run: RunFolder) -> Training:
@@ -51,7 +52,8 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     from rnnvision.training import Learner, check_anytime
 
     trainer_arguments = plain(cfg.trainer)
-    loggers = instantiate_all("logger", cfg.logger)
+    trackers = Trackers(cfg, run)
+    loggers = trackers.loggers
     callbacks = make_callbacks(cfg.callbacks, trainer_arguments, loggers, run.path)
     if cfg.scheduler.get("name") == "plateau" and trainer_arguments.get("limit_val_batches") == 0:
         raise UsageError(
@@ -61,9 +63,9 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers)
     check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
     check_loss(cfg)
+    begun_with = _begun_with(run) if cfg.resume is not None else None
     with arguments_of("seed"):
         L.seed_everything(cfg.seed, verbose=False)
-    begun_with = _begun_with(run) if cfg.resume is not None else None
     data = make_data(cfg, begun_with)
     arguments, network = make_network(cfg, data)
     if not takes_steps(network) and not fits_in_one_go(cfg.model.name):
@@ -100,10 +102,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
                 **{key: begun_with[key] for key in ("weights",) if begun_with and key in begun_with},
             },
         )
-    if trainer_arguments.get("enable_autolog_hparams", True):
-        for logger in loggers:
-            logger.log_hyperparams(plain(cfg))
-    return Training(cfg, run, data, learner, trainer)
+    return Training(cfg, run, data, learner, trainer, trackers)
 
 
 def make_data(cfg: DictConfig, begun_with: dict[str, Any] | None = None) -> "ImageData":

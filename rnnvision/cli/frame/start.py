@@ -26,6 +26,7 @@ from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
 from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import UsageError
 from rnnvision.runs import Run, RunFolder, is_first_process
 from rnnvision.runs.ranks import name_of_ranks
@@ -91,6 +92,7 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
     """
     check_keys(config, verb, config.hydra.runtime.choices)
     _check_choices(config, verb)
+    checked_tags(config)
     if multirun:
         _check_no_resume(config)
         return
@@ -206,8 +208,8 @@ def _check_ranks() -> None:
     """Processes that torchrun starts have to agree on a folder."""
     if name_of_ranks() == "" and not any(word.startswith(("hydra.run.dir=", "resume=")) for word in sys.argv[1:]):
         raise UsageError(
-            "torchrun has given its processes no name to call their folder by; add --standalone to torchrun, for several "
-            "machines --rdzv-id=NAME, or choose hydra.run.dir=FOLDER"
+            "torchrun has given its processes no name to call their folder by; add --standalone to torchrun, for "
+            "several machines --rdzv-id=NAME, or choose hydra.run.dir=FOLDER"
         )
 
 

@@ -1,11 +1,10 @@
 """rnnvision results: the runs in a folder as one table, by condition and by setting; `rm` removes run folders."""
 
-import gc
 import shlex
 from collections.abc import Sequence
 
 from rnnvision.checks import nearest
-from rnnvision.cli.frame.command_line.plain import PLAIN, read_settings, run_plain
+from rnnvision.cli.frame.command_line.plain import PLAIN, is_path, read_settings, run_plain
 from rnnvision.cli.results.select import select
 from rnnvision.errors import UsageError
 
@@ -40,7 +39,6 @@ def main() -> None:
 
 def results(words: list[str]) -> None:
     """Print the table, or remove runs."""
-    gc.disable()  # a short life with many small objects, none of which is waste: looking for some takes a third of it
     removing = words[:1] == ["rm"]
     words = words[1:] if removing else words
     _check_conditions(words, removing)
@@ -64,7 +62,8 @@ def results(words: list[str]) -> None:
 def _check_conditions(words: Sequence[str], removing: bool) -> None:
     """Refuse a condition that stands alone, as in `results model=lstm`, with the command that has it in where=."""
     known = PLAIN["results"].keys
-    alone = [word for word in words if "=" in word and not word.startswith("-") and word.partition("=")[0] not in known]
+    alone = [word for word in words if "=" in word and word[0] != "-" and word.partition("=")[0] not in known]
+    alone = [word for word in alone if not is_path(word)]
     if alone and nearest(alone[0].partition("=")[0], known) is None:
         where = f"where={' and '.join(alone)}"
         verb = ["rnnvision", "results", *(["rm"] if removing else [])]

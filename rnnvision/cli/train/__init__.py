@@ -37,13 +37,14 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
     tester = make_tester(training)
     if is_first_process():
         print(_first_lines(training, stages), flush=True)
-    with kept_if_refused(cfg, run):
-        figures = {key: value for stage in stages for key, value in stage.run().items()}
-    if not is_first_process():
-        return 0.0
-    found = score(training, tester, figures)
-    if cfg.get("report"):
-        print("\n".join(write_report(run.path, run.path, tested=training.data.splits.test)))
+    with training.trackers.followed(cfg):
+        with kept_if_refused(cfg, run):
+            figures = {key: value for stage in stages for key, value in stage.run().items()}
+        if not is_first_process():
+            return 0.0
+        found = score(training, tester, figures)
+        if cfg.get("report"):
+            print("\n".join(write_report(run.path, run.path, tested=training.data.splits.test)))
     return found
 
 

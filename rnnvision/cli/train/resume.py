@@ -15,7 +15,7 @@ from rnnvision.cli.frame.trainer.callbacks import CHECKPOINTS
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
 
-MAY_CHANGE = ("trainer.", "callbacks.", "logger.", "report", "data.root", "data.num_workers", "data.timeout")
+MAY_CHANGE = ("trainer.", "callbacks.", "logger.", "report", "tags", "data.root", "data.num_workers", "data.timeout")
 # What Lightning knows the state of a checkpoint by: with another of them it would begin to choose anew.
 CHOSEN_BY = (
     "_target_",

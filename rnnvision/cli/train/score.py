@@ -9,6 +9,7 @@ from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.results import keep_answers, list_skipped, results_line, score_line
 from rnnvision.cli.frame.setup import Training
+from rnnvision.cli.frame.trainer.environment import interruption_told
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder, read_epochs
 
@@ -35,7 +36,7 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
     The figures of the training are written before anything else, and printing comes last.
 
     Raises:
-        FailureError: for a best checkpoint that cannot be read any more, a test that fails, a score that is no finite number.
+        FailureError: for a best checkpoint that cannot be read any more, a test that fails, a score that is not finite.
     """
     from rnnvision.training import VerifiedCheckpointIO, read_checkpoint
     from rnnvision.training.failures import require_finite
@@ -62,6 +63,7 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
     figures |= tested | _costs(learner.network, data.input_shape, tester.strategy.root_device)
     figures |= {"data/skipped_files": len(data.bad_files)} if data.bad_files else {}
     run.write("metrics.json", figures)
+    training.trackers.end(figures, training.trainer.global_step)
     keep_answers(learner, data, run)
     about = f"{_chosen_by(training, figures)}; {figures['train/seconds']:.1f} s of training"
     about = about if best.is_file() else "of the last weights; no best checkpoint was saved"
@@ -82,7 +84,7 @@ def _calibrated(tester: "L.Trainer", training: Training) -> dict[str, Any]:
 
     calibration = training.learner.calibration = Calibration()
     try:
-        with _enough_memory(training):
+        with _enough_memory(training), interruption_told():
             tester.validate(training.learner, datamodule=training.data, verbose=False)
     finally:
         training.learner.calibration = None
@@ -93,7 +95,7 @@ def _tested(tester: "L.Trainer", training: Training) -> "Mapping[str, float]":
     from rnnvision.data import DataError
 
     try:
-        with _enough_memory(training):
+        with _enough_memory(training), interruption_told():
             return tester.test(training.learner, datamodule=training.data, verbose=False)[0]
     except DataError as error:  # of pixels that nobody has looked at before
         then = command([override("ckpt", training.run.shown())], "rnnvision evaluate")

@@ -1,15 +1,13 @@
 """The stages of a training: others' weights, pre-training, then epochs of gradient steps, or one fit to the end."""
 
 import math
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.setup import Training
+from rnnvision.cli.frame.trainer.environment import OF_PROCESSES, environment_kept, interruption_told
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import is_first_process, read_epochs, read_json
 
@@ -18,9 +16,6 @@ if TYPE_CHECKING:
 
     from rnnvision.data import ImageData
     from rnnvision.training import Learner
-
-
-OF_PROCESSES = ("OMP_NUM_THREADS", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
 
 
 class Stage(Protocol):
@@ -173,7 +168,7 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
         go_on(trainer, last)
     started = time.monotonic()
     try:
-        with _environment_kept():
+        with environment_kept(*OF_PROCESSES), interruption_told():
             trainer.fit(learner, datamodule=data, ckpt_path=None if last is None else str(last))
     except MisconfigurationException as error:
         refused = FailureError if learner.has_trained else UsageError
@@ -184,22 +179,6 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
         raise FailureError(
             f"the memory of the device is too small to train with data.batch_size={data.batch_size}; choose fewer"
         ) from error
-    except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1
-        raise SystemExit(error.code if error.code not in (0, 1, None) else 130) from error
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # the test that follows runs in one process
     return time.monotonic() - started
-
-
-@contextmanager
-def _environment_kept() -> Iterator[None]:
-    """Within, Lightning may set what it starts processes with; a later job in this process is to choose anew."""
-    before = {name: os.environ.get(name) for name in OF_PROCESSES}
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

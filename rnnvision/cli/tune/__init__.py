@@ -5,9 +5,10 @@ that it can be killed, gone on with, extended, and shared by several processes.
 """
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -18,17 +19,18 @@ from rnnvision.cli.tune.axes import words_of
 from rnnvision.cli.tune.check import TuneStart, place_of
 from rnnvision.cli.tune.lines import Lines, first_lines
 from rnnvision.cli.tune.results import report
+from rnnvision.cli.tune.rows import watched
 from rnnvision.cli.tune.settings import resumption, settings_from, storage_of
 from rnnvision.runs import RunFolder
 from rnnvision.runs.study import write_study
+from rnnvision.search.claims import Claim
 from rnnvision.search.job import Job
 from rnnvision.search.record import record_of
 from rnnvision.search.settings import Settings
 from rnnvision.search.storage import open_study, running_in_one_line
 from rnnvision.search.study import Driver
 
-if TYPE_CHECKING:
-    from optuna import Study
+SHARE = 20  # at most this share of the time is spent on writing the record: 1 in 20
 
 
 def main() -> None:
@@ -44,14 +46,18 @@ def tune(cfg: DictConfig, run: RunFolder) -> float:
         total = min(total, settings.grid_size)
     study = open_study(run.path, settings, storage_of(settings))
     print(first_lines(settings, total, run.shown(), int(cfg.jobs)), flush=True)
-    lines = _Recorded(settings, study, run.path, total)
     place = TuneStart.place or place_of(cfg)
     seconds = None if cfg.timeout is None else 60.0 * float(cfg.timeout)
     jobs = make_jobs(settings, run.path.absolute(), str(cfg.log_dir))
     try:
-        with running_in_one_line(settings.storage):
-            Driver(study, run.path, settings, total, place, jobs, lines, seconds).run()
+        with (
+            running_in_one_line(settings.storage),
+            watched(settings, record_of(study, settings, total, words_of), total) as shown,
+        ):
+            watcher = _Recorded(shown, lambda: write_study(run.path, record_of(study, settings, total, words_of)))
+            Driver(study, run.path, settings, total, place, jobs, watcher, seconds).run()
     except (KeyboardInterrupt, SystemExit):
+        write_study(run.path, record_of(study, settings, total, words_of))
         print(f"next      {resumption(settings, run.shown())}", flush=True)
         raise
     return report(run, settings, record_of(study, settings, total, words_of, whole=True), total)
@@ -70,16 +76,17 @@ def make_jobs(settings: Settings, folder: Path, log_dir: str) -> Callable[[int, 
     return job
 
 
-class _Recorded(Lines):
-    """Prints how the trials go, and writes the record of the study as each one ends."""
+class _Recorded:
+    """Hands on how the trials go, and writes the record of the study as each one ends, unless that takes long."""
 
-    def __init__(self, settings: Settings, study: "Study", folder: Path, total: int) -> None:
-        self._record = lambda: record_of(study, settings, total, words_of)
-        self._folder = folder
-        record = self._record()
-        best = next(iter(record.best()), None)
-        super().__init__(settings, (best.number, best.values[0]) if best and len(best.values) == 1 else None)
+    def __init__(self, shown: Lines, write: Callable[[], object]) -> None:
+        self.began, self.scored, self.look, self.waits = shown.began, shown.scored, shown.look, shown.waits
+        self._shown, self._write = shown, write
+        self._due = 0.0  # of a study of thousands of trials it is written now and then
 
-    def ended(self, *args: Any) -> None:
-        super().ended(*args)
-        write_study(self._folder, self._record())
+    def ended(self, claim: Claim, state: str, values: tuple[float, ...], error: str | None, epochs: int) -> None:
+        self._shown.ended(claim, state, values, error, epochs)
+        begin = time.monotonic()
+        if begin >= self._due:
+            self._write()
+            self._due = begin + SHARE * (time.monotonic() - begin)

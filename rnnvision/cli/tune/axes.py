@@ -45,8 +45,8 @@ def axis_of(word: str) -> tuple[str, Axis]:
 def _choice(word: str, sweep: ChoiceSweep) -> Axis:
     _is_log(word, sweep, allowed=False)
     values = [Override._convert_value(value) for value in sweep.list]
-    if doubled := next((value for at, value in enumerate(values) if value in values[:at]), None):
-        raise UsageError(f"{word}: has {as_word(doubled)} twice; leave out one")
+    if doubled := [value for at, value in enumerate(values) if value in values[:at]]:
+        raise UsageError(f"{word}: has {as_word(doubled[0])} twice; leave out one")
     if len(values) < 2:
         raise UsageError(f"{word}: has one value; write {word.partition('=')[0]}={as_word(values[0])}, or name another")
     return Axis("choice", choices=tuple(values))

@@ -43,7 +43,10 @@ class Lines:
     def began(self, claim: Claim) -> None:
         self._began[claim.number] = time.monotonic()
         again = " (goes on)" if claim.again else ""
-        self._print(claim.number, " ".join(f"{key}={brief(value)}" for key, value in claim.params.items()) + again)
+        self._say_start(claim.number, " ".join(f"{key}={brief(value)}" for key, value in claim.params.items()) + again)
+
+    def look(self) -> None:
+        """Nothing: a line tells of the end of a trial alone."""
 
     def scored(self, claim: Claim, epoch: int, score: float) -> None:
         self._last[claim.number] = score
@@ -62,6 +65,9 @@ class Lines:
 
     def waits(self, running: int) -> None:
         print(f"waits     for {counted(running, 'trial')} of other processes", flush=True)
+
+    def _say_start(self, number: int, text: str) -> None:
+        self._print(number, text)
 
     def _last_of(self, claim: Claim) -> str:
         if claim.number in self._last:

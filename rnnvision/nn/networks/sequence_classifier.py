@@ -81,10 +81,6 @@ class SequenceNetwork(nn.Module):
             layer=layer,
         )
 
-    def parts(self) -> dict[str, list[str]]:
-        """The parts that are no module of their own, see `rnnvision.nn.parts`."""
-        return {part: [f"recurrence.{name}" for name in names] for part, names in self.recurrence.parts().items()}
-
     def tokens(self, x: Tensor) -> Tensor:
         """The input of the recurrence: (B, C, H, W) -> (B, T, F)."""
         return self.embed(self.scan(x))
@@ -92,6 +88,10 @@ class SequenceNetwork(nn.Module):
     def states(self, x: Tensor) -> Tensor:
         """The state after each token: (B, C, H, W) -> (B, T, D)."""
         return self.recurrence(self.tokens(x))[0]
+
+    def parts(self) -> dict[str, list[str]]:
+        """The parts that are no module of their own, see `rnnvision.nn.parts`."""
+        return {part: [f"recurrence.{name}" for name in names] for part, names in self.recurrence.parts().items()}
 
 
 class SequenceClassifier(SequenceNetwork):
