@@ -3,7 +3,7 @@
 from rnnvision.runs.environment import environment, versions
 from rnnvision.runs.folder import RunFolder
 from rnnvision.runs.predictions import Prediction, read_predictions, write_predictions
-from rnnvision.runs.process import last_line, run_child
+from rnnvision.runs.process import last_line
 from rnnvision.runs.ranks import is_first_process
 from rnnvision.runs.read import Run, find_runs, read_epochs, read_json
 from rnnvision.runs.record import Record, read_record
@@ -26,7 +26,6 @@ __all__ = [
     "read_predictions",
     "read_record",
     "read_study",
-    "run_child",
     "versions",
     "write_predictions",
     "write_study",

@@ -5,7 +5,6 @@ code. The server starts no thread and no GPU, because neither survives a fork. L
 """
 
 import importlib
-import io
 import json
 import os
 import runpy
@@ -41,7 +40,7 @@ class ForkServer:
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             )
 
-    def __call__(self, command: Sequence[str], output: IO[Any] | None = None) -> "Fork":
+    def __call__(self, command: Sequence[str], output: IO[Any]) -> "Fork":
         """Start a command, which begins with `[sys.executable, "-m", module]`, and prints to `output`."""
         return Fork(self.socket, command[2:], output)
 
@@ -66,20 +65,12 @@ class Fork:
     It begins once the server has imported what it is to; nobody waits for that until it is asked how the command does.
     """
 
-    def __init__(self, server: socket.socket, words: Sequence[str], output: IO[Any] | None = None) -> None:
+    def __init__(self, server: socket.socket, words: Sequence[str], output: IO[Any]) -> None:
         self._server = server
         self._pid: int | None = None
         self._code: int | None = None
-        ours, theirs = (None, output.fileno()) if output is not None else os.pipe()
-        self.output: IO[str] = os.fdopen(ours, errors="replace") if ours is not None else io.StringIO()
-        try:
-            with suppress(ConnectionError):  # then there is no answer either
-                socket.send_fds(server, [json.dumps(words).encode()], [theirs])
-            if output is None:
-                os.close(theirs)
-        except BaseException:
-            self.output.close()
-            raise
+        with suppress(ConnectionError):  # then there is no answer either
+            socket.send_fds(server, [json.dumps(words).encode()], [output.fileno()])
 
     def wait(self) -> int:
         while self._code is None:
@@ -109,7 +100,6 @@ class Fork:
         if self._code is None:
             self.send_signal(signal.SIGKILL)
             self.wait()
-        self.output.close()
 
     def _hear(self) -> None:
         """Wait for the next word of the server: the process, then its exit code; 1 where the server has ended."""

@@ -16,6 +16,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from rnnvision.registry import Registry
+from rnnvision.search import Job
+from rnnvision.search.job import OUTPUT
+from rnnvision.search.places import Ended
 
 
 @dataclass
@@ -74,14 +77,15 @@ def exit_code_of(name: str, *words: str) -> int:
     return 0
 
 
-def in_this_process(command: list[str], log: Path, *_: object) -> int:
-    """`run_child` without a process: within the verb that starts it, whose Hydra is put back."""
+def run_here(job: Job) -> int:
+    """A job without a process: within the verb that starts it, whose Hydra is put back."""
+    command = job.command()
     module, words = command[2].removeprefix("rnnvision.cli."), command[3:]
-    log.parent.mkdir(exist_ok=True)
     hydra, config = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
-    with log.open("a") as file, redirect_stdout(file), redirect_stderr(file), warnings.catch_warnings():
+    with (job.folder / OUTPUT).open("a") as file, redirect_stdout(file), redirect_stderr(file):
         try:
-            return exit_code_of(module, *words)
+            with warnings.catch_warnings():
+                return exit_code_of(module, *words)
         except Exception:
             traceback.print_exc()
             return 1
@@ -89,6 +93,32 @@ def in_this_process(command: list[str], log: Path, *_: object) -> int:
             GlobalHydra.instance().clear()
             GlobalHydra.instance().hydra = hydra
             HydraConfig.instance().cfg = config
+
+
+class Here:
+    """A place whose jobs run in this process, when they are started."""
+
+    def __init__(self, run: Callable[[Job], int] = run_here) -> None:
+        self.slots, self._run = 1, run
+        self._ended: list[Ended] = []
+
+    def __call__(self, *_: object, **__: object) -> "Here":
+        """In place of `make_place`."""
+        return self
+
+    def start(self, job: Job) -> None:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        self._ended.append(Ended(job, self._run(job)))
+
+    def ended(self, wait: float) -> list[Ended]:
+        found, self._ended = self._ended, []
+        return found
+
+    def stop(self, job: Job) -> None:
+        """None runs while somebody could stop it."""
+
+    def close(self, patience: float = 0.0) -> None:
+        """There is nothing to end."""
 
 
 @contextmanager

@@ -6,8 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
+from rnnvision.search import Job
 from rnnvision.training import read_checkpoint
-from tests.cli.running import Verb
+from tests.cli.running import Here, Verb
 
 BALANCED = ("loss.class_weight=balanced", "data.sampler=balanced")
 
@@ -75,13 +76,11 @@ def test_a_comparison_hands_it_on(verb: Verb, monkeypatch: pytest.MonkeyPatch) -
     """To every training, and of one model to its own."""
     told: list[list[str]] = []
 
-    def note(command: list[str], log: Path, *_: object) -> int:
-        told.append(command)
-        log.parent.mkdir(exist_ok=True)
-        log.write_text("noted")
+    def note(job: Job) -> int:
+        told.append(list(job.fresh))
         return 1
 
-    monkeypatch.setattr("rnnvision.cli.compare.run.run_child", note)
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here(note))
     models = 'models=[rnn,"lstm loss.class_weight=null"]'
     verb("compare", models, "budget=epochs:1", "seeds=1", "trainer=smoke", "device=cpu", *BALANCED)
     rnn, lstm = (next(words for words in told if f"model={model}" in words) for model in ("rnn", "lstm"))

@@ -14,8 +14,10 @@ from rnnvision.cli.compare import run as compare_run
 from rnnvision.cli.compare.run import steps_within
 from rnnvision.data import ImageData
 from rnnvision.insight import multiply_adds
+from rnnvision.search import Job
+from rnnvision.search.job import OUTPUT
 from rnnvision.training import Learner, load_network, read_checkpoint
-from tests.cli.running import Copy, Result, Verb, exit_code_of, in_folder, in_this_process
+from tests.cli.running import Copy, Here, Result, Verb, exit_code_of, in_folder, run_here
 
 QUICK = ("trainer=smoke", "device=cpu", "model.hidden_size=8", "rounds=1", "latency_rounds=2")
 
@@ -23,7 +25,7 @@ QUICK = ("trainer=smoke", "device=cpu", "model.hidden_size=8", "rounds=1", "late
 @pytest.fixture(autouse=True)
 def _without_start_up(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Children run in this process, and nothing is drawn but where the test is about it."""
-    monkeypatch.setattr(compare_run, "run_child", in_this_process)
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here())
     if "draws" not in request.fixturenames:
         monkeypatch.setattr("rnnvision.cli.compare.plot_comparison", lambda *_: None)
 
@@ -37,7 +39,7 @@ def draws() -> None:
 def _done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compared") / "here"
     with in_folder(folder), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare_run, "run_child", in_this_process)
+        patch.setattr("rnnvision.cli.compare.make_place", Here())
         patch.setattr("rnnvision.cli.compare.plot_comparison", lambda *_: None)
         assert exit_code_of("compare", "models=[rnn]", "budget=epochs:1", "seeds=1", "hydra.run.dir=all", *QUICK) == 0
     return folder / "all"
@@ -151,14 +153,14 @@ def test_it_goes_on_where_it_was_stopped(compare: Verb, monkeypatch: pytest.Monk
             raise KeyboardInterrupt
         start(self)
 
-    def interrupted(command: list[str], log: Path, *_: object) -> int:
-        if log.stem != "gru_0":
-            return in_this_process(command, log)
+    def interrupted(job: Job) -> int:
+        if job.folder.name != "gru_0":
+            return run_here(job)
         monkeypatch.setattr(Learner, "on_train_epoch_start", die)
-        assert in_this_process(command, log) == 130
+        assert run_here(job) == 130
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(compare_run, "run_child", interrupted)
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here(interrupted))
     result = compare(*words, "hydra.run.dir=parts")
     assert result.code == 130
     assert "next      rnnvision compare resume=parts" in result.out
@@ -166,8 +168,8 @@ def test_it_goes_on_where_it_was_stopped(compare: Verb, monkeypatch: pytest.Monk
     assert _json("parts/gru_0/status.json")["status"] == "interrupted"
 
     monkeypatch.setattr(Learner, "on_train_epoch_start", start)
-    monkeypatch.setattr(compare_run, "run_child", in_this_process)
-    files = [Path(f"parts/lstm_0/{name}") for name in ("status.json", "costs.json", "checkpoints/last.ckpt")]
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here())
+    files = [Path(f"parts/lstm_0/{name}") for name in ("status.json", "checkpoints/last.ckpt")]
     before = [path.stat().st_mtime_ns for path in files]
     result = compare("resume=parts", *words)
     assert result.code == 0, result.err
@@ -206,9 +208,10 @@ def test_a_model_that_fails_is_a_row_and_the_others_finish(compare: Verb) -> Non
     result = compare(f'models=["{diverges}",lstm]', "budget=epochs:1", "seeds=1", "hydra.run.dir=all")
     assert result.code == 1
     assert "Traceback" not in result.err
-    assert len(result.message.splitlines()) == 1
-    assert "the training loss became" in result.message
-    assert "try again: rnnvision compare resume=all" in result.message
+    at_once, last = result.message.splitlines()
+    assert f"1 of 2: {diverges}, seed 0 failed: the training loss became" in at_once
+    assert "the training loss became" in last
+    assert "try again: rnnvision compare resume=all" in last
     row = next(line for line in result.out.splitlines() if line.startswith(diverges))
     assert "<- failed: seed 0: the training loss became" in row
     assert _rows("all")["lstm"]["accuracy"] != ""
@@ -222,14 +225,14 @@ def test_a_model_that_fails_is_a_row_and_the_others_finish(compare: Verb) -> Non
 def test_a_training_that_is_killed_is_a_row_and_can_be_tried_again(
     compare: Verb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(command: list[str], log: Path, *_: object) -> int:
-        return -9 if log.stem == "rnn_0" else in_this_process(command, log)
+    def killed(job: Job) -> int:
+        return -9 if job.folder.name == "rnn_0" else run_here(job)
 
-    monkeypatch.setattr(compare_run, "run_child", killed)
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here(killed))
     result = compare("models=[rnn,gru]", "budget=epochs:1", "seeds=1", "hydra.run.dir=all")
     assert result.code == 1
     assert "rnn: seed 0: ended by signal 9" in result.message
-    monkeypatch.setattr(compare_run, "run_child", in_this_process)
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here())
     assert compare("resume=all").code == 0
     assert _rows("all")["rnn"]["failures"] == ""
     assert _json("all/rnn_0/status.json")["error"] is None
@@ -238,19 +241,19 @@ def test_a_training_that_is_killed_is_a_row_and_can_be_tried_again(
 def test_figures_that_could_not_be_measured_are_told_and_measured_later(
     compare: Verb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def without_costs(command: list[str], log: Path, *_: object) -> int:
-        if command[2].endswith("costs"):
-            log.write_text("RuntimeError: out of memory\n")
+    def without_costs(job: Job) -> int:
+        if job.module.endswith("costs"):
+            (job.folder / OUTPUT).write_text("RuntimeError: out of memory\n")
             return 1
-        return in_this_process(command, log)
+        return run_here(job)
 
-    monkeypatch.setattr(compare_run, "run_child", without_costs)
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here(without_costs))
     result = compare("models=[rnn]", "budget=epochs:1", "seeds=1", "hydra.run.dir=all")
     assert result.code == 1
     assert "rnn: seed 0: costs: RuntimeError: out of memory" in result.message
     assert _rows("all")["rnn"]["accuracy"] != ""
     assert _rows("all")["rnn"]["latency"] == ""
-    monkeypatch.setattr(compare_run, "run_child", in_this_process)
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here())
     assert compare("resume=all").code == 0
     assert _rows("all")["rnn"]["latency"] != ""
 
@@ -272,7 +275,7 @@ def test_a_budget_in_minutes_becomes_steps_by_a_trial(compare: Verb, monkeypatch
         assert len(rows) == epochs
         assert int(rows[-1]["step"]) == epochs * batches - 1
         assert float(rows[-1]["lr"]) < 1e-2 * max(float(row["lr"]) for row in rows)  # the schedule knew its end
-    assert result.out.count("a trial of") == 2
+    assert result.out.count("a trial of") == 1
     assert len(list(Path("all/trials").glob("*.json"))) == 1
 
 
@@ -300,7 +303,7 @@ def test_controls_are_rows_and_those_that_are_fitted_at_once_have_no_steps(verb:
     assert float(rows["linear_svm"]["train_seconds"]) == pytest.approx(
         statistics.mean(_json(f"all/linear_svm_{seed}/metrics.json")["train/seconds"] for seed in (0, 1))
     )
-    assert result.out.count("fitted in one go, to its end: the budget does not limit it") == 4
+    assert result.out.count("fitted in one go, to its end: the budget does not limit it") == 2
     assert not Path("all/trials").exists()
     assert "train s: the whole training; with +, a fit in one go" in Path("all/comparison.md").read_text()
 
@@ -316,17 +319,16 @@ def test_a_budget_in_minutes_times_no_step_of_what_has_none(verb: Verb, monkeypa
 
 
 def test_a_fit_that_was_killed_is_made_anew(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(command: list[str], log: Path, *_: object) -> int:
-        if log.stem == "rbf_svm_0":
-            Path("all/rbf_svm_0").mkdir()
+    def killed(job: Job) -> int:
+        if job.folder.name == "rbf_svm_0":
             return -9
-        return in_this_process(command, log)
+        return run_here(job)
 
     words = ("models=[linear_svm,rbf_svm]", "budget=epochs:1", *SVM_WORDS)
-    monkeypatch.setattr(compare_run, "run_child", killed)
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here(killed))
     result = verb("compare", *words)
     assert "rbf_svm: seed 0: ended by signal 9" in result.message
-    monkeypatch.setattr(compare_run, "run_child", in_this_process)
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here())
     before = Path("all/linear_svm_0/metrics.json").stat().st_mtime_ns
     assert verb("compare", "resume=all").code == 0
     assert Path("all/linear_svm_0/metrics.json").stat().st_mtime_ns == before

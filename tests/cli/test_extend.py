@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rnnvision.cli.compare import run as compare_run
 from rnnvision.cli.frame.plugins import registries
-from tests.cli.running import Verb, forgotten, in_this_process
+from tests.cli.running import Here, Verb, forgotten
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extend.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, flags=re.DOTALL)
@@ -18,7 +17,7 @@ SECTIONS = ["A recurrent layer in 30 lines", "A scan, a network, a data set"]
 
 @pytest.fixture(autouse=True)
 def _parts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(compare_run, "run_child", in_this_process)
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here())
     with forgotten(registries()):
         yield
 

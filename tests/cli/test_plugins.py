@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from rnnvision.cli.compare import run as compare_run
 from rnnvision.cli.frame.plugins import load_plugins, registries
 from rnnvision.errors import UsageError
 from rnnvision.nn import RECURRENCES
-from tests.cli.running import Result, Verb, forgotten, in_this_process
+from tests.cli.running import Here, Result, Verb, forgotten
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "extend.md").read_text()
@@ -104,7 +103,7 @@ def test_an_experiment_of_ones_own_names_its_plugin(verb: Verb) -> None:
 def test_a_comparison_hands_plugin_and_configurations_to_its_children(
     verb: Verb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compare_run, "run_child", in_this_process)
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here())
     monkeypatch.setattr("rnnvision.cli.compare.plot_comparison", lambda *_: None)
     models = 'models=[mean_colour,"mgu hidden_size=4"]'
     words = (models, "budget=epochs:1", "seeds=1", "rounds=1", "latency_rounds=2", "hydra.run.dir=all")

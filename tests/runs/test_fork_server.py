@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rnnvision.runs.fork_server import ForkServer
-from rnnvision.runs.process import last_line, run_child
+from rnnvision.runs.process import last_line
 
 ROOT = Path(__file__).parents[2]
 SAYS = """
@@ -30,10 +29,7 @@ if sys.argv[1:] == ["handler"]:
         sys.exit(0)
     signal.signal(signal.SIGTERM, leave)
 print("epoch 1")
-try:
-    time.sleep(60)
-except KeyboardInterrupt:
-    print("wrote down signal 2")
+time.sleep(60)
 """
 COMPUTES = """
 import os, sys, torch
@@ -67,13 +63,15 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", *words]
 
 
-def test_a_fork_is_what_python_m_would_start(
-    server: ForkServer, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def run(server: ForkServer, log: Path, *words: str) -> int:
+    with log.open("a") as output:
+        return server(command(*words), output).wait()
+
+
+def test_a_fork_is_what_python_m_would_start(server: ForkServer, folder: Path) -> None:
     for code in (0, 3):
         log = folder / f"{code}.log"
-        assert run_child(command("says", str(code), "two words"), log, server) == code
-        assert capsys.readouterr().out.split() == ["epoch", "1"]
+        assert run(server, log, "says", str(code), "two words") == code
         *said, facts = log.read_text().splitlines()
         assert said == ["epoch 1", "no epoch"]
         assert json.loads(facts) == {
@@ -84,58 +82,32 @@ def test_a_fork_is_what_python_m_would_start(
         }
 
 
-def test_a_fork_that_a_signal_ends_says_so(server: ForkServer, folder: Path) -> None:
-    child = server(command("waits"))
-    assert child.output.readline() == "epoch 1\n"
-    child.send_signal(signal.SIGTERM)
-    assert child.wait() == -signal.SIGTERM
-    child.close()
-    assert run_child(command("says", "0"), folder / "next.log", server) == 0
-
-
-@pytest.mark.parametrize(
-    ("signum", "expected"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)], ids=["Ctrl-C", "TERM"]
-)
-def test_what_ends_this_process_ends_the_fork(
-    server: ForkServer,
-    folder: Path,
-    signum: signal.Signals,
-    expected: type[BaseException],
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("words", "code", "last"), [((), -15, "epoch 1"), (("handler",), 0, "wrote down signal 15")])
+def test_a_fork_that_a_signal_ends_says_so(
+    server: ForkServer, folder: Path, words: tuple[str, ...], code: int, last: str
 ) -> None:
-    def terminate(*args: object) -> None:
-        raise SystemExit(143)
-
-    before = signal.signal(signal.SIGTERM, terminate)
     log = folder / "run.log"
-
-    def when_it_runs() -> None:
-        while not log.is_file() or "epoch 1" not in log.read_text():
-            time.sleep(0.05)
-        os.kill(os.getpid(), signum)  # this process alone
-
-    monkeypatch.setattr("rnnvision.runs.process.PATIENCE", 0.2)
-    thread = threading.Thread(target=when_it_runs)
-    thread.start()
-    try:
-        with pytest.raises(expected):
-            run_child(command("waits", "handler"), log, server)
-    finally:
-        thread.join()
-        signal.signal(signal.SIGTERM, before)
-    assert last_line(log) == f"wrote down signal {int(signum)}"
+    with log.open("a") as output:
+        child = server(command("waits", *words), output)
+    while "epoch 1" not in log.read_text():
+        time.sleep(0.02)
+    child.send_signal(signal.SIGTERM)
+    assert child.wait() == code
+    child.close()
+    assert last_line(log) == last
+    assert run(server, folder / "next.log", "says", "0") == 0
 
 
 def test_a_server_that_cannot_begin_is_noticed(folder: Path) -> None:
     server = ForkServer("shared:missing")
-    assert run_child(command("says", "0"), folder / "run.log", server) == 1
+    assert run(server, folder / "run.log", "says", "0") == 1
     server.close()
 
 
-def test_what_a_comparison_starts_has_pytorch_and_can_use_all_threads(folder: Path) -> None:
-    server = ForkServer("rnnvision.cli.compare.cells:prepare")
+def test_a_job_has_pytorch_and_can_use_all_threads(folder: Path) -> None:
+    server = ForkServer("rnnvision.cli.frame.places:prepare")
     for number in range(2):
         log = folder / f"{number}.log"
-        assert run_child(command("computes"), log, server) == 0
+        assert run(server, log, "computes") == 0
         assert log.read_text() == "700 2 1 False\n"
     server.close()

@@ -5,17 +5,20 @@ Each training is a process and an ordinary run folder, FOLDER/MODEL_SEED; the ta
 
 import json
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.cli.compare.cells import Cells
 from rnnvision.cli.compare.comparison import FILE, Comparison, configurations, settings_from
-from rnnvision.cli.compare.run import Task, folder_of
+from rnnvision.cli.compare.run import Cell, measure, train
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import arguments_of, plain
+from rnnvision.cli.frame.places import make_place
 from rnnvision.cli.frame.plugins import load_plugins
 from rnnvision.cli.frame.setup import (
     freeze_network,
@@ -46,26 +49,50 @@ def compare(cfg: DictConfig, run: RunFolder) -> float:
     configs = configurations(comparison)
     plugins = dict.fromkeys(module for config in configs.values() for module in plain(config.get("plugins")) or [])
     load_plugins(list(plugins), Path(HydraConfig.get().runtime.cwd))
-    if cfg.resume is None:
-        _check(configs)
-        run.write(FILE, comparison.kept())
-    print(
-        f"models    {', '.join(comparison.models)}\n"
-        f"training  {comparison.budget.replace(':', ' ')} each, seeds 0 to {comparison.seeds - 1}, one after another\n"
-        f"folder    {run.shown()}",
-        flush=True,
-    )
-    todo = [(seed, entrant) for seed in range(comparison.seeds) for entrant in comparison.entrants]
+    cells = [
+        Cell(run.path.absolute(), comparison, entrant, seed)
+        for seed in range(comparison.seeds)
+        for entrant in comparison.entrants
+    ]
+    make = partial(make_place, cfg.where, words=["whole"] if plugins else [])
+    with closing(make(jobs=cfg.jobs)) as place:
+        _check_budget(comparison, cfg)
+        if cfg.resume is None:
+            _check(configs)
+            run.write(FILE, comparison.kept())
+        at_once = "one after another" if cfg.jobs == 1 else f"{cfg.jobs} at once"
+        print(
+            f"models    {', '.join(comparison.models)}\n"
+            f"training  {comparison.budget.replace(':', ' ')} each, seeds 0 to {comparison.seeds - 1}, {at_once}\n"
+            f"folder    {run.shown()}",
+            flush=True,
+        )
+        with _told_how_to_go_on(comparison, run):
+            train(cells, configs, place, str(cfg.log_dir))
+            if cfg.jobs == 1:
+                measure(cells, place)
+    if cfg.jobs > 1:  # with all that a slot of the first place had to share
+        with closing(make(jobs=1)) as place, _told_how_to_go_on(comparison, run):
+            measure(cells, place)
+    return _report(run, comparison, cells)
+
+
+@contextmanager
+def _told_how_to_go_on(comparison: Comparison, run: RunFolder) -> Iterator[None]:
     try:
-        with Cells(plugins=bool(plugins)) as start:
-            for number, (seed, entrant) in enumerate(todo, start=1):
-                task = Task(run.path, comparison, entrant, seed, configs[entrant.label], str(cfg.log_dir), start)
-                print(f"{number:>4} of {len(todo)}: {entrant.label}, seed {seed}", flush=True)
-                task.run()
+        yield
     except (KeyboardInterrupt, SystemExit):
         print(f"next      {comparison.resumption(run.shown())}", flush=True)
         raise
-    return _report(run, comparison)
+
+
+def _check_budget(comparison: Comparison, cfg: DictConfig) -> None:
+    """A trial with nothing beside it does not say how many steps fit into minutes that are shared."""
+    if comparison.epochs is None and cfg.where.name == "local" and cfg.jobs > 1:
+        raise UsageError(
+            f"jobs={cfg.jobs}: trainings side by side take longer than the trial for budget={comparison.budget}; "
+            f"choose jobs=1, or budget=epochs:N"
+        )
 
 
 def _check(configs: dict[str, DictConfig]) -> None:
@@ -93,13 +120,12 @@ def _check(configs: dict[str, DictConfig]) -> None:
         print(f"data      {data.summary()}", flush=True)
 
 
-def _report(run: RunFolder, comparison: Comparison) -> float:
+def _report(run: RunFolder, comparison: Comparison, cells: Sequence[Cell]) -> float:
     """The table, from nothing but the folders of the runs; and as CSV, Markdown, a plot and metrics.json."""
     rows = [
-        make_row(e.label, {seed: folder_of(run.path, e, seed) for seed in range(comparison.seeds)})
-        for e in comparison.entrants
+        make_row(e.label, {cell.seed: cell.folder for cell in cells if cell.entrant == e}) for e in comparison.entrants
     ]
-    folders = [folder_of(run.path, e, seed) for e in comparison.entrants for seed in range(comparison.seeds)]
+    folders = [cell.folder for e in comparison.entrants for cell in cells if cell.entrant == e]
     write_csv(run.path / "comparison.csv", rows)
     about = f"{comparison.budget.replace(':', ' ')} each, seeds 0 to {comparison.seeds - 1}."
     (run.path / "comparison.md").write_text(markdown(rows, comparison.command, about, map(Run, folders)))

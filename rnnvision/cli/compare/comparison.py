@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from rnnvision.checks import at_least, choose_one, nearest
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain
-from rnnvision.cli.frame.command_line.known import REFUSED
+from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.frame.messages import no_such
 from rnnvision.cli.frame.paths import locate_paths
@@ -24,7 +24,7 @@ from rnnvision.runs import RunFolder, read_json
 
 FILE = "comparison.json"
 OWN = ("models", "budget", "seeds", "rounds", "latency_rounds", "anytime_samples")
-ELSEWHERE = ("resume", "log_dir", "name")  # of this run, not of its trainings
+ELSEWHERE = ("resume", "log_dir", "name", *OF_SWEEPS)  # of this run, not of its trainings; may change on resume
 # Keys that are no group's, which one of the networks may have alone.
 FOR_ONE = ("label_smoothing", "loss.class_weight", "weights", "freeze")
 SET_HERE = REFUSED["compare"]
@@ -101,7 +101,7 @@ def settings_from(cfg: DictConfig, run: RunFolder) -> Comparison:
         key = _key(word)
         if key in SET_HERE:
             raise UsageError(f"{word}: cannot be set in compare; {SET_HERE[key]}")
-    overrides = tuple(word for word in typed if _key(word) not in (*OWN, *ELSEWHERE))
+    overrides = tuple(word for word in typed if _key(word) not in OWN and not _is_elsewhere(word))
     if cfg.resume is None:
         return _checked(cfg, overrides)
     saved = read_json(run.path / FILE)
@@ -120,7 +120,7 @@ def settings_from(cfg: DictConfig, run: RunFolder) -> Comparison:
 def _check_unchanged(cfg: DictConfig, typed: list[str], kept: Comparison) -> None:
     for word in typed:
         key = _key(word)
-        if key in ELSEWHERE:
+        if _is_elsewhere(word):
             continue
         if key in OWN:
             value, before = plain(cfg[key]), getattr(kept, key)
@@ -216,6 +216,10 @@ def _entrant(label: str) -> Entrant:
         if (typed := _key(overrides[-1])) in SET_HERE:
             raise UsageError(f"models={label}: {word} cannot be set in compare; {SET_HERE[typed]}")
     return Entrant(label, option, tuple(overrides))
+
+
+def _is_elsewhere(word: str) -> bool:
+    return _key(word).partition(".")[0] in ELSEWHERE
 
 
 def _key(word: str) -> str:

@@ -1,10 +1,10 @@
-"""One training of a comparison: a run of `train` and a measurement of what it costs, each a process of its own."""
+"""The trainings of a comparison and the measurements of what they cost, as jobs of a place."""
 
 import json
 import math
-import shutil
-import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,73 +12,76 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.compare.comparison import Comparison, Entrant
 from rnnvision.cli.frame.command_line.words import override
-from rnnvision.runs import Run, RunFolder, last_line, read_json, run_child
-from rnnvision.runs.process import Child
+from rnnvision.cli.frame.sweep.run import Queue
+from rnnvision.cli.frame.sweep.show import shown
+from rnnvision.errors import FailureError
+from rnnvision.runs import Run, RunFolder, last_line, read_json
+from rnnvision.search import Job
+from rnnvision.search.job import OUTPUT
+from rnnvision.search.places import Place
 
 TRIAL_SHARE, SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 1.0, 10.0  # of the budget; seconds
 ENDLESS = ("trainer.max_steps=-1", "trainer.max_time=null")  # the budget counts, whatever trainer= says
+LOOK = 1.0  # seconds between two looks at a measurement
 
 
-class Task:
-    """One training of a comparison: what it is told, what of it is done, and what failed."""
+@dataclass(frozen=True)
+class Cell:
+    """One training of a comparison: an entrant and a seed."""
 
-    def __init__(
-        self,
-        root: Path,
-        comparison: Comparison,
-        entrant: Entrant,
-        seed: int,
-        cfg: DictConfig,
-        log_dir: str,
-        start: Callable[[list[str]], Child],
-    ) -> None:
-        self.root, self.comparison, self.entrant, self.seed, self.cfg = root, comparison, entrant, seed, cfg
-        self.folder = folder_of(root, entrant, seed)
-        self.log = root / "output" / f"{self.folder.name}.log"
-        self.log_dir = log_dir
-        self.start = start
+    root: Path
+    comparison: Comparison
+    entrant: Entrant
+    seed: int
 
-    def run(self) -> None:
-        """Train and measure, each unless it is done; a failure is written down and printed."""
-        if not Run(self.folder).completed:
-            length = self._length()
-            if length is None or not self._train(length):
-                return
-        score = read_json(self.folder / "metrics.json").get("test/accuracy", math.nan)
-        if not (self.folder / "costs.json").is_file() and not self._measure():
-            return
-        print(f"          test accuracy {score:.4f}", flush=True)
+    @property
+    def folder(self) -> Path:
+        """Its run folder."""
+        return self.root / f"{self.entrant.slug}_{self.seed}"
 
-    def _train(self, length: list[str]) -> bool:
-        if (self.folder / "checkpoints" / "last.ckpt").is_file():
-            words = [*self.comparison.config_dir, override("resume", self.folder)]
-        else:
-            shutil.rmtree(self.folder, ignore_errors=True)  # it stopped before an epoch ended
-            words = [
-                *self.comparison.config_dir,
-                *self.comparison.words(self.entrant),
-                *ENDLESS[: 2 if "max_time" in self.cfg.trainer else 1],
-                *length,
-                f"seed={self.seed}",
-                override("name", self.folder.name),
-                override("log_dir", self.log_dir),
-                override("hydra.run.dir", self.folder),
-            ]
-        return self._succeeds("rnnvision.cli.train", *words)
+    def training(self, cfg: DictConfig, length: Sequence[str], log_dir: str) -> Job:
+        """The job that trains, for as long as `length` says."""
+        own = self.comparison.config_dir
+        fresh = (
+            *self.comparison.words(self.entrant),
+            *ENDLESS[: 2 if "max_time" in cfg.trainer else 1],
+            *length,
+            f"seed={self.seed}",
+            override("name", self.folder.name),
+            override("log_dir", log_dir),
+            override("hydra.run.dir", self.folder),
+        )
+        resume = (*own, override("resume", self.folder))
+        name = f"{self.entrant.label}, seed {self.seed}"
+        return Job(name, self.folder, "rnnvision.cli.train", (*own, *fresh), resume)
 
-    def _measure(self) -> bool:
+    def measure(self, place: Place) -> None:
+        """Measure what the trained network costs; a failure is written down and printed."""
         wanted = self.comparison
-        words = [f"--rounds={wanted.rounds}", f"--latency-rounds={wanted.latency_rounds}"]
+        words = [str(self.folder), f"--rounds={wanted.rounds}", f"--latency-rounds={wanted.latency_rounds}"]
         words += [] if wanted.anytime_samples is None else [f"--anytime-samples={wanted.anytime_samples}"]
-        (self.folder / "costs_error.json").unlink(missing_ok=True)
-        return self._succeeds("rnnvision.cli.compare.costs", str(self.folder), *words)
+        failed = self.folder / "costs_error.json"
+        failed.unlink(missing_ok=True)
+        if error := run_alone(place, self._job("costs", self.folder.name, words)):
+            failed.write_text(json.dumps({"error": error}) + "\n")
 
-    def _length(self) -> list[str] | None:
-        """What makes the training as long as the budget says; None where the trial for it failed."""
+    @property
+    def is_measured(self) -> bool:
+        return (self.folder / "costs.json").is_file()
+
+    def length(self, cfg: DictConfig, place: Place) -> list[str]:
+        """What makes the training as long as the budget says.
+
+        Raises:
+            FailureError: where the trial for it fails.
+        """
         from rnnvision.nn import fits_in_one_go
 
-        if fits_in_one_go(self.cfg.model.name):
-            print("          fitted in one go, to its end: the budget does not limit it", flush=True)
+        if fits_in_one_go(cfg.model.name):
+            print(
+                f"          {self.entrant.label}: fitted in one go, to its end: the budget does not limit it",
+                flush=True,
+            )
             return []
         if self.comparison.epochs is not None:
             return [f"trainer.max_epochs={self.comparison.epochs}"]
@@ -88,43 +91,81 @@ class Task:
             seconds = min(LONGEST_TRIAL, max(SHORTEST_TRIAL, TRIAL_SHARE * budget))
             path.parent.mkdir(exist_ok=True)
             config = path.with_suffix(".yaml")
-            asked = self.cfg.copy()
+            asked = cfg.copy()
             asked.callbacks, asked.logger = None, None  # they lead to a run folder, and a trial has none
             OmegaConf.save(asked, config)
-            if not self._succeeds("rnnvision.cli.compare.trial", str(config), str(seconds), str(path)):
-                return None
+            words = [str(config), str(seconds), str(path)]
+            if error := run_alone(place, self._job("trial", self.entrant.slug, words)):
+                raise FailureError(f"trial: {error}")
             found = read_json(path)
         epochs, batches = steps_within(budget, found)
         print(
-            f"          {epochs * batches:,} steps fit into {self.comparison.minutes:g} min, {epochs:,} x {batches:,} "
-            f"with a validation after each (a trial of {found['steps']} steps took {found['seconds']:.1f} s)",
+            f"          {self.entrant.label}: {epochs * batches:,} steps fit into {self.comparison.minutes:g} min, "
+            f"{epochs:,} x {batches:,} with a validation after each (a trial of {found['steps']} steps took "
+            f"{found['seconds']:.1f} s)",
             flush=True,
         )
         return [f"trainer.max_epochs={epochs}", f"trainer.limit_train_batches={batches}"]
 
-    def _succeeds(self, module: str, *words: str) -> bool:
-        code = run_child([sys.executable, "-m", module, *words], self.log, self.start)
-        if code == 0:
-            return True
-        status = read_json(self.folder / "status.json")
-        error = status.get("error") if module.endswith(".train") and status.get("status") == "failed" else None
-        if code < 0:
-            error = f"ended by signal {-code}"
-        error = error or last_line(self.log) or f"ended with exit code {code}"
+    def _job(self, what: str, name: str, words: list[str]) -> Job:
+        """A measurement, whose output has a folder of its own: that of the run has been left alone since it ended."""
+        folder = self.root / f"{what.removesuffix('s')}s" / name
+        return Job(f"{what} of {name}", folder, f"rnnvision.cli.compare.{what}", tuple(words))
+
+    def write_failure(self, error: str, log_dir: str) -> None:
         self.folder.mkdir(exist_ok=True)
-        if module.endswith(".costs"):
-            (self.folder / "costs_error.json").write_text(json.dumps({"error": error}) + "\n")
-        else:
-            who = "" if module.endswith(".train") else f"{module.rpartition('.')[2]}: "
-            kept = {"status": "failed", "error": f"{who}{error}"}
-            RunFolder(self.folder, self.log_dir, "train").write("status.json", {**status, **kept})
-        print(f"          failed: {error} (see {self.log})", flush=True)
-        return False
+        status = read_json(self.folder / "status.json")
+        RunFolder(self.folder, log_dir, "train").write("status.json", {**status, "status": "failed", "error": error})
 
 
-def folder_of(root: Path, entrant: Entrant, seed: int) -> Path:
-    """The run folder of an entrant and a seed."""
-    return root / f"{entrant.slug}_{seed}"
+def measure(cells: Sequence[Cell], place: Place) -> None:
+    """Measure what is trained and not measured yet, one after the other."""
+    for cell in cells:
+        if Run(cell.folder).completed and not cell.is_measured:
+            cell.measure(place)
+
+
+def run_alone(place: Place, job: Job) -> str | None:
+    """Run one job while no other runs in the place; None, or the error that it ended with, which is printed."""
+    place.start(job)
+    while not (ended := place.ended(LOOK)):
+        pass
+    code = ended[0].code
+    if code == 0:
+        return None
+    output = job.folder / OUTPUT
+    said = last_line(output) if output.is_file() else ""
+    error = f"ended by signal {-code}" if code < 0 else said or f"ended with exit code {code}"
+    print(f"          {job.name} failed: {error} (see {output})", flush=True)
+    return error
+
+
+def train(cells: Sequence[Cell], configs: dict[str, DictConfig], place: Place, log_dir: str) -> None:
+    """Train what is not trained yet; a failure is written down and printed."""
+    jobs, todo = [], deque[Job]()
+    lengths: dict[str, list[str] | str] = {}  # or why there is none
+    for cell in cells:
+        label = cell.entrant.label
+        job = cell.training(configs[label], (), log_dir)
+        if not Run(cell.folder).completed:
+            if label not in lengths:
+                lengths[label] = _length(cell, configs[label], place)
+            length = lengths[label]
+            if isinstance(length, str):
+                cell.write_failure(length, log_dir)
+            else:
+                todo.append(job := cell.training(configs[label], length, log_dir))
+        jobs.append(job)
+    failed = sum(isinstance(lengths.get(cell.entrant.label), str) for cell in cells)
+    with shown(len(cells), len(cells) - len(todo) - failed, failed) as show:
+        Queue(place, jobs, todo, show, "train").run()
+
+
+def _length(cell: Cell, cfg: DictConfig, place: Place) -> list[str] | str:
+    try:
+        return cell.length(cfg, place)
+    except FailureError as error:
+        return str(error)
 
 
 def steps_within(seconds: float, trial: dict[str, Any]) -> tuple[int, int]:

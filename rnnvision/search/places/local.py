@@ -32,19 +32,19 @@ class Slot:
         job.folder.mkdir(parents=True, exist_ok=True)
         self._output = (job.folder / OUTPUT).open("a")
         try:
-            self.job, self.child = job, self._child(command)
+            self.job, self.child = job, self._child(command, self._output)
         except BaseException:  # Ctrl-C: it may have begun
             self.close()
             raise
 
-    def _child(self, command: list[str]) -> Child:
+    def _child(self, command: list[str], output: IO[str]) -> Child:
         if sys.platform != "linux":  # elsewhere libraries may not survive a fork
-            return Process(command, self._output, self._environment)
+            return Process(command, output, self._environment)
         if self._server is not None and self._server.has_ended:  # killed, for want of memory
             self._end_server()
         if self._server is None:
             self._server = ForkServer(self._prepare, *self._words, environment=self._environment)
-        return self._server(command, self._output)
+        return self._server(command, output)
 
     def stop(self) -> None:
         """Tell the job to save and end; one that has not begun, while the server imports, never does."""

@@ -10,7 +10,8 @@ from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.command_line.known import keys_of
 from rnnvision.cli.frame.paths import PATH_KEYS
 from rnnvision.data.sets import locate
-from tests.cli.running import TINY, Verb
+from rnnvision.search import Job
+from tests.cli.running import TINY, Here, Verb
 
 CHDIR = "hydra.job.chdir=true"
 IMAGES = ("data=image_folder", "data.image_size=8", "data.batch_size=4", "trainer.max_epochs=1", "device=cpu")
@@ -100,12 +101,11 @@ def test_a_comparison_runs_where_the_command_was_typed(verb: Verb, monkeypatch: 
     images(Path("pics"))
     started: list[Path] = []
 
-    def child(command: list[str], log: Path, *_: object) -> int:
+    def child(job: Job) -> int:
         started.append(Path.cwd())
         return 1
 
-    monkeypatch.setattr("rnnvision.cli.compare.run.run_child", child)
-    monkeypatch.setattr("rnnvision.cli.compare.run.last_line", lambda _: "stopped")
+    monkeypatch.setattr("rnnvision.cli.compare.make_place", Here(child))
     result = verb("compare", *IMAGES[:3], "device=cpu", "data.root=pics", "models=[lstm]", "seeds=1", CHDIR)
     assert "there is no such folder" not in result.err
     assert started == [Path.cwd()]
