@@ -11,6 +11,7 @@ from typing import Any
 from rnnvision.runs.lock import Lock
 
 LOCK = ".lock"  # in a run folder: held by the process that writes there
+TRACKING = "tracking.json"  # where the run is found at its trackers; one that begins anew goes on there
 
 
 def read_json(path: Path) -> dict[str, Any]:

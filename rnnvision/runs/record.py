@@ -46,9 +46,10 @@ class Record:
 
     def get(self, key: str) -> Value:
         """A fact, an option, a figure, or a value of the configuration; None where there is none."""
-        for found in (self.facts, self.choices, self.metrics):
-            if key in found:
-                return found[key]
+        if "/" not in key and (value := self.facts.get(key, self.choices.get(key))) is not None:
+            return value
+        if (figure := self.metrics.get(key)) is not None:
+            return figure
         piece = self.config.get(key.partition(".")[0])
         return piece.get(key) if piece else None
 

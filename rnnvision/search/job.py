@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rnnvision.runs import Run
 from rnnvision.runs.lock import Lock
-from rnnvision.runs.read import LOCK
+from rnnvision.runs.read import LOCK, TRACKING
 
 OUTPUT = "output.log"  # in the folder: all that the process prints, also what comes before the run's own log
 PATIENCE = 120.0  # seconds for a process that outlives whoever has started it, while it saves
@@ -55,7 +55,8 @@ class Job:
             time.sleep(0.05)
 
     def _clear(self) -> None:
-        """Remove what a start left that came to nothing, but the lock, which somebody may be about to take."""
+        """Remove what a start left that came to nothing, but the lock, which somebody may be about to take, and its run
+        at the trackers, of which each job has one."""
         lock = Lock(self.folder / LOCK)
         if not self.folder.is_dir() or not lock.acquire():
             return
@@ -63,5 +64,5 @@ class Job:
             for path in self.folder.iterdir():
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path, ignore_errors=True)
-                elif path.name != LOCK:
+                elif path.name not in (LOCK, TRACKING):
                     path.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 STATES = {"COMPLETE": "completed", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "running"}
 ERROR, SECONDS = "error", "seconds"  # what a trial is noted with
+FEWEST = 5  # completed trials that say anything of what matters
 Words = Callable[[Mapping[str, Any]], tuple[str, ...]]
 
 
@@ -59,7 +60,11 @@ def row_of(trial: "FrozenTrial", settings: Settings, words: Words) -> TrialRow:
 def importances(study: "Study") -> dict[str, float]:
     """How much each key matters for the first metric, as shares; {} where the trials do not say."""
     from optuna.importance import get_param_importances
+    from optuna.trial import TrialState
 
+    completed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(completed) < FEWEST or len(completed[0].params) < 2:
+        return {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -140,6 +140,8 @@ def running_in_one_line(storage: str | None) -> Iterator[None]:
 
 def _refusal(storage: str | None, error: Exception) -> UsageError:
     why = " ".join(str(error.__cause__ or error).partition("\n")[0].split())
+    if "locked" in why:
+        return UsageError(f"storage={shown(storage)}: another program holds it ({why}); go on when that has ended")
     return UsageError(
         f"storage={shown(storage)}: cannot be used: {without_password(why)}; choose storage=null (a database in the "
         "folder), storage=journal (a file there, for network file systems), or the URL of a database that runs"

@@ -36,7 +36,9 @@ def test_the_latest_run_is_that_before_the_training_and_for_all_of_a_sweep(train
     assert train("hydra.run.dir=logs/train/runs/first").code == 0
     done = train("weights=logs/train/latest/checkpoints/best.ckpt", "-m", "seed=1,2")
     assert done.message == ""
-    assert done.out.count("weights   of logs/train/runs/first/checkpoints/best.ckpt, with its head") == 2
+    logs = [log.read_text() for log in Path("logs/train/multiruns").glob("*/*/train.log")]
+    assert len(logs) == 2
+    assert all("weights   of logs/train/runs/first/checkpoints/best.ckpt, with its head" in log for log in logs)
 
 
 def test_other_classes_get_a_new_head(trained: Copy, train: Verb) -> None:

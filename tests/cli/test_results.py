@@ -82,6 +82,13 @@ def test_condition_setting_metric_and_order(verb: Verb, logs: Path) -> None:
     ]
 
 
+def test_a_folder_may_be_named_by_settings(verb: Verb, logs: Path) -> None:
+    """As jobs of a sweep are."""
+    (logs / "train/runs/gru_0").rename(logs / "train/runs/model=gru,seed=0")
+    assert first_words(verb("results", "logs/train/runs/model=gru,seed=0").out) == ["model", "gru"]
+    assert verb("diff", "logs/train/runs/model=gru,seed=0", "logs/train/runs/lstm_0").code == 0
+
+
 def test_a_file_has_the_format_of_its_name(verb: Verb, logs: Path) -> None:
     assert verb("results", "output=table.tex").out == "4 rows of 5 runs: table.tex\n"
     assert Path("table.tex").read_text() == verb("results", "format=latex").out

@@ -167,6 +167,8 @@ def test_a_study_ends_with_its_best_trial_as_a_command_and_as_an_experiment(done
         assert trial.values == (metrics["val/accuracy"],)
         config = OmegaConf.load(folder / trial.folder / ".hydra" / "config.yaml")
         assert {key: OmegaConf.select(config, key) for key in record.space} == trial.params
+    assert (folder.parent / "logs" / "tune" / "latest").resolve() == folder.resolve()
+    assert not (folder.parent / "logs" / "train").exists()  # trials are parts of the study
     *_, command, same = said.splitlines()
     assert command == f"best      rnnvision train trainer=smoke device=cpu {' '.join(best.overrides)}"
     assert same == "same as   rnnvision train experiment=study"

@@ -5,7 +5,7 @@ from pathlib import Path
 import bench_results
 
 from rnnvision.report.runs_table import COLUMNS, differing
-from rnnvision.runs.index import find_records
+from rnnvision.runs.query.index import find_records
 
 
 def test_every_folder_is_a_run_with_settings_and_figures(tmp_path: Path) -> None:

@@ -30,14 +30,16 @@ def leave(job: Job, *files: str) -> None:
         (["checkpoints/last.ckpt"], ("resume=here",)),
         (["pretrain/last.ckpt"], ("resume=here",)),
         (["checkpoints/best.ckpt", ".hydra/config.yaml", "metrics.csv"], ("seed=0",)),
+        (["checkpoints/best.ckpt", "tracking.json"], ("seed=0",)),
     ],
-    ids=["new", "training", "pre-training", "nothing to go on with"],
+    ids=["new", "training", "pre-training", "nothing to go on with", "its run at a tracker"],
 )
 def test_a_job_goes_on_from_its_last_checkpoint_else_anew(job: Job, left: list[str], words: tuple[str, ...]) -> None:
     leave(job, *left)
     assert job.command() == [sys.executable, "-m", "says", *words]
     kept = sorted(str(path.relative_to(job.folder)) for path in job.folder.rglob("*.*") if path.is_file())
-    assert kept == (left if words == job.resume else [".lock"] if left else [])
+    anew = [".lock", *(file for file in left if file == "tracking.json")]
+    assert kept == (left if words == job.resume else anew if left else [])
 
 
 def test_a_verb_without_checkpoints_begins_anew(job: Job) -> None:

@@ -23,7 +23,6 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam": {"name": "adam", "lr": 3e-3},
     "adamw": {"name": "adamw", "lr": 3e-3, "weight_decay": 0.05, "betas": [0.9, 0.99]},
     "sgd": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True},
-    "by_part": {"name": "adamw", "lr": 3e-3, "lr_factors": {"layer_1": 0.1}},
     "rmsprop": {"name": "rmsprop", "lr": 1e-3, "momentum": 0.5},
 }
 

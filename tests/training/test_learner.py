@@ -413,6 +413,7 @@ def test_a_resumed_run_repeats_the_uninterrupted_one_to_the_last_bit(
 ) -> None:
     kind, stops = case[0], STOPS[case[1]]
     monkeypatch.setitem(OPTIMIZERS, "wild", {"name": "adamw", "lr": 0.3})  # the loss rises, so that plateau acts
+    monkeypatch.setitem(OPTIMIZERS, "by_part", {"name": "adamw", "lr": 3e-3, "lr_factors": {"layer_1": 0.1}})
     whole, seen = run(tmp_path / "whole", 4, **KINDS[kind])
     parts: dict[int, list[float]] = {}
     for begin, end in pairwise((0, *stops)):

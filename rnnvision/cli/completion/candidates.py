@@ -43,7 +43,7 @@ def _words(before: Sequence[str], typed: str) -> Iterator[str]:
     """Every word that may follow those before, at least those that begin with what is typed."""
     conf = config_dir()
     if not before:
-        verbs = [file.stem for file in conf.glob("*.yaml")]
+        verbs = [file.stem for file in conf.glob("[!_]*.yaml")]
         yield from _whole([*verbs, *PLAIN, *FLAGS])
         return
     verb, words = before[0], before[1:]

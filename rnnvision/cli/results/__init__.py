@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from rnnvision.checks import nearest
-from rnnvision.cli.frame.command_line.plain import PLAIN, read_settings, run_plain
+from rnnvision.cli.frame.command_line.plain import PLAIN, is_path, read_settings, run_plain
 from rnnvision.cli.results.select import select
 from rnnvision.errors import UsageError
 
@@ -62,7 +62,8 @@ def results(words: list[str]) -> None:
 def _check_conditions(words: Sequence[str], removing: bool) -> None:
     """Refuse a condition that stands alone, as in `results model=lstm`, with the command that has it in where=."""
     known = PLAIN["results"].keys
-    alone = [word for word in words if "=" in word and not word.startswith("-") and word.partition("=")[0] not in known]
+    alone = [word for word in words if "=" in word and word[0] != "-" and word.partition("=")[0] not in known]
+    alone = [word for word in alone if not is_path(word)]
     if alone and nearest(alone[0].partition("=")[0], known) is None:
         where = f"where={' and '.join(alone)}"
         verb = ["rnnvision", "results", *(["rm"] if removing else [])]

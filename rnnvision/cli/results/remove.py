@@ -12,8 +12,8 @@ from rnnvision.checks import counted
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.results.select import Selection
 from rnnvision.errors import FailureError, UsageError
-from rnnvision.runs.index import find_records
 from rnnvision.runs.lock import Lock
+from rnnvision.runs.query.index import find_records
 from rnnvision.runs.read import LOCK
 from rnnvision.runs.record import Record
 

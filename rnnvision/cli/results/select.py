@@ -6,9 +6,9 @@ from pathlib import Path
 from rnnvision.checks import at_least, counted
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import FailureError, UsageError
-from rnnvision.runs.index import find_records
+from rnnvision.runs.query.index import find_records
+from rnnvision.runs.query.where import Keys, parse_where
 from rnnvision.runs.record import Record
-from rnnvision.runs.where import Keys, parse_where
 
 
 @dataclass(frozen=True)

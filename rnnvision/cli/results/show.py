@@ -21,7 +21,7 @@ from rnnvision.report.runs_table import (
     runs_table,
 )
 from rnnvision.report.table_text import FORMATS, SUFFIXES, Figure, Table, shown
-from rnnvision.runs.where import full_keys
+from rnnvision.runs.query.where import full_keys
 
 METRIC = "val/accuracy"
 

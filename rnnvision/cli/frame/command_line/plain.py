@@ -1,11 +1,13 @@
 """Verbs without Hydra: they compose no configuration and make no run folder; their few settings are read here."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rnnvision.checks import choose_one
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_USAGE, leave
+from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import versions
@@ -77,7 +79,7 @@ def read_settings(verb: str, words: Sequence[str], flags: Sequence[str] = ()) ->
             continue
         if word.startswith("-"):
             raise UsageError(f"{word}: there is no such flag; {_settings(verb)}")
-        if not equals:
+        if not equals or (key not in known.keys and known.bare and is_path(word)):
             key, value = next((bare for bare in known.bare if bare not in found), ""), word
             if not key:
                 raise UsageError(f"{word}: is one word too many; {_settings(verb)}")
@@ -87,6 +89,11 @@ def read_settings(verb: str, words: Sequence[str], flags: Sequence[str] = ()) ->
             raise UsageError(f"{key}: is given twice, as {found[key]} and as {value}")
         found[key] = value
     return found
+
+
+def is_path(word: str) -> bool:
+    """Whether a word is a file or folder that is there, such as that of a job of a sweep: model=lstm,seed=0."""
+    return os.path.exists(expanded(word))  # noqa: PTH110  # False also for what no path can be
 
 
 def _settings(verb: str) -> str:

@@ -31,7 +31,7 @@ class Tracker:
         name: its key below `logger`.
         arguments: of the configuration, checked.
         folder: of the run.
-        known: what tracking.json says of it, in a run that is resumed.
+        known: what tracking.json says of it, in a run that goes on or begins anew.
         tags: of the run.
         group: the sweep or study that the run is part of, "" for none.
         record: what tracking.json is to say of it.

@@ -13,8 +13,7 @@ from rnnvision.cli.frame.tracking.kinds import CSV, KINDS, Tracker
 from rnnvision.cli.frame.tracking.unfailing import attempt, said, unfailing
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder, is_first_process, read_json
-
-FILE = "tracking.json"
+from rnnvision.runs.read import TRACKING
 
 
 class Trackers:
@@ -27,7 +26,7 @@ class Trackers:
     def __init__(self, cfg: DictConfig, run: RunFolder) -> None:
         self.run = run
         self.tags = checked_tags(cfg)
-        known = read_json(run.path / FILE) if cfg.get("resume") is not None else {}
+        known = read_json(run.path / TRACKING)  # of a run that goes on, or that was killed before its first checkpoint
         group = group_of(run.path)
         self.all = [
             _made(name, arguments, run.path, known.get(name) or {}, self.tags, group)
@@ -97,7 +96,7 @@ class Trackers:
 
     def _write(self) -> None:
         if found := {tracker.name: tracker.record for tracker in self.all if tracker.record}:
-            self.run.write(FILE, found)
+            self.run.write(TRACKING, found)
 
 
 def _made(name: str, arguments: Any, folder: Path, known: dict[str, Any], tags: list[str], group: str) -> Tracker:

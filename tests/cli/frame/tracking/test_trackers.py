@@ -97,6 +97,17 @@ def test_what_is_refused_before_the_training_has_begun_is_told_nobody(train: Ver
     assert not Path("run/tracking.json").exists()
 
 
+@pytest.mark.parametrize("tracker", ["wandb", "mlflow"])
+def test_a_run_that_begins_anew_after_it_came_to_nothing_is_the_same_at_its_tracker(
+    train: Verb, monkeypatch: pytest.MonkeyPatch, tracker: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "training_step", stop(SystemExit(143)))
+        assert train(f"logger={tracker}", *ONE).code == 143
+    assert train(f"logger={tracker}", *ONE).code == 0
+    assert [kept.status for kept in SERVER.values()] == [["killed", "finished"]]
+
+
 def test_a_run_of_several_has_its_folder_in_its_name_and_theirs_as_group(train: Verb) -> None:
     Path("sweep").mkdir()
     Path("sweep/sweep.json").write_text("{}")

@@ -3,8 +3,8 @@
 import pytest
 
 from rnnvision.errors import UsageError
+from rnnvision.runs.query.where import Keys, parse_where
 from rnnvision.runs.record import Record, read_record
-from rnnvision.runs.where import Keys, parse_where
 from tests.runs.making import make_run
 
 

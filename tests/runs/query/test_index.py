@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rnnvision.runs import index
-from rnnvision.runs.index import FILE, find_records
 from rnnvision.runs.lock import Lock
+from rnnvision.runs.query import index
+from rnnvision.runs.query.index import FILE, find_records
 from rnnvision.runs.record import Record, read_record
 from tests.runs.making import make_run, write
 
@@ -157,7 +157,7 @@ def test_what_is_cut_or_foreign_is_left_out(logs: Path) -> None:
 
 def test_two_processes_at_once_find_the_same(logs: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from rnnvision.runs.index import FILE, find_records\n"
+        "import sys; from pathlib import Path; from rnnvision.runs.query.index import FILE, find_records\n"
         "logs = Path(sys.argv[1])\n"
         "for _ in range(40): (logs / FILE).unlink(True); print(len(find_records(logs)))"
     )

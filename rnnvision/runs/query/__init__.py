@@ -1,0 +1,1 @@
+"""Runs looked for: an index of all run folders, and conditions on runs."""
