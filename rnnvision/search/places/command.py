@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnvision.runs.tied import tied
 from rnnvision.search.job import OUTPUT, Job
 from rnnvision.search.places.local import THREADS
+from rnnvision.search.places.tied import tied
 
 LOOK = 0.05  # seconds between two looks at the process
 PATIENCE = 60.0  # seconds for it to save, then it is killed

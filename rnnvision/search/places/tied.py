@@ -1,4 +1,4 @@
-"""python -m rnnvision.runs.tied MODULE WORDS: as `python -m MODULE WORDS`, but it does not outlive what started it.
+"""python -m rnnvision.search.places.tied MODULE WORDS: as `python -m MODULE WORDS`, but it does not outlive its parent.
 
 When its parent dies, however that dies, Linux tells it to save and end (SIGTERM). Of SIGUSR2, by which SLURM tells
 every process of a job that its time is up, it hears nothing: that is for the one that waits for it.
