@@ -1,4 +1,4 @@
-"""Hydra's own multirun, for those who choose a launcher: a folder a job, a table, an exit code that tells of failures."""
+"""Hydra's own multirun, for those who choose a launcher: a folder a job, a table, an exit code."""
 
 import json
 from pathlib import Path

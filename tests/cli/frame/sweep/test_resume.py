@@ -57,9 +57,9 @@ def test_another_configuration_is_refused(sweep: Sweep, place: FakePlace, words:
 def test_the_same_command_again_is_told_how_to_go_on(sweep: Sweep) -> None:
     sweep("-m", "seed=0,1")
     before = files()
-    assert sweep("-m", "seed=0,1").message == (
-        "rnnvision train: sw: already holds a sweep; choose another folder, or go on: rnnvision train -m resume_sweep=sw"
-    )
+    message = sweep("-m", "seed=0,1").message
+    assert message.startswith("rnnvision train: sw: already holds a sweep; choose another folder, or go on: ")
+    assert message.endswith("rnnvision train -m resume_sweep=sw")
     assert files() == before
 
 
