@@ -22,7 +22,14 @@ def run(name: str, answers: Sequence[str], *, hidden_size: int = 8, truth: Seque
     (folder / ".hydra" / "config.yaml").write_text(f"model:\n  name: lstm\n  hidden_size: {hidden_size}\nseed: 0\n")
     (folder / "metrics.json").write_text(json.dumps({"train/loss": 0.5, "test/accuracy": 0.5 + hidden_size / 100}))
     (folder / "environment.json").write_text(
-        json.dumps({"command": [name], "git": {"commit": "abc"}, "versions": {"torch": f"2.{hidden_size}"}})
+        json.dumps(
+            {
+                "command": [name],
+                "choices": {"model": name},
+                "git": {"commit": "abc"},
+                "versions": {"torch": f"2.{hidden_size}"},
+            }
+        )
     )
     rows = [
         Prediction(str(i), right, answer, 0.9, 0.1 if answer == right else 1.0 + i, None)

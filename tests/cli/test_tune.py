@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.line import read_command
 from rnnvision.cli.frame.command_line.words import parsed
-from rnnvision.cli.tune.axes import axis_of, words_of
+from rnnvision.cli.tune.axes import axis_of, space_of, words_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import Axis, read_study
 from rnnvision.search import Job
@@ -113,6 +113,13 @@ def test_the_words_of_a_trial_are_read_back_as_its_values() -> None:
     assert {found.key_or_group: found.value() for found in read if found is not None} == params
 
 
+@pytest.mark.parametrize("file", sorted((config_dir() / "search").glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_space_of_conf_search_is_one(file: Path, verb: Verb) -> None:
+    words = [f"{key}={values}" for key, values in OmegaConf.load(file).items()]
+    assert len(space_of(words)) == len(words)
+    assert "cannot be used" in one_line(verb, "tune", f"search={file.stem}", "storage=sqlite:////no/such/x.db")
+
+
 def test_several_values_are_the_space_of_tune_and_of_no_other_verb() -> None:
     words = ["model=gru,lstm", "seed=3", "optimizer.lr=interval(0,1)"]
     line = read_command(words, "tune", config_dir())
@@ -148,7 +155,7 @@ def test_several_values_are_the_space_of_tune_and_of_no_other_verb() -> None:
         (("search=lstm", "storage=sqlite:////no/such/folder/x.db"), "unable to open database file"),
         (("sweep=scans",), "sweep=scans: cannot be set in tune; give search=NAME"),
         (("-m", "model=lstm,gru"), "leave out -m: rnnvision tune model=lstm,gru"),
-        (("resume=nowhere",), "resume=nowhere: holds no study"),
+        (("resume=nowhere",), "resume=nowhere: is no run folder"),
     ],
 )
 def test_what_cannot_be_is_one_line_before_anything_is_made(verb: Verb, words: tuple[str, ...], why: str) -> None:

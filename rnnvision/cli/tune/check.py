@@ -17,7 +17,7 @@ from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.places import make_place
 from rnnvision.cli.frame.start import Start, check_start
 from rnnvision.cli.tune.axes import words_of
-from rnnvision.cli.tune.settings import settings_from, storage_of
+from rnnvision.cli.tune.settings import refuse_foreign, settings_from, storage_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder
 from rnnvision.runs.study import Axis
@@ -36,8 +36,9 @@ class TuneStart(Start):
 
     def check(self, config: DictConfig, multirun: bool) -> None:
         require_optuna()
-        settings, _ = settings_from(config)
+        refuse_foreign(config.hydra.overrides.task)
         check_start(config, self.verb, multirun)
+        settings, _ = settings_from(config)
         if config.resume is None:
             check_space(settings)
         check_storage(settings.storage, storage_of(settings))

@@ -25,6 +25,17 @@ OF_A_START = ("resume", "log_dir", "name", "n_trials", "timeout", *OF_SWEEPS)  #
 PROGRAM = "rnnvision tune"
 
 
+def refuse_foreign(typed: Sequence[str]) -> None:
+    """Refuse words of `train` that have no place in a study.
+
+    Raises:
+        UsageError: with what to do instead.
+    """
+    for word in typed:
+        if instead := REFUSED["tune"].get(_key(word)):
+            raise UsageError(f"{word}: cannot be set in tune; {instead}")
+
+
 def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
     """The study that the command describes, or that of the folder that it goes on with; and its number of trials.
 
@@ -36,9 +47,6 @@ def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
         if cfg.timeout is not None:
             positive("timeout", plain(cfg.timeout))
     typed = list(HydraConfig.get().overrides.task)
-    for word in typed:
-        if instead := REFUSED["tune"].get(_key(word)):
-            raise UsageError(f"{word}: cannot be set in tune; {instead}")
     if cfg.resume is None:
         return _new(cfg, typed), int(cfg.n_trials)
     folder = Path(str(cfg.resume)).expanduser()

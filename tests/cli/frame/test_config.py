@@ -39,9 +39,9 @@ def _resolvers() -> None:
     register_resolvers()
 
 
-def composed(*overrides: str) -> DictConfig:
+def composed(*overrides: str, verb: str = "train") -> DictConfig:
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        return compose("train", overrides=list(overrides))
+        return compose(verb, overrides=list(overrides))
 
 
 def bind(cfg: DictConfig) -> None:
@@ -61,7 +61,7 @@ def bind(cfg: DictConfig) -> None:
 
 @pytest.mark.parametrize(("group", "option"), [(g, o) for g in GROUPS for o in options(g)])
 def test_every_option_composes_and_binds(group: str, option: str) -> None:
-    bind(composed(f"{group}={option}"))
+    bind(composed(f"{group}={option}", verb="tune" if group == "search" else "train"))
 
 
 @pytest.mark.parametrize("group", GROUPS)
