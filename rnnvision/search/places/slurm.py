@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
 FOLDER = ".submitit"  # beside the run folders: what submitit writes for its jobs
-LOOK = 0.2  # seconds between two looks at files
+LOOK = {"local": 0.2, "slurm": 2.0}  # seconds between two looks at the files of all jobs
 ASK = 30.0  # seconds between two questions to SLURM, what has become of jobs that left no file
 TERMINATED = 143  # exit code of a run that SIGTERM has ended
 BY_SRUN = ("SLURM_NTASKS", "SLURM_PROCID")  # by which Lightning knows that SLURM has started its processes
@@ -137,6 +137,7 @@ class Slurm:
         }
         self._executors: dict[Path, Any] = {}
         self._running: dict[Any, Job] = {}  # submitit's job -> ours
+        self._look_at = 0.0
         self._asked = time.monotonic()
 
     def start(self, job: Job) -> None:
@@ -160,15 +161,22 @@ class Slurm:
     def _stop_file(self, folder: Path, job: Job) -> Path:
         return folder / f"{job.folder.name}.stop"
 
+    def runs(self, job: Job) -> bool:
+        return job in self._running.values()
+
     def ended(self, wait: float) -> list[Ended]:
-        begin = time.monotonic()
-        while True:
-            self._ask()
-            done = [one for one in self._running if one.done()]
-            left = wait - (time.monotonic() - begin)
-            if done or left <= 0 or not self._running:
-                return [Ended(self._running.pop(one), self._end(one)) for one in done]
-            time.sleep(min(LOOK, left))
+        end = time.monotonic() + wait
+        while self._running:
+            time.sleep(max(0.0, min(end, self._look_at) - time.monotonic()))
+            if time.monotonic() >= self._look_at:
+                self._ask()
+                done = [one for one in self._running if one.done()]
+                self._look_at = time.monotonic() + LOOK[self._cluster]
+                if done:
+                    return [Ended(self._running.pop(one), self._end(one)) for one in done]
+            if time.monotonic() >= end:
+                break
+        return []
 
     def _ask(self) -> None:
         """Ask SLURM for all jobs at once, more often than submitit would by itself."""
@@ -201,7 +209,7 @@ class Slurm:
             self.stop(job)
         begin = time.monotonic()
         while self._running and time.monotonic() - begin < patience:
-            self.ended(LOOK)
+            self.ended(1.0)
         for one in self._running:
             one.cancel(check=False)
         self._running.clear()

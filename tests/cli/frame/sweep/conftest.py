@@ -30,6 +30,9 @@ class FakePlace:
         job.folder.mkdir(parents=True, exist_ok=True)
         self.jobs.append(job)
 
+    def runs(self, job: Job) -> bool:
+        return job in self.jobs
+
     def ended(self, wait: float) -> list[Ended]:
         if not self.jobs:
             return []
@@ -37,6 +40,9 @@ class FakePlace:
         if how in ("Ctrl-C", "SIGTERM"):
             raise KeyboardInterrupt if how == "Ctrl-C" else SystemExit(143)
         job = self.jobs.pop(0)
+        if how == "Ctrl-C as it ends":
+            _leave(job, "interrupted")
+            raise KeyboardInterrupt
         _leave(job, how)
         return [Ended(job, CODES[how])]
 
