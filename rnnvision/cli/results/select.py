@@ -27,6 +27,13 @@ class Selection:
     others: int
     keys: Keys
 
+    @property
+    def others_lines(self) -> list[str]:
+        """A line that says how to have the others; none where there are none."""
+        if not self.others:
+            return []
+        return [f"others    {counted(self.others, 'run')} of other verbs; where=verb=evaluate shows those of one"]
+
 
 def select(given: dict[str, str]) -> Selection:
     """The runs that `log_dir`, `folder`, `where` and `last` ask for.
