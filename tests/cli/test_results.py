@@ -76,6 +76,11 @@ def test_condition_setting_metric_and_order(verb: Verb, logs: Path) -> None:
     found = verb("results", "where=data=digits and model=lstm,gru", "by=seed", "sort=val/accuracy", "last=2").out
     assert first_words(found) == ["seed", "1", "0"]  # of the newest two
     assert first_words(verb("results", "logs/compare/runs/both").out) == ["model", "s5"]
+    named = "where=folder=logs/train/runs/gru_0,logs/train/runs/broken"  # as the table names them
+    assert first_words(verb("results", named).out) == ["model", "gru", "rnn"]
+    assert first_words(verb("results", "where=folder~logs/train and not folder=train/runs/gru_0 and seed=0").out) == [
+        *("model", "lstm", "rnn")
+    ]
     assert first_words(verb("results", "where=verb=evaluate", "by=verb").out) == ["verb", "evaluate"]
     assert first_words(verb("results", "by=folder", "where=model=lstm").out) == [
         *("folder", "logs/train/runs/lstm_0", "logs/train/runs/lstm_1")
