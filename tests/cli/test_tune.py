@@ -129,6 +129,7 @@ def test_several_values_are_the_space_of_tune_and_of_no_other_verb() -> None:
         (("search=lstm", "sampler=random", "startup_trials=3"), "has none; leave it out"),
         (("search=lstm", "pruner=none", "min_epochs=3"), "nothing is pruned here"),
         (("n_trials=3,4", "search=lstm"), "n_trials: cannot be searched"),
+        (("hydra.verbose=true,false", "search=lstm"), "hydra.verbose: cannot be searched"),
         (("search=lstm", "n_trials=0"), "must be a whole number of at least 1"),
         (("search=lstm", "storage=sqlite:////no/such/folder/x.db"), "unable to open database file"),
         (("sweep=scans",), "sweep=scans: cannot be set in tune; give search=NAME"),
@@ -169,10 +170,25 @@ def test_a_study_goes_on_with_more_trials_and_stays_what_it_is(verb: Verb, study
     after = read_study(study).trials
     assert len(after) == 3
     assert after[:2] == before
-    for word in ("optimizer.lr=1,2", "seed=1", "sampler=random", "search_seed=1"):
+    for word in ("optimizer.lr=1,2", "optimizer.lr=1", "seed=1", "sampler=random", "search_seed=1"):
         result = verb("tune", "resume=study", word)
         assert (result.code, "it would be another study" in result.message) == (2, True), result.message
     assert len(verb("tune", "hydra.run.dir=study", *SPACE).message.splitlines()) == 1  # it holds one already
+
+
+def test_what_stands_in_an_interpolation_is_read_by_each_trial_and_may_be_secret(
+    verb: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUDY_URL", f"sqlite:///{Path.cwd()}/secret.db")
+    limits = 'constraints="model/parameters<=1e9"'  # one needs no list
+    start = (*SPACE, *QUICK, "n_trials=1", "storage=${oc.env:STUDY_URL}", limits, "seed=${model.hidden_size}")
+    assert verb("tune", *start).code == 0
+    trial = OmegaConf.load("study/trials/0000/.hydra/config.yaml")
+    assert trial.seed == trial.model.hidden_size == read_study(Path("study")).trials[0].params["model.hidden_size"]
+    assert not [path for path in Path("study").glob("**/*.*") if path.is_file() and b"secret" in path.read_bytes()]
+    again = [word for word in start if not word.startswith("hydra.")]
+    assert verb("tune", "resume=study", *again).code == 0  # the same command goes on
+    assert verb("tune", "resume=study", "constraints=null").code == 2
 
 
 def test_train_takes_a_study_for_its_best_trial_and_what_is_typed_wins(study: Path) -> None:
