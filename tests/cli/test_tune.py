@@ -1,7 +1,10 @@
 """rnnvision tune: its space in Hydra's words, what it refuses before anything is made, and a small study to its end."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -16,7 +19,9 @@ from rnnvision.cli.frame.command_line.words import parsed
 from rnnvision.cli.tune.axes import axis_of, space_of, words_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import Axis, read_study
-from tests.cli.running import Here, Verb, exit_code_of, in_folder, one_line
+from rnnvision.runs.lock import Lock
+from rnnvision.search import Job
+from tests.cli.running import Here, Verb, exit_code_of, in_folder, one_line, run_here
 
 pytest.importorskip("optuna")
 SPACE = ("model.hidden_size=4,8", "optimizer.lr=tag(log,interval(1e-3,1e-1))")
@@ -174,6 +179,35 @@ def test_a_study_goes_on_with_more_trials_and_stays_what_it_is(verb: Verb, study
         result = verb("tune", "resume=study", word)
         assert (result.code, "it would be another study" in result.message) == (2, True), result.message
     assert len(verb("tune", "hydra.run.dir=study", *SPACE).message.splitlines()) == 1  # it holds one already
+
+
+HOLDS = """
+import sys, time
+from pathlib import Path
+from rnnvision.runs.lock import Lock
+print(Lock(Path("study/.lock")).acquire(), flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_folder_of_a_shared_study_is_locked_as_long_as_any_process_works_on_it(
+    verb: Verb, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = subprocess.Popen([sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "True\n"
+    first.stdout.close()
+    found: list[str | None] = []
+
+    def trains(job: Job) -> int:
+        first.kill()
+        first.wait()
+        found.append(Lock(study / ".lock").holder())
+        return run_here(job)
+
+    monkeypatch.setattr("rnnvision.cli.tune.check.make_place", Here(trains))
+    assert verb("tune", "resume=study", "n_trials=4").code == 0
+    assert found == [None, f"process {os.getpid()}"]
 
 
 def test_what_stands_in_an_interpolation_is_read_by_each_trial_and_may_be_secret(
