@@ -91,7 +91,16 @@ def test_what_is_no_axis_is_refused(values: str, why: str) -> None:
 
 
 def test_the_words_of_a_trial_are_read_back_as_its_values() -> None:
-    params: dict[str, Any] = {"a": 1e-5, "b": None, "c": True, "d": [1, "x"], "e": "a b,(c)", "f": 3, "g": 0.1 + 0.2}
+    params: dict[str, Any] = {
+        "a": 1e-5,
+        "b": None,
+        "c": True,
+        "d": [1, "x", "1", "a,b", "${e}", "\\", ["null", {"k": "true"}]],
+        "e": "a b,(c)",
+        "f": 3,
+        "g": 0.1 + 0.2,
+        "h": "${f}",
+    }
     read = [parsed(word) for word in words_of(params)]
     assert {found.key_or_group: found.value() for found in read if found is not None} == params
 
