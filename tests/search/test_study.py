@@ -12,7 +12,7 @@ import pytest
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import lock
 from rnnvision.runs.lock import Lock
-from rnnvision.runs.study import Axis
+from rnnvision.runs.study import Axis, read_study, write_study
 from rnnvision.search import study as study_module
 from rnnvision.search.places import Ended
 from tests.search.fake import EPOCHS, SPACE, FakePlace, Quiet, run, settings
@@ -181,6 +181,13 @@ def test_several_objectives_and_a_limit(tmp_path: Path) -> None:
 def test_a_limit_is_kept_to_the_last_digit() -> None:
     limit = settings(constraints=["model/parameters<=1234567"]).limits[0]
     assert (limit.limit, limit.violation(1234568) > 0) == (1234567, True)
+
+
+def test_a_record_has_what_a_command_of_its_trials_needs(tmp_path: Path) -> None:
+    study = settings(words=["seed=3"], config_dir=["--config-dir", "/mine"])
+    write_study(tmp_path, run(tmp_path, study, 1, FakePlace()))
+    record = read_study(tmp_path)
+    assert (record.words, record.config_dir) == (("seed=3",), ("--config-dir", "/mine"))
 
 
 def test_no_trial_begins_after_the_time_is_over(tmp_path: Path) -> None:
