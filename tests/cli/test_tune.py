@@ -124,6 +124,7 @@ def test_several_values_are_the_space_of_tune_and_of_no_other_verb() -> None:
     [
         ((), "there is nothing to search"),
         (("model.hiden_size=4,8",), "model.hiden_size: there is no such key; did you mean model.hidden_size"),
+        (("+foo.x=1,2",), "foo: there is no such key"),
         (("model=lstm,cnn", "model.hidden_size=4,8"), "model.hidden_size: model=cnn has no such key"),
         (("model=lstm,lsmt",), "model=lsmt: there is no such option"),
         (("model.hidden_size=interval(4,8)",), "takes whole numbers; write model.hidden_size=int(interval(4,8))"),
