@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnvision.checks import at_least, positive
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain, typed_words
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
-from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.frame.command_line.words import command, key_of, override
 from rnnvision.cli.tune.axes import space_of
 from rnnvision.errors import UsageError
 from rnnvision.runs.study import Axis
@@ -31,7 +31,7 @@ def refuse_foreign(typed: Sequence[str]) -> None:
         UsageError: with what to do instead.
     """
     for word in typed:
-        if instead := REFUSED["tune"].get(_key(word)):
+        if instead := REFUSED["tune"].get(key_of(word)):
             raise UsageError(f"{word}: cannot be set in tune; {instead}")
 
 
@@ -53,7 +53,7 @@ def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
     if kept.config_dir and not own_config_dir():
         raise UsageError(f"resume={cfg.resume}: began with configurations of your own; try: {resumption(kept, folder)}")
     _check_unchanged(cfg, typed, kept)
-    return kept, int(cfg.n_trials) if any(_key(word) == "n_trials" for word in typed) else total
+    return kept, int(cfg.n_trials) if any(key_of(word) == "n_trials" for word in typed) else total
 
 
 def resumption(settings: Settings, folder: str | Path) -> str:
@@ -75,7 +75,7 @@ def _new(cfg: DictConfig, typed: Sequence[str]) -> Settings:
     objectives = plain(cfg.objectives)
     if objectives is not None and (not isinstance(objectives, list) or len(objectives) < 2):
         raise UsageError(f"objectives={objectives}: name two or more, or one as metric=NAME")
-    if objectives is not None and any(_key(word) == "metric" for word in typed):
+    if objectives is not None and any(key_of(word) == "metric" for word in typed):
         raise UsageError(f"metric={cfg.metric}: objectives are given, too; leave out one of the two")
     with arguments_of(""):
         return checked(
@@ -91,7 +91,7 @@ def _new(cfg: DictConfig, typed: Sequence[str]) -> Settings:
             constraints=_constraints(cfg),
             seed=plain(cfg.search_seed),
             storage=_storage(cfg),
-            words=[word for word in typed if not _is_own(word) and _key(word) not in set(map(_key, space))],
+            words=[word for word in typed if not _is_own(word) and key_of(word) not in set(map(key_of, space))],
             config_dir=own_config_dir(),
         )
 
@@ -124,7 +124,7 @@ def _max_epochs(cfg: DictConfig, space: dict[str, Axis]) -> int | None:
 
 
 def _is_own(word: str) -> bool:
-    return _key(word).partition(".")[0] in (*OWN, *OF_A_START)
+    return key_of(word).partition(".")[0] in (*OWN, *OF_A_START)
 
 
 def _check_unchanged(cfg: DictConfig, typed: Sequence[str], kept: Settings) -> None:
@@ -141,17 +141,17 @@ def _check_unchanged(cfg: DictConfig, typed: Sequence[str], kept: Settings) -> N
         "constraints": [str(Constraint.read(text)) for text in _constraints(cfg)],
         "storage": _storage(cfg),
     }
-    searched = set(map(_key, _space(cfg)))  # of a group with several options the first one is among the words
+    searched = set(map(key_of, _space(cfg)))  # of a group with several options the first one is among the words
     for word in typed:
-        key = _key(word)
+        key = key_of(word)
         if key in ("space", "search"):
             _check_same_axes(_space(cfg), kept)
         elif key in OWN:
             value = asked[key] if key in asked else plain(cfg[key])
             _refuse_change(word, same=value == before[key], was=before[key])
         elif not _is_own(word) and key not in searched:
-            otherwise = "several values" if key in set(map(_key, kept.space)) else "nothing"
-            was = next((other for other in kept.words if _key(other) == key), otherwise)
+            otherwise = "several values" if key in set(map(key_of, kept.space)) else "nothing"
+            was = next((other for other in kept.words if key_of(other) == key), otherwise)
             _refuse_change(word, same=word in kept.words, was=was)
 
 
@@ -166,7 +166,3 @@ def _refuse_change(word: str, *, same: bool, was: object) -> None:
         raise UsageError(
             f"{word}: cannot change on resume, it would be another study (this one has {was}); leave it out"
         )
-
-
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]

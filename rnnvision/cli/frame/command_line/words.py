@@ -32,6 +32,11 @@ def parsed(word: str) -> Override | None:
         return None
 
 
+def key_of(word: str) -> str:
+    """The key of KEY=VALUE, +KEY=VALUE or ~KEY."""
+    return word.lstrip("+~").partition("=")[0]
+
+
 def override(key: str, text: object) -> str:
     """KEY=TEXT as a word that Hydra reads back as exactly this text, quoted only where it has to be.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.line import CommandLine
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
-from rnnvision.cli.frame.command_line.words import FLAGS, command, parsed
+from rnnvision.cli.frame.command_line.words import FLAGS, command, key_of, parsed
 from rnnvision.cli.frame.paths import READ, pin_latest
 from rnnvision.cli.frame.sweep.record import Record, read_record
 from rnnvision.errors import UsageError
@@ -52,7 +52,7 @@ def sweep_command(line: CommandLine, verb: str) -> SweepCommand | None:
     if not makes_sweeps(verb) or not OTHERS.isdisjoint(line.flags):
         return None
     settings = tuple(word for word in line.overrides if is_setting(word))
-    typed = next((word for word in settings if _key(word) == "resume_sweep"), None)
+    typed = next((word for word in settings if key_of(word) == "resume_sweep"), None)
     read = parsed(typed) if typed else None
     if read is not None and read.value() is not None:
         return _resumed(line, settings, str(read.value()), verb)
@@ -91,7 +91,7 @@ def _resumed(line: CommandLine, settings: tuple[str, ...], typed: str, verb: str
     if hydras := next((word for word in line.overrides if word.startswith(HYDRAS)), None):
         raise UsageError(f"{hydras}: Hydra's own multirun cannot be resumed; leave it out")
     folder, record = read_record(typed, verb)
-    words = {_key(word): word for word in record.words} | {_key(word): word for word in line.overrides}
+    words = {key_of(word): word for word in record.words} | {key_of(word): word for word in line.overrides}
     words = {key: word for key, word in words.items() if key not in ("resume_sweep", "hydra.sweep.dir")}
     flags = tuple(flag for flag in line.flags if flag not in MULTIRUN) or record.flags
     made = _made(flags, tuple(words.values()), verb)
@@ -110,8 +110,4 @@ def go_where_it_began(sweep: SweepCommand) -> None:
 
 def is_setting(word: str) -> bool:
     """Whether a word is of the sweep, such as jobs=2 or where.partition=gpu."""
-    return _key(word).partition(".")[0] in OF_SWEEPS
-
-
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
+    return key_of(word).partition(".")[0] in OF_SWEEPS
