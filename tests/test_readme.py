@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.types import ChoiceSweep
 from omegaconf import DictConfig
 
 from rnnvision.cli.compare.comparison import OWN, Comparison, configurations
 from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import named_arguments
 from rnnvision.cli.frame.command_line.plain import PLAIN, read_settings
+from rnnvision.cli.frame.command_line.words import parsed
 from rnnvision.cli.frame.paths import register_resolvers
 from tests.cli.frame.test_config import CONF, TABLES, bind
 from tests.cli.running import TINY, exit_code_of, in_folder
@@ -23,7 +25,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 README_LINES = [
     line for kind, block in BLOCK.findall(PAGES["README.md"]) if kind == "bash" for line in block.splitlines()
 ]
-NO_COMMAND = re.compile(r"<|\.\.\.|\bNAME\b|MODULE|--help|--version|resume=|--config-dir|plugins=|\bcheck(?!=)")
+NO_COMMAND = re.compile(r"<|\.\.\.|experiment=logs|\bNAME\b|MODULE|--help|--version|resume=|--config-dir|plugins=|\bcheck(?!=)")
 
 
 def commands(page: str) -> list[list[str]]:
@@ -42,8 +44,13 @@ COMMANDS = [(name, words) for name, page in PAGES.items() for words in commands(
 
 
 def one_of_each(word: str) -> str:
-    """The first job of a sweep."""
-    return word if "[" in word else re.sub(r",.*", "", word)
+    """The first of several values: of a sweep, or of a space that is searched."""
+    found = parsed(word)
+    if found is None or not found.is_sweep_override():
+        return word
+    several = found.value()
+    first = several.list[0] if isinstance(several, ChoiceSweep) else several.start
+    return f"{word.partition('=')[0]}={getattr(first, 'text', first)}"
 
 
 def check_comparison(cfg: DictConfig, words: list[str]) -> None:

@@ -88,6 +88,9 @@ class Local:
     def start(self, job: Job) -> None:
         next(slot for slot in self._slots if slot.job is None).start(job)
 
+    def runs(self, job: Job) -> bool:
+        return any(slot.job == job for slot in self._slots)
+
     def ended(self, wait: float) -> list[Ended]:
         begin = time.monotonic()
         while True:

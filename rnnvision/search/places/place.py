@@ -20,6 +20,9 @@ class Place(Protocol):
     def start(self, job: Job) -> None:
         """Run a job; there has to be a free slot."""
 
+    def runs(self, job: Job) -> bool:
+        """Whether a job has been started and has not come out of `ended`."""
+
     def ended(self, wait: float) -> list[Ended]:
         """The jobs that have ended since the last call; waits up to `wait` seconds for the first one."""
 

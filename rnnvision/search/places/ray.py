@@ -45,6 +45,9 @@ class Ray:
         task = self._task.options(num_cpus=self._cpus, num_gpus=self._gpus, max_retries=0, name=job.name)
         self._running[task.remote(Command(job, cpus=self._cpus, environment=told))] = job
 
+    def runs(self, job: Job) -> bool:
+        return job in self._running.values()
+
     def ended(self, wait: float) -> list[Ended]:
         if not self._running:
             return []

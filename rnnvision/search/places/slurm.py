@@ -165,6 +165,9 @@ class Slurm:
     def _stop_file(self, folder: Path, job: Job) -> Path:
         return folder / f"{job.folder.name}.stop"
 
+    def runs(self, job: Job) -> bool:
+        return job in self._running.values()
+
     def ended(self, wait: float) -> list[Ended]:
         end = time.monotonic() + wait
         while self._running:

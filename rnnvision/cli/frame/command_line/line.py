@@ -46,7 +46,8 @@ def read_command(words: Sequence[str], verb: str, conf: Path) -> CommandLine:
     """
     flags, settings = _separated(words, verb, conf)
     settings, note = with_best_trials(settings)
-    several = CommandLine(tuple(flags), ()).multirun or verb in SEARCHES
+    resumes = any(word.startswith("resume_sweep=") for word in settings)  # for which -m need not be typed
+    several = CommandLine(tuple(flags), ()).multirun or resumes or verb in SEARCHES
     read = [_read(word, words, verb, conf, several) for word in settings]
     checked = [read_group(word, words, verb, conf, several) for word in read]
     overrides = with_space([word for word in checked if word is not None], verb, conf)

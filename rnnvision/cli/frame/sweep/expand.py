@@ -67,7 +67,7 @@ def _words_of(one: Override, key: str) -> tuple[str, ...]:
         return (str(one.input_line),)
     if not one.is_discrete_sweep():
         raise UsageError(f"{one.input_line}: has no end of values; give some: {key}=A,B or {key}=range(0,3)")
-    words = dict.fromkeys(f"{key}={value}" for value in one.sweep_string_iterator())
+    words = dict.fromkeys(f"{key}={value}" for value in itertools.islice(one.sweep_string_iterator(), MOST + 1))
     if not words:
         raise UsageError(f"{one.input_line}: holds no value; give some: {key}=A,B")
     return tuple(words)
@@ -79,14 +79,18 @@ def points_of(values: Sequence[Values]) -> list[Point]:
     Raises:
         UsageError: for more than anybody could want.
     """
-    if (count := math.prod(len(one.words) for one in values)) > MOST:
-        several = ", ".join(f"{one.key} has {len(one.words):,}" for one in values if len(one.words) > 1)
-        raise UsageError(f"-m: {count:,} jobs are too many, {MOST:,} at most: {several}")
+    if math.prod(len(one.words) for one in values) > MOST:
+        several = ", ".join(f"{one.key} has {_count(len(one.words))} values" for one in values if len(one.words) > 1)
+        raise UsageError(f"-m: more than {MOST:,} jobs: {several}")
     swept = [one.swept for one in values]
     return [
         Point(words, tuple(word for word, is_swept in zip(words, swept, strict=True) if is_swept))
         for words in itertools.product(*(one.words for one in values))
     ]
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number <= MOST else f"more than {MOST:,}"
 
 
 def name_of(point: Point, taken: Collection[str]) -> str:

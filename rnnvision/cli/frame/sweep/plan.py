@@ -76,8 +76,9 @@ def plan_of(sweep: SweepCommand, hydra: Hydra, config_name: str | None) -> Plan:
         config = compose(record.jobs[0].words)
     else:
         values = _values(sweep, compose, hydra.config_loader)
+        points = points_of(values)
         config = check_sweep(compose, values, sweep.verb)
-        record = _recorded(sweep, points_of(values))
+        record = _recorded(sweep, points)
     with as_hydra_has_it(config):
         _check_hydra(config, sweep)
         with arguments_of(""):
@@ -160,9 +161,7 @@ def _check_unused(sweep: SweepCommand, folder: Path, jobs: Sequence[Job]) -> Non
     """
     if sweep.record is None and (folder / FILE).exists():
         then = resumption(sweep.verb, shown_path(folder))
-        raise UsageError(
-            f"{shown_path(folder)}: already holds a sweep; choose another folder, or go on with it: {then}"
-        )
+        raise UsageError(f"{shown_path(folder)}: already holds a sweep; choose another folder, or go on: {then}")
     known = {entry.name for entry in sweep.record.jobs} if sweep.record else set()
     for job in jobs:
         if job.name not in known and job.folder.exists() and any(job.folder.iterdir()):

@@ -68,6 +68,9 @@ class Queue:
         begin = time.monotonic()
         while self.running and time.monotonic() - begin < PATIENCE:
             self._look(LOOK)
+            for job in list(self.running.values()):
+                if not self.place.runs(job):  # it came out in the very moment of the interruption
+                    self._end(job, EXIT_INTERRUPT)
 
     def _next(self) -> Job | None:
         """The next job that no other process works on: one may outlive the sweep that started it by a moment."""
@@ -93,13 +96,16 @@ class Queue:
 
     def _look(self, wait: float) -> None:
         for job, code in self.place.ended(wait):
-            self.running.pop(job.name, None)
-            outcome = outcome_of(job, code, self.verb, stopped=self._stopped)
-            self.show.ended(job, self._numbers[job.name], outcome)
-            if outcome.status == "failed" and self.fail_fast and not self._stopped:
-                self.show.note(f"fail_fast=true: {counted(len(self.running), 'other job')} told to stop")
-                self.stop()
+            self._end(job, code)
         self.show.refresh()
+
+    def _end(self, job: Job, code: int) -> None:
+        self.running.pop(job.name, None)
+        outcome = outcome_of(job, code, self.verb, stopped=self._stopped)
+        self.show.ended(job, self._numbers[job.name], outcome)
+        if outcome.status == "failed" and self.fail_fast and not self._stopped:
+            self.show.note(f"fail_fast=true: {counted(len(self.running), 'other job')} told to stop")
+            self.stop()
 
 
 def run_sweep(sweep: SweepCommand, hydra: Hydra, config_name: str | None, libraries: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Multirun: a folder a job, a table at the end, an exit code that tells of failures."""
+"""Hydra's own multirun, for those who choose a launcher: a folder a job, a table, an exit code that tells of failures."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,8 @@ import pytest
 
 from rnnvision.nn.layers import fused as gated
 from tests.cli.running import Verb
+
+HYDRAS = "hydra/launcher=basic"
 
 
 def _jobs() -> list[Path]:
@@ -22,7 +24,7 @@ def _table(out: str) -> list[str]:
 
 
 def test_four_jobs_give_four_folders_and_a_table(train: Verb) -> None:
-    result = train("-m", "model=lstm,gru", "optimizer=adam,sgd")
+    result = train("-m", HYDRAS, "model=lstm,gru", "optimizer=adam,sgd")
     assert result.code == 0, result.err
     assert [job.name for job in _jobs()] == ["0", "1", "2", "3"]
     rows = _table(result.out)
@@ -39,7 +41,7 @@ def test_four_jobs_give_four_folders_and_a_table(train: Verb) -> None:
 
 
 def test_the_others_finish_when_one_fails(train: Verb) -> None:
-    result = train("-m", "model=lstm,gru", "model.num_layers=1,0")
+    result = train("-m", HYDRAS, "model=lstm,gru", "model.num_layers=1,0")
     assert result.code == 1
     assert "Traceback" not in result.err
     rows = _table(result.out)
@@ -55,7 +57,7 @@ def test_a_defect_in_one_job_is_shown_and_the_others_finish(train: Verb, monkeyp
         raise RuntimeError("a defect")
 
     monkeypatch.setattr(gated.GRU, "forward", broken)
-    result = train("-m", "model=gru,lstm")
+    result = train("-m", HYDRAS, "model=gru,lstm")
     assert result.code == 1
     assert "Traceback" in result.err
     assert [row.split()[1] for row in _table(result.out)] == ["failed", "completed"]
@@ -63,7 +65,7 @@ def test_a_defect_in_one_job_is_shown_and_the_others_finish(train: Verb, monkeyp
 
 
 def test_a_wrong_option_is_found_before_the_first_job(train: Verb) -> None:
-    result = train("-m", "model=lstm,grru")
+    result = train("-m", HYDRAS, "model=lstm,grru")
     assert result.code == 2
     assert "Try: rnnvision train" in result.err
     assert "model=lstm,gru" in result.err
@@ -75,7 +77,7 @@ def test_an_interrupted_sweep_shows_what_is_done(train: Verb, monkeypatch: pytes
         raise KeyboardInterrupt
 
     monkeypatch.setattr(gated.GRU, "forward", stop)
-    result = train("-m", "model=lstm,gru,rnn")
+    result = train("-m", HYDRAS, "model=lstm,gru,rnn")
     assert result.code == 130
     assert [row.split()[:2] for row in _table(result.out)] == [["0", "completed"], ["1", "interrupted"]]
     assert result.message.endswith("the jobs after it have not begun")
@@ -87,7 +89,7 @@ def test_only_the_jobs_of_this_sweep_count_in_a_folder_that_is_used_again(train:
     (folder / "overrides.yaml").write_text("[]\n")
     old = {"status": "failed", "error": "long ago", "started": "2020-01-01T00:00:00+00:00", "seconds": 1}
     (folder.parent / "status.json").write_text(json.dumps(old))
-    result = train("-m", "seed=0,1", "hydra.sweep.dir=sweep")
+    result = train("-m", HYDRAS, "seed=0,1", "hydra.sweep.dir=sweep")
     assert result.code == 0, result.err
     assert len(_table(result.out)) == 2
 
@@ -99,6 +101,6 @@ def test_a_job_with_several_processes_is_a_command_of_its_own(
     """Its processes would repeat the whole sweep otherwise."""
     started: list[str] = []
     monkeypatch.setattr("rnnvision.cli.train.run_as_command", lambda run: started.append(run.path.name) or 0.5)
-    result = verb("train", "-m", "seed=0,1", *([word] if word.startswith("device=") else ["device=cpu", word]))
+    result = verb("train", "-m", HYDRAS, "seed=0,1", *([word] if word.startswith("device=") else ["device=cpu", word]))
     assert result.code == 0, result.err
     assert started == ["0", "1"]

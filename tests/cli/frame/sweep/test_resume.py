@@ -1,0 +1,100 @@
+"""A sweep that is gone on with: nothing is done twice, nothing is overwritten, jobs can only be added."""
+
+from pathlib import Path
+
+import pytest
+
+from rnnvision.runs import Run
+from rnnvision.runs.lock import Lock
+from tests.cli.frame.sweep.conftest import FakePlace, Sweep, states
+
+
+def files() -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in Path("sw").rglob("*") if path.is_file()}
+
+
+def test_each_job_goes_on_from_where_it_is(sweep: Sweep, place: FakePlace) -> None:
+    sweep("-m", "seed=0,1,2,3", "trainer=smoke", ends={"seed=1": "failed", "seed=2": "Ctrl-C"})
+    assert states() == {"seed=0": "completed", "seed=1": "failed", "seed=2": "interrupted"}
+    result = sweep("resume_sweep=sw")
+    assert result.code == 1, "a job has failed, and is not tried again unless asked"
+    assert {name: words[0] for name, words in place.commands.items()} == {
+        "seed=2": f"resume={Path('sw/seed=2').absolute()}".replace("=", '="', 1) + '"',
+        "seed=3": "seed=3",
+    }
+    result = sweep("-m", "resume_sweep=sw", "retry_failed=true")
+    assert result.code == 0, result.err
+    assert list(place.commands) == ["seed=1"]
+    before = files()
+    assert sweep("resume_sweep=sw").code == 0
+    assert place.commands == {}
+    assert files() == before
+
+
+def test_more_values_add_jobs(sweep: Sweep, place: FakePlace) -> None:
+    sweep("-m", "model=lstm", "seed=0,1")
+    before = files()
+    assert sweep("resume_sweep=sw", "model=gru,lstm", "seed=2,0,1").code == 0
+    assert list(place.commands) == ["model=gru,seed=2", "model=gru,seed=0", "model=gru,seed=1", "model=lstm,seed=2"]
+    kept = {path: content for path, content in before.items() if "/seed=" in path}
+    assert kept.items() <= files().items()
+    place.commands.clear()
+    assert sweep("resume_sweep=sw").code == 0
+    assert place.commands == {}
+
+
+@pytest.mark.parametrize("words", [("seed=0",), ("optimizer.lr=0.5",), ("model=gru",)])
+def test_another_configuration_is_refused(sweep: Sweep, place: FakePlace, words: tuple[str, ...]) -> None:
+    sweep("-m", "seed=0,1", "model=lstm")
+    before = files()
+    result = sweep("resume_sweep=sw", *words)
+    assert result.code == 2
+    assert "is a sweep of another configuration: " in result.message
+    assert result.message.endswith("Go on with it as it is: rnnvision train -m resume_sweep=sw")
+    assert (files(), place.commands) == (before, {})
+
+
+def test_the_same_command_again_is_told_how_to_go_on(sweep: Sweep) -> None:
+    sweep("-m", "seed=0,1")
+    before = files()
+    assert sweep("-m", "seed=0,1").message == (
+        "rnnvision train: sw: already holds a sweep; choose another folder, or go on: rnnvision train -m resume_sweep=sw"
+    )
+    assert files() == before
+
+
+def test_a_sweep_that_runs_is_left_alone(sweep: Sweep, place: FakePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep("-m", "seed=0,1", ends={"seed=1": "Ctrl-C"})
+    monkeypatch.setattr(Lock, "acquire", lambda self: False)
+    monkeypatch.setattr(Lock, "holder", lambda self: "process 7 on there")
+    assert sweep("resume_sweep=sw").message == "rnnvision train: sw: process 7 on there runs this sweep"
+    assert place.commands == {}
+
+
+def test_a_job_whose_process_outlives_its_sweep_is_waited_for(
+    sweep: Sweep, place: FakePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep("-m", "seed=0,1", ends={"seed=0": "Ctrl-C"})
+    looks = iter(["running"] * 5)
+    state = Run.state.fget  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        Run, "state", property(lambda run: next(looks, state(run)) if run.path.name == "seed=0" else state(run))
+    )
+    result = sweep("resume_sweep=sw")
+    assert result.code == 0, result.err
+    assert list(place.commands) == ["seed=1", "seed=0"], "the other one need not wait"
+    assert result.out.count("seed=0 still runs") == 1
+
+
+def test_latest_is_what_it_was_at_the_start(sweep: Sweep, place: FakePlace) -> None:
+    for name in ("one", "two"):
+        Path("runs", name).mkdir(parents=True)
+    Path("latest").symlink_to("runs/one")
+    sweep("-m", "weights=latest,other", "seed=0,1", ends={"weights=other,seed=0": "Ctrl-C"})
+    Path("latest").unlink()
+    Path("latest").symlink_to("runs/two")
+    assert sweep("resume_sweep=sw").code == 0
+    first = [words for name, words in place.commands.items() if "one" in name]
+    assert first == []
+    assert sweep("resume_sweep=sw", "weights=runs/one,other", "seed=0,1,2").code == 0
+    assert place.commands["weights=runs-one,seed=2"][0] == "weights=runs/one"
