@@ -219,7 +219,8 @@ def test_a_model_that_fails_is_a_row_and_the_others_finish(compare: Verb) -> Non
     assert f"- `{diverges}`: failed: seed 0" in Path("all/comparison.md").read_text()
     again = compare("resume=all")
     assert again.code == 1
-    assert "lstm, seed 0" in again.out
+    assert f"1 of 2: {diverges}, seed 0" in again.out
+    assert "lstm, seed 0" not in again.out  # it is done
 
 
 def test_a_training_that_is_killed_is_a_row_and_can_be_tried_again(

@@ -107,6 +107,18 @@ def test_submitit_on_this_machine(folder: Path) -> None:
     check(place_of("slurm", cluster="local"), folder)
 
 
+def test_what_does_not_end_when_it_is_told_is_killed(folder: Path) -> None:
+    (folder / "says.py").write_text(
+        "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint(1, flush=True)\ntime.sleep(90)\n"
+    )
+    place = place_of("slurm", cluster="local")
+    deaf = job(folder, "deaf")
+    place.start(deaf)
+    wait_for(lambda: output(deaf))
+    place.close(4)
+    wait_for(lambda: not runs_in(folder), 3)
+
+
 @pytest.mark.slow
 def test_ray_on_this_machine(folder: Path) -> None:
     check(place_of("ray"), folder)

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.words import command, parsed
+from rnnvision.runs.atomic import whole
 from rnnvision.runs.study import StudyRecord, TrialRow
 
 FILE = "best.yaml"
@@ -32,9 +33,8 @@ def write_best(folder: Path, record: StudyRecord, trial: TrialRow) -> Path:
         ]
     )
     path = folder / FILE
-    temporary = folder / f".{FILE}.tmp"
-    temporary.write_text(text)
-    temporary.replace(path)
+    with whole(path) as file:
+        file.write(text)
     return path
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FOLDER = ".submitit"  # beside the run folders: what submitit writes for its jobs
 LOOK = {"local": 0.2, "slurm": 2.0}  # seconds between two looks at the files of all jobs
 ASK = 30.0  # seconds between two questions to SLURM, what has become of jobs that left no file
+MOMENT = 3.0  # seconds within which a second signal says the same as the first
 TERMINATED = 143  # exit code of a run that SIGTERM has ended
 BY_SRUN = ("SLURM_NTASKS", "SLURM_PROCID")  # by which Lightning knows that SLURM has started its processes
 
@@ -31,10 +32,10 @@ class SlurmCommand(Command):
     def __init__(self, job: Job, *, cpus: int, stop_file: Path, several: bool) -> None:
         super().__init__(job, cpus=cpus)
         self.stop_file, self.several = stop_file, several
+        self._told_at: float | None = None
 
     def __call__(self) -> int:
-        signal.signal(signal.SIGTERM, self._pass_on)
-        signal.signal(signal.SIGINT, self._kill)
+        signal.signal(signal.SIGTERM, self._tell)
         code = super().__call__()
         if code in (TERMINATED, -signal.SIGTERM) and not self.stop_file.exists():
             # Other jobs come first, or the cluster has other reasons: it ends this one too, and may queue it again,
@@ -49,14 +50,13 @@ class SlurmCommand(Command):
         self.stop()
         return DelayedSubmission(self)
 
-    def _pass_on(self, signum: int, frame: object) -> None:
-        if self._process is not None:
-            self._process.send_signal(signum)
-
-    def _kill(self, signum: int, frame: object) -> None:
-        """By SIGINT submitit's stand-in cancels, which leaves it a second."""
-        if self._process is not None:
-            self._process.kill()
+    def _tell(self, signum: int, frame: object) -> None:
+        """Have the process save and end; told once more a while later, end it for good."""
+        if self._process is None:
+            return
+        is_late = self._told_at is not None and time.monotonic() - self._told_at > MOMENT
+        self._process.send_signal(signal.SIGKILL if is_late else signal.SIGTERM)
+        self._told_at = self._told_at or time.monotonic()
 
     def _child_environment(self) -> dict[str, str]:
         """A job of one task starts processes of its own, if any, and has to know nothing of those that SLURM starts."""
@@ -146,7 +146,11 @@ class Slurm:
         command.stop_file.unlink(missing_ok=True)
         executor = self._executor(folder)
         executor.update_parameters(name=job.name)
-        self._running[executor.submit(command)] = job
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # also in what submitit starts here: Ctrl-C
+        try:  # is for this process, which tells them
+            self._running[executor.submit(command)] = job
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _executor(self, folder: Path) -> Any:
         import submitit
@@ -198,11 +202,14 @@ class Slurm:
         for one, ours in self._running.items():
             if ours == job:
                 self._stop_file(one.paths.folder, job).touch()
-                if self._cluster == "slurm":
-                    one.cancel(check=False)
-                else:  # whose `cancel` leaves a job a second to save
-                    with suppress(ProcessLookupError):
-                        os.kill(int(one.job_id), signal.SIGTERM)
+                self._cancel(one)
+
+    def _cancel(self, one: Any) -> None:
+        if self._cluster == "slurm":
+            one.cancel(check=False)
+        else:  # where submitit's own `cancel` leaves a job a second to save
+            with suppress(ProcessLookupError):
+                os.kill(int(one.job_id), signal.SIGTERM)
 
     def close(self, patience: float = 60.0) -> None:
         for job in list(self._running.values()):
@@ -211,7 +218,8 @@ class Slurm:
         while self._running and time.monotonic() - begin < patience:
             self.ended(1.0)
         for one in self._running:
-            one.cancel(check=False)
+            self._cancel(one)  # for good
+        self.ended(1.0)
         self._running.clear()
 
 
