@@ -16,38 +16,16 @@ from rnnvision.cli.frame.command_line.words import parsed
 from rnnvision.cli.tune.axes import axis_of, space_of, words_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import Axis, read_study
-from rnnvision.search import Job
-from rnnvision.search.places import Ended
-from tests.cli.running import Verb, exit_code_of, in_folder, in_this_process, one_line
+from tests.cli.running import Here, Verb, exit_code_of, in_folder, one_line
 
 pytest.importorskip("optuna")
 SPACE = ("model.hidden_size=4,8", "optimizer.lr=tag(log,interval(1e-3,1e-1))")
 QUICK = ("trainer=smoke", "device=cpu", "hydra.run.dir=study")
 
 
-class Here:
-    """Runs each job in this process, as it is started."""
-
-    slots = 1
-
-    def __init__(self) -> None:
-        self._ended: list[Ended] = []
-
-    def start(self, job: Job) -> None:
-        self._ended.append(Ended(job, in_this_process(job.command(), job.folder.with_suffix(".log"))))
-
-    def ended(self, wait: float) -> list[Ended]:
-        found, self._ended = self._ended, []
-        return found
-
-    def stop(self, job: Job) -> None: ...
-
-    def close(self, patience: float = 0.0) -> None: ...
-
-
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnvision.cli.tune.check.make_place", lambda *_, **__: Here())
+    monkeypatch.setattr("rnnvision.cli.tune.check.make_place", Here())
     monkeypatch.setattr("rnnvision.cli.tune.results.draw_study", lambda *_: ["history.png"])
 
 
@@ -56,7 +34,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of a study, and what was printed."""
     folder = tmp_path_factory.mktemp("tuned") / "here"
     with in_folder(folder), pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out:
-        patch.setattr("rnnvision.cli.tune.check.make_place", lambda *_, **__: Here())
+        patch.setattr("rnnvision.cli.tune.check.make_place", Here())
         patch.setattr("rnnvision.cli.tune.results.draw_study", lambda *_: ["history.png"])
         assert exit_code_of("tune", *SPACE, *QUICK, "n_trials=2") == 0
     return folder / "study", out.getvalue()

@@ -148,6 +148,11 @@ def test_several_objectives_and_a_limit(tmp_path: Path) -> None:
         assert {trial.feasible for trial in found.trials if trial.state == "completed"} == {feasible}
 
 
+def test_a_limit_is_kept_to_the_last_digit() -> None:
+    limit = settings(constraints=["model/parameters<=1234567"]).limits[0]
+    assert (limit.limit, limit.violation(1234568) > 0) == (1234567, True)
+
+
 def test_no_trial_begins_after_the_time_is_over(tmp_path: Path) -> None:
     assert len(run(tmp_path, settings(), 5, FakePlace(), deadline=0.0).trials) == 0
 
