@@ -1,7 +1,10 @@
 """rnnvision tune: its space in Hydra's words, what it refuses before anything is made, and a small study to its end."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -16,7 +19,9 @@ from rnnvision.cli.frame.command_line.words import parsed
 from rnnvision.cli.tune.axes import axis_of, space_of, words_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import Axis, read_study
-from tests.cli.running import Here, Verb, exit_code_of, in_folder, one_line
+from rnnvision.runs.lock import Lock
+from rnnvision.search import Job
+from tests.cli.running import Here, Verb, exit_code_of, in_folder, one_line, run_here
 
 pytest.importorskip("optuna")
 SPACE = ("model.hidden_size=4,8", "optimizer.lr=tag(log,interval(1e-3,1e-1))")
@@ -129,6 +134,7 @@ def test_several_values_are_the_space_of_tune_and_of_no_other_verb() -> None:
         (("search=lstm", "sampler=random", "startup_trials=3"), "has none; leave it out"),
         (("search=lstm", "pruner=none", "min_epochs=3"), "nothing is pruned here"),
         (("n_trials=3,4", "search=lstm"), "n_trials: cannot be searched"),
+        (("hydra.verbose=true,false", "search=lstm"), "hydra.verbose: cannot be searched"),
         (("search=lstm", "n_trials=0"), "must be a whole number of at least 1"),
         (("search=lstm", "storage=sqlite:////no/such/folder/x.db"), "unable to open database file"),
         (("sweep=scans",), "sweep=scans: cannot be set in tune; give search=NAME"),
@@ -169,10 +175,54 @@ def test_a_study_goes_on_with_more_trials_and_stays_what_it_is(verb: Verb, study
     after = read_study(study).trials
     assert len(after) == 3
     assert after[:2] == before
-    for word in ("optimizer.lr=1,2", "seed=1", "sampler=random", "search_seed=1"):
+    for word in ("optimizer.lr=1,2", "optimizer.lr=1", "seed=1", "sampler=random", "search_seed=1"):
         result = verb("tune", "resume=study", word)
         assert (result.code, "it would be another study" in result.message) == (2, True), result.message
     assert len(verb("tune", "hydra.run.dir=study", *SPACE).message.splitlines()) == 1  # it holds one already
+
+
+HOLDS = """
+import sys, time
+from pathlib import Path
+from rnnvision.runs.lock import Lock
+print(Lock(Path("study/.lock")).acquire(), flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_folder_of_a_shared_study_is_locked_as_long_as_any_process_works_on_it(
+    verb: Verb, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = subprocess.Popen([sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "True\n"
+    first.stdout.close()
+    found: list[str | None] = []
+
+    def trains(job: Job) -> int:
+        first.kill()
+        first.wait()
+        found.append(Lock(study / ".lock").holder())
+        return run_here(job)
+
+    monkeypatch.setattr("rnnvision.cli.tune.check.make_place", Here(trains))
+    assert verb("tune", "resume=study", "n_trials=4").code == 0
+    assert found == [None, f"process {os.getpid()}"]
+
+
+def test_what_stands_in_an_interpolation_is_read_by_each_trial_and_may_be_secret(
+    verb: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUDY_URL", f"sqlite:///{Path.cwd()}/secret.db")
+    limits = 'constraints="model/parameters<=1e9"'  # one needs no list
+    start = (*SPACE, *QUICK, "n_trials=1", "storage=${oc.env:STUDY_URL}", limits, "seed=${model.hidden_size}")
+    assert verb("tune", *start).code == 0
+    trial = OmegaConf.load("study/trials/0000/.hydra/config.yaml")
+    assert trial.seed == trial.model.hidden_size == read_study(Path("study")).trials[0].params["model.hidden_size"]
+    assert not [path for path in Path("study").glob("**/*.*") if path.is_file() and b"secret" in path.read_bytes()]
+    again = [word for word in start if not word.startswith("hydra.")]
+    assert verb("tune", "resume=study", *again).code == 0  # the same command goes on
+    assert verb("tune", "resume=study", "constraints=null").code == 2
 
 
 def test_train_takes_a_study_for_its_best_trial_and_what_is_typed_wins(study: Path) -> None:

@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rnnvision.runs import lock
 from rnnvision.runs.lock import Lock
 from rnnvision.runs.study import Axis
 from rnnvision.search import study as study_module
+from rnnvision.search.places import Ended
 from tests.search.fake import EPOCHS, SPACE, FakePlace, Quiet, run, settings
 
 pytest.importorskip("optuna")
@@ -135,6 +137,34 @@ def test_a_job_that_fails_is_a_failed_trial_and_one_that_somebody_ends_goes_on(t
     assert (watcher.errors[1], watcher.errors[2]) == ("the loss is nan", "ended by signal 9")
     assert [trial.state for trial in found.trials] == ["completed", "failed", "failed", "completed", "completed"]
     assert place.starts.count("0003") == 2
+
+
+class Elsewhere(Lock):
+    """The lock of a trial, which a process that an earlier driver has started holds for a while."""
+
+    until = 0.0
+
+    def holder(self) -> str | None:
+        return "process 1" if self.path.parent.name == "0001" and time.monotonic() < self.until else None
+
+
+def test_a_trial_that_a_job_of_an_earlier_driver_has_is_waited_for_and_not_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that was in the queue of a cluster has begun before ours, which is refused."""
+
+    class Refuses(FakePlace):
+        def ended(self, wait: float) -> list[Ended]:
+            if "0001" in self.ends and "0001" in self._running:
+                Elsewhere.until = time.monotonic() + 0.6
+            return super().ended(wait)
+
+    monkeypatch.setattr(study_module, "Lock", Elsewhere)
+    place = Refuses(ends={"0001": 2})
+    found = run(tmp_path, settings(pruner="none"), 2, place)
+    assert [trial.state for trial in found.trials] == ["completed", "completed"]
+    assert place.starts == ["0000", "0001", "0001"]
+    assert place.looks < 2 * (EPOCHS + 1) + 10  # it does not spin
 
 
 def test_several_objectives_and_a_limit(tmp_path: Path) -> None:

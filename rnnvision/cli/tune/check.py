@@ -9,7 +9,7 @@ from hydra import compose
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.arguments import plain, typed_words
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.early.values import check_values
@@ -36,7 +36,7 @@ class TuneStart(Start):
 
     def check(self, config: DictConfig, multirun: bool) -> None:
         require_optuna()
-        refuse_foreign(config.hydra.overrides.task)
+        refuse_foreign(typed_words())
         check_start(config, self.verb, multirun)
         settings, _ = settings_from(config)
         if config.resume is None:
