@@ -25,7 +25,10 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 README_LINES = [
     line for kind, block in BLOCK.findall(PAGES["README.md"]) if kind == "bash" for line in block.splitlines()
 ]
-NO_COMMAND = re.compile(r"<|\.\.\.|experiment=logs|\bNAME\b|MODULE|--help|--version|resume=|--config-dir|plugins=|\bcheck(?!=)")
+NO_COMMAND = re.compile(
+    r"<|\.\.\.|experiment=logs|\bNAME\b|MODULE|--help|--version|resume=|--config-dir|plugins=|"
+    r"\bcheck(?!=)"
+)
 
 
 def commands(page: str) -> list[list[str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnvision.checks import one_line
+from rnnvision.runs.atomic import whole
 from rnnvision.runs.block_yaml import Value
 
 
@@ -74,9 +75,8 @@ class Table:
 
 def to_file(path: Path, table: Table) -> None:
     """Write a table, in the format of its suffix, all of it or nothing."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(FORMATS[SUFFIXES[path.suffix]](table), encoding="utf-8", errors="surrogateescape", newline="")
-    temporary.replace(path)
+    with whole(path) as file:
+        file.write(FORMATS[SUFFIXES[path.suffix]](table))
 
 
 def terminal(table: Table) -> str:

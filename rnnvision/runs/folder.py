@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from rnnvision.runs.atomic import whole
 from rnnvision.runs.lock import Lock
 from rnnvision.runs.ranks import is_first_process
 from rnnvision.runs.read import LOCK
@@ -60,9 +61,8 @@ class RunFolder:
     def write(self, name: str, content: dict[str, Any]) -> None:
         if not is_first_process():
             return
-        temporary = self.path / f".{name}.tmp"
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
-        temporary.replace(self.path / name)
+        with whole(self.path / name) as file:
+            file.write(json.dumps(content, indent=2) + "\n")
 
     def shown(self) -> str:
         """The path as a person would type it."""

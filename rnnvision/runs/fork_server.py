@@ -34,8 +34,9 @@ class ForkServer:
     def __init__(self, prepare: str, *words: str, environment: Mapping[str, str] | None = None) -> None:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
+            told = [str(os.getpid()), str(theirs.fileno()), prepare, *words]
             self._server = subprocess.Popen(
-                [sys.executable, "-m", "rnnvision.runs.fork_server", str(theirs.fileno()), prepare, *words],
+                [sys.executable, "-m", "rnnvision.runs.fork_server", *told],
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             )
@@ -116,6 +117,7 @@ class Fork:
 
 def serve(requests: socket.socket) -> list[str]:
     """Fork for every request and tell how the fork ended; in a fork returns what it is to become, at the end []."""
+    server = os.getpid()
     while True:
         message, files, _, _ = socket.recv_fds(requests, LARGEST, 1)
         if not message:
@@ -127,7 +129,7 @@ def serve(requests: socket.socket) -> list[str]:
             os.dup2(files[0], 1)
             os.dup2(files[0], 2)
             os.close(files[0])
-            end_with_parent(signal.SIGTERM)
+            end_with_parent(signal.SIGTERM, server)
             return [str(word) for word in json.loads(message)]
         os.close(files[0])
         with suppress(OSError):  # nobody may listen any more
@@ -139,8 +141,8 @@ def serve(requests: socket.socket) -> list[str]:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for what it has started
-    end_with_parent(signal.SIGKILL)
-    descriptor, prepare, *words = sys.argv[1:]
+    parent, descriptor, prepare, *words = sys.argv[1:]
+    end_with_parent(signal.SIGKILL, int(parent))
     module, _, function = prepare.partition(":")
     getattr(importlib.import_module(module), function)(*words)
     with socket.socket(fileno=int(descriptor)) as requests:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from rnnvision.runs.atomic import whole
+
 FILE = "predictions.csv"
 
 
@@ -38,13 +40,11 @@ COLUMNS = tuple(f.name for f in fields(Prediction))
 
 def write_predictions(folder: Path, rows: Iterable[Prediction]) -> Path:
     """Write predictions.csv into a run folder, all of it or nothing."""
-    temporary, path = folder / f".{FILE}.tmp", folder / FILE
-    # Names of files may be bytes that no encoding has; they are written as they are.
-    with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    path = folder / FILE
+    with whole(path) as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(astuple(row) for row in rows)
-    temporary.replace(path)
     return path
 
 

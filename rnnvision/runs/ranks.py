@@ -24,7 +24,7 @@ def end_with_first_process() -> None:
     It writes nothing that would be lost, and a signal that it can catch would wait for the others' tensors.
     """
     if os.environ.get("LOCAL_RANK", "0") != "0" and name_of_ranks() is None and sys.platform == "linux":
-        end_with_parent(signal.SIGKILL)
+        end_with_parent(signal.SIGKILL, os.getppid())
 
 
 def name_of_ranks() -> str | None:

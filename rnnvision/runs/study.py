@@ -3,11 +3,12 @@
 import csv
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
+
+from rnnvision.runs.atomic import whole
 
 FILE, TABLE = "trials.json", "trials.csv"
 KINDS = ("float", "int", "choice")
@@ -151,10 +152,8 @@ def write_study(folder: Path, record: StudyRecord) -> Path:
 
 
 def _replace(path: Path, write: Callable[[TextIO], object]) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # several processes may share a study
-    with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with whole(path) as file:
         write(file)
-    temporary.replace(path)
     return path
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from rnnvision.checks import at_least, choose_one, one_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import read_json
+from rnnvision.runs.atomic import whole
 from rnnvision.runs.study import DIRECTIONS, Axis
 from rnnvision.search.objective import EPOCHS, Constraint, check_metric, direction_of
 
@@ -68,9 +69,8 @@ class Settings:
 
     def write(self, folder: Path, n_trials: int) -> None:
         text = json.dumps({**asdict(self), "n_trials": n_trials}, indent=1)
-        temporary = folder / f".{FILE}.tmp"
-        temporary.write_text(f"{text}\n")
-        temporary.replace(folder / FILE)
+        with whole(folder / FILE) as file:
+            file.write(f"{text}\n")
 
 
 def read_settings(folder: Path) -> tuple[Settings, int]:

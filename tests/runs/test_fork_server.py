@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -111,3 +112,18 @@ def test_a_job_has_pytorch_and_can_use_all_threads(folder: Path) -> None:
         assert run(server, log, "computes") == 0
         assert log.read_text() == "700 2 1 False\n"
     server.close()
+
+
+KILLED_AT_ONCE = """
+import os, signal, sys
+from rnnvision.runs.fork_server import ForkServer
+ForkServer("shared:prepare")([sys.executable, "-m", "leaves"], open("run.log", "w"))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_is_killed_while_its_server_starts_leaves_nothing(folder: Path) -> None:
+    (folder / "leaves.py").write_text("from pathlib import Path\nPath('began').touch()\n")
+    subprocess.run([sys.executable, "-c", KILLED_AT_ONCE], check=False)
+    time.sleep(3)
+    assert not (folder / "began").exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rnnvision.runs import Run, RunFolder, environment, find_runs, read_epochs, read_json
+from rnnvision.runs.atomic import whole
 
 ROOT = Path(__file__).parents[2]
 
@@ -162,3 +163,24 @@ def test_the_environment_is_plain_and_says_what_a_result_depends_on() -> None:
     assert found["versions"].keys() >= {"python", "torch", "lightning", "numpy"}
     assert found["command"][0] == sys.executable
     assert found["cores"] >= 1
+
+
+def test_several_processes_may_write_a_record_at_once(folder: RunFolder) -> None:
+    with whole(folder.path / "status.json") as file:
+        folder.write_status("running")
+        file.write("{}")
+    assert read_json(folder.path / "status.json") == {}
+    assert [path.name for path in folder.path.iterdir()] == ["status.json"]
+
+
+def test_a_file_that_is_not_finished_is_not_there(folder: RunFolder) -> None:
+    def cut() -> None:
+        with whole(folder.path / "status.json") as file:
+            file.write("half")
+            raise KeyboardInterrupt
+
+    folder.write_status("running")
+    with pytest.raises(KeyboardInterrupt):
+        cut()
+    assert read_json(folder.path / "status.json")["status"] == "running"
+    assert [path.name for path in folder.path.iterdir()] == ["status.json"]

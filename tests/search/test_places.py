@@ -21,6 +21,7 @@ from rnnvision.search.places import Place
 from rnnvision.search.places.command import Command
 from rnnvision.search.places.ray import Ray
 from rnnvision.search.places.slurm import Slurm, SlurmCommand
+from rnnvision.search.places.tied import tied
 
 ROOT = Path(__file__).parents[2]
 # A run: it says what it was told and in how many threads, and saves when it is told to end.
@@ -156,10 +157,20 @@ def test_the_process_of_a_job_ends_with_the_one_that_waits_for_it(folder: Path) 
     )
     with subprocess.Popen([sys.executable, "-c", drives]) as driver:
         wait_for(lambda: output(one))
-        (child,) = (line for line in runs_in(folder) if "tied says" in line)
+        (child,) = (line for line in runs_in(folder) if ".tied " in line)
         driver.kill()
     wait_for(lambda: child not in runs_in(folder))
     assert (one.folder / "checkpoints" / "last.ckpt").is_file()  # it was told, not killed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
+def test_a_process_whose_starter_has_died_meanwhile_does_not_begin(folder: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    command = tied([sys.executable, "-m", "says", str(folder), "0", "0"])
+    command[command.index(str(os.getpid()))] = str(dead.pid)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "")
 
 
 @pytest.mark.parametrize(("several", "said"), [(False, "None"), (True, "2")])

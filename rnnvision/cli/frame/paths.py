@@ -27,6 +27,11 @@ def expanded(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111  # Path would take "." and doubled slashes out
 
 
+def is_path(word: str) -> bool:
+    """Whether a word is a file or folder that is there, such as that of a job of a sweep: model=lstm,seed=0."""
+    return os.path.exists(expanded(word))  # noqa: PTH110  # False also for what no path can be
+
+
 def pin_latest(word: str, keys: Collection[str] = ("weights",)) -> str:
     """A word KEY=.../latest, or several such values, with the run that `latest` points to: a run takes that name."""
     key, _, text = word.partition("=")

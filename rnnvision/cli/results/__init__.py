@@ -4,7 +4,8 @@ import shlex
 from collections.abc import Sequence
 
 from rnnvision.checks import nearest
-from rnnvision.cli.frame.command_line.plain import PLAIN, is_path, read_settings, run_plain
+from rnnvision.cli.frame.command_line.plain import PLAIN, read_settings, run_plain
+from rnnvision.cli.frame.paths import is_path
 from rnnvision.cli.results.select import select
 from rnnvision.errors import UsageError
 

@@ -10,6 +10,7 @@ from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.words import parsed
 from rnnvision.report.study.scores import command_of
+from rnnvision.runs.atomic import whole
 from rnnvision.runs.study import StudyRecord, TrialRow
 
 FILE = "best.yaml"
@@ -27,9 +28,8 @@ def write_best(folder: Path, record: StudyRecord, trial: TrialRow) -> Path:
         ]
     )
     path = folder / FILE
-    temporary = folder / f".{FILE}.tmp"
-    temporary.write_text(text)
-    temporary.replace(path)
+    with whole(path) as file:
+        file.write(text)
     return path
 
 

@@ -9,6 +9,7 @@ from rnnvision.report.page.drawing import save_png, svg
 from rnnvision.report.page.pictures import data_address
 from rnnvision.report.page.terms import explained
 from rnnvision.report.page.words import printable
+from rnnvision.runs.atomic import whole
 
 
 def write_page(path: Path, page: Page) -> list[str]:
@@ -21,9 +22,8 @@ def write_page(path: Path, page: Page) -> list[str]:
     files = {name: drawn for block in _plots(page) for name, drawn in block.files.items()}
     for name, drawn in files.items():
         save_png(path.parent / name, drawn)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(html, encoding="utf-8")
-    temporary.replace(path)
+    with whole(path) as file:
+        file.write(html)
     return list(files)
 
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from rnnvision.runs.atomic import whole
 from rnnvision.runs.record import FACTS, Piece, Record, read_record, state_of
 
 FILE = ".results_index"
@@ -111,14 +112,9 @@ def write_index(root: Path, entries: dict[str, Entry]) -> None:
             record.overrides,
         ]
     content = {"version": VERSION, "pieces": pieces.all, "choices": choices.all, "names": names.all, "runs": runs}
-    text = json.dumps(content, separators=(",", ":")).encode()
-    temporary = root / f"{FILE}.{os.getpid()}.tmp"
-    try:
-        temporary.write_bytes(b"%08x\n" % zlib.crc32(text) + text)
-        temporary.replace(root / FILE)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
+    text = json.dumps(content, separators=(",", ":"))
+    with suppress(OSError), whole(root / FILE) as file:
+        file.write(f"{zlib.crc32(text.encode()):08x}\n{text}")
 
 
 def read_index(root: Path) -> dict[str, Entry]:

@@ -1,9 +1,10 @@
-"""python -m rnnvision.search.places.tied MODULE WORDS: as `python -m MODULE WORDS`, but it does not outlive its parent.
+"""python -m rnnvision.search.places.tied PARENT MODULE WORDS: as `python -m MODULE WORDS`, but not beyond its parent.
 
-When its parent dies, however that dies, Linux tells it to save and end (SIGTERM). Of SIGUSR2, by which SLURM tells
+When that process dies, however that dies, Linux tells it to save and end (SIGTERM). Of SIGUSR2, by which SLURM tells
 every process of a job that its time is up, it hears nothing: that is for the one that waits for it.
 """
 
+import os
 import runpy
 import signal
 import sys
@@ -12,15 +13,15 @@ from rnnvision.runs.parent import end_with_parent
 
 
 def tied(command: list[str]) -> list[str]:
-    """A command that begins with `[python, "-m"]` as one that is tied to its parent, where the system can do that."""
-    return [*command[:2], __name__, *command[2:]] if sys.platform == "linux" else command
+    """A command that begins with `[python, "-m"]` as one that is tied to this process, where the system can do that."""
+    return [*command[:2], __name__, str(os.getpid()), *command[2:]] if sys.platform == "linux" else command
 
 
 def main() -> None:
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-    end_with_parent(signal.SIGTERM)
-    module = sys.argv[1]
-    del sys.argv[1]
+    parent, module = sys.argv[1:3]
+    end_with_parent(signal.SIGTERM, int(parent))
+    del sys.argv[1:3]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

@@ -15,7 +15,8 @@ from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options, options_of
 from rnnvision.cli.frame.command_line.line import read_command
-from rnnvision.cli.frame.command_line.words import FLAGS, VALUE_FLAGS
+from rnnvision.cli.frame.command_line.words import FLAGS, VALUE_FLAGS, parsed
+from rnnvision.cli.frame.sweep.expand import read_values
 from rnnvision.errors import UsageError
 from tests.cli.running import Verb, one_line
 
@@ -224,3 +225,28 @@ def test_the_form_of_other_programs_is_told_by_every_verb(verb: Verb, name: str)
 def test_a_comparison_is_no_sweep(verb: Verb) -> None:
     message = one_line(verb, "compare", "-m", "models=[lstm,gru]")
     assert message.endswith("leave out -m: rnnvision compare 'models=[lstm,gru]'")
+
+
+LSTM, GRU = "sw/model=lstm,seed=0", "sw/model=gru,seed=0"
+
+
+@pytest.mark.parametrize(
+    ("word", "paths"),
+    [
+        (f"weights={LSTM}", [LSTM]),
+        (f"weights={LSTM},{GRU}", [LSTM, GRU]),
+        (f"weights={LSTM},a,b c", [LSTM, "a", "b c"]),
+        (f'weights="{LSTM}","a,b"', [LSTM, "a,b"]),
+        (f'weights=choice("{LSTM}",b)', [LSTM, "b"]),
+        ("weights=[a],b", [["a"], "b"]),
+        ("hydra.sweep.dir=a,b", ["a,b"]),
+    ],
+)
+def test_the_commas_in_the_names_of_jobs_are_not_those_between_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, paths: list[object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (LSTM, GRU):
+        Path(name).mkdir(parents=True)
+    (values,) = read_values(overrides("-m", word), {}, None)
+    assert [read.value() for one in values.words if (read := parsed(one))] == paths

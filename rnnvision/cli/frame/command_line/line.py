@@ -14,10 +14,11 @@ from rnnvision.cli.frame.command_line.known import keys_of, near_key, refusal
 from rnnvision.cli.frame.command_line.space import SEARCHES, with_space
 from rnnvision.cli.frame.command_line.studies import with_best_trials
 from rnnvision.cli.frame.command_line.words import FLAGS, FOLDER_FLAGS, VALUE_FLAGS, command, override, parsed
-from rnnvision.cli.frame.paths import PATH_KEYS, PATH_LISTS, expanded
+from rnnvision.cli.frame.paths import PATH_KEYS, PATH_LISTS, expanded, is_path
 from rnnvision.errors import UsageError
 
 OPEN = ("optimizer.lr_factors.",)  # mappings in which any key may be typed: they are of parts of a network
+OF_ALL = ("hydra.sweep.dir", "resume_sweep")  # paths that a sweep has one of
 CLOSED = {"--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all")}
 
 
@@ -143,10 +144,11 @@ def _read(word: str, words: Sequence[str], verb: str, conf: Path, multirun: bool
 
 def _path_word(key: str, text: str, multirun: bool) -> str:
     found = parsed(f"{key}={text}")
-    if multirun and found is not None and found.is_sweep_override() and "(" in text:
-        return f"{key}={text}"  # choice(a,b)
-    if multirun and "," in text and text[0] not in "'\"[{":
-        return f"{key}={','.join(_path_word('x', part, False)[2:] for part in text.split(','))}"
+    if multirun and key not in OF_ALL and not is_path(text):
+        if found is not None and found.is_sweep_override() and ("(" in text or text[0] in "'\"[{"):
+            return f"{key}={text}"  # choice(a,b) "a","b" [a,b],c
+        if "," in text and text[0] not in "'\"[{":
+            return f"{key}={','.join(_path_word('x', part, False)[2:] for part in _paths_in(text))}"
     value = found.value() if found is not None and text else None
     listed = isinstance(value, list) and key in PATH_LISTS and not Path(text).exists()
     if listed or (found is not None and value is None):
@@ -154,6 +156,16 @@ def _path_word(key: str, text: str, multirun: bool) -> str:
     if isinstance(value, str) and ("${" in value or not value.startswith("~")):
         return f"{key}={text}"
     return override(key, expanded(value if isinstance(value, str) else text))
+
+
+def _paths_in(text: str) -> list[str]:
+    """Paths between commas; those that are there may have some in their names, as the jobs of a sweep do."""
+    parts, paths = text.split(","), []
+    while parts:
+        length = next((n for n in range(len(parts), 1, -1) if is_path(",".join(parts[:n]))), 1)
+        paths.append(",".join(parts[:length]))
+        del parts[:length]
+    return paths
 
 
 def _unreadable(word: str, words: Sequence[str], verb: str, conf: Path) -> str:

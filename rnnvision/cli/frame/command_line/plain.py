@@ -1,13 +1,12 @@
 """Verbs without Hydra: they compose no configuration and make no run folder; their few settings are read here."""
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rnnvision.checks import choose_one
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_USAGE, leave
-from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.paths import is_path
 from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import versions
@@ -89,11 +88,6 @@ def read_settings(verb: str, words: Sequence[str], flags: Sequence[str] = ()) ->
             raise UsageError(f"{key}: is given twice, as {found[key]} and as {value}")
         found[key] = value
     return found
-
-
-def is_path(word: str) -> bool:
-    """Whether a word is a file or folder that is there, such as that of a job of a sweep: model=lstm,seed=0."""
-    return os.path.exists(expanded(word))  # noqa: PTH110  # False also for what no path can be
 
 
 def _settings(verb: str) -> str:
