@@ -60,6 +60,14 @@ def test_a_run_without_its_process_was_killed(job: Job) -> None:
     assert job.status == "completed"
 
 
+def test_a_run_that_ends_while_it_is_looked_at_was_not_killed(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    job.folder.mkdir()
+    run = RunFolder(job.folder, job.folder, "train")
+    run.write_status("running")
+    monkeypatch.setattr(Lock, "holder", lambda self: run.write_status("completed"))
+    assert job.status == "completed"
+
+
 HOLDS = """
 import os, sys, time
 from pathlib import Path
