@@ -13,7 +13,7 @@ from rnnvision.cli.frame.places import make_place
 from rnnvision.cli.frame.sweep.command import SweepCommand
 from rnnvision.cli.frame.sweep.ending import print_end
 from rnnvision.cli.frame.sweep.outcome import outcome_of
-from rnnvision.cli.frame.sweep.plan import Plan, plan_of, shown_path
+from rnnvision.cli.frame.sweep.plan import Plan, plan_of
 from rnnvision.cli.frame.sweep.show import Lines, shown
 from rnnvision.errors import UsageError
 from rnnvision.runs.lock import Lock
@@ -133,7 +133,7 @@ def held(plan: Plan) -> Lock:
     """
     lock = Lock(plan.folder / ".lock")
     if not lock.acquire():
-        raise UsageError(f"{shown_path(plan.folder)}: {lock.holder() or 'another process'} runs this sweep")
+        raise UsageError(f"{plan.shown}: {lock.holder() or 'another process'} runs this sweep")
     return lock
 
 
@@ -167,7 +167,7 @@ def _first_lines(plan: Plan, done: int, failed: int) -> str:
     before = [f"{done} completed before" if done else "", f"{failed} failed before" if failed else ""]
     lines = [
         f"sweep     {'; '.join(filter(None, (counted(len(plan.jobs), 'job') + at_once, *before)))}",
-        f"folder    {shown_path(plan.folder)}",
+        f"folder    {plan.shown}",
     ]
     if failed:
         lines.append("note      what failed is tried again with retry_failed=true")
