@@ -188,6 +188,16 @@ def test_a_job_of_one_task_starts_its_own_processes(
         signal.signal(signum, handler)
 
 
+def test_a_job_that_is_stopped_before_its_process_begins_ends_at_once(folder: Path) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    one, stop_file = job(folder, "one", seconds=15), folder / "one.stop"
+    stop_file.touch()
+    begin = time.monotonic()
+    assert SlurmCommand(one, cpus=1, stop_file=stop_file, several=False)() in (143, -signal.SIGTERM)
+    assert time.monotonic() - begin < 10
+    signal.signal(signal.SIGTERM, handler)
+
+
 def test_what_submitit_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every option of where=slurm; SLURM itself is not here."""
     submitit = pytest.importorskip("submitit")

@@ -50,6 +50,10 @@ class SlurmCommand(Command):
         self.stop()
         return DelayedSubmission(self)
 
+    def _on_start(self) -> None:
+        if self._told_at is None and self.stop_file.exists():  # told before there was a process, or a handler
+            self._tell(signal.SIGTERM, None)
+
     def _tell(self, signum: int, frame: object) -> None:
         """Have the process save and end; told once more a while later, end it for good."""
         if self._process is None:
