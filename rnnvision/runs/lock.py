@@ -39,13 +39,24 @@ class Lock:
     def _key(self) -> str:
         return os.path.abspath(self.path)  # noqa: PTH100  # links stay as they are
 
+    @property
+    def _is_held(self) -> bool:
+        """Whether this process has it, under this path or, through a link, under another one."""
+        if self._key in _HELD:
+            return True
+        try:
+            here = self.path.stat()
+        except OSError:
+            return False
+        return any(os.path.samestat(here, os.fstat(file)) for file in _HELD.values())
+
     def acquire(self) -> bool:
         """Take the lock, unless another process has it; makes its folder.
 
         Raises:
             OSError: if the file cannot be made.
         """
-        if self._key in _HELD or fcntl is None:
+        if fcntl is None or self._is_held:
             return True
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -70,7 +81,7 @@ class Lock:
 
     def holder(self) -> str | None:
         """Who has it, as `process 123` or `process 123 on HOST`; None where it is free."""
-        if self._key in _HELD:
+        if self._is_held:
             return f"process {os.getpid()}"
         if fcntl is None:
             return None

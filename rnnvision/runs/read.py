@@ -47,7 +47,8 @@ class Run:
     def state(self) -> str:
         """The status, but `killed` where the record says running, and no process holds the lock of the folder."""
         if self.status == "running" and Lock(self.path / LOCK).holder() is None:
-            return "killed"
+            self.__dict__.pop("_status")  # it may have ended in this moment: the record is written under the lock
+            return "killed" if self.status == "running" else self.status
         return self.status
 
     @property

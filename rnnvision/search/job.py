@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnvision.runs import Run
+from rnnvision.runs import Run, is_first_process
 from rnnvision.runs.lock import Lock
 from rnnvision.runs.read import LOCK, TRACKING
 
@@ -41,10 +41,12 @@ class Job:
         """What runs it now: from its last checkpoint, else from its start, without what an earlier start has left.
 
         Called by whatever runs the job when it runs it, since by then the folder may hold more than when it was made.
+        Where SLURM has started several processes for it, the first one alone waits for the folder and clears it.
         """
-        self._wait()
+        if is_first_process():
+            self._wait()
         begun = any((self.folder / part / "last.ckpt").is_file() for part in ("checkpoints", "pretrain"))
-        if not (begun and self.resume):
+        if not (begun and self.resume) and is_first_process():
             self._clear()
         return [sys.executable, "-m", self.module, *(self.resume if begun and self.resume else self.fresh)]
 

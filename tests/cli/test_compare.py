@@ -210,6 +210,7 @@ def test_a_model_that_fails_is_a_row_and_the_others_finish(compare: Verb) -> Non
     assert "Traceback" not in result.err
     at_once, last = result.message.splitlines()
     assert f"1 of 2: {diverges}, seed 0 failed: the training loss became" in at_once
+    assert Path("all", at_once.partition("(see ")[2].partition(")")[0]).is_file()
     assert "the training loss became" in last
     assert "try again: rnnvision compare resume=all" in last
     row = next(line for line in result.out.splitlines() if line.startswith(diverges))

@@ -60,6 +60,14 @@ def test_a_run_without_its_process_was_killed(job: Job) -> None:
     assert job.status == "completed"
 
 
+def test_a_run_that_ends_while_it_is_looked_at_was_not_killed(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    job.folder.mkdir()
+    run = RunFolder(job.folder, job.folder, "train")
+    run.write_status("running")
+    monkeypatch.setattr(Lock, "holder", lambda self: run.write_status("completed"))
+    assert job.status == "completed"
+
+
 HOLDS = """
 import os, sys, time
 from pathlib import Path
@@ -86,3 +94,26 @@ def test_a_lock_is_of_one_process_and_dies_with_it(tmp_path: Path) -> None:
     assert lock.holder() == f"process {os.getpid()}"
     lock.release()
     assert lock.holder() is None
+
+
+def test_to_look_at_a_lock_through_a_link_does_not_free_it(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "latest").symlink_to("run")
+    lock, linked = (Lock(tmp_path / name / ".lock") for name in ("run", "latest"))
+    asks = [sys.executable, "-c", HOLDS.partition("if os.fork")[0], str(lock.path)]
+    with lock:
+        assert lock.acquire()
+        assert linked.holder() == f"process {os.getpid()}"
+        assert linked.acquire()
+        assert subprocess.run(asks, capture_output=True, text=True, check=True).stdout == "False\n"
+    assert subprocess.run(asks, capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+def test_only_the_first_process_of_a_job_waits_for_its_folder(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others would wait for the first one, which waits for them."""
+    leave(job, "metrics.csv")
+    monkeypatch.setattr(Lock, "holder", lambda self: "process 7")
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("waits"))
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    assert job.command()[3:] == ["seed=0"]
+    assert (job.folder / "metrics.csv").is_file()

@@ -100,7 +100,8 @@ def _runs(pid: str, folder: Path) -> bool:
 
 def test_threads_and_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert environments(1, ["0", "1"], of=8) == [{}]
+    assert environments(1, of=8) == [{}]
+    assert environments(1, ["0", "1"], of=8) == [{"CUDA_VISIBLE_DEVICES": "0,1"}]
     assert [one["OMP_NUM_THREADS"] for one in environments(3, of=8)] == ["2", "2", "2"]
     assert environments(4, of=2)[0]["OMP_NUM_THREADS"] == "1"
     assert [one["CUDA_VISIBLE_DEVICES"] for one in environments(2, ["0", "1", "2"])] == ["0,2", "1"]

@@ -14,7 +14,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from rnnvision.cli.frame.places import make_place
-from rnnvision.errors import UsageError
+from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder
 from rnnvision.search import Job
 from rnnvision.search.places import Place
@@ -188,6 +188,16 @@ def test_a_job_of_one_task_starts_its_own_processes(
         signal.signal(signum, handler)
 
 
+def test_a_job_that_is_stopped_before_its_process_begins_ends_at_once(folder: Path) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    one, stop_file = job(folder, "one", seconds=15), folder / "one.stop"
+    stop_file.touch()
+    begin = time.monotonic()
+    assert SlurmCommand(one, cpus=1, stop_file=stop_file, several=False)() in (143, -signal.SIGTERM)
+    assert time.monotonic() - begin < 10
+    signal.signal(signal.SIGTERM, handler)
+
+
 def test_what_submitit_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every option of where=slurm; SLURM itself is not here."""
     submitit = pytest.importorskip("submitit")
@@ -217,6 +227,19 @@ def test_what_submitit_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         **{"slurm_partition": "long", "slurm_account": "me", "slurm_qos": "low", "slurm_setup": ["module load cuda"]},
         "stderr_to_stdout": True,
     }
+
+
+def test_what_slurm_refuses_is_told_in_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from submitit.core.utils import FailedJobError
+
+    def refuse(self: object, command: object) -> None:
+        raise FailedJobError("sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed")
+
+    place = place_of("slurm", cluster="local")
+    monkeypatch.setattr("submitit.AutoExecutor.submit", refuse)
+    with pytest.raises(FailureError, match=r"^where=slurm: sbatch takes no job: sbatch: error: QOSMax.* failed$"):
+        place.start(job(folder, "one"))
+    assert place.ended(0) == []
 
 
 def test_what_ray_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

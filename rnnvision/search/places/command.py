@@ -42,6 +42,7 @@ class Command:
                 command, stdout=output, stderr=subprocess.STDOUT, env=self._child_environment()
             )
         try:
+            self._on_start()
             while not self._has_ended():
                 time.sleep(LOOK)  # waiting for the process itself, this one would not hear that it is to stop
         except KeyboardInterrupt:  # by which Ray cancels a task
@@ -50,6 +51,9 @@ class Command:
             self.stop()
             raise
         return self._process.wait()
+
+    def _on_start(self) -> None:
+        """Called once the process has begun."""
 
     def stop(self, patience: float = PATIENCE) -> None:
         """Have the process save and end, and wait for that."""

@@ -127,8 +127,7 @@ def environments(slots: int, gpus: Sequence[str] = (), of: float | None = None) 
         >>> environments(2, ["0", "1", "2"], of=8)[1]
         {'OMP_NUM_THREADS': '4', 'MKL_NUM_THREADS': '4', 'CUDA_VISIBLE_DEVICES': '1'}
     """
-    if slots == 1:
-        return [{}]
-    threads = {} if THREADS[0] in os.environ else dict.fromkeys(THREADS, str(max(1, int((of or cores()) // slots))))
+    has_all = slots == 1 or THREADS[0] in os.environ
+    threads = {} if has_all else dict.fromkeys(THREADS, str(max(1, int((of or cores()) // slots))))
     dealt = [",".join(gpus[i::slots]) or gpus[i % len(gpus)] for i in range(slots)] if gpus else []
     return [{**threads, **({"CUDA_VISIBLE_DEVICES": dealt[i]} if dealt else {})} for i in range(slots)]

@@ -18,7 +18,12 @@ class Place(Protocol):
     slots: int  # jobs that may run at once
 
     def start(self, job: Job) -> None:
-        """Run a job; there has to be a free slot."""
+        """Run a job; there has to be a free slot.
+
+        Raises:
+            FailureError: where none can be begun now.
+            OSError: if its folder cannot be made.
+        """
 
     def runs(self, job: Job) -> bool:
         """Whether a job has been started and has not come out of `ended`."""

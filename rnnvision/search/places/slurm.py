@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rnnvision.checks import at_least, positive
-from rnnvision.errors import UsageError
+from rnnvision.errors import FailureError, UsageError
 from rnnvision.search.job import Job
 from rnnvision.search.places.command import Command
 from rnnvision.search.places.place import Ended
@@ -49,6 +49,10 @@ class SlurmCommand(Command):
 
         self.stop()
         return DelayedSubmission(self)
+
+    def _on_start(self) -> None:
+        if self._told_at is None and self.stop_file.exists():  # told before there was a process, or a handler
+            self._tell(signal.SIGTERM, None)
 
     def _tell(self, signum: int, frame: object) -> None:
         """Have the process save and end; told once more a while later, end it for good."""
@@ -141,6 +145,8 @@ class Slurm:
         self._asked = time.monotonic()
 
     def start(self, job: Job) -> None:
+        from submitit.core.utils import FailedJobError
+
         folder = job.folder.absolute().parent / FOLDER
         command = SlurmCommand(job, cpus=self._cpus, stop_file=self._stop_file(folder, job), several=self._several)
         command.stop_file.unlink(missing_ok=True)
@@ -149,6 +155,8 @@ class Slurm:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # also in what submitit starts here: Ctrl-C
         try:  # is for this process, which tells them
             self._running[executor.submit(command)] = job
+        except FailedJobError as error:  # a limit of the queue, or SLURM does not answer
+            raise FailureError(f"where=slurm: sbatch takes no job: {' '.join(str(error).split())}") from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rnnvision.cli.frame.command_line.known import makes_sweeps
@@ -28,6 +28,7 @@ class SweepCommand:
         settings: words of the sweep.
         folder, record: of the sweep that it goes on with.
         is_repeated: no word of a job was typed, so that its jobs are those of the record.
+        typed_in: the folder from where paths are shown.
     """
 
     verb: str
@@ -37,6 +38,11 @@ class SweepCommand:
     folder: Path | None = None
     record: Record | None = None
     is_repeated: bool = False
+    typed_in: Path = field(default_factory=Path.cwd)
+
+    def shown(self, folder: Path) -> str:
+        """A folder as a person would type it."""
+        return os.path.relpath(folder, self.typed_in) if folder.is_relative_to(self.typed_in) else str(folder)
 
     @property
     def line(self) -> CommandLine:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.command_line.words import command, override, parsed
-from rnnvision.cli.frame.sweep.plan import Plan, shown_path
+from rnnvision.cli.frame.sweep.plan import Plan
 from rnnvision.report.runs_table import best_of, groups_of, groups_table, runs_table
 from rnnvision.report.table_text import Table, markdown, terminal, to_file
 from rnnvision.runs.record import FACTS, Record, read_record
@@ -31,7 +31,7 @@ def print_end(plan: Plan) -> Counter[str]:
     metric = next((name for name in (*SCORES, *figures) if any(name in record.metrics for record in records)), None)
     means = _over_seeds(records, keys, metric, figures)
     to_file(plan.folder / "sweep.csv", runs)
-    parts = [f"# {shown_path(plan.folder)}\n", f"`{_typed(plan)}`\n", markdown(runs)]
+    parts = [f"# {plan.shown}\n", f"`{_typed(plan)}`\n", markdown(runs)]
     parts += ["Mean and sample standard deviation over seeds:\n", markdown(means)] if means else []
     (plan.folder / "sweep.md").write_text("\n".join(parts), encoding="utf-8")
     _print(plan, runs, means)
@@ -84,7 +84,7 @@ def _print(plan: Plan, runs: Table, means: Table | None) -> None:
         print(f"... {len(runs.rows) - MOST_ROWS:,} more, in sweep.csv")
     if means is not None:
         print(f"\nmean +- standard deviation over seeds\n{terminal(means)}", end="")
-    print(f"\nresults   {shown_path(plan.folder)}: sweep.csv, sweep.md", flush=True)
+    print(f"\nresults   {plan.shown}: sweep.csv, sweep.md", flush=True)
 
 
 def _print_next(plan: Plan, records: Sequence[Record], metric: str | None) -> None:
@@ -92,7 +92,7 @@ def _print_next(plan: Plan, records: Sequence[Record], metric: str | None) -> No
     if best is not None and plan.verb == "train":
         plugins = plain(plan.config.get("plugins"))
         needed = [f"plugins=[{','.join(plugins)}]"] if plugins else []
-        words = [override("ckpt", shown_path(plan.folder / best.folder)), *needed]
+        words = [override("ckpt", plan.sweep.shown(plan.folder / best.folder)), *needed]
         print(f"best      {best.folder}: {metric} {best.metrics[str(metric)]:.4f}")
         print(f"next      {command(words, 'rnnvision evaluate')}", flush=True)
     failed = any(record.status == "failed" for record in records)

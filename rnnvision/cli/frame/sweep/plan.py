@@ -1,6 +1,5 @@
 """The plan of a sweep: its words composed and checked, and its jobs, before anything is written."""
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from rnnvision.errors import UsageError
 from rnnvision.search import Job
 
 NOT_OF_A_JOB = ("hydra.sweep.", "hydra.sweeper.")
+OF_ONE_COMMAND = ("resume_sweep=", "retry_failed=")  # settings that are not those of whoever goes on
 PARAMS = "hydra.sweeper.params"
 SUBDIR = "${hydra.job.num}"  # as conf/ has it, for Hydra's own multirun
 
@@ -33,12 +33,13 @@ class Plan:
     """A sweep that may begin.
 
     Attributes:
+        sweep: what was typed.
         record: what is to lie in its folder.
         is_changed: whether that is something else than what lies there.
         config: of its first job; the settings of the sweep are read from it.
     """
 
-    verb: str
+    sweep: SweepCommand
     folder: Path
     record: Record
     is_changed: bool
@@ -46,17 +47,21 @@ class Plan:
     config: DictConfig
 
     @property
+    def verb(self) -> str:
+        return self.sweep.verb
+
+    @property
+    def shown(self) -> str:
+        """The folder as a person would type it."""
+        return self.sweep.shown(self.folder)
+
+    @property
     def resumption(self) -> str:
-        return resumption(self.verb, shown_path(self.folder))
+        return resumption(self.verb, self.shown)
 
     @property
     def slots(self) -> int:
         return int(self.config.jobs)
-
-
-def shown_path(folder: Path) -> str:
-    """As a person would type it."""
-    return os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
 
 
 def plan_of(sweep: SweepCommand, hydra: Hydra, config_name: str | None) -> Plan:
@@ -87,7 +92,7 @@ def plan_of(sweep: SweepCommand, hydra: Hydra, config_name: str | None) -> Plan:
         folder = sweep.folder or Path(str(config.hydra.sweep.dir)).absolute()
     jobs = [_job(sweep, entry, folder, has_resume="resume" in config) for entry in record.jobs]
     _check_unused(sweep, folder, jobs)
-    return Plan(sweep.verb, folder, record, record != sweep.record, jobs, config)
+    return Plan(sweep, folder, record, record != sweep.record, jobs, config)
 
 
 def _values(sweep: SweepCommand, compose: Compose, loader: Any) -> list[Values]:
@@ -113,13 +118,13 @@ def _recorded(sweep: SweepCommand, points: Sequence[Point]) -> Record:
     Raises:
         UsageError: if that one has jobs which are none of them.
     """
-    words = (*sweep.words, *(word for word in sweep.settings if not word.startswith("resume_sweep=")))
+    words = (*sweep.words, *(word for word in sweep.settings if not word.startswith(OF_ONE_COMMAND)))
     before = sweep.record
     if before is None:
         return Record(sweep.verb, str(Path.cwd()), sweep.flags, (words,)).with_points(points)
     if lacking := before.lacking(points):
         assert sweep.folder is not None
-        typed = shown_path(sweep.folder)
+        typed = sweep.shown(sweep.folder)
         few = f"{len(lacking)} of its {counted(len(before.jobs), 'job')}, such as {lacking[0].name},"
         raise UsageError(
             f"resume_sweep={typed}: is a sweep of another configuration: {few} would be left out; values can only be "
@@ -160,9 +165,9 @@ def _check_unused(sweep: SweepCommand, folder: Path, jobs: Sequence[Job]) -> Non
         UsageError: with what goes on with that sweep.
     """
     if sweep.record is None and (folder / FILE).exists():
-        then = resumption(sweep.verb, shown_path(folder))
-        raise UsageError(f"{shown_path(folder)}: already holds a sweep; choose another folder, or go on: {then}")
+        then = resumption(sweep.verb, sweep.shown(folder))
+        raise UsageError(f"{sweep.shown(folder)}: already holds a sweep; choose another folder, or go on: {then}")
     known = {entry.name for entry in sweep.record.jobs} if sweep.record else set()
     for job in jobs:
         if job.name not in known and job.folder.exists() and any(job.folder.iterdir()):
-            raise UsageError(f"{shown_path(job.folder)}: is not empty; choose another folder: hydra.sweep.dir=FOLDER")
+            raise UsageError(f"{sweep.shown(job.folder)}: is not empty; choose another folder: hydra.sweep.dir=FOLDER")

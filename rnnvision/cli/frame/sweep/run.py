@@ -13,9 +13,9 @@ from rnnvision.cli.frame.places import make_place
 from rnnvision.cli.frame.sweep.command import SweepCommand
 from rnnvision.cli.frame.sweep.ending import print_end
 from rnnvision.cli.frame.sweep.outcome import outcome_of
-from rnnvision.cli.frame.sweep.plan import Plan, plan_of, shown_path
+from rnnvision.cli.frame.sweep.plan import Plan, plan_of
 from rnnvision.cli.frame.sweep.show import Lines, shown
-from rnnvision.errors import UsageError
+from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs.lock import Lock
 from rnnvision.search import Job
 from rnnvision.search.places import Place
@@ -133,7 +133,7 @@ def held(plan: Plan) -> Lock:
     """
     lock = Lock(plan.folder / ".lock")
     if not lock.acquire():
-        raise UsageError(f"{shown_path(plan.folder)}: {lock.holder() or 'another process'} runs this sweep")
+        raise UsageError(f"{plan.shown}: {lock.holder() or 'another process'} runs this sweep")
     return lock
 
 
@@ -150,13 +150,16 @@ def _run(plan: Plan, place: Place) -> None:
             queue = Queue(place, plan.jobs, todo, show, plan.verb, bool(plan.config.fail_fast))
             try:
                 queue.run()
-            except (KeyboardInterrupt, SystemExit):
+            except BaseException:
                 queue.stop()
                 raise
     except (KeyboardInterrupt, SystemExit) as error:
         completed = print_end(plan)["completed"]
         code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else EXIT_INTERRUPT
         leave(plan.verb, f"interrupted; {completed} of {jobs} completed", code)
+    except (FailureError, OSError):  # of the place, which begins no more jobs
+        print_end(plan)
+        raise
     counts = print_end(plan)
     if rest := ", ".join(f"{count} {status}" for status, count in counts.items() if count and status != "completed"):
         leave(plan.verb, f"of {jobs} {rest}", EXIT_FAILURE)
@@ -167,7 +170,7 @@ def _first_lines(plan: Plan, done: int, failed: int) -> str:
     before = [f"{done} completed before" if done else "", f"{failed} failed before" if failed else ""]
     lines = [
         f"sweep     {'; '.join(filter(None, (counted(len(plan.jobs), 'job') + at_once, *before)))}",
-        f"folder    {shown_path(plan.folder)}",
+        f"folder    {plan.shown}",
     ]
     if failed:
         lines.append("note      what failed is tried again with retry_failed=true")

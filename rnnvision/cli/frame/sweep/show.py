@@ -91,7 +91,7 @@ class Lines:
         self.failed += outcome.status == "failed"
         self.interrupted += outcome.status == "interrupted"
         figures = "".join(f"   {name} {_shown(value)}" for name, value in outcome.figures.items())
-        error = f": {outcome.error} (see {job.name}/{OUTPUT})" if outcome.error else ""
+        error = f": {outcome.error} (see {job.folder.name}/{OUTPUT})" if outcome.error else ""
         line = f"{number:>4} of {self.total}: {job.name} {outcome.status}{error}{figures}   {took}"
         print(line, file=sys.stderr if outcome.status == "failed" else sys.stdout, flush=True)
 

@@ -21,6 +21,7 @@ from rnnvision.runs.lock import Lock
 
 Figures = Mapping[str, float]
 NOTHING: Any = None
+LONGEST_PARAMETER = 250  # characters of a value, of which Lightning tells MLflow no more
 
 
 @dataclass
@@ -190,7 +191,7 @@ class MLflow(Tracker):
         told = client.get_run(run_id).data.params  # which cannot be changed
         texts = {key: yaml_text(value) for key, value in parameters.items()}
         self.logger.log_hyperparams({key: text for key, text in texts.items() if key not in told})
-        changed = {key: text for key, text in texts.items() if key in told and told[key] != text[: len(told[key])]}
+        changed = {key: text for key, text in texts.items() if key in told and told[key] != text[:LONGEST_PARAMETER]}
         for key, text in {**facts, **dict.fromkeys(self.tags, "true"), **changed}.items():
             client.set_tag(run_id, key, text)
         client.update_run(run_id, status="RUNNING")

@@ -98,3 +98,25 @@ def test_latest_is_what_it_was_at_the_start(sweep: Sweep, place: FakePlace) -> N
     assert first == []
     assert sweep("resume_sweep=sw", "weights=runs/one,other", "seed=0,1,2").code == 0
     assert place.commands["weights=runs-one,seed=2"][0] == "weights=runs/one"
+
+
+def test_what_failed_is_tried_again_when_it_is_said_and_not_because_it_was(sweep: Sweep, place: FakePlace) -> None:
+    sweep("-m", "seed=0,1", "retry_failed=true", ends={"seed=1": "failed"})
+    assert sweep("resume_sweep=sw").code == 1
+    assert place.commands == {}
+    sweep("resume_sweep=sw", "seed=0,1,2", "retry_failed=true", ends={"seed=1": "failed"})
+    assert list(place.commands) == ["seed=1", "seed=2"]
+    assert sweep("resume_sweep=sw").code == 1
+    assert place.commands == {}
+
+
+def test_paths_are_shown_from_where_the_command_was_typed(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep("-m", "seed=0,1", ends={"seed=1": "failed"})
+    there = Path.cwd()
+    monkeypatch.chdir(there.parent)
+    typed = f"{there.name}/sw"
+    lines = [line.split() for line in sweep(f"resume_sweep={typed}").out.splitlines()]
+    assert ["folder", typed] in lines
+    assert ["next", "rnnvision", "train", "-m", f"resume_sweep={typed}", "retry_failed=true"] in lines
+    monkeypatch.chdir(there.parent)
+    assert sweep(f"resume_sweep={typed}", "seed=7").message.endswith(f"rnnvision train -m resume_sweep={typed}")

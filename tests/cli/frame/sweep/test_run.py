@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rnnvision.errors import FailureError
 from rnnvision.runs import read_json
+from rnnvision.search import Job
 from tests.cli.frame.sweep.conftest import FakePlace, Sweep, states
 from tests.cli.running import TINY, Copy, Verb
 
@@ -104,3 +106,23 @@ def test_a_real_sweep_gives_what_plain_runs_give_and_needs_no_torch_itself(train
         for folder in (trained("run"), Path("sw/seed=0"))
     )
     assert plain == swept
+
+
+def test_a_place_that_takes_no_more_jobs_ends_the_sweep_as_a_stop_does(
+    sweep: Sweep, place: FakePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = place.start
+
+    def refuse(job: Job) -> None:
+        if job.name == "seed=1":
+            raise FailureError("where=slurm: sbatch takes no job: QOSMaxSubmitJobPerUserLimit")
+        start(job)
+
+    monkeypatch.setattr(place, "slots", 2, raising=False)
+    monkeypatch.setattr(place, "start", refuse)
+    result = sweep("-m", "seed=0,1,2", "jobs=2")
+    assert result.code == 1
+    assert result.message.splitlines()[-1].startswith("rnnvision train: where=slurm: sbatch takes no job: QOSMax")
+    assert place.stopped == ["seed=0"]
+    assert states() == {"seed=0": "interrupted"}
+    assert "next      rnnvision train -m resume_sweep=sw" in result.out

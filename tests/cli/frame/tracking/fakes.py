@@ -95,7 +95,7 @@ class MLFlowLogger(Fake):
     class Client:
         def get_run(self, run_id: str) -> Any:
             info = SimpleNamespace(lifecycle_stage="active")
-            return SimpleNamespace(info=info, data=SimpleNamespace(params=SERVER[run_id].parameters))
+            return SimpleNamespace(info=info, data=SimpleNamespace(params=dict(SERVER[run_id].parameters)))
 
         def set_tag(self, run_id: str, key: str, value: str) -> None:
             if value == "true" and not key.startswith("trainer."):
@@ -121,4 +121,4 @@ class MLFlowLogger(Fake):
     def log_hyperparams(self, params: dict[str, str]) -> None:
         kept = self.run(self._run_id)
         assert not params.keys() & kept.parameters.keys(), "cannot be changed"
-        kept.parameters |= params
+        kept.parameters |= {key: text[:250] for key, text in params.items()}

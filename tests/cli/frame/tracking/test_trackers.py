@@ -13,6 +13,7 @@ import pytest
 from lightning.pytorch import loggers
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from rnnvision.cli.frame.tracking.kinds import MLflow
 from rnnvision.cli.frame.tracking.unfailing import unfailing
 from rnnvision.runs import Run, read_json
 from rnnvision.training import Learner
@@ -72,6 +73,13 @@ def test_a_server_has_one_run_a_job_with_all_of_it(train: Verb, verb: Verb, trac
     SERVER.clear()  # somebody has removed it
     assert verb("train", "resume=run", "trainer.max_epochs=3").code == 0
     assert [kept.status[-1] for kept in SERVER.values()] == ["finished"]
+
+
+def test_what_mlflow_cuts_off_is_no_change_and_what_goes_on_is_one() -> None:
+    tracker = MLflow("mlflow", {}, Path("run"), {}, [], "", logger=MLFlowLogger("e", "r", "sqlite:///x.db", "run0"))
+    for epochs in (1, 10):
+        tracker.begin({"trainer.max_epochs": epochs, "model.name": "x" * 400}, {})
+    assert SERVER["run0"].facts == {"trainer.max_epochs": "10"}
 
 
 @pytest.mark.parametrize("tracker", ["wandb", "mlflow", "tensorboard"])
