@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from rnnvision.report.table_text import Cell, Figure, Table
 from rnnvision.runs.block_yaml import Value
+from rnnvision.runs.metrics import lower_is_better
 from rnnvision.runs.record import Record
 
 COLUMNS = ("val/accuracy", "test/accuracy", "train/seconds", "predict/milliseconds", "model/parameters")
-LOWER = ("loss", "nll", "ece", "seconds", "milliseconds", "parameters", "multiply_adds", "memory", "skipped_files")
 LISTED = 5  # values of a setting within a group; more are counted
 NO_SETTINGS = ("seed", "name", "log_dir", "resume", "hydra")  # keys that say which run it is, not what it does
 
@@ -32,17 +32,6 @@ class Group:
     @property
     def completed(self) -> list[Record]:
         return [run for run in self.runs if run.completed]
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether a smaller figure is a better one, by its name.
-
-    Examples:
-        >>> lower_is_better("test/nll_calibrated"), lower_is_better("train/seconds"), lower_is_better("test/accuracy")
-        (True, True, False)
-    """
-    name = metric.rpartition("/")[2].removesuffix("_calibrated")
-    return name in LOWER or name.endswith(("_loss", "_seconds"))
 
 
 def runs_table(

@@ -17,7 +17,6 @@ METRICS = (  # those of metrics.json that a study may look at
     *("train/seconds", "train/samples_per_second"),
     *("model/parameters", "model/multiply_adds", "predict/milliseconds"),
 )
-MORE_IS_BETTER = ("accuracy", "samples_per_second")
 CONSTRAINT = re.compile(r"\s*([\w/]+)\s*(<=|>=)\s*(\S+)\s*")
 
 
@@ -35,16 +34,6 @@ def check_metric(key: str, name: str) -> None:
             f"{typed}: what is chosen by the test images can no longer be measured with them; try val/accuracy"
         )
     raise UsageError(f"{typed}: a training has no such metric; {choose_one(name, METRICS)}")
-
-
-def direction_of(name: str) -> str:
-    """maximize or minimize, by the name of a metric.
-
-    Examples:
-        >>> direction_of("val/accuracy"), direction_of("model/multiply_adds")
-        ('maximize', 'minimize')
-    """
-    return "maximize" if name.endswith(MORE_IS_BETTER) else "minimize"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from rnnvision.checks import at_least, choose_one, one_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import read_json
 from rnnvision.runs.atomic import whole
+from rnnvision.runs.metrics import lower_is_better
 from rnnvision.runs.study import DIRECTIONS, Axis
-from rnnvision.search.objective import EPOCHS, Constraint, check_metric, direction_of
+from rnnvision.search.objective import EPOCHS, Constraint, check_metric
 
 FILE = "study.json"
 SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes", "nsga2")
@@ -175,7 +176,7 @@ def _pruner(metrics: Sequence[str], asked: str | None) -> str:
 
 def _directions(metrics: Sequence[str], asked: Any) -> tuple[str, ...]:
     if asked is None:
-        return tuple(map(direction_of, metrics))
+        return tuple("minimize" if lower_is_better(metric) else "maximize" for metric in metrics)
     found = [str(one) for one in asked] if isinstance(asked, (list, tuple)) else [str(asked)]
     shown = asked if isinstance(asked, str) else f"[{','.join(found)}]"
     for one in found:
