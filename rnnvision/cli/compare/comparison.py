@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from rnnvision.checks import at_least, choose_one, nearest
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
-from rnnvision.cli.frame.command_line.words import override
+from rnnvision.cli.frame.command_line.words import key_of, override
 from rnnvision.cli.frame.messages import no_such
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.errors import UsageError
@@ -98,10 +98,10 @@ def settings_from(cfg: DictConfig, run: RunFolder) -> Comparison:
     """
     typed = list(HydraConfig.get().overrides.task)
     for word in typed:
-        key = _key(word)
+        key = key_of(word)
         if key in SET_HERE:
             raise UsageError(f"{word}: cannot be set in compare; {SET_HERE[key]}")
-    overrides = tuple(word for word in typed if _key(word) not in OWN and not _is_elsewhere(word))
+    overrides = tuple(word for word in typed if key_of(word) not in OWN and not _is_elsewhere(word))
     if cfg.resume is None:
         return _checked(cfg, overrides)
     saved = read_json(run.path / FILE)
@@ -119,7 +119,7 @@ def settings_from(cfg: DictConfig, run: RunFolder) -> Comparison:
 
 def _check_unchanged(cfg: DictConfig, typed: list[str], kept: Comparison) -> None:
     for word in typed:
-        key = _key(word)
+        key = key_of(word)
         if _is_elsewhere(word):
             continue
         if key in OWN:
@@ -127,7 +127,7 @@ def _check_unchanged(cfg: DictConfig, typed: list[str], kept: Comparison) -> Non
             same = tuple(_as_list(value)) == before if key == "models" else value == before
             shown = ",".join(before) if key == "models" else before
         else:
-            same, shown = word in kept.overrides, next((w for w in kept.overrides if _key(w) == key), "nothing")
+            same, shown = word in kept.overrides, next((w for w in kept.overrides if key_of(w) == key), "nothing")
         if not same:
             raise UsageError(
                 f"{word}: cannot change on resume, it would be another comparison (this one has {shown}); leave it out"
@@ -194,7 +194,7 @@ def _foreign_key(entrant: Entrant, key: str, comparison: Comparison) -> str:
     node = compose("train", overrides=[f"model={entrant.option}"]).get(group)
     legal = [f"{group}.{name!s}" for name in node] if isinstance(node, DictConfig) else []
     hint = ""
-    if any(_key(word) == key for word in comparison.overrides):
+    if any(key_of(word) == key for word in comparison.overrides):
         own = key.removeprefix("model.")
         hint += f'; give it to those that have it, for example models=["lstm {own}=..."]'
     return f"{key}: {entrant.option} has no such key; {choose_one(key, legal)}{hint}"
@@ -213,17 +213,13 @@ def _entrant(label: str) -> Entrant:
             raise UsageError(f'models={label}: {word} is not KEY=VALUE; write "{option} hidden_size=64"')
         top = key.lstrip("+~").partition(".")[0]
         overrides.append(word if top in groups or key in FOR_ONE else f"model.{word}")
-        if (typed := _key(overrides[-1])) in SET_HERE:
+        if (typed := key_of(overrides[-1])) in SET_HERE:
             raise UsageError(f"models={label}: {word} cannot be set in compare; {SET_HERE[typed]}")
     return Entrant(label, option, tuple(overrides))
 
 
 def _is_elsewhere(word: str) -> bool:
-    return _key(word).partition(".")[0] in ELSEWHERE
-
-
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
+    return key_of(word).partition(".")[0] in ELSEWHERE
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnvision.checks import at_least, positive
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
-from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.frame.command_line.words import command, key_of, override
 from rnnvision.cli.tune.axes import space_of
 from rnnvision.errors import UsageError
 from rnnvision.runs.study import Axis
@@ -32,7 +32,7 @@ def refuse_foreign(typed: Sequence[str]) -> None:
         UsageError: with what to do instead.
     """
     for word in typed:
-        if instead := REFUSED["tune"].get(_key(word)):
+        if instead := REFUSED["tune"].get(key_of(word)):
             raise UsageError(f"{word}: cannot be set in tune; {instead}")
 
 
@@ -54,7 +54,7 @@ def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
     if kept.config_dir and not own_config_dir():
         raise UsageError(f"resume={cfg.resume}: began with configurations of your own; try: {resumption(kept, folder)}")
     _check_unchanged(cfg, typed, kept)
-    return kept, int(cfg.n_trials) if any(_key(word) == "n_trials" for word in typed) else total
+    return kept, int(cfg.n_trials) if any(key_of(word) == "n_trials" for word in typed) else total
 
 
 def resumption(settings: Settings, folder: str | Path) -> str:
@@ -76,7 +76,7 @@ def _new(cfg: DictConfig, typed: Sequence[str]) -> Settings:
     objectives = plain(cfg.objectives)
     if objectives is not None and (not isinstance(objectives, list) or len(objectives) < 2):
         raise UsageError(f"objectives={objectives}: name two or more, or one as metric=NAME")
-    if objectives is not None and any(_key(word) == "metric" for word in typed):
+    if objectives is not None and any(key_of(word) == "metric" for word in typed):
         raise UsageError(f"metric={cfg.metric}: objectives are given, too; leave out one of the two")
     constraints = plain(cfg.constraints)
     with arguments_of(""):
@@ -93,7 +93,7 @@ def _new(cfg: DictConfig, typed: Sequence[str]) -> Settings:
             constraints=constraints if isinstance(constraints, list) else [constraints],
             seed=plain(cfg.search_seed),
             storage=OmegaConf.to_container(cfg, resolve=False)["storage"],  # type: ignore[call-overload,index]
-            words=[word for word in typed if not _is_own(word) and _key(word) not in set(map(_key, space))],
+            words=[word for word in typed if not _is_own(word) and key_of(word) not in set(map(key_of, space))],
             config_dir=own_config_dir(),
         )
 
@@ -114,7 +114,7 @@ def _max_epochs(cfg: DictConfig, space: dict[str, Axis]) -> int | None:
 
 
 def _is_own(word: str) -> bool:
-    return _key(word).partition(".")[0] in (*OWN, *OF_A_START)
+    return key_of(word).partition(".")[0] in (*OWN, *OF_A_START)
 
 
 def _check_unchanged(cfg: DictConfig, typed: Sequence[str], kept: Settings) -> None:
@@ -128,7 +128,7 @@ def _check_unchanged(cfg: DictConfig, typed: Sequence[str], kept: Settings) -> N
         **{key: getattr(kept, key) for key in ("sampler", "startup_trials", "pruner", "min_epochs", "storage")},
     }
     for word in typed:
-        key = _key(word)
+        key = key_of(word)
         if key in ("space", "search"):
             _check_same_axes(_space(cfg), kept)
         elif key in OWN:
@@ -136,8 +136,8 @@ def _check_unchanged(cfg: DictConfig, typed: Sequence[str], kept: Settings) -> N
             if key == "constraints":
                 value = [str(Constraint.read(str(text))) for text in value]
             _refuse_change(word, same=value == before[key], was=before[key])
-        elif not _is_own(word) and key not in set(map(_key, kept.space)):
-            was = next((other for other in kept.words if _key(other) == key), "nothing")
+        elif not _is_own(word) and key not in set(map(key_of, kept.space)):
+            was = next((other for other in kept.words if key_of(other) == key), "nothing")
             _refuse_change(word, same=word in kept.words, was=was)
 
 
@@ -152,7 +152,3 @@ def _refuse_change(word: str, *, same: bool, was: object) -> None:
         raise UsageError(
             f"{word}: cannot change on resume, it would be another study (this one has {was}); leave it out"
         )
-
-
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]

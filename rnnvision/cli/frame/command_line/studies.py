@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rnnvision.cli.frame.command_line.words import parsed
+from rnnvision.cli.frame.command_line.words import key_of, parsed
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import UsageError
 from rnnvision.runs.study import FILE, read_study
@@ -23,8 +23,8 @@ def with_best_trials(words: Sequence[str]) -> tuple[list[str], str | None]:
             continue
         best, line = _best(word, folder)
         others = [*words[:at], *words[at + 1 :]]
-        typed = {_key(other) for other in others}
-        return [*(one for one in best if _key(one) not in typed), *others], line
+        typed = {key_of(other) for other in others}
+        return [*(one for one in best if key_of(one) not in typed), *others], line
     return list(words), None
 
 
@@ -49,9 +49,5 @@ def _best(word: str, folder: Path) -> tuple[list[str], str]:
     scores = ", ".join(f"{name} {value:g}" for name, value in zip(record.metrics, best.values, strict=True))
     first = f", the best in {record.metrics[0]}" if len(record.metrics) > 1 else ""
     line = f"study     trial {best.number} of {folder}{first}: {scores}"
-    own = {_key(one) for one in best.overrides}
-    return [*(one for one in record.words if _key(one) not in own), *best.overrides], line
-
-
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
+    own = {key_of(one) for one in best.overrides}
+    return [*(one for one in record.words if key_of(one) not in own), *best.overrides], line

@@ -32,6 +32,16 @@ def parsed(word: str) -> Override | None:
         return None
 
 
+def key_of(word: str) -> str:
+    """The key that a word is of.
+
+    Examples:
+        >>> key_of("++optimizer.lr_factors.head=0.1"), key_of("~scheduler")
+        ('optimizer.lr_factors.head', 'scheduler')
+    """
+    return word.lstrip("+~").partition("=")[0]
+
+
 def override(key: str, text: object) -> str:
     """KEY=TEXT as a word that Hydra reads back as exactly this text, quoted only where it has to be.
 

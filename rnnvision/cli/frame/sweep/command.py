@@ -8,7 +8,7 @@ from pathlib import Path
 from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.line import CommandLine
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
-from rnnvision.cli.frame.command_line.words import FLAGS, command, override, parsed
+from rnnvision.cli.frame.command_line.words import FLAGS, command, key_of, override, parsed
 from rnnvision.cli.frame.paths import READ, expanded, pin_latest
 from rnnvision.cli.frame.sweep.record import Record, read_record
 from rnnvision.errors import UsageError
@@ -58,7 +58,7 @@ def sweep_command(line: CommandLine, verb: str) -> SweepCommand | None:
     if not makes_sweeps(verb) or not OTHERS.isdisjoint(line.flags):
         return None
     settings = tuple(word for word in line.overrides if is_setting(word))
-    typed = next((word for word in settings if _key(word) == "resume_sweep"), None)
+    typed = next((word for word in settings if key_of(word) == "resume_sweep"), None)
     read = parsed(typed) if typed else None
     if read is not None and read.value() is not None:
         return _resumed(line, settings, str(read.value()), verb)
@@ -97,7 +97,7 @@ def _resumed(line: CommandLine, settings: tuple[str, ...], typed: str, verb: str
     if hydras := next((word for word in line.overrides if word.startswith(HYDRAS)), None):
         raise UsageError(f"{hydras}: Hydra's own multirun cannot be resumed; leave it out")
     folder, record = read_record(typed, verb)
-    before, now = ({_key(word): word for word in words} for words in (record.words, line.overrides))
+    before, now = ({key_of(word): word for word in words} for words in (record.words, line.overrides))
     if (other := now.get("hydra.sweep.dir")) and (read := parsed(other)) and not _is_in(folder, str(read.value())):
         raise UsageError(f"resume_sweep={typed}: goes on in that folder; leave out {other}")
     if now.get("where", before.get("where")) != before.get("where"):  # whose settings are not those of another place
@@ -126,8 +126,4 @@ def go_where_it_began(sweep: SweepCommand) -> None:
 
 def is_setting(word: str) -> bool:
     """Whether a word is of the sweep, such as jobs=2 or where.partition=gpu."""
-    return _key(word).partition(".")[0] in OF_SWEEPS
-
-
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
+    return key_of(word).partition(".")[0] in OF_SWEEPS
