@@ -61,8 +61,10 @@ def run(verb: str, *words: str) -> float:
 
 
 def survives(kills: int) -> None:
+    began = time.time()
     alone = run("train", "-m", *JOBS, *TRAIN, "hydra.sweep.dir=alone")
-    done = killed("killed", kills, alone)
+    first = min(path.stat().st_mtime for path in Path("alone").glob("*/.hydra/config.yaml")) - began
+    done = killed("killed", kills, first + 2 * (alone - first) / kills)
     jobs = sorted(path.parent for path in Path("alone").glob("*/metrics.json"))
     others = sorted(path.parent for path in Path("killed").glob("*/metrics.json"))
     same = [a.name == b.name and of(a) == of(b) and same_weights(a, b) for a, b in zip(jobs, others, strict=True)]
@@ -74,10 +76,9 @@ def survives(kills: int) -> None:
     )
 
 
-def killed(folder: str, kills: int, alone: float) -> int:
+def killed(folder: str, kills: int, longest: float) -> int:
     """Begin the sweep, kill it and go on with it again and again, then let it end; returns how often it was killed."""
     chance, done = random.Random(0), 0
-    longest = alone / kills + 6.0  # 6: until its first job begins
     while done < kills:
         going = begin("train", *words_for(folder))
         try:

@@ -68,6 +68,7 @@ class StudyRecord:
         space: key -> what it may be.
         words: the words that every trial's command has.
         importances: key -> its share in how much the first metric varies.
+        config_dir: "--config-dir" and the user's own configurations, which it has too where there are any.
         settings: what else a reader should know, as it is shown: sampler, pruner, number of trials.
     """
 
@@ -79,6 +80,7 @@ class StudyRecord:
     words: tuple[str, ...] = ()
     importances: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    config_dir: tuple[str, ...] = ()
 
     def signed(self, trial: TrialRow) -> tuple[float, ...]:
         """The values of a trial, turned so that more is better."""
@@ -193,6 +195,7 @@ def _study(found: Any) -> StudyRecord:
         space={key: _axis(axis) for key, axis in found["space"].items()},
         trials=trials,
         words=tuple(map(str, found["words"])),
+        config_dir=tuple(map(str, found.get("config_dir", ()))),
         importances={key: float(share) for key, share in found["importances"].items()},
         settings={key: str(value) for key, value in found["settings"].items()},
     )

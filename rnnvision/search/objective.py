@@ -75,7 +75,8 @@ class Constraint:
         return cls(found[1], found[2], limit)
 
     def __str__(self) -> str:
-        return f"{self.metric}{self.sign}{self.limit:g}"
+        short = f"{self.limit:g}"
+        return f"{self.metric}{self.sign}{short if float(short) == self.limit else self.limit}"
 
     def violation(self, value: float) -> float:
         """How far a value is beyond the limit, as a share of it; 0 and below is within."""

@@ -29,6 +29,7 @@ def record_of(study: "Study", settings: Settings, total: int, words: Words, *, w
         space=settings.space,
         trials=tuple(row_of(trial, settings, words) for trial in trials),
         words=settings.words,
+        config_dir=settings.config_dir,
         importances=importances(study) if whole else {},
         settings={
             "trials": str(total),

@@ -51,7 +51,7 @@ class Active:
     claim: Claim
     job: Job
     reported: set[int] = field(default_factory=set)
-    started: int = 0  # how often
+    started: int = 0  # how often; 0 also while a process runs that an earlier driver has started
     told: bool = False  # Optuna knows how it ended
     seen: tuple[int, int] = (0, 0)  # of metrics.csv: time of change and size
 
@@ -98,6 +98,8 @@ class Driver:
         """
         try:
             while self._fill() or not self._is_over():
+                if self._active and not any(active.started for active in self._active):
+                    time.sleep(LOOK)  # nothing runs in this place: the processes are those of a driver that has died
                 for job, code in self.place.ended(LOOK):
                     self._job_ended(next(active for active in self._active if active.job == job), code)
                 for active in list(self._active):
@@ -212,6 +214,9 @@ class Driver:
             return
         if code == 0:
             self._complete(active)
+        elif Lock(active.job.folder / LOCK).holder() is not None:  # refused: an earlier driver's job was in the queue
+            active.started = 0
+            return
         else:
             self._fail(active, _reason(active.job, code))
         self._forget(active)

@@ -76,6 +76,11 @@ def test_condition_setting_metric_and_order(verb: Verb, logs: Path) -> None:
     found = verb("results", "where=data=digits and model=lstm,gru", "by=seed", "sort=val/accuracy", "last=2").out
     assert first_words(found) == ["seed", "1", "0"]  # of the newest two
     assert first_words(verb("results", "logs/compare/runs/both").out) == ["model", "s5"]
+    named = "where=folder=logs/train/runs/gru_0,logs/train/runs/broken"  # as the table names them
+    assert first_words(verb("results", named).out) == ["model", "gru", "rnn"]
+    assert first_words(verb("results", "where=folder~logs/train and not folder=train/runs/gru_0 and seed=0").out) == [
+        *("model", "lstm", "rnn")
+    ]
     assert first_words(verb("results", "where=verb=evaluate", "by=verb").out) == ["verb", "evaluate"]
     assert first_words(verb("results", "by=folder", "where=model=lstm").out) == [
         *("folder", "logs/train/runs/lstm_0", "logs/train/runs/lstm_1")
@@ -196,18 +201,56 @@ def test_rm_leaves_what_a_process_writes_to(verb: Verb, logs: Path, held: str) -
     assert "train/runs/broken" in left()
 
 
-def test_rm_leaves_a_run_without_a_lock_that_may_be_alive(verb: Verb, logs: Path) -> None:
+@pytest.mark.parametrize(("record", "status"), [('{"status": "running"}', "killed"), ("", "unknown")])
+def test_rm_leaves_a_run_without_a_lock_that_may_be_alive(verb: Verb, logs: Path, record: str, status: str) -> None:
     """Earlier versions had none."""
-    (logs / "train/runs/broken/status.json").write_text('{"status": "running"}')
-    result = verb("results", "rm", "where=status=killed", "yes=true")
+    (logs / "train/runs/broken/status.json").write_text(record)
+    result = verb("results", "rm", f"where=status={status}", "yes=true")
     assert "it may be running" in result.out
     assert "train/runs/broken" in left()
+
+
+def test_rm_leaves_what_a_living_part_lies_in(verb: Verb, logs: Path) -> None:
+    """Both are meant, and whoever made the part has died."""
+    lock = Lock(logs / "compare/runs/both/s5_0/.lock")
+    lock.acquire()
+    try:
+        result = verb("results", "rm", "where=verb=compare or model=s5,gru", "yes=true")
+    finally:
+        lock.release()
+    assert "it holds compare/runs/both/s5_0, which stays" in result.out
+    assert result.out.endswith("removed 1 run folder\n")
+    assert {"compare/runs/both", "compare/runs/both/s5_0"} < left()
+
+
+def test_rm_of_a_folder_says_which_runs_in_it_are_not_meant(verb: Verb, logs: Path) -> None:
+    """The trainings of a comparison go, and the comparison stays."""
+    out = verb("results", "rm", "logs/compare/runs/both", "yes=true").out
+    assert "\nothers    1 run of other verbs; where=verb=" in out
+
+
+def test_rm_says_what_it_could_not_remove(verb: Verb, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (logs / "train/runs/gru_0").rename(logs / "train/runs/a: gru")
+    (logs / "train/latest").unlink()
+    (logs / "train/latest").symlink_to("runs/a: gru")
+
+    def refuses(path: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("rnnvision.cli.results.remove.shutil.rmtree", refuses)
+    result = verb("results", "rm", "where=model=gru", "yes=true")
+    assert result.out.endswith("removed 0 run folders\n")
+    why = "train/runs/a: gru: Permission denied; what is left of it lies in "
+    assert result.message.startswith(f"rnnvision results: 1 run folder could not be removed: {why}")
+    assert (logs / "train/latest").resolve().name == "broken"
 
 
 def test_rm_leaves_runs_within_others_and_outside(verb: Verb, logs: Path) -> None:
     result = verb("results", "rm", "where=verb=compare", "yes=true")
     assert "it holds 1 run that the condition leaves out" in result.out
     assert result.code == 1
+    make_run(logs / "train/runs/gru_0/again", verb="evaluate")  # in a folder that is not of several runs
+    assert verb("results", "rm", "where=model=gru", "yes=true").code == 1
     outside = make_run(Path("mine/run"), model="vit")
     (logs / "train/runs/link").symlink_to(outside.resolve())
     assert verb("results", "rm", "where=model=vit", "yes=true").code == 1  # no run is it: links are not followed

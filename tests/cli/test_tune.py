@@ -1,7 +1,10 @@
 """rnnvision tune: its space in Hydra's words, what it refuses before anything is made, and a small study to its end."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -16,38 +19,18 @@ from rnnvision.cli.frame.command_line.words import parsed
 from rnnvision.cli.tune.axes import axis_of, space_of, words_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import Axis, read_study
+from rnnvision.runs.lock import Lock
 from rnnvision.search import Job
-from rnnvision.search.places import Ended
-from tests.cli.running import Verb, exit_code_of, in_folder, in_this_process, one_line
+from tests.cli.running import Here, Verb, exit_code_of, in_folder, one_line, run_here
 
 pytest.importorskip("optuna")
 SPACE = ("model.hidden_size=4,8", "optimizer.lr=tag(log,interval(1e-3,1e-1))")
 QUICK = ("trainer=smoke", "device=cpu", "hydra.run.dir=study")
 
 
-class Here:
-    """Runs each job in this process, as it is started."""
-
-    slots = 1
-
-    def __init__(self) -> None:
-        self._ended: list[Ended] = []
-
-    def start(self, job: Job) -> None:
-        self._ended.append(Ended(job, in_this_process(job.command(), job.folder.with_suffix(".log"))))
-
-    def ended(self, wait: float) -> list[Ended]:
-        found, self._ended = self._ended, []
-        return found
-
-    def stop(self, job: Job) -> None: ...
-
-    def close(self, patience: float = 0.0) -> None: ...
-
-
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnvision.cli.tune.check.make_place", lambda *_, **__: Here())
+    monkeypatch.setattr("rnnvision.cli.tune.check.make_place", Here())
     monkeypatch.setattr("rnnvision.cli.tune.results.draw_study", lambda *_: ["history.png"])
 
 
@@ -56,7 +39,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of a study, and what was printed."""
     folder = tmp_path_factory.mktemp("tuned") / "here"
     with in_folder(folder), pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out:
-        patch.setattr("rnnvision.cli.tune.check.make_place", lambda *_, **__: Here())
+        patch.setattr("rnnvision.cli.tune.check.make_place", Here())
         patch.setattr("rnnvision.cli.tune.results.draw_study", lambda *_: ["history.png"])
         assert exit_code_of("tune", *SPACE, *QUICK, "n_trials=2") == 0
     return folder / "study", out.getvalue()
@@ -108,7 +91,16 @@ def test_what_is_no_axis_is_refused(values: str, why: str) -> None:
 
 
 def test_the_words_of_a_trial_are_read_back_as_its_values() -> None:
-    params: dict[str, Any] = {"a": 1e-5, "b": None, "c": True, "d": [1, "x"], "e": "a b,(c)", "f": 3, "g": 0.1 + 0.2}
+    params: dict[str, Any] = {
+        "a": 1e-5,
+        "b": None,
+        "c": True,
+        "d": [1, "x", "1", "a,b", "${e}", "\\", ["null", {"k": "true"}]],
+        "e": "a b,(c)",
+        "f": 3,
+        "g": 0.1 + 0.2,
+        "h": "${f}",
+    }
     read = [parsed(word) for word in words_of(params)]
     assert {found.key_or_group: found.value() for found in read if found is not None} == params
 
@@ -132,6 +124,7 @@ def test_several_values_are_the_space_of_tune_and_of_no_other_verb() -> None:
     [
         ((), "there is nothing to search"),
         (("model.hiden_size=4,8",), "model.hiden_size: there is no such key; did you mean model.hidden_size"),
+        (("+foo.x=1,2",), "foo: there is no such key"),
         (("model=lstm,cnn", "model.hidden_size=4,8"), "model.hidden_size: model=cnn has no such key"),
         (("model=lstm,lsmt",), "model=lsmt: there is no such option"),
         (("model.hidden_size=interval(4,8)",), "takes whole numbers; write model.hidden_size=int(interval(4,8))"),
@@ -151,6 +144,7 @@ def test_several_values_are_the_space_of_tune_and_of_no_other_verb() -> None:
         (("search=lstm", "sampler=random", "startup_trials=3"), "has none; leave it out"),
         (("search=lstm", "pruner=none", "min_epochs=3"), "nothing is pruned here"),
         (("n_trials=3,4", "search=lstm"), "n_trials: cannot be searched"),
+        (("hydra.verbose=true,false", "search=lstm"), "hydra.verbose: cannot be searched"),
         (("search=lstm", "n_trials=0"), "must be a whole number of at least 1"),
         (("search=lstm", "storage=sqlite:////no/such/folder/x.db"), "unable to open database file"),
         (("sweep=scans",), "sweep=scans: cannot be set in tune; give search=NAME"),
@@ -191,10 +185,54 @@ def test_a_study_goes_on_with_more_trials_and_stays_what_it_is(verb: Verb, study
     after = read_study(study).trials
     assert len(after) == 3
     assert after[:2] == before
-    for word in ("optimizer.lr=1,2", "seed=1", "sampler=random", "search_seed=1"):
+    for word in ("optimizer.lr=1,2", "optimizer.lr=1", "seed=1", "sampler=random", "search_seed=1"):
         result = verb("tune", "resume=study", word)
         assert (result.code, "it would be another study" in result.message) == (2, True), result.message
     assert len(verb("tune", "hydra.run.dir=study", *SPACE).message.splitlines()) == 1  # it holds one already
+
+
+HOLDS = """
+import sys, time
+from pathlib import Path
+from rnnvision.runs.lock import Lock
+print(Lock(Path("study/.lock")).acquire(), flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_folder_of_a_shared_study_is_locked_as_long_as_any_process_works_on_it(
+    verb: Verb, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = subprocess.Popen([sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "True\n"
+    first.stdout.close()
+    found: list[str | None] = []
+
+    def trains(job: Job) -> int:
+        first.kill()
+        first.wait()
+        found.append(Lock(study / ".lock").holder())
+        return run_here(job)
+
+    monkeypatch.setattr("rnnvision.cli.tune.check.make_place", Here(trains))
+    assert verb("tune", "resume=study", "n_trials=4").code == 0
+    assert found == [None, f"process {os.getpid()}"]
+
+
+def test_what_stands_in_an_interpolation_is_read_by_each_trial_and_may_be_secret(
+    verb: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUDY_URL", f"sqlite:///{Path.cwd()}/secret.db")
+    limits = 'constraints="model/parameters<=1e9"'  # one needs no list
+    start = (*SPACE, *QUICK, "n_trials=1", "storage=${oc.env:STUDY_URL}", limits, "seed=${model.hidden_size}")
+    assert verb("tune", *start).code == 0
+    trial = OmegaConf.load("study/trials/0000/.hydra/config.yaml")
+    assert trial.seed == trial.model.hidden_size == read_study(Path("study")).trials[0].params["model.hidden_size"]
+    assert not [path for path in Path("study").glob("**/*.*") if path.is_file() and b"secret" in path.read_bytes()]
+    again = [word for word in start if not word.startswith("hydra.")]
+    assert verb("tune", "resume=study", *again).code == 0  # the same command goes on
+    assert verb("tune", "resume=study", "constraints=null").code == 2
 
 
 def test_train_takes_a_study_for_its_best_trial_and_what_is_typed_wins(study: Path) -> None:

@@ -23,10 +23,10 @@ print("epoch 1"); print("no epoch", file=sys.stderr); print(json.dumps(facts))
 sys.exit(int(sys.argv[1]))
 """
 WAITS = """
-import signal, sys, time
+import os, signal, sys, time
 if sys.argv[1:] == ["handler"]:
     def leave(signum, frame):
-        print("wrote down signal", signum)
+        os.write(1, f"wrote down signal {signum}\\n".encode())  # print may be at work
         sys.exit(0)
     signal.signal(signal.SIGTERM, leave)
 print("epoch 1")

@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import lock
 from rnnvision.runs.lock import Lock
-from rnnvision.runs.study import Axis
+from rnnvision.runs.study import Axis, read_study, write_study
 from rnnvision.search import study as study_module
+from rnnvision.search.places import Ended
 from tests.search.fake import EPOCHS, SPACE, FakePlace, Quiet, run, settings
 
 pytest.importorskip("optuna")
@@ -137,6 +139,34 @@ def test_a_job_that_fails_is_a_failed_trial_and_one_that_somebody_ends_goes_on(t
     assert place.starts.count("0003") == 2
 
 
+class Elsewhere(Lock):
+    """The lock of a trial, which a process that an earlier driver has started holds for a while."""
+
+    until = 0.0
+
+    def holder(self) -> str | None:
+        return "process 1" if self.path.parent.name == "0001" and time.monotonic() < self.until else None
+
+
+def test_a_trial_that_a_job_of_an_earlier_driver_has_is_waited_for_and_not_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that was in the queue of a cluster has begun before ours, which is refused."""
+
+    class Refuses(FakePlace):
+        def ended(self, wait: float) -> list[Ended]:
+            if "0001" in self.ends and "0001" in self._running:
+                Elsewhere.until = time.monotonic() + 0.6
+            return super().ended(wait)
+
+    monkeypatch.setattr(study_module, "Lock", Elsewhere)
+    place = Refuses(ends={"0001": 2})
+    found = run(tmp_path, settings(pruner="none"), 2, place)
+    assert [trial.state for trial in found.trials] == ["completed", "completed"]
+    assert place.starts == ["0000", "0001", "0001"]
+    assert place.looks < 2 * (EPOCHS + 1) + 10  # it does not spin
+
+
 def test_several_objectives_and_a_limit(tmp_path: Path) -> None:
     two = settings(metrics=["val/accuracy", "model/multiply_adds"])
     found = run(tmp_path / "two", two, 4, FakePlace(more={"model/multiply_adds": 100}))
@@ -146,6 +176,18 @@ def test_several_objectives_and_a_limit(tmp_path: Path) -> None:
         limited = settings(constraints=[limit], startup_trials=2)
         found = run(tmp_path / limit[-4:], limited, 5, FakePlace(more={"model/multiply_adds": 100}))
         assert {trial.feasible for trial in found.trials if trial.state == "completed"} == {feasible}
+
+
+def test_a_limit_is_kept_to_the_last_digit() -> None:
+    limit = settings(constraints=["model/parameters<=1234567"]).limits[0]
+    assert (limit.limit, limit.violation(1234568) > 0) == (1234567, True)
+
+
+def test_a_record_has_what_a_command_of_its_trials_needs(tmp_path: Path) -> None:
+    study = settings(words=["seed=3"], config_dir=["--config-dir", "/mine"])
+    write_study(tmp_path, run(tmp_path, study, 1, FakePlace()))
+    record = read_study(tmp_path)
+    assert (record.words, record.config_dir) == (("seed=3",), ("--config-dir", "/mine"))
 
 
 def test_no_trial_begins_after_the_time_is_over(tmp_path: Path) -> None:

@@ -8,13 +8,12 @@ from typing import Any
 
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig
 
 from rnnvision.checks import at_least, choose_one, nearest
-from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain
+from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain, typed_words
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
 from rnnvision.cli.frame.command_line.words import key_of, override
 from rnnvision.cli.frame.messages import no_such
@@ -96,7 +95,7 @@ def settings_from(cfg: DictConfig, run: RunFolder) -> Comparison:
     Raises:
         UsageError: for a value that cannot be, or one that would make a resumed comparison another one.
     """
-    typed = list(HydraConfig.get().overrides.task)
+    typed = typed_words()
     for word in typed:
         key = key_of(word)
         if key in SET_HERE:

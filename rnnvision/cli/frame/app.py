@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rnnvision.cli.frame.arguments import own_config_dir
+from rnnvision.cli.frame.arguments import own_config_dir, typed_words
 from rnnvision.cli.frame.command_line.files import config_dir, own_folder
 from rnnvision.cli.frame.command_line.help import help_text
 from rnnvision.cli.frame.command_line.known import makes_sweeps
@@ -228,8 +228,8 @@ def _typed(config: DictConfig, run: RunFolder) -> dict[str, object]:
     """What was chosen of the configuration; a run that is resumed keeps what it began with."""
     hydra_config = HydraConfig.get()
     found = {
-        "overrides": list(hydra_config.overrides.task),
-        "choices": choices_of(hydra_config.runtime.choices, hydra_config.overrides.task),
+        "overrides": typed_words(),
+        "choices": choices_of(hydra_config.runtime.choices, typed_words()),
         "tags": checked_tags(config),
     }
     before = read_json(run.path / "environment.json") if config.get("resume") is not None else {}

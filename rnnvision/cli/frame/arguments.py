@@ -56,6 +56,13 @@ def own_config_dir() -> list[str]:
     return ["--config-dir", str(found[0])] if found else []
 
 
+def typed_words() -> list[str]:
+    """The words of this command as they were typed: what a ${...} stands for may be secret, or differ by trial."""
+    found = OmegaConf.to_container(HydraConfig.get().overrides, resolve=False)
+    assert isinstance(found, dict)
+    return list(found["task"])
+
+
 def plain(node: Any) -> Any:
     """A configuration node as plain Python values, interpolations resolved."""
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node

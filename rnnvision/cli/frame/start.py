@@ -13,7 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from rnnvision.checks import choose_one
-from rnnvision.cli.frame.arguments import own_config_dir
+from rnnvision.cli.frame.arguments import own_config_dir, typed_words
 from rnnvision.cli.frame.command_line.bare import NEED_CKPT, TAKE_SEVERAL, with_latest
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options
@@ -126,7 +126,7 @@ def _check_no_resume(config: DictConfig) -> None:
 def _keys_to_check(config: DictConfig, verb: str) -> list[str]:
     """The keys that were typed, or with configurations of the user's own all, whose values are for constructors."""
     choices = config.hydra.runtime.choices
-    typed = (word.lstrip("+").partition("=")[0] for word in config.hydra.overrides.task)
+    typed = (word.lstrip("+").partition("=")[0] for word in typed_words())
     keys = map(str, config) if own_config_dir() else (key for key in typed if key not in choices)
     tops = {*choices, "trainer", "seed", "label_smoothing", "loss"} - ({"model"} if verb == "compare" else set())
     return [key for key in keys if key.partition(".")[0] in tops]  # compare has several models

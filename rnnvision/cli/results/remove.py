@@ -4,7 +4,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from rnnvision.checks import counted
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.results.select import Selection
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs import find_runs
 from rnnvision.runs.lock import Lock
 from rnnvision.runs.query.index import find_records
 from rnnvision.runs.read import LOCK
 from rnnvision.runs.record import Record
 
 LEFT_ALONE = 24 * 3600.0  # seconds: a run without a lock, of an earlier version, may live if it has written since
+MAY_LIVE = ("running", "killed", "unknown")  # unknown: its folder has no record, which it may be about to write
 SHOWN = 40  # rows of the look; the last one counts the others
 
 
@@ -39,45 +42,56 @@ def remove(selection: Selection, given: dict[str, str]) -> None:
     root = selection.root.resolve()
     chosen = {run.folder for run in selection.runs}
     every = find_records(selection.root)
-    kept = {run.folder: why for run in selection.runs if (why := _kept(root, run, chosen, every))}
+    left_out = Counter(above for run in every if run.folder not in chosen for above in _above(run.folder))
+    kept = {run.folder: why for run in selection.runs if (why := _kept(root, run, chosen, left_out))}
+    for inside in list(kept):  # with a folder all that lies in it would go
+        kept |= {
+            above: f"it holds {inside}, which stays"
+            for above in _above(inside)
+            if above in chosen and above not in kept
+        }
     going = [run for run in selection.runs if run.folder not in kept]
-    _look(selection.runs, kept)
+    _look(selection, kept)
     if not going:
         raise FailureError("nothing is left to remove")
     if answer == "false" and not _agreed(f"remove {counted(len(going), 'run folder')} in {selection.root}? [y/N] "):
         print("nothing was removed")
         return
-    failed = [f"{run.folder}: {why}" for run in going if (why := _removed(root, run))]
-    gone = {run.folder for run in going} - {text.partition(": ")[0] for text in failed}
-    _mend_latest(root, [run for run in every if not _is_in(run.folder, gone)])
-    print(f"removed {counted(len(gone), 'run folder')}")
+    failed = {run.folder: why for run in going if (why := _removed(root, run))}
+    _mend_latest(root, [run for run in every if (root / run.folder).is_dir()])
+    print(f"removed {counted(len(going) - len(failed), 'run folder')}")
     if failed:
-        raise FailureError(f"{counted(len(failed), 'run folder')} could not be removed: {'; '.join(failed)}")
+        reasons = "; ".join(f"{folder}: {why}" for folder, why in failed.items())
+        raise FailureError(f"{counted(len(failed), 'run folder')} could not be removed: {reasons}")
 
 
-def _look(runs: Sequence[Record], kept: dict[str, str]) -> None:
+def _look(selection: Selection, kept: dict[str, str]) -> None:
     from rnnvision.report.table_text import Table, terminal
 
+    runs = selection.runs
     columns = ("folder", "verb", "status", "started", "val/accuracy")
     rows = tuple((*map(run.get, columns), kept.get(run.folder)) for run in runs)
     table = Table((*columns, "stays, because"), rows[:SHOWN])
     print(terminal(table if kept else table.without("stays, because")), end="")
     if len(rows) > SHOWN:
         print(f"... and {len(rows) - SHOWN:,} more; rnnvision results by=folder with the same where= lists them")
-    print(flush=True)
+    print(*selection.others_lines, sep="\n", end="\n\n" if selection.others else "\n", flush=True)
 
 
-def _kept(root: Path, run: Record, chosen: set[str], every: Sequence[Record]) -> str | None:
+def _kept(root: Path, run: Record, chosen: set[str], left_out: Mapping[str, int]) -> str | None:
     """Why a run folder has to stay; None where it can go."""
     path = root / run.folder
     if not path.resolve().is_relative_to(root) or path.resolve() == root:
         return f"it is not in {root}"
     if holder := next((who for folder in _up(path, root) if (who := Lock(folder / LOCK).holder())), None):
         return f"{holder} writes there"
-    if run.facts["status"] in ("running", "killed") and not (path / LOCK).exists() and _age(path) < LEFT_ALONE:
+    if run.facts["status"] in MAY_LIVE and not (path / LOCK).exists() and _age(path) < LEFT_ALONE:
         return "it may be running: it has no lock, and was written to within a day"
-    inside = [other for other in every if _is_in(other.folder, {run.folder}) and other.folder not in chosen]
-    return f"it holds {counted(len(inside), 'run')} that the condition leaves out" if inside else None
+    parts = [part.path.relative_to(root).as_posix() for part in find_runs(path) if part.path != path]
+    count = left_out.get(run.folder, 0) or sum(
+        part not in chosen for part in parts
+    )  # in a folder that is taken for one run
+    return f"it holds {counted(count, 'run')} that the condition leaves out" if count else None
 
 
 def _up(path: Path, root: Path) -> Iterator[Path]:
@@ -119,16 +133,16 @@ def _removed(root: Path, run: Record) -> str | None:
         path.rename(going)
         shutil.rmtree(going)
     except OSError as error:
-        return error.strerror or str(error)
+        left = f"; what is left of it lies in {going}" if going.is_dir() else ""
+        return f"{error.strerror or error}{left}"
     finally:
         lock.release()
     return None
 
 
-def _is_in(folder: str, folders: set[str]) -> bool:
-    """Whether a run folder is one of these, or lies in one of them."""
-    parts = folder.split("/")
-    return any("/".join(parts[:count]) in folders for count in range(1, len(parts) + 1))
+def _above(folder: str) -> Iterator[str]:
+    """The folders that a run folder lies in."""
+    return (folder[:at] for at, letter in enumerate(folder) if letter == "/")
 
 
 def _mend_latest(root: Path, left: Sequence[Record]) -> None:

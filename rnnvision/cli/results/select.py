@@ -1,5 +1,6 @@
 """The runs that `log_dir`, `folder`, `where` and `last` ask for."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,13 @@ class Selection:
     others: int
     keys: Keys
 
+    @property
+    def others_lines(self) -> list[str]:
+        """A line that says how to have the others; none where there are none."""
+        if not self.others:
+            return []
+        return [f"others    {counted(self.others, 'run')} of other verbs; where=verb=evaluate shows those of one"]
+
 
 def select(given: dict[str, str]) -> Selection:
     """The runs that `log_dir`, `folder`, `where` and `last` ask for.
@@ -43,7 +51,7 @@ def select(given: dict[str, str]) -> Selection:
     keys = Keys(found)
     runs, asked = found, set[str]()
     if "where" in given:
-        holds, asked = parse_where(given["where"], keys)
+        holds, asked = parse_where(given["where"], keys, os.path.relpath(root))
         runs = [run for run in runs if holds(run)]
     others = 0
     if "verb" not in asked:

@@ -86,8 +86,8 @@ def _conclude(selection: Selection, groups: Sequence[Group], metric: str) -> Non
         value = best.get(metric)
         print(f"\nbest      {metric} {shown(metric, float(value or 0))}   {best.folder}")
         print(f"next      {shlex.join(['rnnvision', 'report', f'run={best.folder}'])}")
-    if selection.others:
-        print(f"others    {counted(selection.others, 'run')} of other verbs; where=verb=evaluate shows those of one")
+    for line in selection.others_lines:
+        print(line)
 
 
 def _format(given: dict[str, str]) -> str:

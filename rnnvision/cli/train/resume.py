@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import counted
 from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.command_line.words import key_of
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.trainer.callbacks import CHECKPOINTS
@@ -40,7 +41,7 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     assert isinstance(saved, DictConfig)
     before = plain(saved.get("callbacks")) or {}
     for override in HydraConfig.get().overrides.task:
-        key = override.lstrip("+~").partition("=")[0]
+        key = key_of(override)
         if key == "resume" or (key == "plugins" and cfg.plugins == saved.get("plugins")):
             continue
         if not key.startswith(MAY_CHANGE):

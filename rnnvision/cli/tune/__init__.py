@@ -54,7 +54,7 @@ def tune(cfg: DictConfig, run: RunFolder) -> float:
             running_in_one_line(settings.storage),
             watched(settings, record_of(study, settings, total, words_of), total) as shown,
         ):
-            watcher = _Recorded(shown, lambda: write_study(run.path, record_of(study, settings, total, words_of)))
+            watcher = _Recorded(shown, lambda: write_study(run.path, record_of(study, settings, total, words_of)), run)
             Driver(study, run.path, settings, total, place, jobs, watcher, seconds).run()
     except (KeyboardInterrupt, SystemExit):
         write_study(run.path, record_of(study, settings, total, words_of))
@@ -79,10 +79,15 @@ def make_jobs(settings: Settings, folder: Path, log_dir: str) -> Callable[[int, 
 class _Recorded:
     """Hands on how the trials go, and writes the record of the study as each one ends, unless that takes long."""
 
-    def __init__(self, shown: Lines, write: Callable[[], object]) -> None:
-        self.began, self.scored, self.look, self.waits = shown.began, shown.scored, shown.look, shown.waits
-        self._shown, self._write = shown, write
+    def __init__(self, shown: Lines, write: Callable[[], object], run: RunFolder) -> None:
+        self.began, self.scored, self.waits = shown.began, shown.scored, shown.waits
+        self._shown, self._write, self._run = shown, write, run
         self._due = 0.0  # of a study of thousands of trials it is written now and then
+
+    def look(self) -> None:
+        self._shown.look()
+        if self._run.lock.holder() is None and self._run.lock.acquire():  # of several processes the first one has ended
+            self._run.write_status("running")
 
     def ended(self, claim: Claim, state: str, values: tuple[float, ...], error: str | None, epochs: int) -> None:
         self._shown.ended(claim, state, values, error, epochs)

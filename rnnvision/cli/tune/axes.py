@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, Quote, QuotedString, RangeSweep
 
 from rnnvision.cli.frame.command_line.words import override, parsed
 from rnnvision.errors import UsageError
@@ -101,4 +101,17 @@ def _is_log(word: str, sweep: Any, *, allowed: bool = True) -> bool:
 
 def words_of(params: Mapping[str, Any]) -> tuple[str, ...]:
     """The words that give a trial its values."""
-    return tuple(override(k, v) if isinstance(v, str) else f"{k}={as_word(v)}" for k, v in params.items())
+    return tuple(f"{key}={_written(value)}" for key, value in params.items())
+
+
+def _written(value: Any) -> str:
+    """A value as Hydra reads it back: as `as_word`, but that a text is quoted where it has to be."""
+    if isinstance(value, str):
+        if "${" in value or "\\" in value:  # the former stays what it is, the latter might undo a bracket
+            return QuotedString(value, Quote.double).with_quotes()
+        return override("", value)[1:]
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(_written, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key}:{_written(item)}' for key, item in value.items())}}}"
+    return as_word(value)

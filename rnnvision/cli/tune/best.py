@@ -8,28 +8,23 @@ from omegaconf import OmegaConf
 
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
-from rnnvision.cli.frame.command_line.words import command, parsed
+from rnnvision.cli.frame.command_line.words import parsed
+from rnnvision.report.study.scores import command_of
 from rnnvision.runs.atomic import whole
 from rnnvision.runs.study import StudyRecord, TrialRow
 
 FILE = "best.yaml"
 
 
-def words_of_trial(record: StudyRecord, trial: TrialRow) -> list[str]:
-    """The words of a training like this trial."""
-    return [*record.words, *trial.overrides]
-
-
 def write_best(folder: Path, record: StudyRecord, trial: TrialRow) -> Path:
     """Write the settings of a trial as an experiment."""
-    words = words_of_trial(record, trial)
     scores = ", ".join(f"{name} {value:g}" for name, value in zip(record.metrics, trial.values, strict=True))
     text = "\n".join(
         [
             "# @package _global_",
-            f"# {command(words, 'rnnvision train')}",
+            f"# {command_of(record, trial)}",
             f"# Trial {trial.number} of a study of {len(record.trials)}: {scores}",
-            OmegaConf.to_yaml(OmegaConf.create(_experiment(words))),
+            OmegaConf.to_yaml(OmegaConf.create(_experiment([*record.words, *trial.overrides]))),
         ]
     )
     path = folder / FILE

@@ -9,13 +9,13 @@ from hydra import compose
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.arguments import plain, typed_words
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.places import make_place
-from rnnvision.cli.frame.start import Start, check_start
+from rnnvision.cli.frame.start import Start, check_keys, check_start
 from rnnvision.cli.tune.axes import words_of
 from rnnvision.cli.tune.settings import refuse_foreign, settings_from, storage_of
 from rnnvision.errors import UsageError
@@ -36,7 +36,7 @@ class TuneStart(Start):
 
     def check(self, config: DictConfig, multirun: bool) -> None:
         require_optuna()
-        refuse_foreign(config.hydra.overrides.task)
+        refuse_foreign(typed_words())
         check_start(config, self.verb, multirun)
         settings, _ = settings_from(config)
         if config.resume is None:
@@ -72,8 +72,10 @@ def check_space(settings: Settings) -> None:
     lacking: list[tuple[str, str, ConfigCompositionException]] = []  # key, words of the options
     for params in _corners(settings.space):
         try:
-            configs.append(compose("train", overrides=[*settings.words, *words_of(params)]))
-            locate_paths(configs[-1], Path.cwd())
+            config = compose("train", overrides=[*settings.words, *words_of(params)], return_hydra_config=True)
+            check_keys(config, "train", config.hydra.runtime.choices)
+            configs.append(config)
+            locate_paths(config, Path.cwd())
         except ConfigCompositionException as error:
             if (match := re.search(r"Could not override '([^']+)'", str(error))) is None:
                 raise

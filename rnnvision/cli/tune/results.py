@@ -2,10 +2,11 @@
 
 from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.tune.best import FILE as BEST
-from rnnvision.cli.tune.best import words_of_trial, write_best
+from rnnvision.cli.tune.best import write_best
 from rnnvision.cli.tune.settings import resumption
 from rnnvision.errors import FailureError
 from rnnvision.report.study.pictures import draw_study
+from rnnvision.report.study.scores import command_of
 from rnnvision.report.study.table import best_lines
 from rnnvision.runs import RunFolder
 from rnnvision.runs.study import TABLE, StudyRecord, write_study
@@ -31,7 +32,7 @@ def report(run: RunFolder, settings: Settings, record: StudyRecord, total: int) 
     print(f"results   {run.shown()}: {TABLE}, {BEST}{_pictures(run, record)}")
     if total > len(record.trials):
         print(f"more      {resumption(settings, run.shown())}")
-    print(f"best      {command([*settings.config_dir, *words_of_trial(record, best[0])], 'rnnvision train')}")
+    print(f"best      {command_of(record, best[0])}")
     print(f"same as   {command([*settings.config_dir, override('experiment', run.shown())], 'rnnvision train')}")
     return best[0].values[0]
 

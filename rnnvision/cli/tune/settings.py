@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import at_least, positive
-from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain
+from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain, typed_words
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
 from rnnvision.cli.frame.command_line.words import command, key_of, override
 from rnnvision.cli.tune.axes import space_of
@@ -46,7 +45,7 @@ def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
         at_least("n_trials", plain(cfg.n_trials), 1)
         if cfg.timeout is not None:
             positive("timeout", plain(cfg.timeout))
-    typed = list(HydraConfig.get().overrides.task)
+    typed = typed_words()
     if cfg.resume is None:
         return _new(cfg, typed), int(cfg.n_trials)
     folder = Path(str(cfg.resume)).expanduser()
@@ -71,14 +70,13 @@ def _new(cfg: DictConfig, typed: Sequence[str]) -> Settings:
     space = _space(cfg)
     for key in space:
         top = key.lstrip("+").partition(".")[0]
-        if top in (*OWN, *OF_A_START, "plugins") or key in REFUSED["tune"]:
+        if top in (*OWN, *OF_A_START, "plugins", "hydra") or key in REFUSED["tune"]:
             raise UsageError(f"{key}: cannot be searched; choose a key of a training")
     objectives = plain(cfg.objectives)
     if objectives is not None and (not isinstance(objectives, list) or len(objectives) < 2):
         raise UsageError(f"objectives={objectives}: name two or more, or one as metric=NAME")
     if objectives is not None and any(key_of(word) == "metric" for word in typed):
         raise UsageError(f"metric={cfg.metric}: objectives are given, too; leave out one of the two")
-    constraints = plain(cfg.constraints)
     with arguments_of(""):
         return checked(
             name=str(cfg.name),
@@ -90,12 +88,24 @@ def _new(cfg: DictConfig, typed: Sequence[str]) -> Settings:
             pruner=plain(cfg.pruner),
             min_epochs=plain(cfg.min_epochs),
             max_epochs=_max_epochs(cfg, space),
-            constraints=constraints if isinstance(constraints, list) else [constraints],
+            constraints=_constraints(cfg),
             seed=plain(cfg.search_seed),
-            storage=OmegaConf.to_container(cfg, resolve=False)["storage"],  # type: ignore[call-overload,index]
+            storage=_storage(cfg),
             words=[word for word in typed if not _is_own(word) and key_of(word) not in set(map(key_of, space))],
             config_dir=own_config_dir(),
         )
+
+
+def _storage(cfg: DictConfig) -> str | None:
+    """The storage as it was typed: what stands in ${...} may be secret."""
+    found = OmegaConf.to_container(OmegaConf.masked_copy(cfg, "storage"), resolve=False)
+    assert isinstance(found, dict)
+    return found["storage"]
+
+
+def _constraints(cfg: DictConfig) -> list[str]:
+    found = plain(cfg.constraints) or []
+    return [str(text) for text in found] if isinstance(found, list) else [str(found)]
 
 
 def _space(cfg: DictConfig) -> dict[str, Axis]:
@@ -127,17 +137,21 @@ def _check_unchanged(cfg: DictConfig, typed: Sequence[str], kept: Settings) -> N
         "search_seed": kept.seed,
         **{key: getattr(kept, key) for key in ("sampler", "startup_trials", "pruner", "min_epochs", "storage")},
     }
+    asked: dict[str, Any] = {  # what is not as it is read
+        "constraints": [str(Constraint.read(text)) for text in _constraints(cfg)],
+        "storage": _storage(cfg),
+    }
+    searched = set(map(key_of, _space(cfg)))  # of a group with several options the first one is among the words
     for word in typed:
         key = key_of(word)
         if key in ("space", "search"):
             _check_same_axes(_space(cfg), kept)
         elif key in OWN:
-            value = plain(cfg[key])
-            if key == "constraints":
-                value = [str(Constraint.read(str(text))) for text in value]
+            value = asked[key] if key in asked else plain(cfg[key])
             _refuse_change(word, same=value == before[key], was=before[key])
-        elif not _is_own(word) and key not in set(map(key_of, kept.space)):
-            was = next((other for other in kept.words if key_of(other) == key), "nothing")
+        elif not _is_own(word) and key not in searched:
+            otherwise = "several values" if key in set(map(key_of, kept.space)) else "nothing"
+            was = next((other for other in kept.words if key_of(other) == key), otherwise)
             _refuse_change(word, same=word in kept.words, was=was)
 
 

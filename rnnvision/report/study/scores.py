@@ -42,7 +42,7 @@ def brief(value: Any) -> str:
 
 def command_of(record: StudyRecord, trial: TrialRow) -> str:
     """The command that makes this trial anew, ready to copy."""
-    return shlex.join(["rnnvision", "train", *record.words, *trial.overrides])
+    return shlex.join(["rnnvision", "train", *record.config_dir, *record.words, *trial.overrides])
 
 
 def last_score(trial: TrialRow) -> float | None:

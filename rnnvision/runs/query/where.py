@@ -63,21 +63,27 @@ class Keys:
         raise UsageError(f"{typed}: no run has the key {name}{f'; {hint}' if hint else ''}")
 
 
-def parse_where(text: str, keys: Keys) -> tuple[Condition, set[str]]:
+def parse_where(text: str, keys: Keys, root: str = "") -> tuple[Condition, set[str]]:
     """A condition, and the keys that it looks at.
+
+    Args:
+        text: the condition.
+        keys: that runs have.
+        root: the folder for run folders as it is shown before that of a run, which may be typed so too.
 
     Raises:
         UsageError: for what is no condition, or a key that no run has.
     """
-    parser = _Parser(text, keys)
+    parser = _Parser(text, keys, root)
     return parser.whole(), parser.used
 
 
 class _Parser:
     """Recursive descent; `or` binds less than `and`."""
 
-    def __init__(self, text: str, keys: Keys) -> None:
+    def __init__(self, text: str, keys: Keys, root: str) -> None:
         self.typed = f"where={text}"
+        self.before = {"folder": f"{root}/"} if root else {}
         self.keys = keys
         self.used = set[str]()
         self.tokens = [match for match in TOKEN.finditer(text) if match[0].strip()]
@@ -116,7 +122,7 @@ class _Parser:
         self.at += 1
         key = self.keys.full(token["key"], self.typed)
         self.used.add(key)
-        return partial(_holds, key, _test(key, token["op"], token["value"]))
+        return partial(_holds, key, _test(key, token["op"], token["value"], self.before.get(key, "")))
 
     def _takes(self, word: str) -> bool:
         token = self.tokens[self.at] if self.at < len(self.tokens) else None
@@ -133,24 +139,24 @@ def _holds(key: str, test: Callable[[Value], bool], run: Record) -> bool:
     return test(run.get(key))
 
 
-def _test(key: str, op: str, typed: str) -> Callable[[Value], bool]:
-    """What a value of `key` has to pass."""
+def _test(key: str, op: str, typed: str, before: str) -> Callable[[Value], bool]:
+    """What a value of `key` has to pass; `before` may be typed before it."""
     quoted = typed[0] in "\"'"
-    text = typed[1:-1] if quoted else typed
-    cut = len(text) if key in BY_BEGINNING else None
+    text = (typed[1:-1] if quoted else typed).removeprefix(before)
+    by_beginning = key in BY_BEGINNING
 
-    def seen(value: Value) -> Value:
-        return str(value)[:cut] if cut is not None and value is not None else value
+    def seen(value: Value, wanted: Value) -> Value:
+        return str(value)[: len(str(wanted))] if by_beginning and None not in (value, wanted) else value
 
     if op == "~":
         return lambda value: value is not None and text.lower() in as_text(value).lower()
     if op in ("=", "==", "!="):
-        several = [text] if quoted or text.startswith("[") or key in BY_BEGINNING else text.split(",")
-        wanted: list[Value] = [one if quoted else scalar(one) for one in several]
+        several = [text] if quoted or text.startswith("[") else [one.removeprefix(before) for one in text.split(",")]
+        wanted: list[Value] = [one if quoted or (by_beginning and one != "null") else scalar(one) for one in several]
         equal = op != "!="
-        return lambda value: any(_equal(seen(value), one) for one in wanted) is equal
-    bound = text if quoted or key in BY_BEGINNING else scalar(text)
-    return lambda value: _ordered(seen(value), op, bound)
+        return lambda value: any(_equal(seen(value, one), one) for one in wanted) is equal
+    bound = text if quoted or by_beginning else scalar(text)
+    return lambda value: _ordered(seen(value, bound), op, bound)
 
 
 def _equal(value: Value, wanted: Value) -> bool:

@@ -33,6 +33,8 @@ def test_it_begins_with_the_best_trial_and_the_command_that_makes_it(tmp_path: P
     best = SOME.best()[0]
     command = command_of(SOME, best)
     assert shlex.split(command) == ["rnnvision", "train", *SOME.words, *best.overrides]
+    own = ("--config-dir", "my own")
+    assert shlex.split(command_of(replace(SOME, config_dir=own), best))[2:4] == list(own)
     page = study_page(tmp_path, SOME, tmp_path, "report.html")
     assert page.score is not None
     assert f"trial {best.number}" in page.score.name

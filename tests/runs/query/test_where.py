@@ -47,7 +47,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
         ("experiment=null", "abc"),
         ("dirty=false", "abc"),
         ("commit=abcdef1", "abc"),  # by its beginning
+        ("commit=abcdef1,1234567", "abc"),
+        ("commit!=abcdef1,1234567", ""),
+        ("commit=null", ""),
         ("started=2026-11", "bc"),
+        ("started=2026-10,2026-11-01", "abc"),
         ("started>2026-10-31", "bc"),
         ("started<=2026-10-31", "a"),
         ("model<m", "ab"),  # by letters

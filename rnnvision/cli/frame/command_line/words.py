@@ -33,12 +33,7 @@ def parsed(word: str) -> Override | None:
 
 
 def key_of(word: str) -> str:
-    """The key that a word is of.
-
-    Examples:
-        >>> key_of("++optimizer.lr_factors.head=0.1"), key_of("~scheduler")
-        ('optimizer.lr_factors.head', 'scheduler')
-    """
+    """The key of KEY=VALUE, +KEY=VALUE or ~KEY."""
     return word.lstrip("+~").partition("=")[0]
 
 

@@ -17,10 +17,10 @@ ESCAPE = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")
 
 
 class Screen:
-    """The lines of a terminal of so many columns, the last one being where the cursor is."""
+    """The lines of a terminal of so many columns, and where its cursor is: in the last one, unless it went up."""
 
     def __init__(self, width: int = 120) -> None:
-        self.width, self.lines, self.column = width, [""], 0
+        self.width, self.lines, self.row, self.column = width, [""], 0, 0
         self.text = ""  # all that has come
         self.cursor_is_shown = True
 
@@ -38,7 +38,12 @@ class Screen:
 
     def _obey(self, argument: str, command: str) -> None:
         if command == "K":
-            self.lines[-1] = "" if argument == "2" else self.lines[-1][: self.column]
+            self.lines[self.row] = "" if argument == "2" else self.lines[self.row][: self.column]
+        elif command == "J":
+            self.lines[self.row :] = [self.lines[self.row][: self.column]]
+        elif command == "A":
+            self.row -= int(argument)
+            assert self.row >= 0
         elif command in "lh" and argument == "?25":
             self.cursor_is_shown = command == "h"
         else:
@@ -48,14 +53,19 @@ class Screen:
         if letter == "\r":
             self.column = 0
         elif letter == "\n":
-            self.lines.append("")
+            self._go_down()
         else:
             if self.column == self.width:  # goes on in the next line
-                self.lines.append("")
+                self._go_down()
                 self.column = 0
-            line = self.lines[-1].ljust(self.column)
-            self.lines[-1] = line[: self.column] + letter + line[self.column + 1 :]
+            line = self.lines[self.row].ljust(self.column)
+            self.lines[self.row] = line[: self.column] + letter + line[self.column + 1 :]
             self.column += 1
+
+    def _go_down(self) -> None:
+        self.row += 1
+        if self.row == len(self.lines):
+            self.lines.append("")
 
     @property
     def shown(self) -> list[str]:
