@@ -56,6 +56,12 @@ class Run:
         return self.status == "completed"
 
     @property
+    def last_checkpoint(self) -> Path | None:
+        """What the run goes on from: of the training, else of the pre-training before it; None where it has neither."""
+        found = (self.path / folder / "last.ckpt" for folder in ("checkpoints", "pretrain"))
+        return next((path for path in found if path.is_file()), None)
+
+    @property
     def error(self) -> str | None:
         return self._status.get("error")
 

@@ -37,6 +37,11 @@ class Job:
         """ "" (not begun), running, completed, failed, interrupted or killed."""
         return Run(self.folder).state
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it has a checkpoint to go on from."""
+        return bool(self.resume) and Run(self.folder).last_checkpoint is not None
+
     def command(self) -> list[str]:
         """What runs it now: from its last checkpoint, else from its start, without what an earlier start has left.
 
@@ -45,10 +50,10 @@ class Job:
         """
         if is_first_process():
             self._wait()
-        begun = any((self.folder / part / "last.ckpt").is_file() for part in ("checkpoints", "pretrain"))
-        if not (begun and self.resume) and is_first_process():
+        goes_on = self.goes_on
+        if not goes_on and is_first_process():
             self._clear()
-        return [sys.executable, "-m", self.module, *(self.resume if begun and self.resume else self.fresh)]
+        return [sys.executable, "-m", self.module, *(self.resume if goes_on else self.fresh)]
 
     def _wait(self) -> None:
         """Wait for a process that is about to end; whom it waits for in vain the run itself names."""

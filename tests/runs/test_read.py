@@ -184,3 +184,11 @@ def test_a_file_that_is_not_finished_is_not_there(folder: RunFolder) -> None:
         cut()
     assert read_json(folder.path / "status.json")["status"] == "running"
     assert [path.name for path in folder.path.iterdir()] == ["status.json"]
+
+
+def test_a_run_goes_on_from_its_training_else_from_what_came_before_it(tmp_path: Path) -> None:
+    assert Run(tmp_path).last_checkpoint is None
+    for name in ("pretrain", "checkpoints"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "last.ckpt").touch()
+        assert Run(tmp_path).last_checkpoint == tmp_path / name / "last.ckpt"

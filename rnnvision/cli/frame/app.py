@@ -42,7 +42,7 @@ from rnnvision.cli.frame.tracking.facts import checked_tags, choices_of
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
-from rnnvision.runs import RunFolder, environment, is_first_process, read_json, versions
+from rnnvision.runs import Run, RunFolder, environment, is_first_process, read_json, versions
 from rnnvision.runs.ranks import end_with_first_process
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -219,8 +219,7 @@ def _write_down(run: RunFolder, code: int, message: str, status_before: dict[str
 
 def _resumption(run: RunFolder, config: DictConfig) -> str:
     """What to type to go on with a run that has got as far as a checkpoint."""
-    begun = any((run.path / part / "last.ckpt").is_file() for part in ("checkpoints", "pretrain"))
-    if "resume" not in config or not begun:
+    if "resume" not in config or Run(run.path).last_checkpoint is None:
         return ""
     return f"; go on: {command([*own_config_dir(), override('resume', run.shown())])}"
 

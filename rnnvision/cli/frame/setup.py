@@ -14,7 +14,7 @@ from rnnvision.cli.frame.arguments import (
 )
 from rnnvision.cli.frame.tracking.trackers import Trackers
 from rnnvision.errors import UsageError
-from rnnvision.runs import RunFolder, versions
+from rnnvision.runs import Run, RunFolder, versions
 
 if TYPE_CHECKING:
     import lightning as L
@@ -129,8 +129,7 @@ def _begun_with(run: RunFolder) -> dict[str, Any] | None:
     """What the last checkpoint of a run that is resumed says of itself."""
     from rnnvision.training import read_checkpoint
 
-    found = (run.path / folder / "last.ckpt" for folder in ("checkpoints", "pretrain"))
-    last = next((path for path in found if path.is_file()), None)
+    last = Run(run.path).last_checkpoint
     return None if last is None else read_checkpoint(last)["rnnvision"]
 
 

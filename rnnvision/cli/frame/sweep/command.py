@@ -8,8 +8,8 @@ from pathlib import Path
 from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.line import CommandLine
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
-from rnnvision.cli.frame.command_line.words import FLAGS, command, key_of, parsed
-from rnnvision.cli.frame.paths import READ, pin_latest
+from rnnvision.cli.frame.command_line.words import FLAGS, command, key_of, override, parsed
+from rnnvision.cli.frame.paths import READ, expanded, pin_latest
 from rnnvision.cli.frame.sweep.record import Record, read_record
 from rnnvision.errors import UsageError
 
@@ -97,7 +97,12 @@ def _resumed(line: CommandLine, settings: tuple[str, ...], typed: str, verb: str
     if hydras := next((word for word in line.overrides if word.startswith(HYDRAS)), None):
         raise UsageError(f"{hydras}: Hydra's own multirun cannot be resumed; leave it out")
     folder, record = read_record(typed, verb)
-    words = {key_of(word): word for word in record.words} | {key_of(word): word for word in line.overrides}
+    before, now = ({key_of(word): word for word in words} for words in (record.words, line.overrides))
+    if (other := now.get("hydra.sweep.dir")) and (read := parsed(other)) and not _is_in(folder, str(read.value())):
+        raise UsageError(f"resume_sweep={typed}: goes on in that folder; leave out {other}")
+    if now.get("where", before.get("where")) != before.get("where"):  # whose settings are not those of another place
+        before = {key: word for key, word in before.items() if not key.startswith("where.")}
+    words = before | now
     words = {key: word for key, word in words.items() if key not in ("resume_sweep", "hydra.sweep.dir")}
     flags = tuple(flag for flag in line.flags if flag not in MULTIRUN) or record.flags
     made = _made(flags, tuple(words.values()), verb)
@@ -106,12 +111,17 @@ def _resumed(line: CommandLine, settings: tuple[str, ...], typed: str, verb: str
     )
 
 
+def _is_in(folder: Path, typed: str) -> bool:
+    return Path(expanded(typed)).resolve() == folder.resolve()
+
+
 def go_where_it_began(sweep: SweepCommand) -> None:
     """Of a sweep that is gone on with: work in its folder, and let messages show its whole command."""
-    if sweep.record is not None:
+    if sweep.record is not None and sweep.folder is not None:
         if Path(sweep.record.cwd).is_dir():  # else the whole of it has moved
             os.chdir(sweep.record.cwd)
-        sys.argv[1:] = [*sweep.flags, "-m", *sweep.words, *sweep.settings]
+        resumes = override("resume_sweep", sweep.shown(sweep.folder))
+        sys.argv[1:] = [*sweep.flags, "-m", *sweep.words, *sweep.settings, resumes]
 
 
 def is_setting(word: str) -> bool:

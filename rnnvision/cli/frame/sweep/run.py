@@ -89,10 +89,10 @@ class Queue:
         return None
 
     def _start(self, job: Job) -> None:
-        goes_on = any((job.folder / part / "last.ckpt").is_file() for part in ("checkpoints", "pretrain"))
+        goes_on = job.goes_on  # before it changes its folder
         self.place.start(job)
         self.running[job.name] = job
-        self.show.started(job, self._numbers[job.name], goes_on=goes_on and bool(job.resume))
+        self.show.started(job, self._numbers[job.name], goes_on=goes_on)
 
     def _look(self, wait: float) -> None:
         for job, code in self.place.ended(wait):

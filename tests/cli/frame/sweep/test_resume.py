@@ -120,3 +120,23 @@ def test_paths_are_shown_from_where_the_command_was_typed(sweep: Sweep, monkeypa
     assert ["next", "rnnvision", "train", "-m", f"resume_sweep={typed}", "retry_failed=true"] in lines
     monkeypatch.chdir(there.parent)
     assert sweep(f"resume_sweep={typed}", "seed=7").message.endswith(f"rnnvision train -m resume_sweep={typed}")
+
+
+def test_another_place_takes_nothing_from_the_one_before(sweep: Sweep, place: FakePlace) -> None:
+    sweep("-m", "seed=0,1", "where=slurm", "where.cluster=local", "where.cpus=2", ends={"seed=1": "Ctrl-C"})
+    result = sweep("resume_sweep=sw", "where=local", "where.gpus=[0]")
+    assert result.code == 0, result.err
+    assert list(place.commands) == ["seed=1"]
+    assert sweep("resume_sweep=sw", "seed=0,1,2", "where.cpus=3").code == 0
+
+
+def test_another_folder_is_refused(sweep: Sweep) -> None:
+    sweep("-m", "seed=0,1")
+    message = sweep("resume_sweep=sw", "hydra.sweep.dir=other").message
+    assert message.endswith("resume_sweep=sw: goes on in that folder; leave out hydra.sweep.dir=other")
+    assert sweep("resume_sweep=sw", "hydra.sweep.dir=./sw").code == 0
+
+
+def test_a_command_that_is_corrected_goes_on_too(sweep: Sweep) -> None:
+    sweep("-m", "seed=0,1")
+    assert sweep("resume_sweep=sw", "+seed=0,1,2").message.endswith("rnnvision train -m seed=0,1,2 resume_sweep=sw")
