@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FOLDER = ".submitit"  # beside the run folders: what submitit writes for its jobs
 LOOK = {"local": 0.2, "slurm": 2.0}  # seconds between two looks at the files of all jobs
 ASK = 30.0  # seconds between two questions to SLURM, what has become of jobs that left no file
+LAST = 10.0  # seconds for what is killed
 MOMENT = 3.0  # seconds within which a second signal says the same as the first
 TERMINATED = 143  # exit code of a run that SIGTERM has ended
 BY_SRUN = ("SLURM_NTASKS", "SLURM_PROCID")  # by which Lightning knows that SLURM has started its processes
@@ -222,13 +223,16 @@ class Slurm:
     def close(self, patience: float = 60.0) -> None:
         for job in list(self._running.values()):
             self.stop(job)
+        self._wait(patience)
+        for one in self._running:
+            self._cancel(one)  # for good
+        self._wait(LAST)
+        self._running.clear()
+
+    def _wait(self, patience: float) -> None:
         begin = time.monotonic()
         while self._running and time.monotonic() - begin < patience:
             self.ended(1.0)
-        for one in self._running:
-            self._cancel(one)  # for good
-        self.ended(1.0)
-        self._running.clear()
 
 
 def _require(cluster: str) -> None:
