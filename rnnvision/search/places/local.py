@@ -124,8 +124,8 @@ def environments(slots: int, gpus: Sequence[str] = (), of: float | None = None) 
     """What each slot is told: its share of the threads, and its GPUs, dealt out in turn. One slot has all of both.
 
     Examples:
-        >>> environments(2, ["0", "1", "2"], of=8)[1]
-        {'OMP_NUM_THREADS': '4', 'MKL_NUM_THREADS': '4', 'CUDA_VISIBLE_DEVICES': '1'}
+        >>> [told["CUDA_VISIBLE_DEVICES"] for told in environments(2, ["0", "1", "2"], of=8)]
+        ['0,2', '1']
     """
     has_all = slots == 1 or THREADS[0] in os.environ
     threads = {} if has_all else dict.fromkeys(THREADS, str(max(1, int((of or cores()) // slots))))

@@ -10,6 +10,7 @@ from rnnvision.cli.frame.command_line.words import command, override, parsed
 from rnnvision.cli.frame.sweep.plan import Plan
 from rnnvision.report.runs_table import best_of, groups_of, groups_table, runs_table
 from rnnvision.report.table_text import Table, markdown, terminal, to_file
+from rnnvision.runs.atomic import whole
 from rnnvision.runs.record import FACTS, Record, read_record
 from rnnvision.search import Job
 
@@ -33,7 +34,8 @@ def print_end(plan: Plan) -> Counter[str]:
     to_file(plan.folder / "sweep.csv", runs)
     parts = [f"# {plan.shown}\n", f"`{_typed(plan)}`\n", markdown(runs)]
     parts += ["Mean and sample standard deviation over seeds:\n", markdown(means)] if means else []
-    (plan.folder / "sweep.md").write_text("\n".join(parts), encoding="utf-8")
+    with whole(plan.folder / "sweep.md") as file:
+        file.write("\n".join(parts))
     _print(plan, runs, means)
     _print_next(plan, records, metric)
     return Counter(record.status for record in records)

@@ -12,7 +12,7 @@ from rnnvision.search import Job
 from rnnvision.search.job import OUTPUT
 
 SCORES = {"val/accuracy": "val", "test/accuracy": "test"}  # with their names in a line
-TOLD_TO_END = (EXIT_INTERRUPT, EXIT_TERMINATED, -signal.SIGINT, -signal.SIGTERM)
+TOLD_TO_END = (EXIT_INTERRUPT, EXIT_TERMINATED, -signal.SIGINT, -signal.SIGTERM, -signal.SIGKILL)  # or soon after
 MOST_FIGURES = 3  # of a verb that has neither
 
 

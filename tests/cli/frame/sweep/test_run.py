@@ -66,6 +66,14 @@ def test_fail_fast_stops_the_others(sweep: Sweep, place: FakePlace) -> None:
     assert states() == {"seed=0": "failed", "seed=1": "interrupted"}
 
 
+def test_a_job_that_saved_before_it_was_killed_goes_on_with_the_next_resume(sweep: Sweep, place: FakePlace) -> None:
+    assert sweep("-m", "seed=0,1", ends={"seed=0": "scancel"}).code == 1
+    assert states() == {"seed=0": "interrupted", "seed=1": "completed"}
+    place.ends.clear()
+    assert sweep("resume_sweep=sw").code == 0
+    assert states() == {"seed=0": "completed", "seed=1": "completed"}
+
+
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(("signal", "code"), [("Ctrl-C", 130), ("SIGTERM", 143), ("Ctrl-C as it ends", 130)])
 def test_what_ends_the_sweep_ends_its_jobs_and_says_how_to_go_on(
