@@ -88,12 +88,16 @@ def latency(network: nn.Module, image: Tensor, *, rounds: int = 200, context: Co
 def quick_latency(network: nn.Module, input_shape: Sequence[int], device: torch.device, budget: float = 0.03) -> float:
     """Median seconds of a forward pass of one image (C, H, W), of as many passes as `budget` seconds hold, 3 to 30.
 
+    On a CPU in one thread: more of them wait for each other most of the time, and for ever beside other processes.
+
     The network is moved to `device` for it; afterwards it is where it was and as it was, and so are random numbers.
     """
     places = [tensor.device for tensor in (*network.parameters(), *network.buffers())] or [device]
     modes = {module: module.training for module in network.modules()}
     gpus = [device] if device.type == "cuda" else []
+    threads = torch.get_num_threads()
     try:
+        torch.set_num_threads(1)
         with torch.random.fork_rng(gpus), torch.inference_mode():
             network.eval().to(device)
             image = torch.zeros(1, *input_shape, device=device)
@@ -101,6 +105,7 @@ def quick_latency(network: nn.Module, input_shape: Sequence[int], device: torch.
             rounds = min(max(round(budget / max(first, 1e-9)), 3), 30)
             return statistics.median(time_rounds(lambda: network(image), device, rounds, warmup=0))
     finally:
+        torch.set_num_threads(threads)
         network.to(places[0])
         for module, mode in modes.items():
             module.training = mode

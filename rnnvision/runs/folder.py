@@ -30,7 +30,7 @@ class RunFolder:
         self.write_status("running")
         self.write("environment.json", environment)
         if is_first_process() and not self._is_part():
-            self._link()
+            self.point_latest()
 
     def _is_part(self) -> bool:
         """Whether the run is a part of another one, as a training of a comparison or a trial of a study is, which has a
@@ -69,7 +69,8 @@ class RunFolder:
         inside = self.path.absolute().is_relative_to(self._seen_from)
         return os.path.relpath(self.path, self._seen_from) if inside else str(self.path)
 
-    def _link(self) -> None:
+    def point_latest(self) -> None:
+        """Let `latest` be this folder."""
         link = self._latest.absolute()
         with contextlib.suppress(OSError):
             self._latest_before = str(link.readlink())

@@ -87,11 +87,23 @@ def _kept(root: Path, run: Record, chosen: set[str], left_out: Mapping[str, int]
         return f"{holder} writes there"
     if run.facts["status"] in MAY_LIVE and not (path / LOCK).exists() and _age(path) < LEFT_ALONE:
         return "it may be running: it has no lock, and was written to within a day"
-    parts = [part.path.relative_to(root).as_posix() for part in find_runs(path) if part.path != path]
+    inside = [part.path for part in find_runs(path) if part.path != path]
+    if _is_whole(path):  # its trials or trainings go with it
+        alive = next((part for part in inside if Lock(part / LOCK).holder()), None)
+        return f"it holds {alive.relative_to(root)}, which stays" if alive else None
+    whole = next((folder for folder in _up(path.parent, root) if _is_whole(folder)), None)
+    if whole is not None and whole.relative_to(root).as_posix() not in chosen:
+        return f"it is a part of {whole.relative_to(root)}, which can be removed as a whole"
+    parts = [part.relative_to(root).as_posix() for part in inside]
     count = left_out.get(run.folder, 0) or sum(
         part not in chosen for part in parts
     )  # in a folder that is taken for one run
     return f"it holds {counted(count, 'run')} that the condition leaves out" if count else None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a folder is a study or a comparison, which is made of the runs in it."""
+    return any((path / name).is_file() for name in ("study.json", "comparison.json"))
 
 
 def _up(path: Path, root: Path) -> Iterator[Path]:

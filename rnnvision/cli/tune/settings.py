@@ -1,5 +1,6 @@
 """The settings of `tune`: those of a command, or of the study that it goes on with."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,9 @@ def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
 
 
 def resumption(settings: Settings, folder: str | Path) -> str:
-    """What to type to go on with a study."""
-    return command([*settings.config_dir, override("resume", folder)], PROGRAM)
+    """What to type to go on with a study, where its trials run, which is of the command, among it."""
+    where = [word for word in sys.argv[1:] if key_of(word).partition(".")[0] in ("jobs", "where")]
+    return command([*settings.config_dir, override("resume", folder), *where], PROGRAM)
 
 
 def storage_of(settings: Settings) -> str | None:

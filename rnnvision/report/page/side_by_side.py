@@ -14,7 +14,7 @@ from rnnvision.report.page.words import duration, number, percent
 from rnnvision.runs import Run, versions
 
 MOST_KEYS = 40  # columns of the table of settings
-SCORE = "test/accuracy"
+SCORE, VALIDATION = "test/accuracy", "val/accuracy"
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,21 @@ class Entry:
 
 
 def runs_page(folder: Path, entries: Sequence[Entry], page: str) -> Page:
-    """Of the runs in `folder`, best first; `page` is the file name of a run's own page, linked where there is one."""
-    ranked = sorted(entries, key=lambda entry: -1.0 if entry.score is None else -entry.score)
-    ranked.sort(key=lambda entry: entry.score is None)
+    """Of the runs in `folder`, best first; `page` is the file name of a run's own page, linked where there is one.
+
+    The best is so on validation, where all have been validated: what is chosen by the test images looks better on them.
+    """
+    scored = [entry for entry in entries if entry.score is not None]
+    validated = all(VALIDATION in entry.run.metrics for entry in scored)
+    figure = VALIDATION if validated else SCORE
+    ranked = sorted(scored, key=lambda entry: -entry.run.metrics[figure])
+    ranked += [entry for entry in entries if entry.score is None]
     differing = differences([entry.settings for entry in ranked])
     best = ranked[0]
     score = None
     if best.score is not None:
-        score = Figure(f"test accuracy of {best.name}", percent(best.score), f"The best of {len(ranked)} runs.")
+        where = " on validation" if validated else ""
+        score = Figure(f"test accuracy of {best.name}", percent(best.score), f"The best of {len(ranked)} runs{where}.")
     failed = [entry for entry in ranked if not entry.run.completed]
     facts = (
         Figure("runs", f"{len(ranked)}"),

@@ -154,9 +154,15 @@ def _test(key: str, op: str, typed: str, before: str) -> Callable[[Value], bool]
         several = [text] if quoted or text.startswith("[") else [one.removeprefix(before) for one in text.split(",")]
         wanted: list[Value] = [one if quoted or (by_beginning and one != "null") else scalar(one) for one in several]
         equal = op != "!="
-        return lambda value: any(_equal(seen(value, one), one) for one in wanted) is equal
+        parts = _members if key == "tags" and not text.startswith("[") else lambda value: [value]
+        return lambda value: any(_equal(seen(part, one), one) for part in parts(value) for one in wanted) is equal
     bound = text if quoted or by_beginning else scalar(text)
     return lambda value: _ordered(seen(value, bound), op, bound)
+
+
+def _members(tags: Value) -> list[Value]:
+    """The tags of a run, of which each is one that it has; None where there is none."""
+    return [*filter(None, str(tags or "").strip("[]").split(","))] or [None]
 
 
 def _equal(value: Value, wanted: Value) -> bool:

@@ -77,6 +77,7 @@ def read_record(typed: str, verb: str) -> tuple[Path, Record]:
         UsageError: where it is none, or one of another verb.
     """
     folder = Path(expanded(typed)).absolute()
+    folder = folder.resolve() if folder.name == "latest" else folder  # which may point elsewhere before long
     found = read_json(folder / FILE)
     if not found:
         raise UsageError(f"resume_sweep={typed}: is no folder of a sweep ({_lacks(folder)})")

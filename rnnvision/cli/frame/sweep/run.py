@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hydra._internal.hydra import Hydra
 
@@ -16,6 +17,7 @@ from rnnvision.cli.frame.sweep.outcome import outcome_of
 from rnnvision.cli.frame.sweep.plan import Plan, plan_of
 from rnnvision.cli.frame.sweep.show import Lines, shown
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs import RunFolder
 from rnnvision.runs.lock import Lock
 from rnnvision.search import Job
 from rnnvision.search.places import Place
@@ -120,6 +122,7 @@ def run_sweep(sweep: SweepCommand, hydra: Hydra, config_name: str | None, librar
         with held(plan):
             if plan.is_changed:
                 plan.record.write(plan.folder)
+            RunFolder(plan.folder, Path(str(plan.config.log_dir)) / plan.verb, "multiruns").point_latest()
             _run(plan, place)
     finally:
         place.close()

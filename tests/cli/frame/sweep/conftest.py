@@ -11,7 +11,16 @@ from rnnvision.search import Job
 from rnnvision.search.places import Ended
 from tests.cli.running import Result, Verb
 
-CODES = {"completed": 0, "failed": 1, "wrong use": 2, "quits": 0, "leaves": 3, "memory": -9, "interrupted": 143, "scancel": -9}
+CODES = {
+    "completed": 0,
+    "failed": 1,
+    "wrong use": 2,
+    "quits": 0,
+    "leaves": 3,
+    "memory": -9,
+    "interrupted": 143,
+    "scancel": -9,
+}
 
 
 class FakePlace:
@@ -61,7 +70,9 @@ def _leave(job: Job, how: str) -> None:
     )
     if how == "wrong use":
         return
-    status = {"leaves": "interrupted", "quits": "interrupted", "scancel": "interrupted", "memory": "running"}.get(how, how)
+    status = {"leaves": "interrupted", "quits": "interrupted", "scancel": "interrupted", "memory": "running"}.get(
+        how, how
+    )
     error = "it diverged\nin two lines" if how == "failed" else None
     (job.folder / "status.json").write_text(json.dumps({"status": status, "error": error, "seconds": 1.0}))
     (job.folder / "checkpoints").mkdir(exist_ok=True)

@@ -140,3 +140,12 @@ def test_another_folder_is_refused(sweep: Sweep) -> None:
 def test_a_command_that_is_corrected_goes_on_too(sweep: Sweep) -> None:
     sweep("-m", "seed=0,1")
     assert sweep("resume_sweep=sw", "+seed=0,1,2").message.endswith("rnnvision train -m seed=0,1,2 resume_sweep=sw")
+
+
+def test_the_latest_sweep_has_a_name(sweep: Sweep, place: FakePlace) -> None:
+    assert sweep("-m", "seed=0,1", ends={"seed=1": "failed"}).code == 1
+    assert Path("logs/train/multiruns/latest").resolve() == Path("sw").resolve()
+    place.ends.clear()
+    result = sweep("resume_sweep=logs/train/multiruns/latest", "retry_failed=true")
+    assert result.code == 0
+    assert "folder    sw\n" in result.out
