@@ -64,7 +64,7 @@ def test_streamed_and_resident_images_give_the_same_figures(train: Verb, root: P
         assert result.code == 0, result.err
         assert f"{format}" in result.out
     one, other = (_metrics(format) for format in ("resident", "streaming"))
-    for timed in ("train/seconds", "train/samples_per_second"):
+    for timed in ("train/seconds", "train/samples_per_second", "predict/milliseconds"):
         assert min(one.pop(timed), other.pop(timed)) > 0
     assert one == other
 

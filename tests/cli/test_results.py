@@ -67,7 +67,7 @@ def test_alone_it_shows_every_training_the_newest_last(verb: Verb, logs: Path) -
     assert lines[-3:] == [
         "best      val/accuracy 0.8000   logs/train/runs/lstm_0",
         "next      rnnvision report run=logs/train/runs/lstm_0",
-        "others    2 runs of other verbs; where=verb=evaluate shows those of one",
+        "others    compare 1, evaluate 1; where=verb=compare shows those",
     ]
 
 
@@ -225,7 +225,7 @@ def test_rm_leaves_what_a_living_part_lies_in(verb: Verb, logs: Path) -> None:
 
 def test_rm_of_a_folder_says_which_runs_in_it_are_not_meant(verb: Verb, logs: Path) -> None:
     out = verb("results", "rm", "logs/compare/runs/both", "yes=true").out
-    assert "\nothers    1 run of other verbs; where=verb=" in out
+    assert "\nothers    compare 1; where=verb=compare shows those" in out
 
 
 def test_rm_says_what_it_could_not_remove(verb: Verb, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

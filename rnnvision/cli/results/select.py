@@ -1,6 +1,8 @@
 """The runs that `log_dir`, `folder`, `where` and `last` ask for."""
 
 import os
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +21,13 @@ class Selection:
     Attributes:
         root: the folder for run folders.
         runs: those that were asked for; `folder` of each is relative to the root.
-        others: runs of other verbs that would have been shown, had the condition said so.
+        others: how many of each other verb would have been shown, had the condition said so.
         keys: that any run in the folder has.
     """
 
     root: Path
     runs: list[Record]
-    others: int
+    others: Mapping[str, int]
     keys: Keys
 
     @property
@@ -33,7 +35,8 @@ class Selection:
         """A line that says how to have the others; none where there are none."""
         if not self.others:
             return []
-        return [f"others    {counted(self.others, 'run')} of other verbs; where=verb=evaluate shows those of one"]
+        verbs = ", ".join(f"{verb} {count}" for verb, count in sorted(self.others.items()))
+        return [f"others    {verbs}; where=verb={min(self.others)} shows those"]
 
 
 def select(given: dict[str, str]) -> Selection:
@@ -53,16 +56,16 @@ def select(given: dict[str, str]) -> Selection:
     if "where" in given:
         holds, asked = parse_where(given["where"], keys, os.path.relpath(root))
         runs = [run for run in runs if holds(run)]
-    others = 0
+    others = Counter[str]()
     if "verb" not in asked:
         matched = runs
         runs = [run for run in matched if run.facts["verb"] in ("train", None)]
-        others = len(matched) - len(runs)
+        others = Counter(str(run.facts["verb"]) for run in matched if run.facts["verb"] not in ("train", None))
     runs = runs[-_last(given) :]
     if not runs and others:
-        verbs = ", ".join(sorted({str(run.facts["verb"]) for run in matched}))
         raise FailureError(
-            f"{shown}: no training is among {counted(others, 'run')}; where=verb=... shows them: {verbs}"
+            f"{shown}: no training is among {counted(others.total(), 'run')}; where=verb=... shows them: "
+            f"{', '.join(sorted(others))}"
         )
     if not runs:
         raise FailureError(f"where={given['where']}: holds for none of {counted(len(found), 'run')} in {shown}")

@@ -73,10 +73,12 @@ def test_a_failed_run_has_its_error_in_its_log(verb: Verb) -> None:
 
 
 def test_each_job_of_a_sweep_has_its_own_log(verb: Verb) -> None:
-    result = verb("train", "-m", *QUICK, "seed=0,1", "hydra.sweep.dir=sweep")
-    logs = [Path("sweep", job, "train.log").read_text() for job in "01"]
-    assert "".join(logs) in result.out
-    assert all(log.count("test accuracy") == 1 and log.count("folder    ") == 1 for log in logs)
+    assert verb("train", "-m", *QUICK, "seed=0,1", "hydra.sweep.dir=sweep").code == 0
+    for job in ("seed=0", "seed=1"):
+        log, output = (Path("sweep", job, name).read_text() for name in ("train.log", "output.log"))
+        assert log in output  # which has what comes before the log too
+        assert log.count("test accuracy") == 1
+        assert log.count("folder    ") == 1
 
 
 def test_a_refused_resume_leaves_the_log_as_it_was(verb: Verb) -> None:
