@@ -24,7 +24,7 @@ from rnnvision.search.settings import Settings
 if TYPE_CHECKING:
     from optuna import Study
 
-LOOK = 0.25  # seconds between two looks at the trials that run
+LOOK = 0.05  # seconds between two looks at the trials that run: a trial that is pruned goes on until the next one
 ELSEWHERE = 1.0  # seconds between two looks at those of other processes
 STARTS = 3  # of a trial that somebody interrupts, before it has failed
 HOPELESS = 3  # failed trials, and no other, after which something else must be wrong

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+REDRAW = 0.25  # seconds between two drawings
+
 
 class Rows(Lines):
     """As lines, but that a trial that runs is a row.
@@ -39,6 +41,7 @@ class Rows(Lines):
         self._total, self._ended, self._live = total, ended, live
         self._words: dict[int, str] = {}  # of the trials that run
         self._epochs: dict[int, int] = {}
+        self._drawn = 0.0
 
     def scored(self, claim: Claim, epoch: int, score: float) -> None:
         super().scored(claim, epoch, score)
@@ -50,13 +53,18 @@ class Rows(Lines):
         super().ended(claim, state, values, error, epochs)
 
     def look(self) -> None:
+        if time.monotonic() - self._drawn >= REDRAW:
+            self._draw()
+
+    def _draw(self) -> None:
+        self._drawn = time.monotonic()
         console = self._live.console
         running = list(self._words)[: max(1, console.height - 2)]
         self._live.draw_rows([*(self._row(console, number) for number in running), self._counts(console)])
 
     def _say_start(self, number: int, text: str) -> None:
         self._words[number] = text
-        self.look()
+        self._draw()
 
     def _row(self, console: "Console", number: int) -> "Text":
         epoch, most = self._epochs.get(number, 0), self._settings.max_epochs
