@@ -36,7 +36,7 @@ def test_the_latest_run_is_that_before_the_training_and_for_all_of_a_sweep(train
     assert train("hydra.run.dir=logs/train/runs/first").code == 0
     done = train("weights=logs/train/latest/checkpoints/best.ckpt", "-m", "seed=1,2")
     assert done.message == ""
-    logs = [log.read_text() for log in Path("logs/train/multiruns").glob("*/*/train.log")]
+    logs = [log.read_text() for log in Path("logs/train/multiruns").glob("latest/*/train.log")]
     assert len(logs) == 2
     assert all("weights   of logs/train/runs/first/checkpoints/best.ckpt, with its head" in log for log in logs)
 
@@ -194,7 +194,7 @@ def test_frozen_parts_and_rates_are_swept(trained: Copy, train: Verb) -> None:
     trained("before")
     done = train("-m", "weights=before", "freeze=null,[layer_0]", "optimizer.lr_factors.head=0.1")
     assert done.code == 0, done.err
-    jobs = sorted(Path("logs/train/multiruns").glob("*/*/checkpoints/last.ckpt"))
+    jobs = sorted(Path("logs/train/multiruns").glob("latest/*/checkpoints/last.ckpt"))
     found = [read_checkpoint(job)["rnnvision"].get("frozen") for job in jobs]
     assert sorted(found, key=str) == [None, ["layer_0"]]
     for job in jobs:
