@@ -87,6 +87,11 @@ def test_condition_setting_metric_and_order(verb: Verb, logs: Path) -> None:
     ]
 
 
+def test_a_mean_over_other_settings_says_so(verb: Verb, logs: Path) -> None:
+    assert "\nnote      runs of one row differ in model too; add it to by=" in verb("results", "by=seed").out
+    assert "note" not in verb("results", "by=model,data").out
+
+
 def test_a_folder_may_be_named_by_settings(verb: Verb, logs: Path) -> None:
     """As jobs of a sweep are."""
     (logs / "train/runs/gru_0").rename(logs / "train/runs/model=gru,seed=0")

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from rnnvision.checks import choose_one, counted
+from rnnvision.checks import choose_one, counted, shortened
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.results.select import Selection
 from rnnvision.errors import UsageError
@@ -50,6 +50,13 @@ def show(selection: Selection, given: dict[str, str]) -> None:
     print(text, end="")
     if format_ == "table":
         _conclude(selection, groups, metric)
+        if "folder" not in by and (mixed := _mixed(groups)):
+            print(f"note      runs of one row differ in {shortened(mixed)} too; add it to by= to tell them apart")
+
+
+def _mixed(groups: Sequence[Group]) -> list[str]:
+    """Settings in which runs of one row differ, over which its mean and spread are taken too."""
+    return list(dict.fromkeys(key for group in groups if len(group.runs) > 1 for key in differing(group.runs)))
 
 
 def _table(
