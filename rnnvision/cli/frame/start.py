@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
-from rnnvision.checks import choose_one
+from rnnvision.checks import choose_one, one_line
 from rnnvision.cli.frame.arguments import own_config_dir, typed_words
 from rnnvision.cli.frame.command_line.bare import NEED_CKPT, TAKE_SEVERAL, with_latest
 from rnnvision.cli.frame.command_line.files import config_dir
@@ -30,6 +30,8 @@ from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import UsageError
 from rnnvision.runs import Run, RunFolder, is_first_process
 from rnnvision.runs.ranks import name_of_ranks
+
+LONGEST_NAME = 180  # bytes: with its time a name of 255, which is what file systems take
 
 
 class Start(Callback):
@@ -93,6 +95,7 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
     check_keys(config, verb, config.hydra.runtime.choices)
     _check_choices(config, verb)
     checked_tags(config)
+    _check_name(config.get("name"))
     if multirun:
         _check_no_resume(config)
         return
@@ -105,6 +108,17 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
     check_values(config, _keys_to_check(config, verb))
 
 
+def _check_name(name: object) -> None:
+    """Refuse a name that would lead out of the folder for run folders, or that no file system takes."""
+    text = str(name)
+    if any(letter in text for letter in "/\\\0\n"):
+        raise UsageError(
+            f"name={one_line(text)}: is the end of the name of the run folder; leave out / and line breaks"
+        )
+    if len(text.encode(errors="surrogateescape")) > LONGEST_NAME:
+        raise UsageError(f"name={text[:40]}...: is too long for the name of a folder; {LONGEST_NAME} bytes at most")
+
+
 def check_job(config: DictConfig, verb: str) -> None:
     """Refuse what cannot be one of the runs of a sweep, whose folder is yet to be named.
 
@@ -113,6 +127,7 @@ def check_job(config: DictConfig, verb: str) -> None:
     """
     check_keys(config, verb, config.hydra.runtime.choices)
     _check_choices(config, verb)
+    _check_name(config.get("name"))
     _check_no_resume(config)
     _check_not_a_sweep(config)
     check_values(config, _keys_to_check(config, verb))

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
+from rnnvision.cli.frame.command_line.words import override
 from rnnvision.errors import FailureError
 from rnnvision.runs.lock import Lock
 from rnnvision.training import Learner
@@ -66,6 +67,17 @@ def test_a_used_folder_is_left_as_it_was(verb: Verb, trained: Copy) -> None:
     trained("a run")
     message = refused(verb, "train", "hydra.run.dir=a run", "model=gru", *TINY)
     assert message == "a run: already holds a run; choose another folder, or 'resume=a run'"
+
+
+@pytest.mark.parametrize("name", ["a/../../../../../b", "/b", "a\\b", "a\nb"])
+def test_a_name_does_not_lead_out_of_the_folder_for_runs(verb: Verb, name: str) -> None:
+    word = override("name", name)
+    assert "leave out / and line breaks" in refused(verb, "train", word, *TINY)
+    assert "leave out / and line breaks" in refused(verb, "train", "-m", "seed=0,1", word, *TINY)
+
+
+def test_a_name_that_is_too_long_is_refused(verb: Verb) -> None:
+    assert "180 bytes at most" in refused(verb, "train", f"name={'a' * 181}", *TINY)
 
 
 HOLDS = """
