@@ -92,10 +92,7 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
     Raises:
         UsageError: with what to type instead.
     """
-    check_keys(config, verb, config.hydra.runtime.choices)
-    _check_choices(config, verb)
-    checked_tags(config)
-    _check_name(config.get("name"))
+    _check_config(config, verb)
     if multirun:
         _check_no_resume(config)
         return
@@ -106,6 +103,14 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
     else:
         check_unused(RunFolder(str(config.hydra.run.dir), config.log_dir, verb))
     check_values(config, _keys_to_check(config, verb))
+
+
+def _check_config(config: DictConfig, verb: str) -> None:
+    """What holds for a run, and for every job of a sweep alike."""
+    check_keys(config, verb, config.hydra.runtime.choices)
+    _check_choices(config, verb)
+    checked_tags(config)
+    _check_name(config.get("name"))
 
 
 def _check_name(name: object) -> None:
@@ -125,9 +130,7 @@ def check_job(config: DictConfig, verb: str) -> None:
     Raises:
         UsageError: with what to type instead.
     """
-    check_keys(config, verb, config.hydra.runtime.choices)
-    _check_choices(config, verb)
-    _check_name(config.get("name"))
+    _check_config(config, verb)
     _check_no_resume(config)
     _check_not_a_sweep(config)
     check_values(config, _keys_to_check(config, verb))

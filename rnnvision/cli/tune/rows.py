@@ -1,14 +1,12 @@
 """Live rows of a study on a terminal: one for each trial that runs, and the counts below; lines stay above them."""
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rnnvision.checks import counted
-from rnnvision.cli.frame.live.line import is_live, opened
-from rnnvision.cli.frame.live.rows import LiveRows
+from rnnvision.cli.frame.live.rows import LiveRows, live_rows
 from rnnvision.cli.frame.live.words import Part, duration, line_of
 from rnnvision.cli.tune.lines import Lines
 from rnnvision.report.study.scores import shown
@@ -95,16 +93,6 @@ def watched(settings: Settings, record: StudyRecord, total: int) -> Iterator[Lin
     """What is shown within: live rows on a terminal, lines elsewhere."""
     ranked = record.best() if len(record.metrics) == 1 else []
     best = (ranked[0].number, ranked[0].values[0]) if ranked else None
-    console = _console() if is_live(sys.__stdout__) else None
-    if console is None or console.legacy_windows:
-        yield Lines(settings, best)
-        return
     ended = sum(trial.state != "running" for trial in record.trials)
-    with opened(LiveRows(console)) as live:
-        yield Rows(settings, best, total, ended, live)
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(file=sys.__stdout__, highlight=False)
+    with live_rows() as live:
+        yield Lines(settings, best) if live is None else Rows(settings, best, total, ended, live)

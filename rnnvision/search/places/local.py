@@ -110,9 +110,8 @@ class Local:
                 slot.stop()
 
     def close(self, patience: float = 60.0) -> None:
-        running = [slot.job for slot in self._slots if slot.job is not None]
-        for job in running:
-            self.stop(job)
+        for slot in self._slots:
+            slot.stop()
         begin = time.monotonic()
         while any(slot.job for slot in self._slots) and time.monotonic() - begin < patience:
             self.ended(LOOK)

@@ -1,9 +1,11 @@
 """Live rows: the last lines of a terminal, drawn again and again; whatever is printed meanwhile goes above them."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rnnvision.cli.frame.live.line import ERASE, LiveLine
+from rnnvision.cli.frame.live.line import ERASE, LiveLine, is_live, opened
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -30,3 +32,19 @@ class LiveRows(LiveLine):
             if self._shown:
                 self._write(ERASE + "\x1b[1A\x1b[2K" * (self._rows - 1))
                 self._shown = self._rows = 0
+
+
+@contextmanager
+def live_rows() -> Iterator[LiveRows | None]:
+    """Live rows on the terminal that standard output is; None where it is none, or one without escape codes."""
+    if not is_live(sys.__stdout__):
+        yield None
+        return
+    from rich.console import Console
+
+    console = Console(file=sys.__stdout__, highlight=False)
+    if console.legacy_windows:
+        yield None
+        return
+    with opened(LiveRows(console)) as rows:
+        yield rows

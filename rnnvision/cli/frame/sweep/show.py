@@ -4,13 +4,12 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rnnvision.checks import counted
-from rnnvision.cli.frame.live.line import is_live, opened
-from rnnvision.cli.frame.live.rows import LiveRows
+from rnnvision.cli.frame.live.rows import LiveRows, live_rows
 from rnnvision.cli.frame.live.words import Part, duration, line_of
 from rnnvision.cli.frame.sweep.outcome import Outcome
 from rnnvision.runs import read_epochs
@@ -18,7 +17,6 @@ from rnnvision.search import Job
 from rnnvision.search.job import OUTPUT
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.text import Text
 
 WIDEST = 48  # columns of a name
@@ -162,18 +160,8 @@ class Table(Lines):
 @contextmanager
 def shown(total: int, done: int, failed: int) -> Iterator[Lines]:
     """What is shown within."""
-    with ExitStack() as stack:
-        console = _console() if is_live(sys.__stdout__) else None
-        if console is None or console.legacy_windows:
-            yield Lines(total, done, failed)
-        else:
-            yield Table(total, done, failed, stack.enter_context(opened(LiveRows(console))))
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(file=sys.__stdout__, highlight=False)
+    with live_rows() as rows:
+        yield Lines(total, done, failed) if rows is None else Table(total, done, failed, rows)
 
 
 def _shown(value: float) -> str:
