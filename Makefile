@@ -8,7 +8,7 @@ PEERS  := .venv-peers
 GPUPY  ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all defects lint format docs wheel peers gpu wheels clean-venv
+.PHONY: help setup train test test-all defects torture lint format docs wheel peers gpu wheels clean-venv
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ test-all: $(READY) ## Run every test, the slow ones and those for a GPU where th
 
 defects: $(READY) ## Seed defects one at a time and see which the tests catch (an hour)
 	$(BIN)/python scripts/seed_defects.py
+
+torture: $(READY) ## Kill, cut, fill, flip and forge all there is, and rewrite the table of docs/reliability.md (a night)
+	$(BIN)/python scripts/run_torture.py
 
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .
