@@ -1,6 +1,7 @@
 """The frame of every verb: Hydra on conf/, messages for people, exit codes, the status of the run folder."""
 
 import os
+import re
 import signal
 import sys
 import traceback
@@ -30,7 +31,7 @@ from rnnvision.cli.frame.early.starting import announce_run, import_libraries
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_TERMINATED, EXIT_USAGE, leave
 from rnnvision.cli.frame.live.counts import shown_counts
 from rnnvision.cli.frame.log import logged
-from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
+from rnnvision.cli.frame.messages import CONFIG_ERRORS, composing_fault, explain, unwritable, with_command
 from rnnvision.cli.frame.paths import locate_paths, pin_latest, register_resolvers
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
@@ -105,7 +106,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
     except OSError as error:
         leave(verb, unwritable(error), EXIT_USAGE)
     except Exception as error:
-        if (fault := yaml_fault(error)) is None:
+        if (fault := yaml_fault(error) or composing_fault(error)) is None:
             raise
         leave(verb, fault, EXIT_USAGE)
 
@@ -251,7 +252,22 @@ def _verdict(error: Exception, verb: str) -> tuple[int, str | None]:
         return EXIT_USAGE, explain(error, config_dir(), verb)
     if isinstance(error, UsageError):
         return EXIT_USAGE, with_command(str(error))
-    return EXIT_FAILURE, str(error) if isinstance(error, FailureError) else None
+    if isinstance(error, FailureError):
+        return EXIT_FAILURE, str(error)
+    return EXIT_FAILURE, _memory_ran_out(error)
+
+
+def _memory_ran_out(error: Exception) -> str | None:
+    """What to say of an error that means that, wherever it was raised."""
+    if not isinstance(error, MemoryError) and "torch" not in sys.modules:
+        return None
+    from rnnvision.training.failures import ran_out
+
+    if not ran_out(error):
+        return None
+    asked = re.search(r"allocate (?:about )?(\d+) bytes", str(error))
+    at_once = f" ({int(asked[1]) / 1e9:,.1f} GB at once)" if asked else ""
+    return f"the memory of this machine is too small{at_once}; choose smaller batches, images, or a smaller network"
 
 
 def _terminate(signum: int, frame: object) -> NoReturn:
