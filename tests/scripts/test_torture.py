@@ -9,7 +9,9 @@ from torture.trial import Outcome
 def test_every_trial_has_what_its_row_needs() -> None:
     for name in run_torture.names():
         trial = run_torture.load(name)
-        assert trial.TITLE and trial.BAR and trial.COUNT > 0 and trial.FOUND >= 0 and callable(trial.run), name
+        assert all((trial.TITLE, trial.BAR, trial.COUNT)), name
+        assert trial.FOUND >= 0, name
+        assert callable(trial.run), name
 
 
 def test_a_row_replaces_that_of_its_trial_and_no_other(tmp_path: Path) -> None:
@@ -18,7 +20,8 @@ def test_a_row_replaces_that_of_its_trial_and_no_other(tmp_path: Path) -> None:
     for name, count in (("kills", 1), ("names", 2), ("kills", 3)):
         run_torture.write(page, [f"`{name}`: what is done", str(count)])
     text = page.read_text()
-    assert text.startswith("# Title\n") and text.endswith("\n\nThe rest.\n")
+    assert text.startswith("# Title\n")
+    assert text.endswith("\n\nThe rest.\n")
     assert [line for line in text.splitlines() if line.startswith("| `")] == [
         "| `kills`: what is done | 3 |",
         "| `names`: what is done | 2 |",
