@@ -21,6 +21,7 @@ from rnnvision.training.anytime_loss import check_anytime
 from rnnvision.training.checkpoint import FORMAT, require_same_network
 from rnnvision.training.failures import TrainingError, are_finite, diverged, ran_out
 from rnnvision.training.optim import clip_gradients, constraining, learning_rate, regrouped
+from rnnvision.training.saving.paths import stay_in_own_folders
 from rnnvision.training.scores import EpochSums, Scores
 from rnnvision.training.temperature import Calibration
 
@@ -268,6 +269,8 @@ class Learner(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to resume from the checkpoint of another network, and bring one of an earlier version up to date."""
         require_same_network(checkpoint, self.description)
+        if self._trainer is not None:
+            stay_in_own_folders(checkpoint, self._trainer)
         for i, state in enumerate(checkpoint.get("optimizer_states", [])):
             checkpoint["optimizer_states"][i] = regrouped(state, self.network)
 

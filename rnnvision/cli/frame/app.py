@@ -39,6 +39,7 @@ from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
 from rnnvision.cli.frame.tracking.facts import checked_tags, choices_of
+from rnnvision.disk import DiskError, is_full, no_space
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
@@ -197,6 +198,8 @@ def _run_job(
             if message is None or wants_traceback:
                 traceback.print_exc()
             message = message or f"{type(error).__name__}: {error}"
+            if isinstance(error, DiskError) or is_full(error):
+                message += _resumption(run, config)
             log.keep = _write_down(run, code, message, status_before)
             if not in_a_sweep:
                 leave(verb, message, code)
@@ -251,6 +254,8 @@ def _verdict(error: Exception, verb: str) -> tuple[int, str | None]:
         return EXIT_USAGE, explain(error, config_dir(), verb)
     if isinstance(error, UsageError):
         return EXIT_USAGE, with_command(str(error))
+    if not isinstance(error, FailureError) and is_full(error):
+        return EXIT_FAILURE, no_space(error)
     return EXIT_FAILURE, str(error) if isinstance(error, FailureError) else None
 
 
