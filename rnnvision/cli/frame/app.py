@@ -35,6 +35,8 @@ from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused, take
+from rnnvision.cli.frame.strangers.guard import guard_hydra
+from rnnvision.cli.frame.strangers.interpolations import allow_typed
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
@@ -68,6 +70,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
     end_with_first_process()
     OTHERS.load()  # from here: who computes beside this process while it starts
     register_resolvers()
+    guard_hydra()
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
 
     def job(config: DictConfig) -> float | None:
@@ -75,6 +78,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
             return _run_job(verb, task, config, wants_traceback, libraries)
 
     try:
+        allow_typed(sys.argv[1:])
         line = read_command(sys.argv[1:], verb, config_dir())
         if line.multirun and not makes_sweeps(verb):
             once = command(
