@@ -94,15 +94,13 @@ def extract(archive: Path, folder: Path) -> None:
 def _of_tar(archive: Path, limit: int) -> Iterator[Member]:
     with _decompressed(archive) as file:
         content = _Bounded(file, limit)
-        with tarfile.open(
-            fileobj=cast(IO[bytes], content), mode="r|"
-        ) as tar:  # a stream: of 1.3 million members none is kept
+        with tarfile.open(fileobj=cast(IO[bytes], content), mode="r|") as tar:
             for member in tar:
                 if not (member.isreg() or member.isdir()):
                     kind = "a link" if member.issym() or member.islnk() else "no file or folder"
                     raise UnpackError(f"{one_line(member.name)} in it is {kind}")
                 yield member.name, None if member.isdir() else tar.extractfile(member)
-                tar.members = []  # of 1.3 million none is kept  # type: ignore[attr-defined]
+                tar.members = []  # type: ignore[attr-defined]  # of 1.3 million none is kept
         while content.read(2**20):  # behind the last member is the checksum
             pass
 
