@@ -55,7 +55,7 @@ def _check_entry(node: Any, key: Any, name: str) -> None:
 def _entries(node: Any) -> Iterator[tuple[Any, str]]:
     """The keys of a mapping, the places of a list, each as it is written after the node's own name."""
     if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing()):
-        yield from ((key, f".{key}") for key in node)
+        yield from ((key, f".{key!s}") for key in node)
     elif isinstance(node, ListConfig) and not (node._is_none() or node._is_missing()):
         yield from ((place, f"[{place}]") for place in range(len(node)))
 
@@ -71,9 +71,10 @@ def check_sizes(node: Any, name: str = "") -> None:
             value = None if OmegaConf.is_missing(node, key) else node[key]
             check_sizes(value, f"{name}{part}")
             if isinstance(value, str) and len(value) > LONGEST_TEXT:
-                value = str(value)
                 full = f"{name}{part}".removeprefix(".")
-                raise UsageError(f"{full}={value[:SHOWN]}...: has {len(value):,} characters; at most {LONGEST_TEXT:,}")
+                raise UsageError(
+                    f"{full}={value[:SHOWN]!s}...: has {len(value):,} characters; at most {LONGEST_TEXT:,}"
+                )
 
 
 def check_switches(config: DictConfig, usual: Mapping[str, Any]) -> None:
@@ -102,7 +103,7 @@ def check_path_values(config: DictConfig) -> None:
             if not value.strip():
                 raise UsageError(f"{key}=: names no file or folder; {needed}")
             if "\0" in value or any(len(part.encode(errors="replace")) > 255 for part in value.split("/")):
-                raise UsageError(f"{key}={value[:SHOWN]}...: is no path; a name has 255 bytes at most")
+                raise UsageError(f"{key}={value[:SHOWN]!s}...: is no path; a name has 255 bytes at most")
         elif isinstance(value, ListConfig) and key in PATH_LISTS:
             if not all(isinstance(one, str) and one.strip() for one in value):
                 raise UsageError(f"{key}={list(value)}: must be a list of paths")

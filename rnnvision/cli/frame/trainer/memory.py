@@ -1,6 +1,7 @@
-"""Memory that a network would need and this machine does not have: refused before any of it is written."""
+"""Memory that this machine does not have: refused before any of it is written, or said when it has run out."""
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from rnnvision.errors import UsageError
 from rnnvision.others import free_memory
 
-ASKED = re.compile(r"tried to allocate (\d+) bytes")
+ASKED = re.compile(r"allocate (?:about )?(\d+) bytes")
 TOO_LARGE = ("overflow", "negative dimension", "invalid size")  # sizes that are no numbers of bytes any more
 
 
@@ -55,3 +56,16 @@ def _no_more_than(free: int | None) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def memory_ran_out(error: Exception) -> str | None:
+    """What to say of an error that means that, wherever it was raised; None for others."""
+    if not isinstance(error, MemoryError) and "torch" not in sys.modules:
+        return None
+    from rnnvision.training.failures import ran_out
+
+    if not ran_out(error):
+        return None
+    asked = ASKED.search(str(error))
+    at_once = f" ({int(asked[1]) / 1e9:,.1f} GB at once)" if asked else ""
+    return f"the memory of this machine is too small{at_once}; choose smaller batches, images, or a smaller network"
