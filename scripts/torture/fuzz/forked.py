@@ -10,6 +10,7 @@ import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -97,7 +98,7 @@ def _become(verb: str, words: list[str], folder: Path, given: Path, out: Path, e
         )
         os.chdir(folder)
         os.environ["HOME"] = str(folder)
-        resource.setrlimit(resource.RLIMIT_CPU, (int(SECONDS), int(SECONDS) + 5))
+        resource.setrlimit(resource.RLIMIT_CPU, (ceil(SECONDS), ceil(SECONDS) + 5))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)
         _cut_short()

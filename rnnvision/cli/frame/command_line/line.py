@@ -141,7 +141,7 @@ def _read(word: str, words: Sequence[str], verb: str, conf: Path, multirun: bool
     if key.startswith(OPEN) and equals and OPEN[0].partition(".")[0] in default_options(conf, verb):
         word = f"++{word}"
         found = parsed(word)
-    if found is not None and (key or not equals) and not found.key_or_group.startswith("@"):
+    if found is not None and (key or not equals) and not key.lstrip("+~").startswith("@"):
         return word
     raise UsageError(f"{word}: {_unreadable(word, words, verb, conf)}")
 

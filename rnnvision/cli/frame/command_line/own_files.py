@@ -64,6 +64,9 @@ def _check_option(file: Path, package: str | None, verb: str, conf: Path, seen: 
             f"{file}: defaults: {_shown(wrong)}: "
             f"has to be a list, of names and of GROUP: OPTION, as - override /model: gru"
         )
+    groups = [str(next(iter(entry))) for entry in defaults if isinstance(entry, dict)]
+    if twice := next((group for group in groups if groups.count(group) > 1), None):
+        raise UsageError(f"{file}: defaults: {twice}: stands there more than once; leave in one of them")
     for name in defaults:
         base = file.parent / f"{name}.yaml"
         if not isinstance(name, str) or not base.is_file():
