@@ -2,7 +2,7 @@
 
 import csv
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class RunLog(Logger):
         self._rows: dict[int, dict[str, Any]] = {}
         self._summary: dict[str, Any] = {}
         self._started = time.monotonic()
+        self._before = 0.0  # seconds of the epoch that another process has begun
         if self.path.is_file():
             with self.path.open(newline="") as file:
                 for row in csv.DictReader(file):
@@ -66,7 +67,32 @@ class RunLog(Logger):
     @rank_zero_only
     def log_graph(self, *args: Any, **kwargs: Any) -> None:
         """Only restart the clock: Lightning calls this as training begins, perhaps long after the logger was made."""
-        self._started = time.monotonic()
+        self._started, self._before = time.monotonic() - self._before, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Of the epoch that runs, so far; what passed between two processes does not count."""
+        return round(time.monotonic() - self._started, 3)
+
+    def rows_of(self, epoch: int, ended: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of an epoch, with the figures that are about to be logged where it has just `ended`."""
+        rows = {step: row for step, row in self._rows.items() if row["epoch"] == epoch}
+        if ended is not None:
+            step = ended["step"]
+            rows[step] = {"epoch": epoch, **rows.get(step, {}), **ended, "seconds": self.seconds}
+        return [dict(rows[step]) for step in sorted(rows)]
+
+    @rank_zero_only
+    def go_back_to(self, epoch: int, rows: Sequence[Mapping[str, Any]] = (), seconds: float = 0.0) -> None:
+        """Let `rows` take the place of all rows of this epoch and of later ones, which a resumed training repeats.
+
+        `seconds` are those of the epoch that passed before.
+        """
+        kept = {step: row for step, row in self._rows.items() if row["epoch"] < epoch}
+        self._rows = kept | {int(row["step"]): dict(row) for row in rows}
+        self._before = seconds
+        if self._rows or self.path.is_file():
+            self._write()
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
