@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import partial
 
 import torch
@@ -159,3 +160,10 @@ class Loader(ABC):
         step = self.batch_size * self._world_size
         for batch in range(begin, len(self)):
             yield order[batch * step : (batch + 1) * step][self._rank :: self._world_size]
+
+    def images_of(self, epoch: int, batch: int) -> list[int]:
+        """The indices of the images of a batch of an epoch, in all processes."""
+        sampler = copy(self.sampler)
+        sampler.set_epoch(epoch)
+        step = self.batch_size * self._world_size
+        return sampler.indices()[batch * step : (batch + 1) * step].tolist()

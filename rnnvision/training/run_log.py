@@ -9,6 +9,8 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from rnnvision.atomic import whole
+
 
 class RunLog(Logger):
     """Write metrics.csv into a folder; a resumed run continues the existing file.
@@ -55,14 +57,12 @@ class RunLog(Logger):
         """Add rows to summary.csv: what is known of the whole run."""
         self._summary |= figures
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name("summary.csv.tmp")
-        with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        with whole(self.path.with_name("summary.csv")) as file:
             writer = csv.writer(file)
             writer.writerow(("name", "value"))
             # true, false, null as in a configuration
             words = {True: "true", False: "false", None: "null"}
             writer.writerows((name, words[v] if isinstance(v, bool | None) else v) for name, v in self._summary.items())
-        temporary.replace(self.path.with_name("summary.csv"))
 
     @rank_zero_only
     def log_graph(self, *args: Any, **kwargs: Any) -> None:
@@ -111,12 +111,10 @@ class RunLog(Logger):
     def _write(self) -> None:
         columns = dict.fromkeys(name for row in self._rows.values() for name in row)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".csv.tmp")
-        with temporary.open("w", newline="") as file:
+        with whole(self.path) as file:
             writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
             writer.writerows(self._rows[step] for step in sorted(self._rows))
-        temporary.replace(self.path)
 
 
 def _line(row: dict[str, Any]) -> str:

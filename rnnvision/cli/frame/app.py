@@ -35,10 +35,13 @@ from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused, take
+from rnnvision.cli.frame.strangers.guard import guard_hydra
+from rnnvision.cli.frame.strangers.interpolations import allow_typed
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
 from rnnvision.cli.frame.tracking.facts import checked_tags, choices_of
+from rnnvision.disk import DiskError, is_full, no_space
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
@@ -67,6 +70,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
     end_with_first_process()
     OTHERS.load()  # from here: who computes beside this process while it starts
     register_resolvers()
+    guard_hydra()
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
 
     def job(config: DictConfig) -> float | None:
@@ -74,6 +78,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
             return _run_job(verb, task, config, wants_traceback, libraries)
 
     try:
+        allow_typed(sys.argv[1:])
         line = read_command(sys.argv[1:], verb, config_dir())
         if line.multirun and not makes_sweeps(verb):
             once = command(
@@ -198,6 +203,8 @@ def _run_job(
             if message is None or wants_traceback:
                 traceback.print_exc()
             message = message or f"{type(error).__name__}: {error}"
+            if isinstance(error, DiskError) or is_full(error):
+                message += _resumption(run, config)
             log.keep = _write_down(run, code, message, status_before)
             STOP.write_down = None
             if not in_a_sweep:
@@ -279,6 +286,8 @@ def _verdict(error: Exception, verb: str) -> tuple[int, str | None]:
         return EXIT_USAGE, explain(error, config_dir(), verb)
     if isinstance(error, UsageError):
         return EXIT_USAGE, with_command(str(error))
+    if not isinstance(error, FailureError) and is_full(error):
+        return EXIT_FAILURE, no_space(error)
     return EXIT_FAILURE, str(error) if isinstance(error, FailureError) else None
 
 

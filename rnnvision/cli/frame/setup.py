@@ -129,10 +129,10 @@ def make_data(cfg: DictConfig, begun_with: dict[str, Any] | None = None) -> "Ima
 
 def _begun_with(run: RunFolder) -> dict[str, Any] | None:
     """What the last checkpoint of a run that is resumed says of itself."""
-    from rnnvision.training import read_checkpoint
+    from rnnvision.training import facts_of
 
     last = Run(run.path).last_checkpoint
-    return None if last is None else read_checkpoint(last)["rnnvision"]
+    return None if last is None else facts_of(last)["rnnvision"]
 
 
 def fit_data_to(data: "ImageData", network: "nn.Module") -> None:

@@ -3,7 +3,6 @@
 import math
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +36,9 @@ def read_progress(last: Path) -> Progress:
     Raises:
         UsageError: if it cannot be read.
     """
-    status = last.stat()
-    return _read_progress(last, status.st_ino, status.st_mtime_ns)
+    from rnnvision.training import facts_of
 
-
-@lru_cache(maxsize=1)
-def _read_progress(last: Path, inode: int, changed_ns: int) -> Progress:
-    """As above: a resume asks several times, and each reading verifies the digests of all weights."""
-    from rnnvision.training import read_checkpoint
-
-    checkpoint = read_checkpoint(last)
+    checkpoint = facts_of(last)
     epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     position = checkpoint.get("position")  # that an earlier version did not write
     within = {} if position is None or position["ended"] else position

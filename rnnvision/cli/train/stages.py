@@ -164,9 +164,11 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
     import torch
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+    from rnnvision.cli.train.failure import FAILURE, told_whole
     from rnnvision.cli.train.progress import go_on
-    from rnnvision.training.failures import ran_out
+    from rnnvision.training.failures import NotFiniteError, ran_out
 
+    (Path(trainer.default_root_dir) / FAILURE).unlink(missing_ok=True)
     if last is not None:
         go_on(trainer, last)
     started = time.monotonic()
@@ -176,6 +178,8 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
     except MisconfigurationException as error:
         refused = FailureError if learner.has_trained else UsageError
         raise refused(f"trainer: {' '.join(str(error).split())}") from error
+    except NotFiniteError as error:
+        raise told_whole(error, trainer, data) from error
     except (MemoryError, RuntimeError) as error:
         if not ran_out(error):
             raise
