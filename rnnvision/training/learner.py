@@ -22,6 +22,7 @@ from rnnvision.training.checkpoint import FORMAT, require_same_network
 from rnnvision.training.failures import TrainingError, diverged, ran_out, require_finite_state
 from rnnvision.training.guard import Guard
 from rnnvision.training.optim import clip_gradients, constraining, learning_rate, regrouped
+from rnnvision.training.saving.paths import stay_in_own_folders
 from rnnvision.training.scores import EpochSums, Scores
 from rnnvision.training.temperature import Calibration
 
@@ -154,6 +155,11 @@ class Learner(L.LightningModule):
         self.sums = EpochSums(self.device)
         hold_frozen(self.network)
 
+    def go_on_with(self, sums: Tensor) -> None:
+        """Go on within an epoch, with the sums (3,) that this process had there."""
+        self.sums = EpochSums.of(sums, self.device)
+        self.samples_seen = -self.sums.count  # which another object has seen
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss, output = self._step(batch, learns=True)
         with torch.no_grad():
@@ -283,6 +289,8 @@ class Learner(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to resume from the checkpoint of another network, and bring one of an earlier version up to date."""
         require_same_network(checkpoint, self.description)
+        if self._trainer is not None:
+            stay_in_own_folders(checkpoint, self._trainer)
         for i, state in enumerate(checkpoint.get("optimizer_states", [])):
             checkpoint["optimizer_states"][i] = regrouped(state, self.network)
 

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnvision.atomic import whole
 from rnnvision.checks import one_line, shortened
 from rnnvision.errors import FailureError
 from rnnvision.runs import is_first_process
-from rnnvision.runs.atomic import whole
 from rnnvision.training.failures import ADVICE
 
 if TYPE_CHECKING:
