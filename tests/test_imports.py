@@ -17,6 +17,7 @@ BASE = {
     "seeding",
     "registry",
     "signature",
+    "masking",
     "others",
     "progress",
 }  # any room may import them

@@ -5,7 +5,9 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
+
+from rnnvision.masking import MaskedStream
 
 
 @contextmanager
@@ -13,6 +15,7 @@ def whole(path: Path) -> Iterator[TextIO]:
     """A text file that takes the place of `path` at the end; after an error the one before it is still there.
 
     UTF-8, with the newlines that are written; names of files may be bytes that no encoding has, and stay as they are.
+    Secrets are masked.
 
     Examples:
         >>> from tempfile import TemporaryDirectory
@@ -25,7 +28,7 @@ def whole(path: Path) -> Iterator[TextIO]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(2)}.tmp")
     try:
         with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            yield file
+            yield cast(TextIO, MaskedStream(file))
         temporary.replace(path)
     except BaseException:
         with suppress(OSError):

@@ -33,6 +33,7 @@ from rnnvision.report.comparison import METHODS, Row, make_row, markdown, table,
 from rnnvision.report.comparison_plot import plot_comparison
 from rnnvision.report.style import drawn
 from rnnvision.runs import Run, RunFolder
+from rnnvision.runs.atomic import whole
 
 if TYPE_CHECKING:
     from rnnvision.data import ImageData
@@ -128,7 +129,8 @@ def _report(run: RunFolder, comparison: Comparison, cells: Sequence[Cell]) -> fl
     folders = [cell.folder for e in comparison.entrants for cell in cells if cell.entrant == e]
     write_csv(run.path / "comparison.csv", rows)
     about = f"{comparison.budget.replace(':', ' ')} each, seeds 0 to {comparison.seeds - 1}."
-    (run.path / "comparison.md").write_text(markdown(rows, comparison.command, about, map(Run, folders)))
+    with whole(run.path / "comparison.md") as file:
+        file.write(markdown(rows, comparison.command, about, map(Run, folders)))
     print(f"\n{table(rows)}\n\n{METHODS}")
     picture = drawn(plot_comparison, run.path / "comparison.png", rows)
     print(f"results   {run.shown()}: comparison.csv, comparison.md{picture}")

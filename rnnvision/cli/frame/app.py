@@ -37,11 +37,13 @@ from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused, take
 from rnnvision.cli.frame.strangers.guard import guard_hydra
 from rnnvision.cli.frame.strangers.interpolations import allow_typed
+from rnnvision.cli.frame.strangers.words import refuse_secrets
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
 from rnnvision.cli.frame.tracking.facts import checked_tags, choices_of
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.masking import masked_word, shows_no_secret
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
 from rnnvision.runs import Run, RunFolder, environment, is_first_process, read_json, versions
@@ -53,6 +55,7 @@ Task = Callable[[DictConfig, RunFolder], float | None]
 LIBRARIES = ("rnnvision.training.learner", "rnnvision.data.datamodule")  # and with them Lightning
 
 
+@shows_no_secret
 def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -> None:
     """Run `task` under Hydra with conf/<verb>.yaml; never returns on failure but exits.
 
@@ -88,6 +91,8 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
         if sweep is not None:
             go_where_it_began(sweep)
             line = sweep.line
+        if line.multirun or verb in ("tune", "compare"):
+            refuse_secrets(line.overrides, verb)
         check_own_files(line.overrides, own_folder(), config_dir(), verb)
         if line.wants_help:
             with unfailing_output():
@@ -232,7 +237,7 @@ def _typed(config: DictConfig, run: RunFolder) -> dict[str, object]:
     """What was chosen of the configuration; a run that is resumed keeps what it began with."""
     hydra_config = HydraConfig.get()
     found = {
-        "overrides": typed_words(),
+        "overrides": list(map(masked_word, typed_words())),
         "choices": choices_of(hydra_config.runtime.choices, typed_words()),
         "tags": checked_tags(config),
     }
