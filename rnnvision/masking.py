@@ -179,7 +179,7 @@ class MaskedStream:
 def masked_output() -> Iterator[None]:
     """Within, what is printed shows no secret."""
     before = sys.stdout, sys.stderr
-    out, err = (cast(TextIO, MaskedStream(stream)) for stream in before)
+    out, err = (stream and cast(TextIO, MaskedStream(stream)) for stream in before)  # None where one was closed
     sys.stdout, sys.stderr = out, err
     try:
         yield

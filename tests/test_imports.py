@@ -12,6 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "rnnvision"
 FILES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 BASE = {
     "errors",
+    "atomic",
+    "disk",
     "checks",
     "lazy",
     "seeding",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from rnnvision.atomic import whole
 from rnnvision.cli.compare.comparison import FILE, Comparison, configurations, settings_from
 from rnnvision.cli.compare.run import Cell, measure, train
 from rnnvision.cli.frame.app import run_verb
@@ -33,7 +34,6 @@ from rnnvision.report.comparison import METHODS, Row, make_row, markdown, table,
 from rnnvision.report.comparison_plot import plot_comparison
 from rnnvision.report.style import drawn
 from rnnvision.runs import Run, RunFolder
-from rnnvision.runs.atomic import whole
 
 if TYPE_CHECKING:
     from rnnvision.data import ImageData
@@ -82,7 +82,7 @@ def compare(cfg: DictConfig, run: RunFolder) -> float:
 def _told_how_to_go_on(comparison: Comparison, run: RunFolder) -> Iterator[None]:
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit, FailureError, OSError):
         print(f"next      {comparison.resumption(run.shown())}", flush=True)
         raise
 
