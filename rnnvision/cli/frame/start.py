@@ -30,6 +30,7 @@ from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.signals import STOP
 from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import UsageError
+from rnnvision.masking import masked
 from rnnvision.runs import Run, RunFolder, is_first_process
 from rnnvision.runs.ranks import name_of_ranks
 
@@ -113,11 +114,16 @@ def _check_config(config: DictConfig, verb: str) -> None:
     _check_choices(config, verb)
     checked_tags(config)
     _check_name(config.get("name"))
+    for key in ("log_dir", "hydra.run.dir"):
+        if masked(folder := str(OmegaConf.select(config, key))) != folder:
+            raise UsageError(f"{key}=***: holds what looks like a secret; choose another folder")
 
 
 def _check_name(name: object) -> None:
     """Refuse a name that would lead out of the folder for run folders, or that no file system takes."""
     text = str(name)
+    if masked(text) != text:
+        raise UsageError("name=***: holds what looks like a secret, and would be the name of a folder; choose another")
     if any(letter in text for letter in "/\\\0\n"):
         raise UsageError(
             f"name={one_line(text)}: is the end of the name of the run folder; leave out / and line breaks"
