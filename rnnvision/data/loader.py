@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import partial
 
 import torch
@@ -133,6 +134,7 @@ class Loader(ABC):
         self.transform = transform
         self._smallest = smallest
         self._rank, self._world_size = rank, world_size
+        self._begin = 0  # the batch that the next epoch begins with
 
     def __len__(self) -> int:
         size = self.sampler.size
@@ -144,8 +146,24 @@ class Loader(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
 
-    def batches(self, order: Tensor) -> Iterator[Tensor]:
-        """The indices (B,) of each batch of this process, from the order (N,) of the epoch."""
+    def begin_at(self, batch: int) -> None:
+        """Leave out the first `batch` batches of the next epoch that is iterated over, which are trained already."""
+        self._begin = batch
+
+    def _begins_at(self) -> int:
+        """The batch that an epoch begins with which is begun now; the ones after it are whole."""
+        begin, self._begin = self._begin, 0
+        return begin
+
+    def batches(self, order: Tensor, begin: int = 0) -> Iterator[Tensor]:
+        """The indices (B,) of each batch of this process from `begin` on, from the order (N,) of the epoch."""
         step = self.batch_size * self._world_size
-        for batch in range(len(self)):
+        for batch in range(begin, len(self)):
             yield order[batch * step : (batch + 1) * step][self._rank :: self._world_size]
+
+    def images_of(self, epoch: int, batch: int) -> list[int]:
+        """The indices of the images of a batch of an epoch, in all processes."""
+        sampler = copy(self.sampler)
+        sampler.set_epoch(epoch)
+        step = self.batch_size * self._world_size
+        return sampler.indices()[batch * step : (batch + 1) * step].tolist()

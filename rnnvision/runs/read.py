@@ -58,7 +58,8 @@ class Run:
     @property
     def last_checkpoint(self) -> Path | None:
         """What the run goes on from: of the training, else of the pre-training before it; None where it has neither."""
-        found = (self.path / folder / "last.ckpt" for folder in ("checkpoints", "pretrain"))
+        names = ("last.ckpt", "previous.ckpt")  # the second takes the place of the first where that is gone
+        found = (self.path / folder / name for folder in ("checkpoints", "pretrain") for name in names)
         return next((path for path in found if path.is_file()), None)
 
     @property

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rnnvision.atomic import whole
 from rnnvision.checks import at_least, choose_one, one_of
 from rnnvision.errors import UsageError
 from rnnvision.runs import read_json
-from rnnvision.runs.atomic import whole
 from rnnvision.runs.metrics import lower_is_better
 from rnnvision.runs.study import DIRECTIONS, Axis
 from rnnvision.search.objective import EPOCHS, Constraint, check_metric

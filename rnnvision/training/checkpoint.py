@@ -21,21 +21,20 @@ A checkpoint is Lightning's dictionary with two more entries, all of it plain bu
 It is read with `weights_only=True`, so no code in a file is ever run, and only networks of `MODELS` are built from it.
 """
 
-import hashlib
-import struct
 import sys
 import zipfile
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from rnnvision.checks import one_line
 from rnnvision.errors import UsageError
 from rnnvision.nn import build
 from rnnvision.nn.legacy import current_arguments, current_weights
+from rnnvision.training.saving.content import Plain, digests_of
 
 FORMAT = 2
 READABLE = (1, FORMAT)
@@ -45,6 +44,14 @@ NETWORK = "network."  # prefix of the names of a network's weights in a Learner'
 
 class CheckpointError(UsageError):
     """A checkpoint that cannot be used. The message is one line for the user and begins with the path."""
+
+
+class DamagedError(CheckpointError):
+    """A file that is not as a checkpoint was written; `what` is the message without the other files that there are."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.what = f"{path}: {why}"
+        super().__init__(f"{self.what}{_beside(path)}")
 
 
 def find_checkpoint(path: str | Path) -> Path:
@@ -61,9 +68,9 @@ def find_checkpoint(path: str | Path) -> Path:
     for name in ("best", "last"):
         if (found := path / "checkpoints" / f"{name}.ckpt").is_file():
             return found.resolve()
-    raise CheckpointError(
-        f"{path}: holds no checkpoints/best.ckpt or checkpoints/last.ckpt; give a file or a run folder"
-    )
+    before = path / "checkpoints" / "previous.ckpt"
+    other = f"; the one before the last is {before}" if before.is_file() else "; give a file or a run folder"
+    raise CheckpointError(f"{path}: holds no checkpoints/best.ckpt or checkpoints/last.ckpt{other}")
 
 
 def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
@@ -78,17 +85,19 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
     if not _is_zip(path):
         with path.open("rb") as file:
             cut = file.read(2) == b"PK"
-        raise CheckpointError(f"{path}: {'is cut short' if cut else 'is no checkpoint'}; nothing in it was run")
+        reason = "is cut short" if cut else "is no checkpoint"
+        raise DamagedError(path, f"{reason}; nothing in it was run")
     try:
-        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+        loaded = torch.load(path, map_location=map_location, weights_only=True)
+        checkpoint = Plain(of_file=True, most=path.stat().st_size).of(loaded)
     except Exception as error:  # a damaged file can fail anywhere inside the unpickler, with any type
         unsafe = _unsafe_globals(path)
         reason = f"asks to load {', '.join(unsafe)}" if unsafe else "is damaged"
-        raise CheckpointError(f"{path}: {reason}; nothing in it was run") from error
+        raise DamagedError(path, f"{reason}; nothing in it was run") from error
     if not isinstance(checkpoint, dict) or not {"rnnvision", "digests", "state_dict"} <= checkpoint.keys():
         raise CheckpointError(f"{path}: is no checkpoint of rnnvision (it has no description of its network)")
     if wrong := _changed(checkpoint, checkpoint.pop("digests")):
-        raise CheckpointError(f"{path}: is damaged, its digest does not match: {', '.join(wrong)}")
+        raise DamagedError(path, f"is damaged, its digest does not match: {one_line(', '.join(wrong))}")
     description = checkpoint["rnnvision"]
     if description.get("format") not in READABLE:
         raise CheckpointError(f"{path}: has format {description.get('format')}; this version reads 1 and {FORMAT}")
@@ -98,6 +107,14 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
             if entry in checkpoint:
                 checkpoint[entry] = current_weights(description["network"].get("name"), checkpoint[entry], NETWORK)
     return checkpoint
+
+
+def _beside(path: Path) -> str:
+    """The other checkpoints of a run, for whoever cannot use one; no other weights are taken by themselves."""
+    if path.parent.name != "checkpoints":
+        return ""
+    others = sorted(other.name for other in path.parent.glob("*.ckpt") if other.name != path.name)
+    return f"; beside it lie others of this run: {', '.join(others[:5])}" if others else ""
 
 
 def _is_zip(path: Path) -> bool:
@@ -113,14 +130,9 @@ def _changed(entries: dict[str, Any], digests: Any) -> list[str]:
         return ["digests"]
     try:
         found = digests_of(entries)
-    except TypeError as error:  # what is not plain was not written by this project
+    except (TypeError, ValueError, RuntimeError) as error:  # what is not plain was not written by this project
         return [str(error)]
     return sorted(str(key) for key in {*digests, *found} if digests.get(key) != found.get(key))
-
-
-def digests_of(entries: Mapping[str, Any]) -> dict[str, str]:
-    """One per entry and its name: the pickled digests share the name's string, so a flipped byte changes both."""
-    return {key: digest((key, value)) for key, value in entries.items()}
 
 
 def load_network(
@@ -194,40 +206,6 @@ def load_body(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     own = network.state_dict()
     body = {name: weight for name, weight in weights.items() if not name.startswith("head.")}
     network.load_state_dict({**{name: own[name] for name in own if name.startswith("head.")}, **body})
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of plain values and tensors.
-
-    Raises:
-        TypeError: for anything else, so that it cannot get into a checkpoint.
-    """
-    sha = hashlib.sha256()
-    for part in _bytes_of(value):
-        sha.update(part)
-    return sha.hexdigest()
-
-
-def _bytes_of(value: Any) -> Iterator[bytes | memoryview]:
-    if isinstance(value, Tensor):
-        flat = value.detach().cpu().contiguous().reshape(-1)
-        yield f"tensor {value.dtype} {tuple(value.shape)};".encode()
-        yield memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else b""  # type: ignore[arg-type]  # a buffer
-    elif type(value) in (dict, OrderedDict):
-        yield f"map {len(value)};".encode()
-        for key, item in value.items():
-            yield from _bytes_of(key)
-            yield from _bytes_of(item)
-    elif type(value) in (list, tuple, torch.Size):
-        yield f"{type(value).__name__} {len(value)};".encode()
-        for item in value:
-            yield from _bytes_of(item)
-    elif type(value) is float:
-        yield b"float" + struct.pack("<d", value)
-    elif type(value) in (int, bool, str, type(None)):
-        yield f"{type(value).__name__} {value!r};".encode()
-    else:
-        raise TypeError(f"a checkpoint holds plain values and tensors, not {type(value).__name__}: {value!r}")
 
 
 def _unsafe_globals(path: Path) -> list[str]:

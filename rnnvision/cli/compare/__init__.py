@@ -81,7 +81,7 @@ def compare(cfg: DictConfig, run: RunFolder) -> float:
 def _told_how_to_go_on(comparison: Comparison, run: RunFolder) -> Iterator[None]:
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit, FailureError, OSError):
         print(f"next      {comparison.resumption(run.shown())}", flush=True)
         raise
 

@@ -24,6 +24,8 @@ from rnnvision.cli.frame.live.line import is_live
 from rnnvision.cli.frame.trainer.arguments import ALIASES, REFUSED, check_trainer
 from rnnvision.cli.frame.trainer.device_type import device_type
 from rnnvision.cli.frame.trainer.give_way import GiveWay
+from rnnvision.cli.frame.trainer.position import Position
+from rnnvision.cli.frame.trainer.saving import Saving, last_of
 from rnnvision.cli.frame.trainer.stop import Stop
 from rnnvision.errors import UsageError
 from rnnvision.others import cores
@@ -44,9 +46,16 @@ KEPT_BYTES = 2**30
 
 
 def make_trainer(
-    arguments: dict[str, Any], run: RunFolder, *, callbacks: Sequence[Callback] = (), loggers: Sequence[Logger] = ()
+    arguments: dict[str, Any],
+    run: RunFolder,
+    *,
+    callbacks: Sequence[Callback] = (),
+    loggers: Sequence[Logger] = (),
+    save_every: int | None = None,
 ) -> L.Trainer:
     """A Lightning Trainer from the keyword arguments in the configuration, and the callbacks and loggers of a verb.
+
+    `save_every` steps the last checkpoint is written within an epoch too.
 
     Raises:
         UsageError: for a device that is not there, an unknown argument, or a value that Lightning refuses.
@@ -65,11 +74,13 @@ def make_trainer(
         arguments["profiler"] = profiler(dirpath=str(run.path), filename="profile")
     shows_bar = arguments.pop("enable_progress_bar", None)
     shows_bar = is_first_process() and (is_live(sys.stdout) if shows_bar is None else shows_bar)
+    position = Position()
+    within_epochs = [position, Saving(position, last_of(callbacks), save_every)]
     try:
         return L.Trainer(
             **arguments,
             logger=loggers,
-            callbacks=[GiveWay(), Stop(), *callbacks, *([LiveBar()] if shows_bar else [])],
+            callbacks=[GiveWay(), *within_epochs, Stop(), *callbacks, *([LiveBar()] if shows_bar else [])],
             plugins=[VerifiedCheckpointIO()],
             default_root_dir=str(run.path),
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),

@@ -27,6 +27,7 @@ from rnnvision.cli.frame.command_line.own_files import misplaced, written
 from rnnvision.cli.frame.command_line.several import several_values
 from rnnvision.cli.frame.command_line.words import command, yaml_text
 from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.cli.frame.trainer.arguments import trainer_key
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
@@ -184,7 +185,7 @@ def _is_in_resumed_run(key: str) -> bool:
     file = Path(expanded(run or "")) / ".hydra" / "config.yaml"
     if run is None or not file.is_file():
         return False
-    saved = walk(OmegaConf.to_container(OmegaConf.load(file)))
+    saved = walk(OmegaConf.to_container(read_pairs(file)))
     return key.startswith(("callbacks.", "logger.")) and key.rpartition(".")[0] in saved
 
 

@@ -60,7 +60,9 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
             "scheduler.name=plateau: looks at val/loss, and trainer.limit_val_batches=0 leaves no validation; "
             "choose another scheduler"
         )
-    trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers)
+    saving = {"save_every": cfg.get("save_every")}  # which a run of an earlier version does not have
+    check_arguments("", saving, make_trainer)
+    trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers, **saving)
     check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
     check_loss(cfg)
     begun_with = _begun_with(run) if cfg.resume is not None else None
@@ -127,10 +129,10 @@ def make_data(cfg: DictConfig, begun_with: dict[str, Any] | None = None) -> "Ima
 
 def _begun_with(run: RunFolder) -> dict[str, Any] | None:
     """What the last checkpoint of a run that is resumed says of itself."""
-    from rnnvision.training import read_checkpoint
+    from rnnvision.training import facts_of
 
     last = Run(run.path).last_checkpoint
-    return None if last is None else read_checkpoint(last)["rnnvision"]
+    return None if last is None else facts_of(last)["rnnvision"]
 
 
 def fit_data_to(data: "ImageData", network: "nn.Module") -> None:

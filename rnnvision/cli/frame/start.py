@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
 from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.signals import STOP
 from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import UsageError
 from rnnvision.runs import Run, RunFolder, is_first_process
@@ -168,9 +170,19 @@ def take(run: RunFolder) -> None:
         UsageError: that names another process that writes there.
         OSError: if the folder cannot be made.
     """
-    if is_first_process() and not run.lock.acquire():
+    if not is_first_process():
+        return
+    STOP.write_down = partial(_write_interrupted, run)
+    if not run.lock.acquire():
+        STOP.write_down = None
         who = run.lock.holder() or "another process"
         raise UsageError(f"{run.shown()}: {who} is writing there; wait for it, or choose another folder")
+
+
+def _write_interrupted(run: RunFolder) -> None:
+    """Where the process ends at once: of a run that has a folder, and no record yet."""
+    if run.lock.is_held and not (run.path / "status.json").exists():
+        run.write_status("interrupted")
 
 
 def check_keys(config: DictConfig, verb: str, choices: Mapping[Any, Any]) -> None:

@@ -12,6 +12,7 @@ from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.command_line.words import key_of
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.plugins import load_plugins_of
+from rnnvision.cli.frame.strangers.rules import read_run_config
 from rnnvision.cli.frame.trainer.callbacks import CHECKPOINTS
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, is_first_process
@@ -37,8 +38,7 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     """
     from rnnvision.nn.legacy import current_arguments
 
-    saved = OmegaConf.load(run.path / ".hydra" / "config.yaml")
-    assert isinstance(saved, DictConfig)
+    saved = read_run_config(run.path)
     before = plain(saved.get("callbacks")) or {}
     for override in HydraConfig.get().overrides.task:
         key = key_of(override)

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from rnnvision.errors import UsageError
 from rnnvision.training import CheckpointError
-from rnnvision.training.checkpoint import digest
+from rnnvision.training.saving.content import digest
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier

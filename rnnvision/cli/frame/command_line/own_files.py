@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.frame.command_line.groups import OFF, SEVERAL, default_options, options_in, sections_of
 from rnnvision.cli.frame.command_line.words import parsed, yaml_text
+from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.errors import UsageError
 
 PACKAGE = re.compile(r"^(?:\s*#.*\n|\s*\n)*?\s*#\s*@package\s+(\S+)")  # among the comments at the top
@@ -46,7 +47,7 @@ def check_own_files(words: Iterable[str], folder: Path | None, conf: Path, verb:
 
 def _check_option(file: Path, package: str | None, verb: str, conf: Path, seen: list[Path]) -> None:
     """Check a file of an option, and those of its folder that it begins with."""
-    content = written(check_file(file))
+    content = written(read_pairs(file))
     _check_package(file, package)
     for key, value in content.items() if package == "_global_" else ():
         if why := misplaced(key, value, verb, conf):
@@ -88,29 +89,6 @@ def written(config: DictConfig, but: str = "") -> dict[str, Any]:
 def _shown(value: Any) -> str:
     """A value as it is written in a file."""
     return f"[{', '.join(map(_shown, value))}]" if isinstance(value, list) else yaml_text(value)
-
-
-def check_file(file: Path) -> DictConfig:
-    """The content of a file, checked: it is YAML, and KEY: VALUE pairs.
-
-    Raises:
-        UsageError: with the file, and the line where the parser says it.
-    """
-    try:
-        file.read_bytes().decode()
-        content = OmegaConf.load(file)
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise UsageError(f"{file}, line {line}: is not UTF-8; save it as UTF-8") from error
-    except OSError as error:
-        raise UsageError(f"{file}: is no YAML: {error.strerror or error}") from error
-    except Exception as error:
-        if (fault := yaml_fault(error)) is None:
-            raise
-        raise UsageError(fault) from error
-    if not isinstance(content, DictConfig):
-        raise UsageError(f"{file}: is no YAML of KEY: VALUE pairs but a list")
-    return content
 
 
 @cache

@@ -157,6 +157,8 @@ def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written
             raise UsageError(
                 f"{key}.save_on_train_epoch_end=false: a run is resumed from the end of an epoch; choose true"
             )
+    if filename == "previous" and folder is not None and Path(folder).resolve() == checkpoints.resolve():
+        raise UsageError(f"{key}.filename=previous: is the last.ckpt before the last; choose another name")
     several = top not in (0, 1) or not isinstance(top, int)
     if several and filename is not None and "{" not in filename and not arguments.get("enable_version_counter", True):
         raise UsageError(
