@@ -8,7 +8,6 @@ import functools
 import importlib
 import os
 import runpy
-import signal
 import sys
 import threading
 import time

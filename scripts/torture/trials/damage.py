@@ -18,10 +18,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torture.trained import trained
-from torture.trial import Outcome
 
 from rnnvision.training import CheckpointError, read_checkpoint
+from torture.trained import trained
+from torture.trial import Outcome
 
 TITLE = "random bytes of checkpoints flipped, zeroed, exchanged, or their end cut off"
 BAR = "none accepted with other content, none ends in a traceback, a crash or a hang"
