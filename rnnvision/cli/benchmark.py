@@ -3,12 +3,11 @@
 import re
 from typing import TYPE_CHECKING, Any, cast
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from rnnvision.checks import at_least, whole_numbers
 from rnnvision.cli.frame.app import run_verb
-from rnnvision.cli.frame.arguments import arguments_of, named_arguments, plain
+from rnnvision.cli.frame.arguments import arguments_of, named_arguments, plain, typed_words
 from rnnvision.cli.frame.setup import least_batch, optimizer_arguments, takes_steps
 from rnnvision.errors import UsageError
 from rnnvision.report.benchmark_plot import plot_benchmark
@@ -150,7 +149,7 @@ def _network_arguments(cfg: DictConfig) -> dict[str, Any]:
         arguments = named_arguments("model", cfg.model, MODELS)
         return {**arguments, "input_shape": plain(cfg.input_shape), "num_classes": cfg.num_classes}
     of_network = re.compile(r"\+*(model[=.]|input_shape=|num_classes=)")
-    if typed := [word for word in HydraConfig.get().overrides.task if of_network.match(word)]:
+    if typed := [word for word in typed_words() if of_network.match(word)]:
         raise UsageError(f"{typed[0]}: the network is that of ckpt={cfg.ckpt}; leave out one of the two")
     from rnnvision.inference.published import read_trained
     from rnnvision.training import find_checkpoint, require_network

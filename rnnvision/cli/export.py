@@ -44,6 +44,7 @@ def export(cfg: DictConfig, run: RunFolder) -> None:
     quantizes = _quantizes(cfg, form)
     classifier = load(source)
     target = _target(cfg, form, source, classifier, quantizes)
+    largest_difference(classifier, classifier)  # raises where logits are not finite
     print(f"checkpoint  {classifier.path}\nformat      {cfg.format}, {form.says}", flush=True)
     try:
         form.write(classifier, target, **({"quantize": True} if quantizes else {}))

@@ -37,6 +37,7 @@ from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused, take
 from rnnvision.cli.frame.strangers.guard import guard_hydra
 from rnnvision.cli.frame.strangers.interpolations import allow_typed
+from rnnvision.cli.frame.strangers.words import refuse_secrets
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
@@ -45,6 +46,7 @@ from rnnvision.cli.frame.trainer.environment import environment_kept
 from rnnvision.cli.frame.trainer.memory import memory_ran_out
 from rnnvision.disk import DiskError, is_full, no_space
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.masking import masked_word, shows_no_secret
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
 from rnnvision.runs import Run, RunFolder, environment, is_first_process, read_json, versions
@@ -67,6 +69,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
         _run_verb(verb, task, libraries)
 
 
+@shows_no_secret
 def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
     open_streams()
     end_with_first_process()
@@ -96,6 +99,8 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         if sweep is not None:
             go_where_it_began(sweep)
             line = sweep.line
+        if line.multirun or verb in ("tune", "compare"):
+            refuse_secrets(line.overrides, verb)
         check_own_files(line.overrides, own_folder(), config_dir(), verb)
         if line.wants_help:
             with unfailing_output():
@@ -265,7 +270,7 @@ def _typed(config: DictConfig, run: RunFolder) -> dict[str, object]:
     """What was chosen of the configuration; a run that is resumed keeps what it began with."""
     hydra_config = HydraConfig.get()
     found = {
-        "overrides": typed_words(),
+        "overrides": list(map(masked_word, typed_words())),
         "choices": choices_of(hydra_config.runtime.choices, typed_words()),
         "tags": checked_tags(config),
     }

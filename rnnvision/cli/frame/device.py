@@ -74,12 +74,12 @@ def make_trainer(
     shows_bar = arguments.pop("enable_progress_bar", None)
     shows_bar = is_first_process() and (is_live(sys.stdout) if shows_bar is None else shows_bar)
     position = Position()
-    within_epochs = [position, Saving(position, last_of(callbacks), save_every)]
+    within_epochs = [position, Saving(position, last_of(callbacks), save_every), Stop()]
     try:
         return L.Trainer(
             **arguments,
             logger=loggers,
-            callbacks=[GiveWay(), *within_epochs, Stop(), *callbacks, *([LiveBar()] if shows_bar else [])],
+            callbacks=[GiveWay(), *within_epochs, *callbacks, *([LiveBar()] if shows_bar else [])],
             plugins=[VerifiedCheckpointIO()],
             default_root_dir=str(run.path),
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),

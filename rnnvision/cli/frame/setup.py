@@ -15,6 +15,7 @@ from rnnvision.cli.frame.arguments import (
 )
 from rnnvision.cli.frame.tracking.trackers import Trackers
 from rnnvision.errors import UsageError
+from rnnvision.masking import masked_values
 from rnnvision.runs import Run, RunFolder, versions
 
 if TYPE_CHECKING:
@@ -95,18 +96,20 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
             class_weight=weight,
             anytime=anytime,
             seed=cfg.seed,
-            description={
-                "network": arguments,
-                "class_names": list(data.class_names),
-                "normalisation": data.normalisation,
-                "data": data.describe(),
-                "images": {part: len(samples) for part, samples in data.known.parts().items()},
-                **({"files": data.record.plain()} if data.record is not None else {}),
-                "versions": versions(),
-                **({"plugins": plugins} if plugins else {}),
-                **({"frozen": frozen_parts(cfg)} if frozen_parts(cfg) else {}),
-                **{key: begun_with[key] for key in ("weights",) if begun_with and key in begun_with},
-            },
+            description=masked_values(
+                {
+                    "network": arguments,
+                    "class_names": list(data.class_names),
+                    "normalisation": data.normalisation,
+                    "data": data.describe(),
+                    "images": {part: len(samples) for part, samples in data.known.parts().items()},
+                    **({"files": data.record.plain()} if data.record is not None else {}),
+                    "versions": versions(),
+                    **({"plugins": plugins} if plugins else {}),
+                    **({"frozen": frozen_parts(cfg)} if frozen_parts(cfg) else {}),
+                    **{key: begun_with[key] for key in ("weights",) if begun_with and key in begun_with},
+                }
+            ),
         )
     return Training(cfg, run, data, learner, trainer, trackers)
 

@@ -31,6 +31,7 @@ from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.signals import STOP
 from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import UsageError
+from rnnvision.masking import masked
 from rnnvision.runs import Run, RunFolder, is_first_process
 from rnnvision.runs.ranks import name_of_ranks
 
@@ -119,6 +120,9 @@ def _check_config(config: DictConfig, verb: str) -> None:
     checked_tags(config)
     if "name" in config:
         _check_name(config.name)
+    for key in ("log_dir", "hydra.run.dir"):
+        if masked(folder := str(OmegaConf.select(config, key))) != folder:
+            raise UsageError(f"{key}=***: holds what looks like a secret; choose another folder")
 
 
 def _check_name(name: object) -> None:
@@ -128,6 +132,8 @@ def _check_name(name: object) -> None:
         raise UsageError(
             f"name={yaml_text(name)}: is the end of the name of the run folder; give a word, or leave it out"
         )
+    if masked(text) != text:
+        raise UsageError("name=***: holds what looks like a secret, and would be the name of a folder; choose another")
     if any(letter in text for letter in "/\\\0\n"):
         raise UsageError(
             f"name={one_line(text)}: is the end of the name of the run folder; leave out / and line breaks"
