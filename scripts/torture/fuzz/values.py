@@ -146,13 +146,8 @@ def value_case(verb: str, base: tuple[str, ...], key: str, value: Any, kind: str
     none = kind == "null" and (value is None or key in NULLABLE or key.startswith("trainer."))  # Lightning's default
     none |= kind == "empty_list" and value == []
     words = tuple(word for word in base if word.partition("=")[0] != key)
-    return Case(
-        f"value:{kind}",
-        verb,
-        (*words, f"{key}={text}"),
-        () if key in FREE else (last, text),
-        free or kind in allowed or none,
-    )
+    names = () if key in FREE else (last, text)
+    return Case(f"value:{kind}", verb, (*words, f"{key}={text}"), names, free or kind in allowed or none)
 
 
 @cache

@@ -16,8 +16,8 @@ Faults found, all mended:
   --run with -m; a defaults list that is none, or of numbers, lists, nulls; files that begin with each other; NUL in
   YAML; # @x as a header; a network or a batch that does not fit into memory; images that are made up without a limit;
 - no end: a scan of images of a billion pixels, networks of 100,000 layers;
-- lost or left: ~KEY in best.yaml, startup_trials=null on resume, the line `next` of a run by steps, the nearest value of
-  a condition of results, answers in predict.log.
+- lost or left: ~KEY in best.yaml, startup_trials=null on resume, the line `next` of a run by steps, the nearest value
+  of a condition of results, answers in predict.log.
 """
 
 import random
