@@ -31,7 +31,7 @@ class Tee(io.TextIOBase):
         self._line = ""
 
     def _write(self, lines: list[str]) -> None:
-        if self._log.closed:  # a handler that was made within a run may outlive it
+        if not lines or self._log.closed:  # a handler that was made within a run may outlive it
             return
         shown = (ESCAPE.sub("", line.rpartition("\r")[2]) for line in lines)  # a terminal writes over what precedes \r
         try:

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torture.trial import Outcome, begin, command
 
 from rnnvision.disk import DiskError
 from rnnvision.runs import Run, RunFolder
 from rnnvision.training import VerifiedCheckpointIO, mend_last
+from torture.trial import Outcome, begin, command
 
 TITLE = "a disk (tmpfs of 8 MB) that is full during a save"
 BAR = "the checkpoint before it byte-identical, one clear line, exit code 1, status.json true"
@@ -158,5 +158,3 @@ def _training(folder: Path) -> str | None:
     if run.state != "failed" or not str(run.error).startswith(str(folder)):
         return f"status.json says {run.state}: {run.error}"
     return _wrong(folder, end)
-
-

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torture.trial import Outcome
 
 from rnnvision.runs import RunFolder
 from rnnvision.training import VerifiedCheckpointIO, facts_of, mend_last
+from torture.trial import Outcome
 
 TITLE = "SIGKILL while a checkpoint of 60 MB is written, with the temporary folder on another file system"
 BAR = "a whole checkpoint each time, none older than the last that was reported, no leftovers after the next start"
