@@ -32,7 +32,7 @@ class Moment(NamedTuple):
 
 
 FRAME, RUNS, LEARNER = "rnnvision.cli.frame", "rnnvision.runs.folder:RunFolder", "rnnvision.training.learner:Learner"
-SAVE = "rnnvision.training.checkpoint_io:VerifiedCheckpointIO.save_checkpoint"
+SAVE = "rnnvision.training.saving.io:VerifiedCheckpointIO.save_checkpoint"
 TRAIN = {
     "words": Moment(f"{FRAME}.app:read_command"),
     "lock": Moment(f"{FRAME}.start:take", after=True),
@@ -137,10 +137,10 @@ class Deleted:
 def main() -> None:
     name, number, verb, *words = sys.argv[1:]
     os.setsid()
-    group = name.endswith(", all")
+    group = name.endswith(" to all")
     send = functools.partial(os.killpg if group else os.kill, os.getpid(), int(number))
     if name != "none":
-        hook(moment(verb, name.removesuffix(", all")), send)
+        hook(moment(verb, name.removesuffix(" to all")), send)
     sys.argv[1:] = words
     runpy.run_module(f"rnnvision.cli.{verb}", run_name="__main__", alter_sys=True)
 
