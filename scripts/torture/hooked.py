@@ -8,7 +8,6 @@ import functools
 import importlib
 import os
 import runpy
-import signal
 import sys
 import threading
 import time
@@ -64,12 +63,12 @@ TRAIN = {
 }
 OTHERS = {  # verb -> its moments, besides those that all verbs have
     "evaluate": {"test": Moment(f"{LEARNER}.test_step")},
-    "predict": {"answer": Moment("rnnvision.inference.classifier:Classifier.__call__")},
+    "predict": {"answer": Moment("rnnvision.inference.predict:open_many")},
     "watch": {"answer": Moment("rnnvision.inference.classifier:Classifier.anytime")},
     "benchmark": {"rate": Moment("rnnvision.insight:matrix_rate", after=True)},
     "export": {"load": Moment("rnnvision.inference:load", after=True)},
     "report": {"page": Moment("rnnvision.cli.report:write_report")},
-    "shards": {"made": Moment("rnnvision.cli.shards:make_data")},
+    "shards": {"made": Moment("rnnvision.data.shard_writer:make_shards")},
 }
 ALL = ("words", "lock", "configuration", "import", "opening", "opened", "end", "ended", "exit")
 

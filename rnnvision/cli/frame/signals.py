@@ -68,7 +68,7 @@ class Stop:
         for signum in CODES:
             if signal.getsignal(signum) != signal.SIG_IGN:
                 signal.signal(signum, self._handle)
-        if hasattr(signal, "SIGALRM"):  # from the first: Lightning puts back all handlers that it has found
+        if hasattr(signal, "SIGALRM"):  # from the start: Lightning puts back what was there when a training began
             signal.signal(signal.SIGALRM, self._tick)
         if held := os.environ.pop(HELD, ""):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, map(int, held.split(",")))

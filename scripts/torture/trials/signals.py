@@ -85,9 +85,9 @@ def attempts(folder: Path, trained: Path, seed: int) -> Iterator[Try]:
         "predict": (*given, f"source={image}"),
         "watch": (*given, f"source={image}"),
         "benchmark": ("device=cpu", "model.hidden_size=8", "batch_sizes=[1]", "lengths=[4,8]", "rounds=1"),
-        "export": given,
+        "export": (given[0], "format=safetensors", f"output={folder / 'exported.safetensors'}"),
         "report": (f"run={trained}",),
-        "shards": streamed[:3],
+        "shards": (*streamed[:2], f"to={folder / 'shards'}"),
     }
     made = [
         Try("train", name + to, signum, words)
