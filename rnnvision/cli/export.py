@@ -72,6 +72,8 @@ def export(cfg: DictConfig, run: RunFolder) -> None:
 
 def _quantizes(cfg: DictConfig, form: "Format") -> bool:
     if cfg.quantize in (None, "none"):
+        if cfg.data.root is not None:
+            raise UsageError(f"data.root={cfg.data.root}: is for quantize=dynamic, which is measured; leave it out")
         return False
     if cfg.quantize != "dynamic":
         raise UsageError(f"quantize={cfg.quantize}: must be dynamic or null")
