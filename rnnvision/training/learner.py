@@ -190,7 +190,8 @@ class Learner(L.LightningModule):
         self._validated_this_epoch = False
         if count:
             accuracy = {"train/accuracy": correct / count} if self.classifies else {}
-            self.log_dict({"train/loss": loss / count, **accuracy, "lr": self._learning_rate()}, sync_dist=True)
+            lr = learning_rate(cast(Optimizer, self.optimizers(use_pl_optimizer=False)))
+            self.log_dict({"train/loss": loss / count, **accuracy, "lr": lr}, sync_dist=True)
 
     def _step_in_parts(self, batch: Batch, read: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """A step of validation or test, in parts of half the size each time that memory runs out.
@@ -294,8 +295,3 @@ class Learner(L.LightningModule):
     def has_trained(self) -> bool:
         """Whether a training step was taken since this object was made."""
         return self.samples_seen + self.sums.count > 0
-
-    def _learning_rate(self) -> float:
-        optimizer = self.optimizers(use_pl_optimizer=False)
-        assert isinstance(optimizer, Optimizer)
-        return learning_rate(optimizer)
