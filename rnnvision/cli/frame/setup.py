@@ -50,6 +50,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     from rnnvision.cli.frame.device import make_trainer, share_cores
     from rnnvision.cli.frame.trainer.arguments import check_batches
     from rnnvision.cli.frame.trainer.callbacks import make_callbacks
+    from rnnvision.cli.frame.trainer.processes import watch_processes
     from rnnvision.nn import fits_in_one_go
     from rnnvision.training import Learner, check_anytime
 
@@ -111,6 +112,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
                 }
             ),
         )
+    watch_processes(trainer, run, data.timeout)
     return Training(cfg, run, data, learner, trainer, trackers)
 
 
