@@ -61,15 +61,16 @@ def _import() -> None:
     """All that decodes, once, before the forks."""
     import torch
 
-    import rnnvision.data
-    import rnnvision.inference.predict
+    from rnnvision.data import DataError, ImageData
     from rnnvision.data.images import View, decode
 
     torch.set_num_threads(1)
+    _classifier()
+    ImageData("digits").setup()
     for suffix, content in originals():
         try:
             decode(io.BytesIO(content), suffix, View(convert=True, first_frame=True))
-        except rnnvision.data.DataError as error:
+        except DataError as error:
             raise AssertionError("an image that is not mutated has to be read") from error
 
 
