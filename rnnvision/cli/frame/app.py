@@ -297,9 +297,8 @@ def _verdict(error: Exception, verb: str) -> tuple[int, str | None]:
         return EXIT_USAGE, explain(error, config_dir(), verb)
     if isinstance(error, UsageError):
         return EXIT_USAGE, with_command(str(error))
-    if isinstance(error, FailureError):
-        return EXIT_FAILURE, str(error)
-    return EXIT_FAILURE, no_space(error) if is_full(error) else memory_ran_out(error)
+    told = str(error) if isinstance(error, FailureError) else no_space(error) if is_full(error) else None
+    return EXIT_FAILURE, told or memory_ran_out(error)
 
 
 @contextmanager
