@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from rnnvision.checks import one_of, probability
+from rnnvision.checks import one_of, probability, seed_number
 from rnnvision.nn.anytime import forward_with_settled
 from rnnvision.nn.parts import hold_frozen
 from rnnvision.seeding import derive_seed
@@ -78,6 +78,7 @@ class Learner(L.LightningModule):
     ) -> None:
         super().__init__()
         probability("label_smoothing", label_smoothing)
+        seed_number("seed", seed)
         one_of("objective", objective, OBJECTIVES)
         check_anytime(network, anytime=anytime)
         self.network = network

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from rnnvision.training import read_checkpoint
 from tests.cli.frame.test_messages import _check
 from tests.cli.running import Copy, Verb
 from tests.cli.test_resume import BY_EPOCHS, RUN, _assert_same

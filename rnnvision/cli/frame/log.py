@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from rnnvision.masking import masked
+
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BAR = re.compile(r"\d+%\|")  # of a progress bar
 
@@ -33,7 +35,8 @@ class Tee(io.TextIOBase):
     def _write(self, lines: list[str]) -> None:
         if self._log.closed:  # a handler that was made within a run may outlive it
             return
-        shown = (ESCAPE.sub("", line.rpartition("\r")[2]) for line in lines)  # a terminal writes over what precedes \r
+        last = (line.rpartition("\r")[2] for line in lines)  # a terminal writes over what precedes \r
+        shown = (masked(ESCAPE.sub("", line)) for line in last)
         try:
             self._log.writelines(f"{line}\n" for line in shown if not BAR.search(line))
             self._log.flush()

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import traceback
 from pathlib import Path
 
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
@@ -31,6 +32,7 @@ from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.cli.frame.trainer.arguments import trainer_key
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
+COMPOSING = ("hydra", "omegaconf", "antlr4", "yaml")
 LAYER = "model.layer."
 LONG = 320  # characters: four lines of a terminal
 HINT = re.compile(
@@ -124,6 +126,20 @@ def explain(error: Exception, conf: Path, verb: str) -> str:
     if found := re.search(r"ValueError raised while resolving interpolation: (.*)", text):
         return found[1]
     return text.strip().splitlines()[0]
+
+
+def composing_fault(error: Exception) -> str | None:
+    """What to say of an error that Hydra, OmegaConf or a parser of theirs came to; None for others."""
+    last = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        last = frame
+    place = "" if last is None else str(last.f_globals.get("__name__"))
+    if not isinstance(error, (ValueError, TypeError, KeyError, RecursionError, AttributeError, AssertionError)):
+        return None
+    if place.partition(".")[0] not in COMPOSING:
+        return None
+    why = str(error).strip().partition("\n")[0] or type(error).__name__
+    return f"the settings cannot be put together: {why}; typed: {command(sys.argv[1:])}"
 
 
 def _beside_the_groups(group: str, option: str) -> str:

@@ -201,12 +201,15 @@ class Stop:
         os._exit(code)
 
     def _at_exit(self) -> None:
-        """The last that a process does."""
+        """The last that a process does: end with the code of a signal that came after its work."""
         if self.requested is not None:
             for stream in (sys.stdout, sys.stderr):
                 with suppress(Exception):
                     stream.flush()
             os._exit(self.requested)
+        for signum in CODES:  # Python itself ends now, without us
+            if signal.getsignal(signum) == self._handle:
+                signal.signal(signum, signal.SIG_DFL)
 
     def _forked(self) -> None:
         """In a fork, such as a worker that reads data: it ends when its parent ends it, and not because somebody types

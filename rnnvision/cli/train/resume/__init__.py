@@ -1,5 +1,6 @@
 """The configuration of a resumed run: the one it began with, and what may change of it."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,8 +9,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import counted
-from rnnvision.cli.frame.arguments import plain
-from rnnvision.cli.frame.command_line.words import key_of
+from rnnvision.cli.frame.arguments import plain, typed_words
+from rnnvision.cli.frame.command_line.own_files import written
+from rnnvision.cli.frame.command_line.words import command, key_of
 from rnnvision.cli.frame.early.again import differences, in_words
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.plugins import load_plugins_of
@@ -17,6 +19,7 @@ from rnnvision.cli.frame.strangers.rules import read_run_config
 from rnnvision.cli.frame.trainer.callbacks import CHECKPOINTS
 from rnnvision.cli.train.resume.changes import ENTRY, MAY_CHANGE, allowed, may_change, require_same
 from rnnvision.errors import UsageError
+from rnnvision.masking import hidden_keys, masked_values
 from rnnvision.runs import Run, RunFolder, is_first_process
 
 # What Lightning knows the state of a checkpoint by: with another of them it would begin to choose anew.
@@ -42,33 +45,38 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
 
     saved = read_run_config(run.path)
     before = plain(saved.get("callbacks")) or {}
-    words = {key_of(word): word for word in HydraConfig.get().overrides.task}
-    if cfg.get("auto_resume") is True:  # whose words are those that it began with
-        keys = [key for key in differences(saved, cfg) if not (key == "tags" and not cfg.tags)]
-    else:
-        keys = list(words)
+    lost = hidden_keys(OmegaConf.to_container(saved, resolve=False))
+    words = {key_of(word): word for word in typed_words()}
+    # With auto_resume the words are those that it began with.
+    keys = [*differences(saved, cfg), *lost] if cfg.get("auto_resume") is True else list(words)
     changes = {}
     for key in keys:
         if key in ("resume", "auto_resume") or (key == "plugins" and cfg.plugins == saved.get("plugins")):
             continue
-        if not may_change(key):
+        if not may_change(key) and key not in lost:
             raise UsageError(_refusal(key, words.get(key, key)))
-        value = OmegaConf.select(cfg, key)
-        changes[key] = (plain(OmegaConf.select(saved, key)), plain(value))
+        before_it, value = OmegaConf.select(saved, key), _as_typed(cfg, key)
+        if key not in lost and plain(before_it) != value:
+            changes[key] = (plain(before_it), value)
         OmegaConf.update(saved, key, value, force_add=True)
+    for key in lost:
+        if key not in words:
+            again = command([*sys.argv[1:], f"{key}=${{oc.env:NAME}}"])
+            raise UsageError(
+                f"{key}: its value is secret, and was not kept; export it as NAME and give it again: {again}"
+            )
     _check_callbacks(before, plain(saved.get("callbacks")) or {})
     _check_limits(saved, run)
     locate_paths(saved, HydraConfig.get().runtime.cwd)
     load_plugins_of(saved, HydraConfig.get().runtime.cwd)
-    saved.model = current_arguments(plain(saved.model))
+    saved.model = current_arguments(written(saved.model))
     saved.resume = cfg.resume
     last = Run(run.path).last_checkpoint
     trained = None if last is None else facts_of(last)["rnnvision"].get(ENTRY)
     if trained is not None:
         require_same(trained, plain(saved))
-    told = {key: values for key, values in changes.items() if values[0] != values[1]}
-    if told and is_first_process():
-        print(f"resume    with {in_words(told)}", flush=True)
+    if changes and is_first_process():
+        print(f"resume    with {in_words(changes)}", flush=True)
     return saved
 
 
@@ -98,6 +106,14 @@ def _check_callbacks(before: dict[str, Any], now: dict[str, Any]) -> None:
                     raise UsageError(
                         f"callbacks.{name}.{key}: cannot change on resume, it would forget what it waits for"
                     )
+
+
+def _as_typed(cfg: DictConfig, key: str) -> Any:
+    """The value of a key, with its ${...} as they are: what they stand for is not to be kept."""
+    node: Any = OmegaConf.to_container(cfg, resolve=False)
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else OmegaConf.select(cfg, key)
+    return node
 
 
 def _check_checkpoints(before: dict[str, Any], now: dict[str, Any]) -> None:
@@ -163,7 +179,7 @@ def kept_if_refused(cfg: DictConfig, run: RunFolder) -> Iterator[None]:
         yield
         return
     before = path.read_text()
-    OmegaConf.save(OmegaConf.merge(cfg, {"resume": None}), path)
+    OmegaConf.save(OmegaConf.create(masked_values({**written(cfg), "resume": None})), path)
     try:
         yield
     except UsageError:
