@@ -36,16 +36,16 @@ def run(count: int, seed: int, folder: Path) -> Outcome:
         while True:  # until it has come to its end
             before = _steps(steps)
             process = forked([*WORDS, f"hydra.run.dir=run{runs}"], folder, _noted(steps))
-            time.sleep(generator.uniform(0, longest) if outcome.count < count else 0)
-            was_killed = outcome.count < count and _kill(process)
-            code = -9 if was_killed else ended(process)
+            if kills := outcome.count < count:
+                time.sleep(generator.uniform(0, longest))
+            code = _killed(process) if kills else ended(process)
             after = _steps(steps)[len(before) :]
             again = before[-1] - after[0] + 1 if before and after else 0
             repeated += max(0, again)
             failure = None if code in (0, -9) else f"ended with {code}: {(folder / 'log').read_text()[-300:]}"
             if again not in (0, 1) or after != list(range(after[0], after[0] + len(after)) if after else []):
                 failure = f"run {runs}: after step {before[-1:]} came {after[:3]}"
-            if was_killed or failure:
+            if code == -9 or failure:
                 outcome.add(failure)
             if code != -9:
                 break
@@ -55,13 +55,13 @@ def run(count: int, seed: int, folder: Path) -> Outcome:
     return outcome
 
 
-def _kill(process: int) -> bool:
-    """Kill a fork with all that it has started; whether it was still there."""
-    if os.waitpid(process, os.WNOHANG | os.WNOWAIT if hasattr(os, "WNOWAIT") else os.WNOHANG)[0]:
-        return False
-    os.killpg(process, signal.SIGKILL)
-    os.waitpid(process, 0)
-    return True
+def _killed(process: int) -> int:
+    """Kill a fork with all that it has started; its exit code, where it was no longer there."""
+    found, status = os.waitpid(process, os.WNOHANG)
+    if not found:
+        os.killpg(process, signal.SIGKILL)
+        _, status = os.waitpid(process, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 def _noted(file: Path) -> Callable[[], None]:

@@ -15,8 +15,8 @@ BAR = "weights, optimiser, schedule, averages, best checkpoint, metrics and answ
 COUNT = 4 * STEPS
 FOUND = 4
 WAYS = {
-    "0 workers": ("augmentation=mixup",),
-    "2 workers": ("augmentation=shift", "data.format=streaming", "data.num_workers=2"),
+    "0 workers": ("augmentation.mixup=0.2",),
+    "2 workers": ("augmentation=flip_shift", "data.format=streaming", "data.num_workers=2"),
 }
 
 
