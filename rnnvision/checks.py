@@ -5,7 +5,8 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and other control characters
+# And other control characters, and those that are not seen or turn the direction of what follows.
+LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def nearest(word: object, legal: Iterable[str]) -> str | None:

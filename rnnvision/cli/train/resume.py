@@ -62,7 +62,7 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
         OmegaConf.update(saved, key, _as_typed(cfg, key), force_add=True)
     for key in lost:
         if key not in map(key_of, typed):
-            again = command([*sys.argv[1:], f"{key}=${{oc.env:NAME}}"])
+            again = command([*sys.argv[1:], f"++{key}=${{oc.env:NAME}}"])
             raise UsageError(
                 f"{key}: its value is secret, and was not kept; export it as NAME and give it again: {again}"
             )
