@@ -40,9 +40,11 @@ def replaced(path: Path, *, suffix: str = "", durable: bool = False, keep: Path 
             with suppress(OSError):
                 link(path, keep)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(path)  # of a write that failed Python does not say the file
         raise
     if durable:
         _sync(path.parent)

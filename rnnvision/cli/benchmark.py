@@ -33,6 +33,7 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
     import torch
 
     from rnnvision.cli.frame.device import device_line, make_trainer
+    from rnnvision.cli.frame.trainer.memory import network_fits
     from rnnvision.insight import forget_peak, peak_memory
     from rnnvision.nn import build
     from rnnvision.training.precision import step_precision
@@ -44,7 +45,7 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
     trainer = make_trainer(plain(cfg.trainer), run)
     device = trainer.strategy.root_device
     dtype, context = step_precision(trainer)
-    with arguments_of("model"):
+    with arguments_of("model"), network_fits():
         network = build(**arguments).to(device)
     print(f"network   {arguments['name']}, {' x '.join(map(str, arguments['input_shape']))}")
     print(f"device    {device_line(trainer, cfg.trainer.precision)}")
@@ -135,7 +136,7 @@ def _growth(cfg: DictConfig, network: "nn.Module", context: "Context") -> dict[s
 def _check(cfg: DictConfig) -> None:
     with arguments_of(""):
         for key in ("growth_batch", "rounds", "latency_rounds", "num_classes"):
-            at_least(key, cfg[key], 1)
+            at_least(key, plain(cfg[key]), 1)
         for key in ("batch_sizes", "lengths", "input_shape"):
             whole_numbers(key, plain(cfg[key]))
 

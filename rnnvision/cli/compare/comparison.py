@@ -12,7 +12,7 @@ from hydra.core.object_type import ObjectType
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig
 
-from rnnvision.checks import at_least, choose_one, nearest
+from rnnvision.checks import MOST, at_least, choose_one, nearest
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain, typed_words
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
 from rnnvision.cli.frame.command_line.words import key_of, override
@@ -150,7 +150,7 @@ def _check_unchanged(cfg: DictConfig, typed: list[str], kept: Comparison) -> Non
 
 
 def _checked(cfg: DictConfig, overrides: tuple[str, ...]) -> Comparison:
-    numbers = {key: cfg[key] for key in ("seeds", "rounds", "latency_rounds", "anytime_samples")}
+    numbers = {key: plain(cfg[key]) for key in ("seeds", "rounds", "latency_rounds", "anytime_samples")}
     with arguments_of(""):
         for key, value in numbers.items():
             if key != "anytime_samples" or value is not None:
@@ -159,6 +159,8 @@ def _checked(cfg: DictConfig, overrides: tuple[str, ...]) -> Comparison:
     amount = BUDGET.fullmatch(budget)
     if amount is None or not float(amount[1] or amount[2]) > 0:
         raise UsageError(f"budget={budget}: must be epochs:N or minutes:X, above 0, for example budget=epochs:5")
+    if float(amount[1] or amount[2]) > MOST:
+        raise UsageError(f"budget={budget}: must be at most {MOST}")
     models = [str(label) for label in _as_list(plain(cfg.models))]
     if not models:
         raise UsageError("models=[]: name at least one, for example models=[lstm,gru]")
@@ -212,7 +214,9 @@ def _foreign_key(entrant: Entrant, key: str, comparison: Comparison) -> str:
     if any(key_of(word) == key for word in comparison.overrides):
         own = key.removeprefix("model.")
         hint += f'; give it to those that have it, for example models=["lstm {own}=..."]'
-    return f"{key}: {entrant.option} has no such key; {choose_one(key, legal)}{hint}"
+    own_word = any(key_of(word) == key for word in entrant.overrides)
+    where = f"models={entrant.label}: " if own_word else ""
+    return f"{where}{key}: {entrant.option} has no such key; {choose_one(key, legal)}{hint}"
 
 
 def _entrant(label: str) -> Entrant:

@@ -25,11 +25,12 @@ from rnnvision.cli.frame.command_line.own_files import check_own_files, yaml_fau
 from rnnvision.cli.frame.command_line.refused import NO_SWEEPS
 from rnnvision.cli.frame.command_line.several import as_list
 from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.frame.early.again import with_resume
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, open_streams
 from rnnvision.cli.frame.live.counts import shown_counts
 from rnnvision.cli.frame.log import logged
-from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
+from rnnvision.cli.frame.messages import CONFIG_ERRORS, composing_fault, explain, unwritable, with_command
 from rnnvision.cli.frame.paths import locate_paths, pin_latest, register_resolvers
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
@@ -38,10 +39,13 @@ from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused
 from rnnvision.cli.frame.strangers.guard import guard_hydra
 from rnnvision.cli.frame.strangers.interpolations import allow_typed
 from rnnvision.cli.frame.strangers.words import refuse_secrets
+from rnnvision.cli.frame.sweep.command import OTHERS as OTHER_ASKS
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
 from rnnvision.cli.frame.tracking.facts import checked_tags, choices_of
+from rnnvision.cli.frame.trainer.environment import environment_kept
+from rnnvision.cli.frame.trainer.memory import memory_ran_out
 from rnnvision.disk import DiskError, is_full, no_space
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.masking import masked_word, shows_no_secret
@@ -97,6 +101,8 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         if sweep is not None:
             go_where_it_began(sweep)
             line = sweep.line
+        elif verb == "train" and OTHER_ASKS.isdisjoint(line.flags):
+            line = with_resume(line)
         if line.multirun or verb in ("tune", "compare"):
             refuse_secrets(line.overrides, verb)
         check_own_files(line.overrides, own_folder(), config_dir(), verb)
@@ -120,7 +126,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
     except OSError as error:
         leave(verb, unwritable(error), EXIT_USAGE)
     except Exception as error:
-        if (fault := yaml_fault(error)) is None:
+        if (fault := yaml_fault(error) or composing_fault(error)) is None:
             raise
         leave(verb, fault, EXIT_USAGE)
 
@@ -291,23 +297,13 @@ def _verdict(error: Exception, verb: str) -> tuple[int, str | None]:
         return EXIT_USAGE, explain(error, config_dir(), verb)
     if isinstance(error, UsageError):
         return EXIT_USAGE, with_command(str(error))
-    if not isinstance(error, FailureError) and is_full(error):
-        return EXIT_FAILURE, no_space(error)
-    return EXIT_FAILURE, str(error) if isinstance(error, FailureError) else None
+    told = str(error) if isinstance(error, FailureError) else no_space(error) if is_full(error) else None
+    return EXIT_FAILURE, told or memory_ran_out(error)
 
 
 @contextmanager
 def _environment_set(name: str, value: str | None) -> Iterator[None]:
-    before = os.environ.get(name)
-    _set_or_delete(name, value)
-    try:
-        yield
-    finally:
-        _set_or_delete(name, before)
-
-
-def _set_or_delete(name: str, value: str | None) -> None:
-    if value is None:
+    with environment_kept(name):
         os.environ.pop(name, None)
-    else:
-        os.environ[name] = value
+        os.environ.update({} if value is None else {name: value})
+        yield

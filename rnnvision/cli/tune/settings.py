@@ -16,7 +16,7 @@ from rnnvision.cli.tune.axes import space_of
 from rnnvision.errors import UsageError
 from rnnvision.runs.study import Axis
 from rnnvision.search.objective import Constraint
-from rnnvision.search.settings import FILE, Settings, checked, read_settings
+from rnnvision.search.settings import FILE, STARTUP, Settings, checked, directions_of, pruner_of, read_settings
 
 OWN = (  # what makes a study what it is
     *("metric", "objectives", "direction", "constraints", "sampler", "startup_trials", "pruner", "min_epochs"),
@@ -152,11 +152,22 @@ def _check_unchanged(cfg: DictConfig, typed: Sequence[str], kept: Settings) -> N
             _check_same_axes(_space(cfg), kept)
         elif key in OWN:
             value = asked[key] if key in asked else plain(cfg[key])
+            if value is None and before[key] == _usual(key, kept):
+                continue
             _refuse_change(word, same=value == before[key], was=before[key])
         elif not _is_own(word) and key not in searched:
             otherwise = "several values" if key in set(map(key_of, kept.space)) else "nothing"
             was = next((other for other in kept.words if key_of(other) == key), otherwise)
             _refuse_change(word, same=word in kept.words, was=was)
+
+
+def _usual(key: str, kept: Settings) -> Any:
+    """What null means for a key of a study that has these settings."""
+    usual = {"startup_trials": STARTUP.get(kept.sampler), "min_epochs": 1}
+    if key == "direction":
+        found = directions_of(kept.metrics, None)
+        return list(found) if len(found) > 1 else found[0]
+    return pruner_of(kept.metrics, None) if key == "pruner" else usual.get(key)
 
 
 def _check_same_axes(space: dict[str, Axis], kept: Settings) -> None:
