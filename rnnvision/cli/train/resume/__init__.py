@@ -60,8 +60,8 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
             changes[key] = (plain(before_it), value)
         OmegaConf.update(saved, key, value, force_add=True)
     for key in lost:
-        if key not in words:
-            again = command([*sys.argv[1:], f"{key}=${{oc.env:NAME}}"])
+        if key not in keys:
+            again = command([*sys.argv[1:], f"++{key}=${{oc.env:NAME}}"])
             raise UsageError(
                 f"{key}: its value is secret, and was not kept; export it as NAME and give it again: {again}"
             )
