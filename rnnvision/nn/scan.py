@@ -119,6 +119,9 @@ ORDERS: Registry[Order] = Registry(
 )
 
 
+MOST_TOKENS = 1 << 20  # of which the order takes seconds and 300 MB to make
+
+
 @dataclass(frozen=True)
 class Preset:
     """A named scan. A token side of None spans the whole image; without a token, `patch_size` has to give it."""
@@ -200,6 +203,11 @@ class Scan(FixedBuffers):
         self.token_shape = h, w = _token_shape(scan, patch_size, height, width)
         self.input_shape = (channels, height + 2 * margin, width + 2 * margin)
         self.grid = rows, columns = height // h, width // w
+        if rows * columns > MOST_TOKENS:
+            raise ValueError(
+                f"scan={scan}: reads {rows * columns:,} tokens of an image of {height} x {width}, and at most "
+                f"{MOST_TOKENS:,} can be put in order; choose larger tokens (patch_size), or smaller images"
+            )
         self.num_tokens = rows * columns
         self.token_size = channels * h * w
 

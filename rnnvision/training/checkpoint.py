@@ -34,8 +34,12 @@ import torch
 from torch import Tensor, nn
 
 from rnnvision.errors import UsageError
-from rnnvision.nn import build
 from rnnvision.nn.legacy import current_arguments, current_weights
+from rnnvision.training.reading.archive import UnreadableError, read_archive
+from rnnvision.training.reading.description import wrong_in
+from rnnvision.training.reading.fitting import wrong_for
+from rnnvision.training.reading.network import network_of
+from rnnvision.training.reading.states import wrong_state
 
 FORMAT = 2
 READABLE = (1, FORMAT)
@@ -66,8 +70,8 @@ def find_checkpoint(path: str | Path) -> Path:
     )
 
 
-def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Read and verify a checkpoint file; nothing in it is run.
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read and verify a checkpoint file, its tensors on the CPU; nothing in it is run.
 
     Raises:
         CheckpointError: if it is missing, not a checkpoint of this project, truncated, modified, or holds code.
@@ -80,11 +84,9 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
             cut = file.read(2) == b"PK"
         raise CheckpointError(f"{path}: {'is cut short' if cut else 'is no checkpoint'}; nothing in it was run")
     try:
-        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
-    except Exception as error:  # a damaged file can fail anywhere inside the unpickler, with any type
-        unsafe = _unsafe_globals(path)
-        reason = f"asks to load {', '.join(unsafe)}" if unsafe else "is damaged"
-        raise CheckpointError(f"{path}: {reason}; nothing in it was run") from error
+        checkpoint = read_archive(path)
+    except UnreadableError as error:
+        raise CheckpointError(f"{path}: {error}; nothing in it was run") from error
     if not isinstance(checkpoint, dict) or not {"rnnvision", "digests", "state_dict"} <= checkpoint.keys():
         raise CheckpointError(f"{path}: is no checkpoint of rnnvision (it has no description of its network)")
     if wrong := _changed(checkpoint, checkpoint.pop("digests")):
@@ -92,6 +94,8 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
     description = checkpoint["rnnvision"]
     if description.get("format") not in READABLE:
         raise CheckpointError(f"{path}: has format {description.get('format')}; this version reads 1 and {FORMAT}")
+    if wrong_entry := wrong_in(description) or wrong_state(checkpoint):
+        raise CheckpointError(f"{path}: {wrong_entry}")
     if "network" in description:  # of a Learner that was given no description there is none
         description["network"] = current_arguments(description["network"])
         for entry in WEIGHTS:
@@ -146,10 +150,7 @@ def load_network(
         raise CheckpointError(f"{path}: is of a pre-training and knows no classes; give the run folder")
     weights = {k.removeprefix(NETWORK): v for k, v in checkpoint["state_dict"].items() if k.startswith(NETWORK)}
     try:
-        network: Any = build(**{**description["network"], **changes})
-        if reconstructs:
-            network.use_reconstruction_head()
-        network.load_state_dict(weights)
+        network = network_of({**description["network"], **changes}, weights, reconstructs=reconstructs)
     except (ValueError, RuntimeError) as error:
         if changes:  # which the caller knows more of
             raise
@@ -187,6 +188,23 @@ def require_same_network(checkpoint: Mapping[str, Any], description: Mapping[str
                 f"the checkpoint is of another network, {key}={saved[key]}; this run has {key}={mine[key]}; "
                 f"put back the file that belongs there"
             )
+
+
+def require_same_training(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor], made: Any) -> None:
+    """Check that a training can go on from a checkpoint: its weights, and each state of its optimiser and schedule.
+
+    Args:
+        checkpoint: as read.
+        weights: the state dict of the training.
+        made: its optimiser, or Lightning's dictionary of that and its scheduler.
+
+    Raises:
+        CheckpointError: that says what does not fit.
+    """
+    if wrong := wrong_for(checkpoint, weights, made):
+        raise CheckpointError(
+            f"a training cannot go on from the checkpoint: {wrong}; put back the file that belongs there"
+        )
 
 
 def load_body(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -228,10 +246,3 @@ def _bytes_of(value: Any) -> Iterator[bytes | memoryview]:
         yield f"{type(value).__name__} {value!r};".encode()
     else:
         raise TypeError(f"a checkpoint holds plain values and tensors, not {type(value).__name__}: {value!r}")
-
-
-def _unsafe_globals(path: Path) -> list[str]:
-    try:
-        return torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
-    except Exception:  # the pickle itself is damaged
-        return []

@@ -18,7 +18,7 @@ from rnnvision.nn.anytime import forward_with_settled
 from rnnvision.nn.parts import hold_frozen
 from rnnvision.seeding import derive_seed
 from rnnvision.training.anytime_loss import check_anytime
-from rnnvision.training.checkpoint import FORMAT, require_same_network
+from rnnvision.training.checkpoint import FORMAT, require_same_network, require_same_training
 from rnnvision.training.failures import TrainingError, are_finite, diverged, ran_out
 from rnnvision.training.optim import clip_gradients, constraining, learning_rate, regrouped
 from rnnvision.training.scores import EpochSums, Scores
@@ -270,6 +270,8 @@ class Learner(L.LightningModule):
         require_same_network(checkpoint, self.description)
         for i, state in enumerate(checkpoint.get("optimizer_states", [])):
             checkpoint["optimizer_states"][i] = regrouped(state, self.network)
+        if self._make_optimizer is not None:
+            require_same_training(checkpoint, self.state_dict(), self.configure_optimizers())
 
     @property
     def validation(self) -> dict[str, float]:

@@ -13,6 +13,8 @@ from rnnvision.nn.readout import Last
 from rnnvision.nn.reconstruction import ReconstructionHead
 from rnnvision.nn.recurrence import Recurrence
 
+MOST_GLIMPSES = 1_000
+
 
 class EncoderDecoder(SequenceNetwork):
     """Read an image, look back at it K times, and classify it: (B, C, H, W) -> (B, num_classes) logits.
@@ -67,6 +69,8 @@ class EncoderDecoder(SequenceNetwork):
     ) -> None:
         at_least("num_classes", num_classes, 1)
         at_least("num_glimpses", num_glimpses, 1)
+        if num_glimpses > MOST_GLIMPSES:
+            raise ValueError(f"num_glimpses={num_glimpses}: must be at most {MOST_GLIMPSES:,}")
         one_of("attention", attention, ATTENTIONS)
         if decoder is not None:
             one_of("decoder", decoder, RECURRENCES)
