@@ -88,30 +88,37 @@ def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, str]]:
     """An archive that holds no more than its size allows, and the folder within it in which everything lies."""
     try:
         with zipfile.ZipFile(path) as archive:
-            yield archive, _check_entries(archive.infolist(), path.stat().st_size)
+            check_entries(archive.infolist(), path.stat().st_size)
+            yield archive, _folder_of(archive.infolist())
     except UnreadableError:
         raise
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, KeyError, ValueError) as error:
         raise UnreadableError("is damaged") from error
 
 
-def _check_entries(entries: list[zipfile.ZipInfo], size: int) -> str:
-    """The folder within an archive in which everything lies."""
+def check_entries(entries: list[zipfile.ZipInfo], size: int) -> None:
+    """Check that the entries of an archive are as torch writes them: whole, each once, and no more than the file holds.
+
+    Raises:
+        UnreadableError: for others.
+    """
     if len(entries) > MOST_ENTRIES:
         raise UnreadableError(f"holds {len(entries):,} entries")
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise UnreadableError("is compressed, which torch does not do")
-    names = {entry.filename for entry in entries}
-    folders = {name.partition("/")[0] for name in names}
-    if len(names) != len(entries) or len(folders) != 1:
-        raise UnreadableError("is damaged, or holds several checkpoints")
+    if len({entry.filename for entry in entries}) != len(entries):
+        raise UnreadableError("is damaged, or holds two entries of the same name")
     if sum(entry.file_size for entry in entries) > size:
         raise UnreadableError("is damaged, it holds more than its size")
-    (folder,) = folders
-    pickled = next((entry.file_size for entry in entries if entry.filename == f"{folder}/{PICKLE}"), None)
-    if pickled is None or pickled > MOST_PICKLED:
-        raise UnreadableError("is no archive of torch, or one without tensors")
-    return folder
+
+
+def _folder_of(entries: list[zipfile.ZipInfo]) -> str:
+    """The folder within an archive in which everything lies."""
+    folders = {entry.filename.partition("/")[0] for entry in entries}
+    pickles = [entry for entry in entries if entry.filename.partition("/")[2] == PICKLE]
+    if len(folders) != 1 or len(pickles) != 1 or pickles[0].file_size > MOST_PICKLED:
+        raise UnreadableError("is no archive of torch")
+    return folders.pop()
 
 
 def check_plain(content: Any) -> None:

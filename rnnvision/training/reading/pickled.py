@@ -122,6 +122,11 @@ class Unknown:
     def __setstate__(self, _: object) -> None:
         pass
 
+    def __call__(self, *_: object) -> "Unknown":
+        return self
+
+    append = extend = __setitem__ = __call__
+
 
 class _Storage:
     """Memory of tensors: so many elements of this type, and the tensor of all of them, where they are read."""
