@@ -23,7 +23,6 @@ from rnnvision.training import CheckpointError, find_checkpoint, load_network
 if TYPE_CHECKING:
     from rnnvision.inference.session import Session
 
-NEEDED = ("network", "class_names", "normalisation")  # of a description, to classify images
 BATCH_SIZE = 1000  # as in evaluation, where a checkpoint does not say
 
 
@@ -43,8 +42,6 @@ def load(source: str | Path, *, device: str | torch.device = "cpu") -> "Classifi
         path = find_checkpoint(source)
         checkpoint = read_trained(path)
         network, description = load_network(checkpoint, path, classifies=True), checkpoint["rnnvision"]
-    if missing := [key for key in NEEDED if key not in description]:
-        raise CheckpointError(f"{path}: says nothing of its {missing[0]}, so no image can be classified")
     try:
         return Classifier(network.to(device), description, path, device=device)
     except (ValueError, TypeError) as error:  # of the options of its images, which are checked where they are used

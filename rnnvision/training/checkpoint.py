@@ -44,6 +44,7 @@ from rnnvision.training.reading.states import wrong_state
 FORMAT = 2
 READABLE = (1, FORMAT)
 WEIGHTS = ("state_dict", "current_model_state")  # the second is Lightning's, where the first is an average
+OF_CLASSES = ("class_names", "normalisation")  # entries of a description that are needed to classify images
 NETWORK = "network."  # prefix of the names of a network's weights in a Learner's state dict
 
 
@@ -148,6 +149,8 @@ def load_network(
     reconstructs = description.get("objective", "classify") != "classify"
     if classifies and reconstructs:
         raise CheckpointError(f"{path}: is of a pre-training and knows no classes; give the run folder")
+    if classifies and (missing := [entry for entry in OF_CLASSES if entry not in description]):
+        raise CheckpointError(f"{path}: says nothing of its {missing[0]}, so it can classify no image")
     weights = {k.removeprefix(NETWORK): v for k, v in checkpoint["state_dict"].items() if k.startswith(NETWORK)}
     try:
         network = network_of({**description["network"], **changes}, weights, reconstructs=reconstructs)

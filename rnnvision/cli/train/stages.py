@@ -163,9 +163,11 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
 
     from rnnvision.cli.train.progress import go_on
     from rnnvision.training.failures import ran_out
+    from rnnvision.training.reading.restoring import blame_checkpoint
 
     if last is not None:
         go_on(trainer, last)
+        blame_checkpoint(trainer, last)
     started = time.monotonic()
     try:
         with environment_kept(*OF_PROCESSES), interruption_told():

@@ -10,7 +10,7 @@ from torch import Tensor
 from rnnvision.checks import one_line
 
 MOST_VALUES = 1 << 26  # of an image: 256 MB
-LARGEST_SIDE = 1 << 16
+LARGEST_SIDE, LARGEST_SIZE = 1 << 16, 1 << 24
 LONGEST_NAME = 10_000
 SHOWN = 80
 
@@ -47,7 +47,17 @@ def _shape(value: Any) -> bool:
 
 
 def _network(value: Any) -> bool:
-    return is_map(value) and text(value.get("name")) and _shape(value.get("input_shape", [1, 1, 1]))
+    named = is_map(value) and text(value.get("name")) and _shape(value.get("input_shape", [1, 1, 1]))
+    return named and all(_sizes(size) for key, size in value.items() if not key.endswith("seed"))
+
+
+def _sizes(value: Any) -> bool:
+    """Whether no number is so large that a list of that length would take gigabytes."""
+    if isinstance(value, dict):
+        return all(map(_sizes, value.values()))
+    if type(value) in (list, tuple):
+        return all(map(_sizes, value))
+    return type(value) is not int or abs(value) <= LARGEST_SIZE
 
 
 def _normalisation(value: Any) -> bool:
@@ -98,7 +108,7 @@ def _temperatures(value: Any) -> bool:
 ENTRIES: dict[str, Rule] = {
     "network": (
         _network,
-        f"a name and arguments, with an input_shape of three whole numbers above 0 and at most {MOST_VALUES:,} values",
+        f"a name and arguments, no number above {LARGEST_SIZE:,} and no input_shape above {MOST_VALUES:,} values",
     ),
     "class_names": (lambda v: texts(v) and len(v) > 0, "a list of texts"),
     "normalisation": (_normalisation, "a mean and a std, a finite number for each channel, the std above 0"),

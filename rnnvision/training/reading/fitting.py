@@ -53,6 +53,8 @@ def wrong_optimizer(state: Mapping[str, Any], optimizer: Optimizer) -> str | Non
     for own, theirs in zip(mine, saved, strict=True):
         if missing := sorted(own.keys() - theirs.keys() - {*FREE, *ADDED}):
             return f"the optimiser has no {missing[0]}"
+        if theirs.get("fused") and theirs.get("foreach"):
+            return "the optimiser is both fused and foreach"
         for key, value in theirs.items():
             if key in own and key != "params" and (wrong := _wrong_setting(key, value, own[key])):
                 return wrong

@@ -31,6 +31,9 @@ def network_of(arguments: Mapping[str, Any], weights: Mapping[str, Tensor], *, r
     """
     network = _shape_of(arguments, weights, reconstructs)
     check_same(network.state_dict(), weights)
+    for name, weight in weights.items():
+        if weight.is_floating_point() and not weight.isfinite().all():
+            raise ValueError(f"{name} holds what is no finite number; its training diverged")
     if all(type(part).__module__.startswith(OURS) for part in network.modules()):
         network.to_empty(device="cpu")
     else:  # of a plugin, which may keep values where `to_empty` does not find them
@@ -50,7 +53,7 @@ def _shape_of(arguments: Mapping[str, Any], weights: Mapping[str, Tensor], recon
     with _no_more_than(weights), torch.device("meta"), _Uninitialised():
         try:
             return _made(arguments, reconstructs)
-        except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        except (TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
