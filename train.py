@@ -1,6 +1,9 @@
 """python train.py model=lstm data=mnist: the same as `rnnvision train`, from a checkout."""
 
-from rnnvision.cli.train import main
-
 if __name__ == "__main__":
+    from rnnvision.cli.frame.signals import STOP
+
+    STOP.install()
+    from rnnvision.cli.train import main
+
     main()

@@ -12,11 +12,14 @@ PACKAGE = Path(__file__).parents[1] / "rnnvision"
 FILES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 BASE = {
     "errors",
+    "atomic",
+    "disk",
     "checks",
     "lazy",
     "seeding",
     "registry",
     "signature",
+    "masking",
     "others",
     "progress",
 }  # any room may import them
@@ -49,6 +52,7 @@ LAZY = {  # a file, or all of a folder -> packages that it may import within a f
     "cli/demo.py": {"starlette", "uvicorn"},
     "cli/doctor/": {"packaging", "torchvision"},  # the first of which Lightning needs
     "cli/frame/live/": {"rich"},
+    "cli/frame/strangers/": {"yaml"},  # which OmegaConf needs
     "cli/frame/sweep/": {"rich"},
     "cli/frame/tracking/": {"tensorboard"},
     "cli/frame/early/": {"lightning_utilities"},  # which Lightning and torchmetrics ask what is installed

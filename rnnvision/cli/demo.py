@@ -5,6 +5,8 @@ import threading
 from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
+from rnnvision.cli.frame.exits import EXIT_INTERRUPT
+from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder
 
@@ -37,7 +39,12 @@ def demo(cfg: DictConfig, run: RunFolder) -> None:
         if warning := everybody(host):
             print(f"note        {warning}")
         print(f"open        {address(taken, host)}\n            Ctrl-C ends it", flush=True)
-        serve(app, taken)
+        try:
+            serve(app, taken)
+        except Stopped as error:
+            if error.code != EXIT_INTERRUPT:
+                raise
+            STOP.forget()  # Ctrl-C is the way to end it
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """rnnvision VERB KEY=VALUE ...: run the verb's module in place of this process."""
 
 import os
-import shlex
 import sys
 
-from rnnvision.checks import nearest
-from rnnvision.runs import versions
+from rnnvision.cli.frame.exits import open_streams
+from rnnvision.cli.frame.signals import STOP, hold_signals
 
 VERBS = {
     "train": "train a network, then test its best checkpoint",
@@ -33,6 +32,8 @@ def main() -> None:
 
     Nothing here touches `sys.argv`: Hydra reads it, and Lightning repeats it for each process of a distributed run.
     """
+    STOP.install()
+    open_streams()
     words = sys.argv[1:]
     if words[:1] == ["help"]:
         words = [*words[1:2], "--help"]
@@ -41,17 +42,29 @@ def main() -> None:
         print(f"rnnvision VERB [KEY=VALUE ...]\n\n{verbs}\n\nrnnvision VERB --help says what a verb can be told.")
         return
     if words[0] == "--version":
+        from rnnvision.runs import versions
+
         found = {"rnnvision": "not installed", **versions()}
         print(found["rnnvision"])
         print(f"Python {found['python']}, torch {found.get('torch', 'not installed')}")
         return
     if words[0] not in VERBS:
-        near = nearest(words[0], VERBS)
-        resumed = [f"resume={words[1]}", *words[2:]] if words[0] == "resume" and len(words) > 1 else []
-        right = ["train", *(resumed or words)] if "=" in words[0] or resumed else [near, *words[1:]] if near else []
-        hint = f"; {f'did you mean {near}? ' if near else ''}Try: {shlex.join(['rnnvision', *right])}" if right else ""
-        print(f"rnnvision: {words[0]}: there is no such verb; choose one of {', '.join(VERBS)}{hint}", file=sys.stderr)
+        print(f"rnnvision: {_unknown(words)}", file=sys.stderr)
         sys.exit(2)
     command = [sys.executable, "-m", f"rnnvision.cli.{words[0]}", *words[1:]]
     sys.stdout.flush()
+    hold_signals()
     os.execv(sys.executable, command)
+
+
+def _unknown(words: list[str]) -> str:
+    """What a command without a verb should have been."""
+    import shlex
+
+    from rnnvision.checks import nearest
+
+    near = nearest(words[0], VERBS)
+    resumed = [f"resume={words[1]}", *words[2:]] if words[0] == "resume" and len(words) > 1 else []
+    right = ["train", *(resumed or words)] if "=" in words[0] or resumed else [near, *words[1:]] if near else []
+    hint = f"; {f'did you mean {near}? ' if near else ''}Try: {shlex.join(['rnnvision', *right])}" if right else ""
+    return f"{words[0]}: there is no such verb; choose one of {', '.join(VERBS)}{hint}"

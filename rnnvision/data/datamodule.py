@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import lightning as L
 import torch
 
-from rnnvision.checks import at_least, fraction, one_of, shares
+from rnnvision.checks import at_least, fraction, one_of, seed_number, shares
 from rnnvision.data import reading
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
@@ -97,6 +97,8 @@ class ImageData(L.LightningDataModule):
         super().__init__()
         one_of("name", name, CATALOG)
         fraction("val_fraction", val_fraction)
+        seed_number("split_seed", split_seed)
+        seed_number("seed", seed)
         if max_train_samples is not None:
             at_least("max_train_samples", max_train_samples, 1)
         one_of("format", format, FORMATS)
@@ -106,6 +108,8 @@ class ImageData(L.LightningDataModule):
         if std is not None:
             shares("std", std, zero=False)
         check_root(root)
+        if root is not None and format != "shards" and not CATALOG[name].has_root:
+            raise ValueError(f"root={root}: {name} is read from no folder; leave it out")
         self.name: str = name
         self.root = str(Path(root).expanduser().resolve()) if root and not is_address(root) else root or None
         self.batch_size = batch_size

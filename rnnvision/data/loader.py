@@ -2,16 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from rnnvision.checks import at_least, one_of
+from rnnvision.checks import at_least, one_of, positive
 from rnnvision.data.augment import BatchTransform
 from rnnvision.seeding import derive_seed
 
 SAMPLERS = ("shuffle", "balanced")
+MOST_WORKERS = 1024  # and batches that each of them prepares ahead
 SHARDS_AT_ONCE = 16  # of 64 MB: some 9,000 photographs are shuffled among each other
 
 
@@ -87,10 +89,9 @@ def check_loading(
         at_least("eval_batch_size", eval_batch_size, 1)
     one_of("sampler", sampler, SAMPLERS)
     if num_workers is not None:
-        at_least("num_workers", num_workers, 0)
-    at_least("prefetch", prefetch, 1)
-    if not timeout > 0:
-        raise ValueError(f"timeout={timeout}: must be a number of seconds above 0")
+        at_least("num_workers", num_workers, 0, MOST_WORKERS)
+    at_least("prefetch", prefetch, 1, MOST_WORKERS)
+    positive("timeout", timeout)
 
 
 def count_train_batches(samples: int, batch_size: int, world_size: int, smallest: int = 1) -> int:
@@ -133,6 +134,7 @@ class Loader(ABC):
         self.transform = transform
         self._smallest = smallest
         self._rank, self._world_size = rank, world_size
+        self._begin = 0  # the batch that the next epoch begins with
 
     def __len__(self) -> int:
         size = self.sampler.size
@@ -144,8 +146,24 @@ class Loader(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
 
-    def batches(self, order: Tensor) -> Iterator[Tensor]:
-        """The indices (B,) of each batch of this process, from the order (N,) of the epoch."""
+    def begin_at(self, batch: int) -> None:
+        """Leave out the first `batch` batches of the next epoch that is iterated over, which are trained already."""
+        self._begin = batch
+
+    def _begins_at(self) -> int:
+        """The batch that an epoch begins with which is begun now; the ones after it are whole."""
+        begin, self._begin = self._begin, 0
+        return begin
+
+    def batches(self, order: Tensor, begin: int = 0) -> Iterator[Tensor]:
+        """The indices (B,) of each batch of this process from `begin` on, from the order (N,) of the epoch."""
         step = self.batch_size * self._world_size
-        for batch in range(len(self)):
+        for batch in range(begin, len(self)):
             yield order[batch * step : (batch + 1) * step][self._rank :: self._world_size]
+
+    def images_of(self, epoch: int, batch: int) -> list[int]:
+        """The indices of the images of a batch of an epoch, in all processes."""
+        sampler = copy(self.sampler)
+        sampler.set_epoch(epoch)
+        step = self.batch_size * self._world_size
+        return sampler.indices()[batch * step : (batch + 1) * step].tolist()

@@ -27,6 +27,8 @@ def arguments_of(description: Mapping[str, Any], changes: Mapping[str, Any]) -> 
     """The arguments of `ImageData` for the data of a trained network, with `changes` in place of its own, and notes."""
     arguments = {**description["data"], **changes}
     facts, root = CATALOG[arguments["name"]], arguments["root"]
+    if root and "root" not in changes and not facts.has_root and arguments.get("format") != "shards":
+        return {**arguments, "root": None}, ()  # an earlier version let one be given that nothing was read from
     searched = not facts.needs_root and arguments.get("format") != "shards"
     if root and searched and "root" not in changes and not Path(root).exists():
         # Only the root of another machine may fall back to the usual places, and it is said.

@@ -32,7 +32,9 @@ class ResidentLoader(Loader):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         self.transform.start(self.sampler.epoch)
+        begin = self._begins_at()
         order = self.sampler.indices().to(self._labels.device)
         numbers = self.sampler.numbers(order)
-        for batch, (index, number) in enumerate(zip(self.batches(order), self.batches(numbers), strict=True)):
+        both = zip(self.batches(order, begin), self.batches(numbers, begin), strict=True)
+        for batch, (index, number) in enumerate(both, begin):
             yield self.transform(self._images[index], self._labels[index], number, batch)

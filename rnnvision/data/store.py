@@ -2,14 +2,15 @@
 
 import hashlib
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from filelock import FileLock
-
+from rnnvision.data.downloads.lock import held
 from rnnvision.data.splits import DataError
 
+PART = ".part"
 CACHE_VARIABLE = "RNNVISION_CACHE"
 ADDRESSES = ("s3://", "gs://", "azure://", "r2://", "local:")  # local:/folder is fetched like the others, for trials
 
@@ -86,16 +87,23 @@ class Store:
         if not self.remote or path.is_file():
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.fetch"):
+        with held(Path(f"{path}.fetch"), f"data      waiting for another process, which fetches {entry.file}") as alone:
             if not path.is_file():
-                part = path.with_name(f"{path.name}.part")
-                part.unlink(missing_ok=True)  # left by a process that was killed
-                fetch(f"{self.root}/{entry.file}", part)
-                if entry.fault(part, digest=True):
-                    part.unlink(missing_ok=True)
-                    raise DataError(f"{self.root}/{entry.file}: what arrived is not the file that was made; try again")
-                part.replace(path)
+                self._bring(entry, path, alone)
         return path
+
+    def _bring(self, entry: Entry, path: Path, alone: bool) -> None:
+        if alone:
+            for left in path.parent.glob(f"{path.name}.*{PART}"):  # by a process that was killed
+                left.unlink(missing_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{PART}")
+        try:
+            fetch(f"{self.root}/{entry.file}", part)
+            if entry.fault(part, digest=True):
+                raise DataError(f"{self.root}/{entry.file}: what arrived is not the file that was made; try again")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def open_store(root: str, index: str) -> tuple[Store, bytes]:

@@ -154,6 +154,7 @@ class StreamingLoader(Loader):
     ) -> None:
         super().__init__(len(samples), batch_size, transform, shard_of=samples.shard_of, **options)
         self._device = torch.device(device)
+        self.first = 0  # batch of the epoch that is read
         self._labels = samples.labels
         self._stop = stop
         self._timeout = timeout
@@ -179,7 +180,8 @@ class StreamingLoader(Loader):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         self.transform.start(self.sampler.epoch)
-        for batch, (slot, indices, numbers, wrong) in enumerate(self._read()):
+        self.first = self._begins_at()
+        for batch, (slot, indices, numbers, wrong) in enumerate(self._read(), self.first):
             if wrong:
                 self._stop(wrong[0])
             index, number = torch.tensor(indices), torch.tensor(numbers)
@@ -228,7 +230,7 @@ def _as_it_is(filled: Any) -> Any:
 class _Requests(Sampler[Request]):
     """The batches of a loader's current epoch as requests to the DataLoader's workers, the slots in turn."""
 
-    def __init__(self, loader: Loader, num_slots: int) -> None:
+    def __init__(self, loader: StreamingLoader, num_slots: int) -> None:
         self._loader = weakref.proxy(loader)  # a cycle would end the workers too late, and wait for them
         self._num_slots = num_slots
 
@@ -236,8 +238,9 @@ class _Requests(Sampler[Request]):
         return len(self._loader)
 
     def __iter__(self) -> Iterator[Request]:
-        sampler = self._loader.sampler
+        sampler, first = self._loader.sampler, self._loader.first
         order = sampler.indices()
-        both = zip(self._loader.batches(order), self._loader.batches(sampler.numbers(order)), strict=True)
-        for batch, (index, number) in enumerate(both):
+        numbers = sampler.numbers(order)
+        both = zip(self._loader.batches(order, first), self._loader.batches(numbers, first), strict=True)
+        for batch, (index, number) in enumerate(both, first):
             yield batch % self._num_slots, sampler.epoch, index.tolist(), number.tolist()

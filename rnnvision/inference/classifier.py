@@ -19,6 +19,7 @@ from rnnvision.inference.predictions import Predictions
 from rnnvision.inference.published import is_published, read_trained
 from rnnvision.inference.viewing import view_of
 from rnnvision.training import CheckpointError, find_checkpoint, load_network
+from rnnvision.training.failures import finite
 
 if TYPE_CHECKING:
     from rnnvision.inference.session import Session
@@ -235,4 +236,5 @@ class Classifier:
 
     @torch.inference_mode()
     def _batches(self, images: Any, forward: Any) -> Tensor:
-        return joined([forward(self.preprocess(part)).float().cpu() for part in self._parts(images)])
+        found = (forward(self.preprocess(part)).float().cpu() for part in self._parts(images))
+        return joined([finite(part, self.path) for part in found])

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rnnvision.atomic import whole
 from rnnvision.checks import one_line
-from rnnvision.runs.atomic import whole
 from rnnvision.runs.block_yaml import Value
 
 

@@ -8,10 +8,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from rnnvision.runs.atomic import whole
+from rnnvision.atomic import remove_leftovers, whole
+from rnnvision.disk import is_full
 from rnnvision.runs.lock import Lock
 from rnnvision.runs.ranks import is_first_process
 from rnnvision.runs.read import LOCK
+
+STATUS = "status.json"
 
 
 class RunFolder:
@@ -26,7 +29,14 @@ class RunFolder:
         self.lock = Lock(self.path / LOCK)  # held by the process that writes here
 
     def open(self, environment: dict[str, Any]) -> None:
-        """Mark the run as running, record its environment, and point `latest` to it."""
+        """Mark the run as running, record its environment, and point `latest` to it.
+
+        What killed processes have left of files that they wrote is taken away: the lock of the folder is held.
+        """
+        if is_first_process():
+            remove_leftovers(self.path, alone=False)  # a report may be written here meanwhile
+            for part in ("checkpoints", "pretrain"):
+                remove_leftovers(self.path / part, alone=True)
         self.write_status("running")
         self.write("environment.json", environment)
         if is_first_process() and not self._is_part():
@@ -56,13 +66,26 @@ class RunFolder:
         """status: running, completed, failed or interrupted."""
         started = datetime.fromtimestamp(self._started, timezone.utc).isoformat(timespec="seconds")
         seconds = round(time.time() - self._started, 2)
-        self.write("status.json", {"status": status, "error": error, "started": started, "seconds": seconds})
+        self.write(STATUS, {"status": status, "error": error, "started": started, "seconds": seconds})
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         if not is_first_process():
             return
-        with whole(self.path / name) as file:
-            file.write(json.dumps(content, indent=2) + "\n")
+        text = json.dumps(content, indent=2) + "\n"
+        try:
+            with whole(self.path / name) as file:
+                file.write(text)
+        except OSError as error:
+            if name != STATUS or not is_full(error):
+                raise
+            self._write_over(STATUS, text)
+
+    def _write_over(self, name: str, text: str) -> None:
+        """Write into the space that a file has already, where there is no more; without it, its lock still says that
+        nobody is writing here."""
+        with contextlib.suppress(OSError), (self.path / name).open("r+b") as file:
+            file.write(text.encode())
+            file.truncate()
 
     def shown(self) -> str:
         """The path as a person would type it."""

@@ -40,7 +40,7 @@ class Lock:
         return os.path.abspath(self.path)  # noqa: PTH100  # links stay as they are
 
     @property
-    def _is_held(self) -> bool:
+    def is_held(self) -> bool:
         """Whether this process has it, under this path or, through a link, under another one."""
         if self._key in _HELD:
             return True
@@ -56,7 +56,7 @@ class Lock:
         Raises:
             OSError: if the file cannot be made.
         """
-        if fcntl is None or self._is_held:
+        if fcntl is None or self.is_held:
             return True
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -81,7 +81,7 @@ class Lock:
 
     def holder(self) -> str | None:
         """Who has it, as `process 123` or `process 123 on HOST`; None where it is free."""
-        if self._is_held:
+        if self.is_held:
             return f"process {os.getpid()}"
         if fcntl is None:
             return None

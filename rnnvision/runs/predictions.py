@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from rnnvision.runs.atomic import whole
+from rnnvision.atomic import whole
 
 FILE = "predictions.csv"
 

@@ -17,8 +17,8 @@ TRACKING = "tracking.json"  # where the run is found at its trackers; one that b
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file of a run folder; {} where it is missing, was cut short or holds no object."""
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
+        found = json.loads(path.read_text()) if path.is_file() else {}  # a pipe would never end
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -58,7 +58,8 @@ class Run:
     @property
     def last_checkpoint(self) -> Path | None:
         """What the run goes on from: of the training, else of the pre-training before it; None where it has neither."""
-        found = (self.path / folder / "last.ckpt" for folder in ("checkpoints", "pretrain"))
+        names = ("last.ckpt", "previous.ckpt")  # the second takes the place of the first where that is gone
+        found = (self.path / folder / name for folder in ("checkpoints", "pretrain") for name in names)
         return next((path for path in found if path.is_file()), None)
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from rnnvision.runs.atomic import whole
+from rnnvision.atomic import whole
 
 FILE, TABLE = "trials.json", "trials.csv"
 KINDS = ("float", "int", "choice")

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
         read_checkpoint,
         require_network,
     )
-    from rnnvision.training.checkpoint_io import VerifiedCheckpointIO
     from rnnvision.training.class_weight import check_class_weight, class_weights
     from rnnvision.training.failures import TrainingError
     from rnnvision.training.learner import Learner
     from rnnvision.training.optim import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
     from rnnvision.training.run_log import RunLog
+    from rnnvision.training.saving.choose import facts_of, mend_last
+    from rnnvision.training.saving.io import VerifiedCheckpointIO
     from rnnvision.training.temperature import Calibration, fit_temperature
 else:  # Lightning takes longer to import than torch, and reading a checkpoint does not need it
     __getattr__ = lazily(
@@ -28,13 +29,13 @@ else:  # Lightning takes longer to import than torch, and reading a checkpoint d
         anytime_loss="check_anytime",
         best="FIGURES BestCheckpoint",
         checkpoint="CheckpointError find_checkpoint load_body load_network read_checkpoint require_network",
-        checkpoint_io="VerifiedCheckpointIO",
         class_weight="check_class_weight class_weights",
         failures="TrainingError",
         learner="Learner",
         optim="OPTIMIZERS SCHEDULES count_steps make_optimizer make_scheduler",
         run_log="RunLog",
         temperature="Calibration fit_temperature",
+        **{"saving.choose": "facts_of mend_last", "saving.io": "VerifiedCheckpointIO"},
     )
 
 __all__ = [
@@ -52,12 +53,14 @@ __all__ = [
     "check_class_weight",
     "class_weights",
     "count_steps",
+    "facts_of",
     "find_checkpoint",
     "fit_temperature",
     "load_body",
     "load_network",
     "make_optimizer",
     "make_scheduler",
+    "mend_last",
     "read_checkpoint",
     "require_network",
 ]

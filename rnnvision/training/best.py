@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from rnnvision.checks import one_of
+from rnnvision.training.saving.paths import in_own_folder
 
 # Whether less or more of a figure is better; of a learning rate neither is.
 FIGURES: dict[str, str | None] = {
@@ -78,12 +79,7 @@ class BestCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a state, also where the run folder has been renamed: Lightning would forget the best score."""
-        self.best_loss = state_dict["best_loss"]
-        here = {
-            key: self._moved(state_dict[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")
-        }
-        kept = {self._moved(path): score for path, score in state_dict["best_k_models"].items()}
-        super().load_state_dict({**state_dict, **here, "best_k_models": kept, "dirpath": self.dirpath})
-
-    def _moved(self, path: str) -> str:
-        return str(Path(str(self.dirpath)) / Path(path).name) if path else path
+        state = in_own_folder(state_dict, self)
+        loss = state.get("best_loss")
+        self.best_loss = loss if isinstance(loss, float) and state["best_k_models"] else math.inf
+        super().load_state_dict(state)

@@ -18,38 +18,46 @@ A checkpoint is Lightning's dictionary with two more entries, all of it plain bu
                   objective      only of a pre-training: reconstruct; such a network outputs images, it has no classes
     digests     SHA-256 of every other entry, verified on reading
 
-It is read with `weights_only=True`, so no code in a file is ever run, and only networks of `MODELS` are built from it.
+It loads under `weights_only=True`, and here by a reader that knows less (`rnnvision.training.reading`): no code in a
+file is ever run, only networks of `MODELS` are built from it, and none before its weights are found to be those of it.
 """
 
-import hashlib
-import struct
 import sys
 import zipfile
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from rnnvision.checks import one_line
 from rnnvision.errors import UsageError
 from rnnvision.nn.legacy import current_arguments, current_weights
-from rnnvision.training.reading.archive import UnreadableError, read_archive
+from rnnvision.training.reading.archive import read_archive
 from rnnvision.training.reading.description import wrong_in
 from rnnvision.training.reading.fitting import wrong_for
-from rnnvision.training.reading.network import network_of
+from rnnvision.training.reading.network import check_same, network_of
 from rnnvision.training.reading.states import wrong_state
+from rnnvision.training.saving.content import Plain, digests_of
 
 FORMAT = 2
 READABLE = (1, FORMAT)
 WEIGHTS = ("state_dict", "current_model_state")  # the second is Lightning's, where the first is an average
 OF_CLASSES = ("class_names", "normalisation")  # entries of a description that are needed to classify images
+PUT_BACK = "put back the file that belongs there"
 NETWORK = "network."  # prefix of the names of a network's weights in a Learner's state dict
 
 
 class CheckpointError(UsageError):
     """A checkpoint that cannot be used. The message is one line for the user and begins with the path."""
+
+
+class DamagedError(CheckpointError):
+    """A file that is not as a checkpoint was written; `what` is the message without the other files that there are."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.what = f"{path}: {why}"
+        super().__init__(f"{self.what}{_beside(path)}")
 
 
 def find_checkpoint(path: str | Path) -> Path:
@@ -66,9 +74,9 @@ def find_checkpoint(path: str | Path) -> Path:
     for name in ("best", "last"):
         if (found := path / "checkpoints" / f"{name}.ckpt").is_file():
             return found.resolve()
-    raise CheckpointError(
-        f"{path}: holds no checkpoints/best.ckpt or checkpoints/last.ckpt; give a file or a run folder"
-    )
+    before = path / "checkpoints" / "previous.ckpt"
+    other = f"; the one before the last is {before}" if before.is_file() else "; give a file or a run folder"
+    raise CheckpointError(f"{path}: holds no checkpoints/best.ckpt or checkpoints/last.ckpt{other}")
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -83,15 +91,16 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not _is_zip(path):
         with path.open("rb") as file:
             cut = file.read(2) == b"PK"
-        raise CheckpointError(f"{path}: {'is cut short' if cut else 'is no checkpoint'}; nothing in it was run")
+        reason = "is cut short" if cut else "is no checkpoint"
+        raise DamagedError(path, f"{reason}; nothing in it was run")
     try:
-        checkpoint = read_archive(path)
-    except UnreadableError as error:
-        raise CheckpointError(f"{path}: {error}; nothing in it was run") from error
+        checkpoint = Plain(of_file=True, most=path.stat().st_size).of(read_archive(path))
+    except ValueError as error:  # an UnreadableError is one
+        raise DamagedError(path, f"{error}; nothing in it was run") from error
     if not isinstance(checkpoint, dict) or not {"rnnvision", "digests", "state_dict"} <= checkpoint.keys():
         raise CheckpointError(f"{path}: is no checkpoint of rnnvision (it has no description of its network)")
     if wrong := _changed(checkpoint, checkpoint.pop("digests")):
-        raise CheckpointError(f"{path}: is damaged, its digest does not match: {', '.join(wrong)}")
+        raise DamagedError(path, f"is damaged, its digest does not match: {one_line(', '.join(wrong))}")
     description = checkpoint["rnnvision"]
     if description.get("format") not in READABLE:
         raise CheckpointError(f"{path}: has format {description.get('format')}; this version reads 1 and {FORMAT}")
@@ -103,6 +112,14 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             if entry in checkpoint:
                 checkpoint[entry] = current_weights(description["network"].get("name"), checkpoint[entry], NETWORK)
     return checkpoint
+
+
+def _beside(path: Path) -> str:
+    """The other checkpoints of a run, for whoever cannot use one; no other weights are taken by themselves."""
+    if path.parent.name != "checkpoints":
+        return ""
+    others = sorted(other.name for other in path.parent.glob("*.ckpt") if other.name != path.name)
+    return f"; beside it lie others of this run: {', '.join(others[:5])}" if others else ""
 
 
 def _is_zip(path: Path) -> bool:
@@ -118,14 +135,9 @@ def _changed(entries: dict[str, Any], digests: Any) -> list[str]:
         return ["digests"]
     try:
         found = digests_of(entries)
-    except TypeError as error:  # what is not plain was not written by this project
+    except (TypeError, ValueError, RuntimeError) as error:  # what is not plain was not written by this project
         return [str(error)]
     return sorted(str(key) for key in {*digests, *found} if digests.get(key) != found.get(key))
-
-
-def digests_of(entries: Mapping[str, Any]) -> dict[str, str]:
-    """One per entry and its name: the pickled digests share the name's string, so a flipped byte changes both."""
-    return {key: digest((key, value)) for key, value in entries.items()}
 
 
 def load_network(
@@ -188,26 +200,37 @@ def require_same_network(checkpoint: Mapping[str, Any], description: Mapping[str
     for key in mine:
         if key in saved and saved[key] != mine[key]:
             raise CheckpointError(
-                f"the checkpoint is of another network, {key}={saved[key]}; this run has {key}={mine[key]}; "
-                f"put back the file that belongs there"
+                f"the checkpoint is of another network, {key}={saved[key]}; this run has {key}={mine[key]}; {PUT_BACK}"
             )
 
 
-def require_same_training(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor], made: Any) -> None:
-    """Check that a training can go on from a checkpoint: its weights, and each state of its optimiser and schedule.
-
-    Args:
-        checkpoint: as read.
-        weights: the state dict of the training.
-        made: its optimiser, or Lightning's dictionary of that and its scheduler.
+def require_same_weights(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Check that the weights of a checkpoint have the names, shapes and types of these.
 
     Raises:
         CheckpointError: that says what does not fit.
     """
-    if wrong := wrong_for(checkpoint, weights, made):
-        raise CheckpointError(
-            f"a training cannot go on from the checkpoint: {wrong}; put back the file that belongs there"
-        )
+    for entry in WEIGHTS:
+        try:
+            check_same(weights, checkpoint.get(entry, weights))
+        except ValueError as error:
+            raise CheckpointError(
+                f"the checkpoint is of another network, in its {entry} {error}; {PUT_BACK}"
+            ) from error
+
+
+def require_same_training(checkpoint: Mapping[str, Any], made: Any) -> None:
+    """Check that a training can go on from a checkpoint: each state of its optimiser and its schedule.
+
+    Args:
+        checkpoint: as read.
+        made: the optimiser of the training, or Lightning's dictionary of that and its scheduler.
+
+    Raises:
+        CheckpointError: that says what does not fit.
+    """
+    if wrong := wrong_for(checkpoint, made):
+        raise CheckpointError(f"a training cannot go on from the checkpoint: {wrong}; {PUT_BACK}")
 
 
 def load_body(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -215,37 +238,3 @@ def load_body(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     own = network.state_dict()
     body = {name: weight for name, weight in weights.items() if not name.startswith("head.")}
     network.load_state_dict({**{name: own[name] for name in own if name.startswith("head.")}, **body})
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of plain values and tensors.
-
-    Raises:
-        TypeError: for anything else, so that it cannot get into a checkpoint.
-    """
-    sha = hashlib.sha256()
-    for part in _bytes_of(value):
-        sha.update(part)
-    return sha.hexdigest()
-
-
-def _bytes_of(value: Any) -> Iterator[bytes | memoryview]:
-    if isinstance(value, Tensor):
-        flat = value.detach().cpu().contiguous().reshape(-1)
-        yield f"tensor {value.dtype} {tuple(value.shape)};".encode()
-        yield memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else b""  # type: ignore[arg-type]  # a buffer
-    elif type(value) in (dict, OrderedDict):
-        yield f"map {len(value)};".encode()
-        for key, item in value.items():
-            yield from _bytes_of(key)
-            yield from _bytes_of(item)
-    elif type(value) in (list, tuple, torch.Size):
-        yield f"{type(value).__name__} {len(value)};".encode()
-        for item in value:
-            yield from _bytes_of(item)
-    elif type(value) is float:
-        yield b"float" + struct.pack("<d", value)
-    elif type(value) in (int, bool, str, type(None)):
-        yield f"{type(value).__name__} {value!r};".encode()
-    else:
-        raise TypeError(f"a checkpoint holds plain values and tensors, not {type(value).__name__}: {value!r}")

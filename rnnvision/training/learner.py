@@ -13,14 +13,16 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from rnnvision.checks import one_of, probability
+from rnnvision.checks import one_of, probability, seed_number
 from rnnvision.nn.anytime import forward_with_settled
 from rnnvision.nn.parts import hold_frozen
 from rnnvision.seeding import derive_seed
 from rnnvision.training.anytime_loss import check_anytime
-from rnnvision.training.checkpoint import FORMAT, require_same_network, require_same_training
-from rnnvision.training.failures import TrainingError, are_finite, diverged, ran_out
+from rnnvision.training.checkpoint import FORMAT, require_same_network, require_same_training, require_same_weights
+from rnnvision.training.failures import TrainingError, diverged, ran_out, require_finite_state
+from rnnvision.training.guard import Guard
 from rnnvision.training.optim import clip_gradients, constraining, learning_rate, regrouped
+from rnnvision.training.saving.paths import stay_in_own_folders
 from rnnvision.training.scores import EpochSums, Scores
 from rnnvision.training.temperature import Calibration
 
@@ -76,6 +78,7 @@ class Learner(L.LightningModule):
     ) -> None:
         super().__init__()
         probability("label_smoothing", label_smoothing)
+        seed_number("seed", seed)
         one_of("objective", objective, OBJECTIVES)
         check_anytime(network, anytime=anytime)
         self.network = network
@@ -96,6 +99,8 @@ class Learner(L.LightningModule):
         # The optimiser step of the last validation, and its figures.
         self._validated: tuple[int, dict[str, float]] = (-1, {})
         self._validated_this_epoch = False
+        self._guard = Guard()
+        self._infinite: frozenset[str] = frozenset()  # buffers that are so from the start, such as masks
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
 
@@ -143,16 +148,25 @@ class Learner(L.LightningModule):
         losses = cross_entropy(logits, labels, weight=weight, label_smoothing=self.label_smoothing, reduction="none")
         return losses.mean()
 
+    def on_fit_start(self) -> None:
+        self._infinite = frozenset(name for name, held in self.named_buffers() if not bool(held.isfinite().all()))
+
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive_seed("epoch", self.seed, self.current_epoch, self.global_rank))
         self.sums = EpochSums(self.device)
         hold_frozen(self.network)
+
+    def go_on_with(self, sums: Tensor) -> None:
+        """Go on within an epoch, with the sums (3,) that this process had there."""
+        self.sums = EpochSums.of(sums, self.device)
+        self.samples_seen = -self.sums.count  # which another object has seen
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss, output = self._step(batch, learns=True)
         with torch.no_grad():
             correct = _correct(output, batch[1]) if self.classifies else torch.zeros_like(loss)
             self.sums.add(loss.detach(), correct, len(output))
+        self._guard.add(batch_idx, loss.detach())
         return loss
 
     def configure_gradient_clipping(
@@ -162,19 +176,22 @@ class Learner(L.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        self._guard.look(self.network, optimizer, self._counts, alone=self.trainer.world_size == 1, scaler=scaler)
         if gradient_clip_val and scaler is None:
             # Lightning would not clip for a fused optimiser in bf16, as if a loss scaler were at work there too.
             clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
+    def _counts(self) -> tuple[int, int]:
+        return self.trainer.global_step, self.current_epoch
+
     def on_train_epoch_end(self) -> None:
+        self._guard.settle()
         loss, correct, count = self.trainer.strategy.reduce(self.sums.all(), reduce_op="sum").tolist()
         self.samples_seen += int(count)
         if count and not math.isfinite(loss):
             raise diverged("training loss", loss / count, self.trainer)
-        if count and not self._validated_this_epoch and not are_finite(self.network):
-            raise diverged("weights", math.nan, self.trainer)  # by the last step, which no loss has seen
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau) and self._validated_this_epoch:  # one without is no bad epoch
             scheduler.step(self._validated[1]["val/loss"])
@@ -222,6 +239,9 @@ class Learner(L.LightningModule):
                     self.calibration.add(self.network, *part)
         self.val_metrics["loss"].update(loss, len(output))
 
+    def on_validation_epoch_start(self) -> None:
+        self._guard.settle()
+
     def on_validation_epoch_end(self) -> None:
         figures = self.val_metrics.compute()
         self.log_dict(figures, sync_dist=True)
@@ -262,16 +282,21 @@ class Learner(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": self._make_scheduler(optimizer)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._guard.settle()
+        require_finite_state(checkpoint, self._infinite, self.trainer)
         figures = {"validation": self.validation} if self.validation else {}
         checkpoint["rnnvision"] = {"format": FORMAT, **self.description, **figures}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to resume from the checkpoint of another network, and bring one of an earlier version up to date."""
         require_same_network(checkpoint, self.description)
+        require_same_weights(checkpoint, self.state_dict())
+        if self._trainer is not None:
+            stay_in_own_folders(checkpoint, self._trainer)
         for i, state in enumerate(checkpoint.get("optimizer_states", [])):
             checkpoint["optimizer_states"][i] = regrouped(state, self.network)
         if self._make_optimizer is not None:
-            require_same_training(checkpoint, self.state_dict(), self.configure_optimizers())
+            require_same_training(checkpoint, self.configure_optimizers())
 
     @property
     def validation(self) -> dict[str, float]:

@@ -2,12 +2,14 @@
 
 import csv
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
+
+from rnnvision.atomic import whole
 
 
 class RunLog(Logger):
@@ -28,6 +30,7 @@ class RunLog(Logger):
         self._rows: dict[int, dict[str, Any]] = {}
         self._summary: dict[str, Any] = {}
         self._started = time.monotonic()
+        self._before = 0.0  # seconds of the epoch that another process has begun
         if self.path.is_file():
             with self.path.open(newline="") as file:
                 for row in csv.DictReader(file):
@@ -54,19 +57,42 @@ class RunLog(Logger):
         """Add rows to summary.csv: what is known of the whole run."""
         self._summary |= figures
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name("summary.csv.tmp")
-        with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        with whole(self.path.with_name("summary.csv")) as file:
             writer = csv.writer(file)
             writer.writerow(("name", "value"))
             # true, false, null as in a configuration
             words = {True: "true", False: "false", None: "null"}
             writer.writerows((name, words[v] if isinstance(v, bool | None) else v) for name, v in self._summary.items())
-        temporary.replace(self.path.with_name("summary.csv"))
 
     @rank_zero_only
     def log_graph(self, *args: Any, **kwargs: Any) -> None:
         """Only restart the clock: Lightning calls this as training begins, perhaps long after the logger was made."""
-        self._started = time.monotonic()
+        self._started, self._before = time.monotonic() - self._before, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Of the epoch that runs, so far; what passed between two processes does not count."""
+        return round(time.monotonic() - self._started, 3)
+
+    def rows_of(self, epoch: int, ended: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of an epoch, with the figures that are about to be logged where it has just `ended`."""
+        rows = {step: row for step, row in self._rows.items() if row["epoch"] == epoch}
+        if ended is not None:
+            step = ended["step"]
+            rows[step] = {"epoch": epoch, **rows.get(step, {}), **ended, "seconds": self.seconds}
+        return [dict(rows[step]) for step in sorted(rows)]
+
+    @rank_zero_only
+    def go_back_to(self, epoch: int, rows: Sequence[Mapping[str, Any]] = (), seconds: float = 0.0) -> None:
+        """Let `rows` take the place of all rows of this epoch and of later ones, which a resumed training repeats.
+
+        `seconds` are those of the epoch that passed before.
+        """
+        kept = {step: row for step, row in self._rows.items() if row["epoch"] < epoch}
+        self._rows = kept | {int(row["step"]): dict(row) for row in rows}
+        self._before = seconds
+        if self._rows or self.path.is_file():
+            self._write()
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
@@ -85,12 +111,10 @@ class RunLog(Logger):
     def _write(self) -> None:
         columns = dict.fromkeys(name for row in self._rows.values() for name in row)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".csv.tmp")
-        with temporary.open("w", newline="") as file:
+        with whole(self.path) as file:
             writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
             writer.writerows(self._rows[step] for step in sorted(self._rows))
-        temporary.replace(self.path)
 
 
 def _line(row: dict[str, Any]) -> str:

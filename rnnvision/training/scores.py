@@ -101,6 +101,13 @@ class EpochSums:
         self.sums = torch.zeros(2, dtype=precise, device=device)  # loss, correct
         self.count = 0  # kept on the host, since adding it to the sums would copy it to the device each step
 
+    @classmethod
+    def of(cls, sums: Tensor, device: torch.device | str = "cpu") -> "EpochSums":
+        """Those of which `all` has given these (3,)."""
+        found = cls(device)
+        found.sums, found.count = sums[:2].to(found.sums), int(sums[2])
+        return found
+
     def add(self, loss: Tensor, correct: Tensor, count: int) -> None:
         """Add a batch: its mean loss, and how many of its images were answered correctly."""
         self.sums += torch.stack((loss * count, correct))

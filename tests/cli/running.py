@@ -15,6 +15,7 @@ from typing import Any
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
+from rnnvision.cli.frame.signals import CODES, STOP
 from rnnvision.registry import Registry
 from rnnvision.search import Job
 from rnnvision.search.job import OUTPUT
@@ -51,14 +52,16 @@ def one_line(verb: Verb, name: str, *words: str) -> str:
 def in_folder(folder: Path) -> Iterator[None]:
     """Work in a new folder; what a verb sets for its process is put back at the end."""
     folder.mkdir(parents=True)
-    before, handler = Path.cwd(), signal.getsignal(signal.SIGTERM)
+    before, handlers = Path.cwd(), {signum: signal.getsignal(signum) for signum in CODES}
     os.chdir(folder)
     try:
         with warnings.catch_warnings():  # a verb sets filters of its own
             yield
     finally:
         os.chdir(before)
-        signal.signal(signal.SIGTERM, handler)
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+        STOP.forget()
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None
 

@@ -214,7 +214,7 @@ def test_every_kind_of_bad_picture_is_listed_and_the_others_are_classified(
     bad = 0
     for line, (kind, file) in zip(lines, made.items(), strict=True):
         assert os.fsencode(line["image"]) == os.fsencode(file.path)
-        if file.reason in (None, "2 frames"):  # of which the first is read
+        if file.reason in (None, "several frames"):  # of which the first is read
             assert len(line["answers"]) == 3, kind
         else:
             bad += 1

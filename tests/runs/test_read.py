@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rnnvision.atomic import whole
 from rnnvision.runs import Run, RunFolder, environment, find_runs, read_epochs, read_json
-from rnnvision.runs.atomic import whole
 
 ROOT = Path(__file__).parents[2]
 

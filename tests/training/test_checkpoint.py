@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from torch import nn
 from torch.serialization import get_unsafe_globals_in_checkpoint
 
+from rnnvision.disk import DiskError
 from rnnvision.nn import MODELS, RECURRENCES, fits_in_one_go
 from rnnvision.training import (
     SCHEDULES,
@@ -25,7 +26,8 @@ from rnnvision.training import (
     load_network,
     read_checkpoint,
 )
-from rnnvision.training.checkpoint import FORMAT, digest
+from rnnvision.training.checkpoint import FORMAT
+from rnnvision.training.saving.content import digest
 from tests.nn.cases import parameters_of
 from tests.training.cases import OPTIMIZERS, SMALLEST, checkpoint_of, same, sampled, save, train
 
@@ -48,7 +50,7 @@ class Mapped(dict):
 
 def assert_plain(folder: Path) -> None:
     files = sorted(path.name for path in (folder / "checkpoints").iterdir())
-    assert files == ["best.ckpt", "last.ckpt"]
+    assert files == ["best.ckpt", "last.ckpt", "previous.ckpt"]
     for file in files:
         assert get_unsafe_globals_in_checkpoint(str(folder / "checkpoints" / file)) == []
         assert read_checkpoint(folder / "checkpoints" / file)["rnnvision"]["format"] == FORMAT
@@ -155,7 +157,10 @@ def test_a_digest_tells_apart_what_differs() -> None:
 # Crashes --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("crash", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=repr)
+CRASHES = [OSError(28, "No space left on device"), OSError(5, "Input/output error"), KeyboardInterrupt()]
+
+
+@pytest.mark.parametrize("crash", CRASHES, ids=repr)
 @pytest.mark.parametrize("place", ["save", "fsync", "replace"])
 def test_a_crash_during_a_save_leaves_the_previous_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash: BaseException, place: str
@@ -170,8 +175,12 @@ def test_a_crash_during_a_save_leaves_the_previous_file(
     owner: Any = {"save": torch, "fsync": os, "replace": Path}[place]
     with monkeypatch.context() as patch:
         patch.setattr(owner, place, fail)
-        with pytest.raises(type(crash)):
+        with pytest.raises(DiskError if isinstance(crash, OSError) else type(crash)) as raised:
             save(path, other=1)
+    if isinstance(crash, OSError):
+        said = "no space left on the device for a checkpoint" if crash.errno == 28 else "cannot be written (Input"
+        assert f"{path}: {said}" in str(raised.value)
+        assert str(raised.value).endswith("; the a.ckpt before it stays as it was")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
     assert save(path, other=1).read_bytes() != before
@@ -196,11 +205,18 @@ def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, monkeypa
     assert events == ["file", "replace", "folder"]
 
 
-def test_removing_a_checkpoint_twice_is_no_error(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.ckpt")
-    for _ in range(2):
-        VerifiedCheckpointIO().remove_checkpoint(path)
-        assert not path.exists()
+def test_only_checkpoints_of_folders_that_it_has_written_into_are_removed(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "run" / "checkpoints", tmp_path / "a.ckpt"
+    io = VerifiedCheckpointIO()
+    for path in (inside / "a.ckpt", inside / "b.ckpt"):
+        io.save_checkpoint(SMALLEST, path)
+    (inside / "notes.txt").touch()
+    save(outside)
+    for path in (outside, inside / ".." / ".." / "a.ckpt", inside / "notes.txt", inside, inside / "a.ckpt"):
+        for _ in range(2):  # twice is no error
+            io.remove_checkpoint(path)
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["a.ckpt", "b.ckpt", "notes.txt"]
+    assert outside.is_file()
 
 
 # A file or a run folder -----------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from rnnvision.cli.frame.arguments import plain
@@ -20,9 +19,11 @@ from rnnvision.cli.frame.device import make_trainer
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.setup import optimizer_arguments, takes_steps
+from rnnvision.cli.frame.strangers.rules import read_run_config
 from rnnvision.data import ImageData
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.insight import anytime_curve, forget_peak, latency, multiply_adds, peak_memory, throughput
+from rnnvision.masking import shows_no_secret
 from rnnvision.nn.kernels.threads import Threads
 from rnnvision.others import LOOK_S, OTHERS
 from rnnvision.runs import RunFolder
@@ -46,8 +47,7 @@ def costs(folder: Path, *, rounds: int, latency_rounds: int, anytime_samples: in
     images evenly picked, and its mean anytime/area. What does not apply is missing, and `missing` says why where that
     is no matter of course. Of a network that was `fitted` in one go no steps are timed: there are none.
     """
-    cfg = OmegaConf.load(folder / ".hydra" / "config.yaml")
-    assert isinstance(cfg, DictConfig)
+    cfg = read_run_config(folder)
     load_plugins_of(cfg)
     forget_peak(torch.device("cpu"))
     before = peak_memory(torch.device("cpu"))
@@ -104,6 +104,7 @@ def evenly(data: ImageData, samples: int | None) -> Iterable[tuple[Tensor, Tenso
     return data.test_dataloader()
 
 
+@shows_no_secret
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)

@@ -17,8 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_USAGE
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.setup import make_training
+from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.insight import wait_for
+from rnnvision.masking import shows_no_secret
 from rnnvision.runs import RunFolder, is_first_process
 
 WARMUP = 2  # steps that are not counted
@@ -88,11 +90,11 @@ def time_steps(cfg: DictConfig, seconds: float) -> dict[str, Any]:
     }
 
 
+@shows_no_secret
 def main() -> None:
     config, seconds, result = sys.argv[1:]
     try:
-        cfg = OmegaConf.load(config)
-        assert isinstance(cfg, DictConfig)
+        cfg = read_pairs(Path(config))
         found = time_steps(cfg, float(seconds))
     except (UsageError, FailureError) as error:
         print(f"rnnvision trial: {error}", file=sys.stderr)

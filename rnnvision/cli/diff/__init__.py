@@ -91,11 +91,8 @@ def _settings(run: Run) -> dict[str, Any]:
     """The configuration of a run, as it was composed, by dotted key."""
     from omegaconf import OmegaConf
 
+    from rnnvision.cli.frame.strangers.reading import read_pairs
     from rnnvision.report.two_runs import flat
 
     file = run.path / ".hydra" / "config.yaml"
-    try:
-        content = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(file), resolve=False))
-    except Exception as error:  # of YAML's or OmegaConf's many kinds
-        raise UsageError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
-    return flat(content) if isinstance(content, dict) else {}
+    return flat(cast(dict[str, Any], OmegaConf.to_container(read_pairs(file), resolve=False)))

@@ -1,7 +1,6 @@
 """The frame of every verb: Hydra on conf/, messages for people, exit codes, the status of the run folder."""
 
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -27,19 +26,27 @@ from rnnvision.cli.frame.command_line.refused import NO_SWEEPS
 from rnnvision.cli.frame.command_line.several import as_list
 from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
-from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_TERMINATED, EXIT_USAGE, leave
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, open_streams
 from rnnvision.cli.frame.live.counts import shown_counts
 from rnnvision.cli.frame.log import logged
-from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
+from rnnvision.cli.frame.messages import CONFIG_ERRORS, composing_fault, explain, unwritable, with_command
 from rnnvision.cli.frame.paths import locate_paths, pin_latest, register_resolvers
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
+from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused, take
+from rnnvision.cli.frame.strangers.guard import guard_hydra
+from rnnvision.cli.frame.strangers.interpolations import allow_typed
+from rnnvision.cli.frame.strangers.words import refuse_secrets
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
 from rnnvision.cli.frame.tracking.facts import checked_tags, choices_of
+from rnnvision.cli.frame.trainer.environment import environment_kept
+from rnnvision.cli.frame.trainer.memory import memory_ran_out
+from rnnvision.disk import DiskError, is_full, no_space
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.masking import masked_word, shows_no_secret
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
 from rnnvision.runs import Run, RunFolder, environment, is_first_process, read_json, versions
@@ -56,12 +63,19 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
 
     `libraries` are the modules that it needs, imported together.
 
-    0 success; 1 failure, or a failed job of a sweep; 2 wrong use; 130 Ctrl-C; 143 SIGTERM.
+    0 success; 1 failure, or a failed job of a sweep; 2 wrong use; 130 Ctrl-C; 129 SIGHUP; 143 SIGTERM, SIGUSR1.
     """
+    with STOP.command(f"rnnvision {verb}"):
+        _run_verb(verb, task, libraries)
+
+
+@shows_no_secret
+def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
+    open_streams()
     end_with_first_process()
     OTHERS.load()  # from here: who computes beside this process while it starts
-    signal.signal(signal.SIGTERM, _terminate)
     register_resolvers()
+    guard_hydra()
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
 
     def job(config: DictConfig) -> float | None:
@@ -69,6 +83,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
             return _run_job(verb, task, config, wants_traceback, libraries)
 
     try:
+        allow_typed(sys.argv[1:])
         line = read_command(sys.argv[1:], verb, config_dir())
         if line.multirun and not makes_sweeps(verb):
             once = command(
@@ -84,6 +99,8 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
         if sweep is not None:
             go_where_it_began(sweep)
             line = sweep.line
+        if line.multirun or verb in ("tune", "compare"):
+            refuse_secrets(line.overrides, verb)
         check_own_files(line.overrides, own_folder(), config_dir(), verb)
         if line.wants_help:
             with unfailing_output():
@@ -95,8 +112,8 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
         with unfailing_output(), _environment_set(FULL_ERROR, "1"):
             multirun = None if sweep is None else partial(run_sweep, sweep, libraries=libraries)
             _run_hydra(verb, job, line, multirun)
-    except KeyboardInterrupt:
-        leave(verb, "interrupted", EXIT_INTERRUPT)
+    except (Stopped, KeyboardInterrupt) as error:
+        leave(verb, "interrupted", STOP.code_of(error))
     except (*CONFIG_ERRORS, UsageError, FailureError) as error:  # before OSError, which some of Hydra's are too
         if wants_traceback:
             traceback.print_exc()
@@ -105,7 +122,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
     except OSError as error:
         leave(verb, unwritable(error), EXIT_USAGE)
     except Exception as error:
-        if (fault := yaml_fault(error)) is None:
+        if (fault := yaml_fault(error) or composing_fault(error)) is None:
             raise
         leave(verb, fault, EXIT_USAGE)
 
@@ -169,6 +186,7 @@ def _run_job(
     status_before = read_json(run.path / "status.json")  # of a run that is resumed
     if in_a_sweep:  # a single run has been announced by `Start`, before Hydra writes its files
         announce_run(verb, config, hydra_config.runtime.choices)
+    STOP.begin(partial(_write_interrupted, run, status_before))
     import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
     with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
@@ -177,33 +195,57 @@ def _run_job(
         except OSError as error:
             leave(verb, unwritable(error), EXIT_USAGE)
         try:
-            if in_a_sweep:
-                check_keys(config, verb, hydra_config.runtime.choices)
-            load_plugins_of(config, hydra_config.runtime.cwd)
-            check_checkpoint(config, verb)
-            with shown_by(shown_counts if is_first_process() else None):
-                score = task(config, run)
-        except (KeyboardInterrupt, SystemExit) as error:
-            run.write_status("interrupted")
-            if not run.is_used():
-                run.refuse()
-            if in_a_sweep:
-                print_table(Path(hydra_config.sweep.dir))
-            code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else EXIT_INTERRUPT
-            rest = "; the jobs after it have not begun" if in_a_sweep else ""
-            leave(verb, f"interrupted; what is done lies in {run.shown()}{_resumption(run, config)}{rest}", code)
-        except Exception as error:
+            with STOP.at_work():
+                if in_a_sweep:
+                    check_keys(config, verb, hydra_config.runtime.choices)
+                load_plugins_of(config, hydra_config.runtime.cwd)
+                check_checkpoint(config, verb)
+                with shown_by(shown_counts if is_first_process() else None):
+                    score = task(config, run)
+        except BaseException as error:
+            # After a signal any error is taken to be of it: the system may have told the workers, too.
+            if STOP.requested is not None or not isinstance(error, Exception):
+                _leave_interrupted(verb, config, run, STOP.code_of(error))
             code, message = _verdict(error, verb)
             if message is None or wants_traceback:
                 traceback.print_exc()
             message = message or f"{type(error).__name__}: {error}"
+            if isinstance(error, DiskError) or is_full(error):
+                message += _resumption(run, config)
             log.keep = _write_down(run, code, message, status_before)
+            STOP.write_down = None
             if not in_a_sweep:
                 leave(verb, message, code)
             print(f"job {hydra_config.job.num} failed: {message}", file=sys.stderr)
             return float("nan")  # a sweeper that optimises sees that the job is worth nothing, and goes on
-        run.write_status("completed")
+        _write_status(run, "completed")
+        STOP.write_down = None
         return score
+
+
+def _leave_interrupted(verb: str, config: DictConfig, run: RunFolder, code: int) -> NoReturn:
+    hydra_config = HydraConfig.get()
+    _write_status(run, "interrupted")
+    done = f"; what is done lies in {run.shown()}{_resumption(run, config)}" if run.is_used() else ""
+    if not done:
+        run.refuse()
+    rest = ""
+    if hydra_config.mode == RunMode.MULTIRUN:
+        print_table(Path(hydra_config.sweep.dir))
+        rest = "; the jobs after it have not begun"
+    leave(verb, f"interrupted{done}{rest}", code)
+
+
+def _write_interrupted(run: RunFolder, status_before: dict[str, Any]) -> None:
+    """Where the process ends at once; a run that it had yet to go on with stays as it was."""
+    if not status_before or read_json(run.path / "status.json") != status_before:
+        _write_status(run, "interrupted")
+
+
+def _write_status(run: RunFolder, status: str) -> None:
+    """Of a folder that several processes share, as those of a study do, the holder of its lock writes the record."""
+    if run.lock.is_held or run.lock.holder() is None:
+        run.write_status(status)
 
 
 def _write_down(run: RunFolder, code: int, message: str, status_before: dict[str, Any]) -> bool:
@@ -228,7 +270,7 @@ def _typed(config: DictConfig, run: RunFolder) -> dict[str, object]:
     """What was chosen of the configuration; a run that is resumed keeps what it began with."""
     hydra_config = HydraConfig.get()
     found = {
-        "overrides": typed_words(),
+        "overrides": list(map(masked_word, typed_words())),
         "choices": choices_of(hydra_config.runtime.choices, typed_words()),
         "tags": checked_tags(config),
     }
@@ -251,25 +293,14 @@ def _verdict(error: Exception, verb: str) -> tuple[int, str | None]:
         return EXIT_USAGE, explain(error, config_dir(), verb)
     if isinstance(error, UsageError):
         return EXIT_USAGE, with_command(str(error))
-    return EXIT_FAILURE, str(error) if isinstance(error, FailureError) else None
-
-
-def _terminate(signum: int, frame: object) -> NoReturn:
-    raise SystemExit(EXIT_TERMINATED)
+    if isinstance(error, FailureError):
+        return EXIT_FAILURE, str(error)
+    return EXIT_FAILURE, no_space(error) if is_full(error) else memory_ran_out(error)
 
 
 @contextmanager
 def _environment_set(name: str, value: str | None) -> Iterator[None]:
-    before = os.environ.get(name)
-    _set_or_delete(name, value)
-    try:
-        yield
-    finally:
-        _set_or_delete(name, before)
-
-
-def _set_or_delete(name: str, value: str | None) -> None:
-    if value is None:
+    with environment_kept(name):
         os.environ.pop(name, None)
-    else:
-        os.environ[name] = value
+        os.environ.update({} if value is None else {name: value})
+        yield

@@ -1,12 +1,15 @@
 """The log of a run: what it prints, warnings and errors among it, as <verb>.log in its folder."""
 
 import io
+import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
+
+from rnnvision.masking import masked
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BAR = re.compile(r"\d+%\|")  # of a progress bar
@@ -32,9 +35,14 @@ class Tee(io.TextIOBase):
     def _write(self, lines: list[str]) -> None:
         if self._log.closed:  # a handler that was made within a run may outlive it
             return
-        shown = (ESCAPE.sub("", line.rpartition("\r")[2]) for line in lines)  # a terminal writes over what precedes \r
-        self._log.writelines(f"{line}\n" for line in shown if not BAR.search(line))
-        self._log.flush()
+        last = (line.rpartition("\r")[2] for line in lines)  # a terminal writes over what precedes \r
+        shown = (masked(ESCAPE.sub("", line)) for line in last)
+        try:
+            self._log.writelines(f"{line}\n" for line in shown if not BAR.search(line))
+            self._log.flush()
+        except OSError as error:  # a full disk: what a run computes is worth more than its log
+            _write_nowhere(self._log)
+            self._stream.write(f"note      the log ends here: {error.strerror}\n")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -54,6 +62,14 @@ class Tee(io.TextIOBase):
     @property
     def encoding(self) -> str:  # type: ignore[override]
         return self._stream.encoding
+
+
+def _write_nowhere(log: TextIO) -> None:
+    """Let a log that cannot be written any more take whatever is still to be written, and keep none of it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, log.fileno())
+    os.close(nowhere)
+    log.flush()
 
 
 class Log:
@@ -80,7 +96,8 @@ def logged(path: Path, *, write: bool = True) -> Iterator[Log]:
             out.end()
             err.end()
             if not wish.keep:
-                log.truncate(before_this)
+                with suppress(OSError):
+                    log.truncate(before_this)
             if sys.stdout is out:
                 sys.stdout = before[0]
             if sys.stderr is err:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import traceback
 from pathlib import Path
 
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
@@ -27,9 +28,11 @@ from rnnvision.cli.frame.command_line.own_files import misplaced, written
 from rnnvision.cli.frame.command_line.several import several_values
 from rnnvision.cli.frame.command_line.words import command, yaml_text
 from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.cli.frame.trainer.arguments import trainer_key
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
+COMPOSING = ("hydra", "omegaconf", "antlr4", "yaml")
 LAYER = "model.layer."
 LONG = 320  # characters: four lines of a terminal
 HINT = re.compile(
@@ -125,6 +128,20 @@ def explain(error: Exception, conf: Path, verb: str) -> str:
     return text.strip().splitlines()[0]
 
 
+def composing_fault(error: Exception) -> str | None:
+    """What to say of an error that Hydra, OmegaConf or a parser of theirs came to; None for others."""
+    last = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        last = frame
+    place = "" if last is None else str(last.f_globals.get("__name__"))
+    if not isinstance(error, (ValueError, TypeError, KeyError, RecursionError, AttributeError, AssertionError)):
+        return None
+    if place.partition(".")[0] not in COMPOSING:
+        return None
+    why = str(error).strip().partition("\n")[0] or type(error).__name__
+    return f"the settings cannot be put together: {why}; typed: {command(sys.argv[1:])}"
+
+
 def _beside_the_groups(group: str, option: str) -> str:
     """A file of a group whose defaults list has GROUP: OPTION, which Hydra looks for within the file's own group."""
     file = own_file_with(f"{group}:")
@@ -184,7 +201,7 @@ def _is_in_resumed_run(key: str) -> bool:
     file = Path(expanded(run or "")) / ".hydra" / "config.yaml"
     if run is None or not file.is_file():
         return False
-    saved = walk(OmegaConf.to_container(OmegaConf.load(file)))
+    saved = walk(OmegaConf.to_container(read_pairs(file)))
     return key.startswith(("callbacks.", "logger.")) and key.rpartition(".")[0] in saved
 
 

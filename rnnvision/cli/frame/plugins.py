@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.signals import Stopped
 from rnnvision.errors import UsageError
 from rnnvision.registry import RegistrationError, Registry
 
@@ -85,6 +86,8 @@ def import_plugin(module: str, folder: Path) -> list[Part]:
     before = [dict(registry) for registry in known]
     try:
         found = import_module(module)
+    except Stopped:
+        raise
     except (Exception, SystemExit) as error:
         for registry, entries in zip(known, before, strict=True):  # nothing of it stays
             registry.clear()

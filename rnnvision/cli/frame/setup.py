@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
+from rnnvision.checks import at_least, seed_number
 from rnnvision.cli.frame.arguments import (
     arguments_of,
     check_arguments,
@@ -14,6 +15,7 @@ from rnnvision.cli.frame.arguments import (
 )
 from rnnvision.cli.frame.tracking.trackers import Trackers
 from rnnvision.errors import UsageError
+from rnnvision.masking import masked_values
 from rnnvision.runs import Run, RunFolder, versions
 
 if TYPE_CHECKING:
@@ -60,11 +62,16 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
             "scheduler.name=plateau: looks at val/loss, and trainer.limit_val_batches=0 leaves no validation; "
             "choose another scheduler"
         )
-    trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers)
+    saving = {"save_every": cfg.get("save_every")}  # which a run of an earlier version does not have
+    check_arguments("", saving, make_trainer)
+    trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers, **saving)
     check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
     check_loss(cfg)
+    with arguments_of(""):
+        at_least("pretrain_epochs", plain(cfg.get("pretrain_epochs", 1)), 1)
     begun_with = _begun_with(run) if cfg.resume is not None else None
-    with arguments_of("seed"):
+    with arguments_of(""):
+        seed_number("seed", cfg.seed)
         L.seed_everything(cfg.seed, verbose=False)
     data = make_data(cfg, begun_with)
     arguments, network = make_network(cfg, data)
@@ -89,18 +96,20 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
             class_weight=weight,
             anytime=anytime,
             seed=cfg.seed,
-            description={
-                "network": arguments,
-                "class_names": list(data.class_names),
-                "normalisation": data.normalisation,
-                "data": data.describe(),
-                "images": {part: len(samples) for part, samples in data.known.parts().items()},
-                **({"files": data.record.plain()} if data.record is not None else {}),
-                "versions": versions(),
-                **({"plugins": plugins} if plugins else {}),
-                **({"frozen": frozen_parts(cfg)} if frozen_parts(cfg) else {}),
-                **{key: begun_with[key] for key in ("weights",) if begun_with and key in begun_with},
-            },
+            description=masked_values(
+                {
+                    "network": arguments,
+                    "class_names": list(data.class_names),
+                    "normalisation": data.normalisation,
+                    "data": data.describe(),
+                    "images": {part: len(samples) for part, samples in data.known.parts().items()},
+                    **({"files": data.record.plain()} if data.record is not None else {}),
+                    "versions": versions(),
+                    **({"plugins": plugins} if plugins else {}),
+                    **({"frozen": frozen_parts(cfg)} if frozen_parts(cfg) else {}),
+                    **{key: begun_with[key] for key in ("weights",) if begun_with and key in begun_with},
+                }
+            ),
         )
     return Training(cfg, run, data, learner, trainer, trackers)
 
@@ -127,10 +136,10 @@ def make_data(cfg: DictConfig, begun_with: dict[str, Any] | None = None) -> "Ima
 
 def _begun_with(run: RunFolder) -> dict[str, Any] | None:
     """What the last checkpoint of a run that is resumed says of itself."""
-    from rnnvision.training import read_checkpoint
+    from rnnvision.training import facts_of
 
     last = Run(run.path).last_checkpoint
-    return None if last is None else read_checkpoint(last)["rnnvision"]
+    return None if last is None else facts_of(last)["rnnvision"]
 
 
 def fit_data_to(data: "ImageData", network: "nn.Module") -> None:
@@ -162,6 +171,7 @@ def least_batch(network: "nn.Module") -> int:
 
 def make_network(cfg: DictConfig, data: "ImageData") -> "tuple[dict[str, Any], nn.Module]":
     """The network for this data, and the arguments that it was made with."""
+    from rnnvision.cli.frame.trainer.memory import network_fits
     from rnnvision.nn import MODELS
 
     of_data = {"input_shape": list(data.input_shape), "num_classes": len(data.class_names)}
@@ -169,7 +179,7 @@ def make_network(cfg: DictConfig, data: "ImageData") -> "tuple[dict[str, Any], n
         raise UsageError(f"model.{chosen[0]}: cannot be chosen, the data decides it")
     arguments = {**named_arguments("model", cfg.model, MODELS), **of_data}
     _check_layer_types(arguments)
-    with arguments_of("model"):
+    with arguments_of("model"), network_fits():
         return arguments, MODELS[arguments["name"]](**{k: v for k, v in arguments.items() if k != "name"})
 
 

@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,13 +22,16 @@ from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.own_files import misplaced, package_of, written
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
 from rnnvision.cli.frame.command_line.words import command, override, yaml_text
+from rnnvision.cli.frame.early.filled import check_filled, check_path_values, check_sizes, check_switches
 from rnnvision.cli.frame.early.starting import announce_run
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
 from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.signals import STOP
 from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import UsageError
+from rnnvision.masking import masked
 from rnnvision.runs import Run, RunFolder, is_first_process
 from rnnvision.runs.ranks import name_of_ranks
 
@@ -108,14 +112,28 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
 def _check_config(config: DictConfig, verb: str) -> None:
     """What holds for a run, and for every job of a sweep alike."""
     check_keys(config, verb, config.hydra.runtime.choices)
+    check_filled(config)
+    check_sizes(config)
+    check_path_values(config)
+    check_switches(config, _usual_values(verb))
     _check_choices(config, verb)
     checked_tags(config)
-    _check_name(config.get("name"))
+    if "name" in config:
+        _check_name(config.name)
+    for key in ("log_dir", "hydra.run.dir"):
+        if masked(folder := str(OmegaConf.select(config, key))) != folder:
+            raise UsageError(f"{key}=***: holds what looks like a secret; choose another folder")
 
 
 def _check_name(name: object) -> None:
     """Refuse a name that would lead out of the folder for run folders, or that no file system takes."""
     text = str(name)
+    if name is None or OmegaConf.is_config(name) or not text.strip():
+        raise UsageError(
+            f"name={yaml_text(name)}: is the end of the name of the run folder; give a word, or leave it out"
+        )
+    if masked(text) != text:
+        raise UsageError("name=***: holds what looks like a secret, and would be the name of a folder; choose another")
     if any(letter in text for letter in "/\\\0\n"):
         raise UsageError(
             f"name={one_line(text)}: is the end of the name of the run folder; leave out / and line breaks"
@@ -168,9 +186,19 @@ def take(run: RunFolder) -> None:
         UsageError: that names another process that writes there.
         OSError: if the folder cannot be made.
     """
-    if is_first_process() and not run.lock.acquire():
+    if not is_first_process():
+        return
+    STOP.write_down = partial(_write_interrupted, run)
+    if not run.lock.acquire():
+        STOP.write_down = None
         who = run.lock.holder() or "another process"
         raise UsageError(f"{run.shown()}: {who} is writing there; wait for it, or choose another folder")
+
+
+def _write_interrupted(run: RunFolder) -> None:
+    """Where the process ends at once: of a run that has a folder, and no record yet."""
+    if run.lock.is_held and not (run.path / "status.json").exists():
+        run.write_status("interrupted")
 
 
 def check_keys(config: DictConfig, verb: str, choices: Mapping[Any, Any]) -> None:
@@ -193,14 +221,20 @@ def check_keys(config: DictConfig, verb: str, choices: Mapping[Any, Any]) -> Non
         raise UsageError(f"{key}: there is no such key; {choose_one(key, legal)}")
 
 
-def _keys_of_file(verb: str) -> list[str]:
-    """The top-level keys of conf/<verb>.yaml, and of the file of a verb that it begins with."""
+@cache
+def _usual_values(verb: str) -> dict[str, Any]:
+    """What stands in conf/<verb>.yaml, and in the file of a verb that it begins with; nothing is filled in."""
     file = cast(DictConfig, OmegaConf.load(config_dir() / f"{verb}.yaml"))
     parts = [entry for entry in file.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
-    keys = [key for part in parts for key in _keys_of_file(part)]
+    found = {key: value for part in parts for key, value in _usual_values(part).items()}
+    return found | {key: value for key, value in written(file).items() if key not in ("defaults", "hydra")}
+
+
+def _keys_of_file(verb: str) -> list[str]:
+    """The top-level keys of conf/<verb>.yaml, and of the file of a verb that it begins with."""
+    keys = list(_usual_values(verb))
     keys += [group for group in default_options(config_dir(), verb) if not package_of(group, config_dir())]
     keys += ["trainer"] if "device" in default_options(config_dir(), verb) else []
-    keys += [str(key) for key in file if key not in ("defaults", "hydra")]
     return list(dict.fromkeys(keys))
 
 

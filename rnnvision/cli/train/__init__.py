@@ -13,6 +13,7 @@ from rnnvision.cli.frame.setup import Training, make_training, takes_steps
 from rnnvision.cli.train.balance import balance_lines
 from rnnvision.cli.train.parts import part_lines
 from rnnvision.cli.train.resume import kept_if_refused, resumed
+from rnnvision.cli.train.saving import mend_checkpoints, require_space
 from rnnvision.cli.train.score import make_tester, score
 from rnnvision.cli.train.stages import Stage, stages_of
 from rnnvision.cli.train.sweep_job import run_as_command
@@ -29,11 +30,13 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
     if in_a_sweep and _may_have_several_processes(cfg):
         return run_as_command(run)
     if cfg.resume is not None:
+        mend_checkpoints(run)
         cfg = resumed(cfg, run)
     if cfg.get("report"):
         require_packages()
     training = make_training(cfg, run)
     stages = stages_of(training)
+    require_space(training)
     tester = make_tester(training)
     if is_first_process():
         print(_first_lines(training, stages), flush=True)

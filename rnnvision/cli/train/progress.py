@@ -3,7 +3,6 @@
 import math
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,21 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 
 from rnnvision.checks import counted
 from rnnvision.runs import read_epochs
+from rnnvision.training import RunLog
 
 
 @dataclass(frozen=True)
 class Progress:
     """What the last checkpoint of a run says of its training."""
 
-    epochs: int  # that have ended, the last one perhaps before its last batch
+    epochs: int  # that have ended
     steps: int  # of the optimiser
-    cut_after: int | None  # batches of the last epoch, where it was left before its end
+    batches: int  # of the epoch after them, which had begun
+    of_batches: int
+    in_validation: bool  # after these batches
+    rows: list[dict[str, Any]]  # of metrics.csv, of the epoch `first_row`
+    first_row: int  # earlier rows are in the file, what is there of this epoch and of later ones is trained again
+    seconds: float  # of the epoch that had begun
     callbacks: dict[str, Any]  # state_key -> state
 
 
@@ -31,22 +36,21 @@ def read_progress(last: Path) -> Progress:
     Raises:
         UsageError: if it cannot be read.
     """
-    status = last.stat()
-    return _read_progress(last, status.st_ino, status.st_mtime_ns)
+    from rnnvision.training import facts_of
 
-
-@lru_cache(maxsize=1)
-def _read_progress(last: Path, inode: int, changed_ns: int) -> Progress:
-    """As above: a resume asks several times, and each reading verifies the digests of all weights."""
-    from rnnvision.training import read_checkpoint
-
-    checkpoint = read_checkpoint(last)
-    loops = checkpoint["loops"]["fit_loop"]
-    batches = loops["epoch_loop.batch_progress"]
+    checkpoint = facts_of(last)
+    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    position = checkpoint.get("position")  # that an earlier version did not write
+    within = {} if position is None or position["ended"] else position
     return Progress(
-        epochs=loops["epoch_progress"]["current"]["processed"],
+        epochs=epochs,
         steps=checkpoint["global_step"],
-        cut_after=None if batches.get("is_last_batch", True) else batches["current"]["ready"],
+        batches=within.get("batches", 0),
+        of_batches=within.get("of_batches", 0),
+        in_validation=within.get("in_validation", False),
+        rows=[] if position is None else position["rows"],
+        first_row=epochs if position is None else position["epoch"],
+        seconds=within.get("seconds", 0.0),
         callbacks=checkpoint.get("callbacks", {}),
     )
 
@@ -56,22 +60,25 @@ def go_on(trainer: L.Trainer, last: Path) -> None:
     # Of a callback that was taken out or changed: what may be is said when the run is resumed.
     warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
     progress = read_progress(last)
+    for log in (logger for logger in trainer.loggers if isinstance(logger, RunLog)):
+        log.go_back_to(progress.first_row, progress.rows, progress.seconds)
     states = [(c, progress.callbacks.get(c.state_key)) for c in trainer.early_stopping_callbacks]
     stopped = any(early_stop(callback, last.parents[1], state) for callback, state in states if state is not None)
     trainer.callbacks.append(GoOn(trainer, progress, has_stopped=stopped))  # type: ignore[attr-defined]
 
 
 class GoOn(Callback):
-    """Make Lightning go on at the start of the next epoch, with what the configuration says now.
+    """Make Lightning go on at the next epoch or batch, with what the configuration says now.
 
     With a limit of steps Lightning takes each checkpoint for one within an epoch: it would not begin the epoch, or end
-    the last one a second time. A patience it would take from the checkpoint, and what stopped early it would go on
-    with.
+    the last one a second time; and it would leave out the validation that follows the last step. A patience it would
+    take from the checkpoint, and what stopped early it would go on with.
     """
 
     def __init__(self, trainer: L.Trainer, progress: Progress, *, has_stopped: bool) -> None:
         steps = trainer.max_steps
-        self.max_steps = steps if progress.steps < steps else None  # None: there is no limit, or it is reached
+        reached = progress.steps >= steps and not progress.in_validation
+        self.max_steps = None if reached else steps  # None: there is no limit, or it is reached
         self.patience = {callback: callback.patience for callback in trainer.early_stopping_callbacks}
         self.has_stopped = has_stopped
 

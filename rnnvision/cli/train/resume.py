@@ -1,5 +1,6 @@
 """The configuration of a resumed run: the one it began with, and what may change of it."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,12 +9,15 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import counted
-from rnnvision.cli.frame.arguments import plain
-from rnnvision.cli.frame.command_line.words import key_of
+from rnnvision.cli.frame.arguments import plain, typed_words
+from rnnvision.cli.frame.command_line.own_files import written
+from rnnvision.cli.frame.command_line.words import command, key_of
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.plugins import load_plugins_of
+from rnnvision.cli.frame.strangers.rules import read_run_config
 from rnnvision.cli.frame.trainer.callbacks import CHECKPOINTS
 from rnnvision.errors import UsageError
+from rnnvision.masking import hidden_keys, masked_values
 from rnnvision.runs import RunFolder, is_first_process
 
 MAY_CHANGE = ("trainer.", "callbacks.", "logger.", "report", "tags", "data.root", "data.num_workers", "data.timeout")
@@ -37,14 +41,15 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     """
     from rnnvision.nn.legacy import current_arguments
 
-    saved = OmegaConf.load(run.path / ".hydra" / "config.yaml")
-    assert isinstance(saved, DictConfig)
+    saved = read_run_config(run.path)
     before = plain(saved.get("callbacks")) or {}
-    for override in HydraConfig.get().overrides.task:
+    lost = hidden_keys(OmegaConf.to_container(saved, resolve=False))
+    typed = typed_words()
+    for override in typed:
         key = key_of(override)
         if key == "resume" or (key == "plugins" and cfg.plugins == saved.get("plugins")):
             continue
-        if not key.startswith(MAY_CHANGE):
+        if not key.startswith(MAY_CHANGE) and key not in lost:
             if any(allowed.startswith(f"{key}.") for allowed in MAY_CHANGE):
                 one = f"single values can: {key}.KEY=VALUE"
                 raise UsageError(f"{override}: an option cannot be chosen anew on resume; {one}")
@@ -54,14 +59,28 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
                 )
             allowed = ", ".join(f"{k}*" if k.endswith(".") else k for k in MAY_CHANGE)
             raise UsageError(f"{key}: cannot change on resume, it would be another run; what can: {allowed}")
-        OmegaConf.update(saved, key, OmegaConf.select(cfg, key), force_add=True)
+        OmegaConf.update(saved, key, _as_typed(cfg, key), force_add=True)
+    for key in lost:
+        if key not in map(key_of, typed):
+            again = command([*sys.argv[1:], f"{key}=${{oc.env:NAME}}"])
+            raise UsageError(
+                f"{key}: its value is secret, and was not kept; export it as NAME and give it again: {again}"
+            )
     _check_checkpoints(before, plain(saved.get("callbacks")) or {})
     _check_limits(saved, run)
     locate_paths(saved, HydraConfig.get().runtime.cwd)
     load_plugins_of(saved, HydraConfig.get().runtime.cwd)
-    saved.model = current_arguments(plain(saved.model))
+    saved.model = current_arguments(written(saved.model))
     saved.resume = cfg.resume
     return saved
+
+
+def _as_typed(cfg: DictConfig, key: str) -> Any:
+    """The value of a key, with its ${...} as they are: what they stand for is not to be kept."""
+    node: Any = OmegaConf.to_container(cfg, resolve=False)
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else OmegaConf.select(cfg, key)
+    return node
 
 
 def _check_checkpoints(before: dict[str, Any], now: dict[str, Any]) -> None:
@@ -127,7 +146,7 @@ def kept_if_refused(cfg: DictConfig, run: RunFolder) -> Iterator[None]:
         yield
         return
     before = path.read_text()
-    OmegaConf.save(OmegaConf.merge(cfg, {"resume": None}), path)
+    OmegaConf.save(OmegaConf.create(masked_values({**written(cfg), "resume": None})), path)
     try:
         yield
     except UsageError:

@@ -63,16 +63,15 @@ class Epochs:
         return self.training.data.num_train_batches(trainer.world_size, trainer.limit_train_batches)
 
     def _resume_line(self) -> str:
-        """Of an epoch that was left before its end, of which the rest is left out."""
+        """Of an epoch that had begun."""
         from rnnvision.cli.train.progress import read_progress
 
         progress = None if self.last is None else read_progress(self.last)
-        if progress is None or progress.cut_after is None:
+        if progress is None or not progress.batches:
             return ""
-        epoch = progress.epochs
+        then = ", before the validation" if progress.in_validation else ""
         return (
-            f"resume    epoch {epoch} was left after {progress.cut_after} of {self._batches()} batches; "
-            f"its rest is left out, and epoch {epoch + 1} begins"
+            f"resume    in epoch {progress.epochs + 1}, after {progress.batches} of {progress.of_batches} batches{then}"
         )
 
     def _validation_line(self) -> str:
@@ -90,7 +89,7 @@ class Epochs:
 
     def run(self) -> dict[str, float]:
         trainer, learner, folder = self.training.trainer, self.training.learner, self.training.run.path
-        before = _earlier(folder) if self.last is not None else {}
+        before = _earlier(folder, self.last) if self.last is not None else {}
         seconds = fit(trainer, learner, self.training.data, self.last)
         stopped = "; ".join(_early_stops(trainer, folder))
         if not learner.has_trained and self.last is not None:
@@ -140,12 +139,16 @@ def _nothing_left(training: Training, stopped: str) -> str:
     )
 
 
-def _earlier(folder: Path) -> dict[str, float]:
+def _earlier(folder: Path, last: Path) -> dict[str, float]:
     """The figures of a training so far: of its metrics.csv, which an interrupted one has too, and its metrics.json."""
+    from rnnvision.cli.train.progress import read_progress
+
     written = {key: value for key, value in read_json(folder / "metrics.json").items() if key.startswith("train/")}
-    rows = read_epochs(folder / "metrics.csv")
+    progress = read_progress(last)
+    rows = [row for row in read_epochs(folder / "metrics.csv") if int(row["epoch"]) < progress.first_row]
+    rows += [{key: str(value) for key, value in row.items()} for row in progress.rows]
     found = {key: float(value) for row in rows for key, value in row.items() if key.startswith("train/") and value}
-    seconds = sum(float(row["seconds"]) for row in rows if row.get("seconds"))
+    seconds = progress.seconds + sum(float(row["seconds"]) for row in rows if row.get("seconds"))
     return {**written, **found, "train/seconds": round(max(seconds, written.get("train/seconds", 0.0)), 3)}
 
 
@@ -161,10 +164,12 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
     import torch
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+    from rnnvision.cli.train.failure import FAILURE, told_whole
     from rnnvision.cli.train.progress import go_on
-    from rnnvision.training.failures import ran_out
+    from rnnvision.training.failures import NotFiniteError, ran_out
     from rnnvision.training.reading.restoring import blame_checkpoint
 
+    (Path(trainer.default_root_dir) / FAILURE).unlink(missing_ok=True)
     if last is not None:
         go_on(trainer, last)
         blame_checkpoint(trainer, last)
@@ -175,6 +180,8 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
     except MisconfigurationException as error:
         refused = FailureError if learner.has_trained else UsageError
         raise refused(f"trainer: {' '.join(str(error).split())}") from error
+    except NotFiniteError as error:
+        raise told_whole(error, trainer, data) from error
     except (MemoryError, RuntimeError) as error:
         if not ran_out(error):
             raise

@@ -6,11 +6,11 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from rnnvision.atomic import whole
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.words import parsed
 from rnnvision.report.study.scores import command_of
-from rnnvision.runs.atomic import whole
 from rnnvision.runs.study import StudyRecord, TrialRow
 
 FILE = "best.yaml"

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from rnnvision.checks import one_line
 from rnnvision.data.images.deep import Greys, check_colours, greys_of, has_deep_colours
+from rnnvision.data.images.limits import MAX_PACKED, check_file, check_opened, check_scans, weight
+from rnnvision.data.images.memory import ALL, MEMORY, PER_PIXEL
 from rnnvision.data.images.orientation import JpegHeader, is_left_to_pillow, jpeg_header, pillow_orientation, turn
 from rnnvision.data.images.reduced import decode_reduced, divisor_of, upright
 from rnnvision.data.images.view import MODES, Choice, View, cut
@@ -36,8 +38,7 @@ OPTIONAL = {  # formats that some builds of Pillow lack: (place, bytes) in a fil
     "JPEG 2000": (((0, b"\0\0\0\x0cjP  "), (0, b"\xff\x4f\xff\x51")), "jpg_2000"),
     "WebP": (((8, b"WEBP"),), "webp"),
 }
-HEAVY = ("WEBP", "JPEG2000")  # their decoders take twice the memory of others, up to 20 bytes a pixel
-MAX_JPEG = 2**28  # bytes: four for each pixel of `MAX_PIXELS`; a JPEG is read as a whole before it is decoded
+HEAD = 2**18  # bytes in which the header of nearly every JPEG lies, with a preview in it
 END_OF_IMAGE = b"\xff\xd9"  # the last marker of a JPEG, which cannot occur among its pixels
 AT_ONCE = 2**20  # pixels that are converted at a time: several copies of a whole image would take gigabytes
 Result = TypeVar("Result")
@@ -103,40 +104,51 @@ def inspect(file: BinaryIO, name: str, view: View) -> None:
         DataError: that begins with `name`.
     """
     with _told(name, view):
-        data, header = _begin(file, name, view)
+        size, header = _begin(file, name, view)
         if header is None:
             with _open_by_pillow(file, view) as image:
                 _check(name, image, view)
-        elif data.find(END_OF_IMAGE, header.length) < 0:
-            raise DataError(f"{name}: cannot be read as an image (it is cut short)")
+            return
+        with MEMORY.taken(size):
+            if file.read().find(END_OF_IMAGE, header.length) < 0:
+                raise DataError(f"{name}: cannot be read as an image (it is cut short)")
 
 
 def _decode(file: BinaryIO, name: str, view: View, choose: Choice | None) -> Tensor:
     with _told(name, view):
-        data, header = _begin(file, name, view)
+        size, header = _begin(file, name, view)
         part = choose(*upright(header)) if choose is not None and header is not None else None
         if header is None:
-            image = _decode_by_pillow(file, name, view)
-        elif part is not None and view.reduced_scale and (divisor := divisor_of(part)) > 1:
-            return view.framed(decode_reduced(data, header, view.channels, part, divisor))
+            with _open_by_pillow(file, view) as opened:
+                _check(name, opened, view)
+                with MEMORY.taken(_need(opened, size)):
+                    image = _decode_by_pillow(opened, file, name, view)
         else:
-            image = turn(_decode_jpeg(data, view.channels), header.orientation)
+            with MEMORY.taken(PER_PIXEL * header.width * header.height + 2 * size):
+                data = file.read()
+                if header.has_scans:
+                    check_scans(data)
+                if part is not None and view.reduced_scale and (divisor := divisor_of(part)) > 1:
+                    return view.framed(decode_reduced(data, header, view.channels, part, divisor))
+                image = turn(_decode_jpeg(data, view.channels), header.orientation)
         if choose is None:
             return image
         return view.framed(cut(image, *(part or choose(*image.shape[1:]))))
 
 
-def _begin(file: BinaryIO, name: str, view: View) -> tuple[bytes, JpegHeader | None]:
-    """The content and the header of a JPEG that torchvision decodes; (b"", None) for what is left to Pillow."""
-    start = file.read(12)
-    file.seek(0)
+def _begin(file: BinaryIO, name: str, view: View) -> tuple[int, JpegHeader | None]:
+    """The size of a file, and the header of a JPEG that torchvision decodes; None for what is left to Pillow."""
+    start = file.read(32)
     if not start:
         raise DataError(f"{name}: is empty")
+    size = check_file(file, start)
     # Pillow's inspection of a header takes a tenth of the time that an image of 224 x 224 takes to decode.
     if start.startswith(b"\xff\xd8\xff"):
-        if len(data := file.read(MAX_JPEG + 1)) > MAX_JPEG:
-            raise DataError(f"{name}: is larger than {MAX_JPEG:,} bytes, too large for a JPEG")
-        header = jpeg_header(data)
+        header = jpeg_header(file.read(HEAD))
+        if header is None and size > HEAD:
+            file.seek(0)
+            with MEMORY.taken(ALL):
+                header = jpeg_header(file.read())
         file.seek(0)
         if (
             header is not None
@@ -144,9 +156,14 @@ def _begin(file: BinaryIO, name: str, view: View) -> tuple[bytes, JpegHeader | N
             and header.components in (1, 3)
             and 0 < header.width * header.height <= view.max_pixels
         ):
-            return data, header
+            return size, header
     _check_decoder(name, start)
-    return b"", None
+    return size, None
+
+
+def _need(image: Image.Image, size: int) -> int:
+    """The bytes that decoding an image of a file of this size may take."""
+    return PER_PIXEL * image.width * image.height * (2 if weight(image) > 1 else 1) + min(size, MAX_PACKED)
 
 
 @contextmanager
@@ -171,18 +188,21 @@ def _open_by_pillow(file: BinaryIO, view: View) -> Image.Image:
     return Image.open(file, formats=_formats())
 
 
-def _decode_by_pillow(file: BinaryIO, name: str, view: View) -> Tensor:
-    with _open_by_pillow(file, view) as image:
-        _check(name, image, view)
-        if image.format == "JPEG" and image.mode in MODES.values():
-            file.seek(0)
-            return turn(_decode_jpeg(file.read(), view.channels), pillow_orientation(image))
-        deep, upright = has_deep_colours(image), is_left_to_pillow(image)  # Pillow forgets both as it loads
-        image.load()
-        if deep:
-            check_colours(name, image, view.used_bits)
-        pixels = _pixels(name, image, view)
-        return pixels if upright else turn(pixels, pillow_orientation(image))
+def _decode_by_pillow(image: Image.Image, file: BinaryIO, name: str, view: View) -> Tensor:
+    if image.format == "JPEG" and image.mode in MODES.values():
+        file.seek(0)
+        check_scans(data := file.read())
+        return turn(_decode_jpeg(data, view.channels), pillow_orientation(image))
+    return _loaded(image, name, view)
+
+
+def _loaded(image: Image.Image, name: str, view: View) -> Tensor:
+    deep, upright = has_deep_colours(image), is_left_to_pillow(image)  # Pillow forgets both as it loads
+    image.load()
+    if deep:
+        check_colours(name, image, view.used_bits)
+    pixels = _pixels(name, image, view)
+    return pixels if upright else turn(pixels, pillow_orientation(image))
 
 
 @lru_cache(maxsize=1)
@@ -201,13 +221,15 @@ def _check_decoder(name: str, start: bytes) -> None:
 
 
 def _check(name: str, image: Image.Image, view: View) -> None:
-    weight = 2 if image.format in HEAVY else 1
-    if (pixels := weight * image.width * image.height) > view.max_pixels:
-        counted = f", of which each counts twice in {image.format}" if weight > 1 else ""
-        raise DataError(_too_large(name, f"{image.width} x {image.height} pixels{counted}", pixels, view))
+    times = weight(image)
+    if (pixels := times * image.width * image.height) > view.max_pixels:
+        counted = f", of which each counts {'twice' if times == 2 else f'{times} times'} in {image.format}"
+        size = f"{image.width} x {image.height} pixels{counted if times > 1 else ''}"
+        raise DataError(_too_large(name, size, pixels, view))
+    check_opened(image)
     # A camera's JPEG with a preview behind the image has one frame.
-    if not view.first_frame and image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
-        raise DataError(f"{name}: {frames} frames; an image has one, or data.first_frame=true reads the first")
+    if not view.first_frame and image.format != "MPO" and getattr(image, "is_animated", False):  # to count takes long
+        raise DataError(f"{name}: several frames; an image has one, or data.first_frame=true reads the first")
     if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):  # of a PGM the range is known
         raise DataError(f"{name}: values of mode {image.mode} have no known range; save it with 8 bits")
     lossy = "16 bits" if image.mode.startswith("I;16") else "CMYK" if image.mode == "CMYK" else None
@@ -257,15 +279,7 @@ def from_pillow(image: Image.Image, view: View, name: str = "image") -> Tensor:
     Raises:
         DataError: that begins with `name`, as `decode` does.
     """
-    try:
+    with _told(name, view):
         _check(name, image, view)
-        deep, upright = has_deep_colours(image), is_left_to_pillow(image)
-        image.load()
-        if deep:
-            check_colours(name, image, view.used_bits)
-        pixels = _pixels(name, image, view)
-    except DataError:
-        raise
-    except Exception as error:
-        raise DataError(f"{name}: cannot be read as an image ({' '.join(str(error).split())})") from error
-    return pixels if upright else turn(pixels, pillow_orientation(image))
+        with MEMORY.taken(_need(image, 0)):
+            return _loaded(image, name, view)

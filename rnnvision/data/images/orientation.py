@@ -41,6 +41,7 @@ class JpegHeader(NamedTuple):
     components: int
     orientation: int
     length: int = 0
+    has_scans: bool = False  # several: it is progressive, or its channels come one after the other
 
 
 def jpeg_header(data: bytes) -> JpegHeader | None:
@@ -52,14 +53,16 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
     frame: tuple[int, int, int, int] | None = None
     exif: list[bytes] = []
     xmp: list[bytes] = []
-    end = len(data) - 10
+    end, progressive = len(data) - 10, False
     while place <= end and data[place] == 0xFF:
         marker, length = data[place + 1], data[place + 2] << 8 | data[place + 3]
         if marker == 0xFF:  # fill byte
             place += 1
             continue
         if marker == 0xDA:  # the pixels
-            return JpegHeader(*frame, orientation(exif, xmp), place) if frame else None
+            if frame is None:
+                return None
+            return JpegHeader(*frame, orientation(exif, xmp), place, progressive or data[place + 4] < frame[3])
         if marker == 0xE1:
             segment = data[place + 4 : place + 2 + length]
             exif += [segment] if segment.startswith(EXIF) else []
@@ -67,7 +70,7 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
         elif 0xC0 <= marker <= 0xD9 and marker != 0xC4:  # a frame; 0xC4 holds Huffman tables
             if marker > 0xC2 or frame is not None:
                 return None
-            frame = struct.unpack_from(">BHHB", data, place + 4)
+            frame, progressive = struct.unpack_from(">BHHB", data, place + 4), marker == 0xC2
         place += 2 + length
     return None
 

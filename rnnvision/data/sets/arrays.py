@@ -1,6 +1,6 @@
 """Readers of data sets in a few files, with images of one size: CIFAR, STL-10, SVHN, USPS, Semeion.
 
-torchvision downloads, unpacks and reads them; each file is checked against the MD5 that torchvision holds of it.
+torchvision says where they are published and reads them; each file is checked against the MD5 that it holds of it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from rnnvision.checks import flags
-from rnnvision.data.sets.locate import Archives, obtain, unpack_again, wrong_md5
+from rnnvision.data.downloads.fetch import Source, wrong_md5
+from rnnvision.data.sets.locate import obtain, unpack_again
 from rnnvision.data.splits import DataError, Split, Splits
 from rnnvision.progress import done, work
 
@@ -26,14 +27,13 @@ def read_cifar(name: str, torchvision_class: str, class_names: tuple[str, ...], 
 
     dataset = getattr(datasets, torchvision_class)
     files = (*dataset.train_list, *dataset.test_list, (dataset.meta["filename"], dataset.meta["md5"]))
-    archives = {dataset.filename: dataset.tgz_md5}
+    archives = [Source(dataset.filename, (dataset.url,), dataset.tgz_md5, packed=True)]
     base, folder = obtain(
         name,
         root,
         (dataset.base_folder,),
         lambda f: any((f / file).is_file() for file, _ in files),
         archives,
-        lambda target: dataset(target, download=True),
     )
     _verify(folder, files, base, archives)
     there = type(torchvision_class, (dataset,), {"base_folder": folder.name})  # whatever the folder is called
@@ -57,14 +57,13 @@ def read_stl10(class_names: tuple[str, ...], root: str | None) -> Splits:
 
     parts = STL10.train_list[:2], STL10.test_list
     files = [file for part in parts for file in part]
-    archives = {STL10.filename: STL10.tgz_md5}
+    archives = [Source(STL10.filename, (STL10.url,), STL10.tgz_md5, packed=True)]
     base, folder = obtain(
         "stl10",
         root,
         (STL10.base_folder,),
         lambda f: any((f / file).is_file() for file, _ in files),
         archives,
-        lambda target: STL10(target, "test", download=True),
     )
     _verify(folder, files, base, archives)
 
@@ -145,24 +144,18 @@ def _obtain_files(name: str, root: str | None, files: Iterable[Sequence[str]]) -
     Raises:
         DataError: if they cannot be obtained, or one has another MD5.
     """
-    from torchvision.datasets.utils import download_url
-
-    def fetch(target: Path) -> None:
-        for url, file, md5 in files:
-            download_url(url, target, file, md5)
-
-    md5s: dict[str, str | None] = {file: md5 for _, file, md5 in files}
+    sources = [Source(file, (url,), md5) for url, file, md5 in files]
     folders = ("", name, name.upper())
-    base, folder = obtain(name, root, folders, lambda f: all((f / n).is_file() for n in md5s), md5s, fetch)
-    with work("checking files", total=len(md5s)):
-        for file, md5 in md5s.items():
-            if fault := wrong_md5(folder / file, md5):
+    base, folder = obtain(name, root, folders, lambda f: all((f / s.path).is_file() for s in sources), sources)
+    with work("checking files", total=len(sources)):
+        for source in sources:
+            if fault := wrong_md5(folder / source.path, source.md5):
                 raise DataError(f"{fault}; put the published file in its place")
             done()
     return base, folder
 
 
-def _verify(folder: Path, files: Sequence[Sequence[str]], root: Path, archives: Archives) -> None:
+def _verify(folder: Path, files: Sequence[Sequence[str]], root: Path, archives: Sequence[Source]) -> None:
     """Check files of an archive against their MD5, given as (name, MD5)."""
     with work("checking files", total=len(files)):
         for file, md5 in files:

@@ -1,26 +1,23 @@
 """Locations of data sets on this machine, and their download."""
 
 import os
-import socket
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from http.client import HTTPException
 from pathlib import Path
-from tarfile import TarError
 
-from filelock import FileLock
-
+from rnnvision.data.downloads import fetch, unpack
+from rnnvision.data.downloads.fetch import Source, wrong_md5
+from rnnvision.data.downloads.lock import held
 from rnnvision.data.splits import DataError
 
 ENVIRONMENT_VARIABLE = "RNNVISION_DATA"
 SYSTEM_ROOT = Path("/usr/share/datasets")  # Debian's packages put data sets here
 NO_NETWORK = "data=digits and data=fake need no network"
-DOWNLOAD_TIMEOUT_S = 30.0
 LOCK = ".download.lock"
 _ONLY_LOCATE: ContextVar[bool] = ContextVar("only_locate", default=False)
 _downloads = ContextVar("_downloads", default=True)
-Archives = Mapping[str, str | None]  # what is downloaded, as paths below a search root -> the published MD5, if any
 
 
 def check_root(root: object) -> None:
@@ -93,8 +90,7 @@ def obtain(
     root: str | None,
     folders: tuple[str, ...],
     is_complete: Callable[[Path], bool],
-    archives: Archives,
-    fetch: Callable[[Path], object],
+    sources: Sequence[Source],
     *,
     by_content: bool = True,
     hint: str = "",
@@ -106,8 +102,7 @@ def obtain(
         root: the given search root, if any: then no other place is searched.
         folders: where it may be below a search root.
         is_complete: whether such a folder holds it.
-        archives: what is downloaded, in one folder; one that is already there is used.
-        fetch: downloads and unpacks into a search root.
+        sources: what is downloaded, in one folder; one that is already there is used.
         by_content: whether `is_complete` tells this data set from every other one, see `find_folder`.
         hint: what else to do where it cannot be downloaded.
 
@@ -118,8 +113,8 @@ def obtain(
     found = find_folder(root, folders, is_complete, by_content)
     announce(found[0] if found else None)
     if found is None:
-        begun = _begun(root, archives)
-        elsewhere = (find_folder(None, folders, is_complete, by_content) or _begun(None, archives)) if root else None
+        begun = _begun(root, sources)
+        elsewhere = (find_folder(None, folders, is_complete, by_content) or _begun(None, sources)) if root else None
         if elsewhere:
             hint += f", or take what is in {elsewhere[1]}: data.root={elsewhere[0]}"
         if elsewhere and not begun:
@@ -128,23 +123,29 @@ def obtain(
                 f"it is in {elsewhere[1]}, try: data.root={elsewhere[0]}"
             )
         here = str(begun[0]) if begun else root
-        download(name, here, folders[0], archives, fetch, hint)
-        found = find_folder(here, folders, is_complete, by_content)
+        found = download(
+            name, here, folders[0], sources, lambda: find_folder(here, folders, is_complete, by_content), hint
+        )
     if found is None:
-        raise DataError(f"{name}: the download left no complete {folders[0] or next(iter(archives))}")
+        raise DataError(f"{name}: the download left no complete {folders[0] or sources[0].path}")
     return found
 
 
-def _begun(root: str | None, archives: Archives) -> tuple[Path, Path] | None:
-    """The first archive that is there already, after the folder that it is below."""
-    places = (place for base in search_roots(root) for archive in archives for place in _on_the_way(base, archive))
+def _begun(root: str | None, sources: Sequence[Source]) -> tuple[Path, Path] | None:
+    """The first of the files that is there already, after the folder that it is below."""
+    places = (place for base in search_roots(root) for source in sources for place in _on_the_way(base, source.path))
     return next((place for place in places if os.path.isfile(place[1])), None)  # noqa: PTH113  # raises for no folder
 
 
 def download(
-    name: str, root: str | None, unpacked: str, archives: Archives, fetch: Callable[[Path], object], hint: str = ""
-) -> None:
-    """Let `fetch(root)` download the data set into the first search root; one process at a time.
+    name: str,
+    root: str | None,
+    unpacked: str,
+    sources: Sequence[Source],
+    find: Callable[[], tuple[Path, Path] | None],
+    hint: str = "",
+) -> tuple[Path, Path] | None:
+    """Download the data set into the first search root, one process at a time; what `find` then gives.
 
     Raises:
         DataError: that says what was tried, where to put which files, and which data sets need no download.
@@ -156,14 +157,20 @@ def download(
     before = {path for path in (*target.parents, target, *target.rglob("*")) if path.exists()}
     try:
         target.mkdir(parents=True, exist_ok=True)
-        with FileLock(target / LOCK), _socket_timeout(DOWNLOAD_TIMEOUT_S):
-            fetch(target)
-    except (OSError, RuntimeError, ValueError, EOFError, HTTPException, TarError) as error:
-        _remove_new(target, before)
+        with held(target / LOCK, f"data      waiting for another process, which downloads {name}") as alone:
+            if alone:
+                _clear(target, sources)
+            if (found := find()) is None:  # nor has another process brought it meanwhile
+                try:
+                    _bring(target, sources)
+                except BaseException:
+                    _remove_new(target, before)
+                    raise
+    except OSError as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        damaged = "".join(f"; {fault}" for file, md5 in archives.items() if (fault := wrong_md5(target / file, md5)))
-        folder = Path(next(iter(archives))).parent
-        files = [Path(file).name for file in archives]
+        damaged = "".join(f"; {fault}" for source in sources if (fault := wrong_md5(target / source.path, source.md5)))
+        folder = Path(sources[0].path).parent
+        files = [source.name for source in sources]
         holds = files[0] if folder == Path() else folder.as_posix()
         holds += f" or, unpacked, {unpacked}" if unpacked and Path(unpacked) != folder else ""
         where = ", ".join(map(str, roots))
@@ -172,23 +179,32 @@ def download(
             f"Put {', '.join(files)} into {target / folder}, or set data.root=FOLDER or {ENVIRONMENT_VARIABLE} to the "
             f"folder that holds {holds}{hint}; {NO_NETWORK}"
         ) from error
+    return found or find()
 
 
-def wrong_md5(path: Path, published: str | None) -> str:
-    """What is wrong with a file that is there with another MD5 than published; empty if nothing is."""
-    from torchvision.datasets.utils import calculate_md5
-
-    if published is None or not path.is_file():
-        return ""
-    found = calculate_md5(str(path))
-    return "" if found == published else f"{path} is damaged or incomplete: its MD5 is {found}, not {published}"
+def _bring(target: Path, sources: Sequence[Source]) -> None:
+    for source in sources:
+        fetch.fetch(source, target)
+    for source in sources:
+        if source.packed:
+            unpack.unpack(target / source.path, (target / source.path).parent)
 
 
-def unpack_again(folder: Path, root: Path, archives: Archives) -> str:
+def _clear(target: Path, sources: Sequence[Source]) -> None:
+    """Remove what downloads and unpacking left that were killed."""
+    for folder in {(target / source.path).parent for source in sources}:
+        for path in folder.glob(f"{unpack.MARK}*"):
+            shutil.rmtree(path, ignore_errors=True)
+        for source in sources:
+            for path in folder.glob(f".{source.name}{fetch.MARK}*"):
+                path.unlink(missing_ok=True)
+
+
+def unpack_again(folder: Path, root: Path, sources: Sequence[Source]) -> str:
     """What to do about a damaged folder: delete it only where the archives that it came from lie there, intact."""
-    files = ", ".join(Path(file).name for file in archives)
-    places = [next((path for _, path in _on_the_way(root, file) if path.is_file()), None) for file in archives]
-    if all(path and not wrong_md5(path, md5) for path, md5 in zip(places, archives.values(), strict=True)):
+    files = ", ".join(source.name for source in sources)
+    places = [next((path for _, path in _on_the_way(root, s.path) if path.is_file()), None) for s in sources]
+    if all(path and not wrong_md5(path, source.md5) for path, source in zip(places, sources, strict=True)):
         return f"delete {folder} to have it unpacked again from {files}"
     return f"what belongs there is in {files}"
 
@@ -209,13 +225,3 @@ def nothing_downloaded() -> Iterator[None]:
         yield
     finally:
         _downloads.reset(token)
-
-
-@contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

@@ -1,19 +1,21 @@
 """Readers of the MNIST family: IDX files, read in place, compressed or not, and verified after decompression.
 
-torchvision downloads them; it is not used to read them because it has to unpack into the data folder, which may be
-read-only, and never checks the unpacked bytes: a flipped byte or 30 labels for 60,000 images load without complaint.
+torchvision says where they are published; it is not used to read them because it has to unpack into the data folder,
+which may be read-only, and never checks the unpacked bytes: a flipped byte or 30 labels for 60,000 images load without
+complaint.
 """
 
 import gzip
 import hashlib
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rnnvision.data.downloads.fetch import Source
 from rnnvision.data.sets.locate import obtain
 from rnnvision.data.splits import DataError, Split, Splits
 from rnnvision.progress import done, work
@@ -48,19 +50,23 @@ def read_family(name: str, family: Family, class_names: tuple[str, ...], root: s
     from torchvision import datasets
 
     dataset = getattr(datasets, family.torchvision_class)
-    md5s = dict(getattr(dataset, "resources", ()))
     base, folder = obtain(
         name,
         root,
         family.folders,
         _is_complete,
-        {f"{family.folders[0]}/{file}.gz": md5s.get(f"{file}.gz") for file in FILES},
-        lambda target: dataset(target, download=True),
+        [_source(f"{file}.gz", family.folders[0], dataset) for file in FILES],
         by_content=family.digests is not None,  # all members have files of the same names
     )
     with work("reading files", total=len(FILES)):
         train, test = (_read_split(folder, part, family.digests, len(class_names)) for part in COUNTS)
     return Splits(train, test, class_names, origin=str(folder), root=str(base))
+
+
+def _source(file: str, folder: str, dataset: Any) -> Source:
+    return Source(
+        f"{folder}/{file}", tuple(f"{mirror}{file}" for mirror in dataset.mirrors), dict(dataset.resources)[file]
+    )
 
 
 def _is_complete(folder: Path) -> bool:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from rnnvision.checks import one_of
-from rnnvision.data.sets.locate import obtain, wrong_md5
+from rnnvision.data.downloads.fetch import Source, wrong_md5
+from rnnvision.data.sets.locate import obtain
 from rnnvision.data.sets.mnist_family import checked_split, packed_or_not, read_idx
 from rnnvision.data.splits import DataError, Split, Splits
 from rnnvision.progress import work
@@ -44,8 +45,7 @@ def read_emnist(class_names: tuple[str, ...], root: str | None, *, split: str = 
         root,
         ("EMNIST/raw", "EMNIST/raw/gzip", "EMNIST", "emnist"),
         lambda candidate: _holds(candidate, files),
-        {"EMNIST/raw/gzip.zip": EMNIST.md5},
-        lambda target: EMNIST(target, split, download=True),
+        [Source("EMNIST/raw/gzip.zip", (EMNIST.url,), EMNIST.md5, packed=True)],
     )
 
     def read(part: str) -> Split:
@@ -78,8 +78,11 @@ def read_qmnist(class_names: tuple[str, ...], root: str | None) -> Splits:
         root,
         ("QMNIST/raw", "QMNIST", "qmnist"),
         lambda candidate: _holds(candidate, files),
-        {f"QMNIST/raw/{file}": md5 for file, md5 in published.items()},
-        lambda target: [QMNIST(target, what=part, download=True) for part in PARTS],
+        [
+            Source(f"QMNIST/raw/{url.rpartition('/')[2]}", (url,), md5)
+            for part in PARTS
+            for url, md5 in QMNIST.resources[part]
+        ],
     )
 
     def read(part: str) -> Split:

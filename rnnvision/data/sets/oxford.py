@@ -2,9 +2,10 @@
 
 from functools import partial
 
+from rnnvision.data.downloads.fetch import Source, wrong_md5
 from rnnvision.data.files import FileSplit
 from rnnvision.data.images import View, with_view
-from rnnvision.data.sets.locate import obtain, unpack_again, wrong_md5
+from rnnvision.data.sets.locate import obtain, unpack_again
 from rnnvision.data.sets.photos import check_rows, damaged, listed
 from rnnvision.data.splits import DataError, Splits
 
@@ -23,21 +24,23 @@ def read_flowers102(class_names: tuple[str, ...], root: str | None, view: View) 
     from torchvision.datasets import Flowers102
 
     known = Flowers102._file_dict
-    archives: dict[str, str | None] = {f"flowers-102/{file}": md5 for file, md5 in known.values()}
+    sources = [
+        Source(f"flowers-102/{file}", (f"{Flowers102._download_url_prefix}{file}",), md5, packed=key == "image")
+        for key, (file, md5) in known.items()
+    ]
     lists = dict(known[key] for key in ("label", "setid"))
     base, folder = obtain(
         "flowers102",
         root,
         ("flowers-102",),
         lambda f: (f / "jpg").is_dir() and all((f / name).is_file() for name in lists),
-        archives,
-        lambda target: Flowers102(target, download=True),
+        sources,
         by_content=False,  # torchvision reads the lists, in a folder of this name
     )
     for name, md5 in lists.items():
         if fault := wrong_md5(folder / name, md5):
             raise DataError(f"{fault}; put the published file in its place")
-    again = partial(unpack_again, folder / "jpg", base, dict(list(archives.items())[:1]))
+    again = partial(unpack_again, folder / "jpg", base, [source for source in sources if source.packed])
 
     def read(part: str) -> FileSplit:
         try:
@@ -63,7 +66,8 @@ def read_pets(class_names: tuple[str, ...], root: str | None, view: View) -> Spl
     from torchvision.datasets import OxfordIIITPet
 
     pictures, annotations = (
-        {f"oxford-iiit-pet/{url.rpartition('/')[2]}": md5} for url, md5 in OxfordIIITPet._RESOURCES
+        [Source(f"oxford-iiit-pet/{url.rpartition('/')[2]}", (url,), md5, packed=True)]
+        for url, md5 in OxfordIIITPet._RESOURCES
     )
     base, folder = obtain(
         "oxford_pets",
@@ -72,8 +76,7 @@ def read_pets(class_names: tuple[str, ...], root: str | None, view: View) -> Spl
         lambda f: (
             (f / "images").is_dir() and any((f / "annotations" / f"{part}.txt").is_file() for part in PETS_COUNTS)
         ),
-        {**pictures, **annotations},
-        lambda target: OxfordIIITPet(target, download=True),
+        [*pictures, *annotations],
     )
 
     def read(part: str) -> FileSplit:

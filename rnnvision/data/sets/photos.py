@@ -1,7 +1,6 @@
 """Readers of torchvision's data sets of image files: GTSRB, EuroSAT, Imagenette.
 
-torchvision downloads and unpacks them, and checks the MD5 of the archives. Whether all images are there is checked
-here, since interrupted unpacking leaves a folder that torchvision treats as complete.
+Whether all images are there is checked: unpacking that other programs did may have been interrupted.
 """
 
 import csv
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 
 from rnnvision.checks import one_of
+from rnnvision.data.downloads.fetch import Source
 from rnnvision.data.files import FileSplit, encode
 from rnnvision.data.images import View, with_view
 from rnnvision.data.sets.locate import find_folder, obtain, unpack_again
@@ -22,12 +22,20 @@ from rnnvision.data.splits import DataError, Splits
 GTSRB_COUNTS = {"train": 26_640, "test": 12_630}
 EUROSAT_COUNT = 27_000
 IMAGENETTE_COUNTS = {"train": 9_469, "val": 3_925}
-GTSRB_TRAINING = {"gtsrb/GTSRB-Training_fixed.zip": "513f3c79a4c5141765e10e952eaa2478"}
-GTSRB_TEST = {
-    "gtsrb/GTSRB_Final_Test_Images.zip": "c7e4e6327067d32654124b0fe9e82185",
-    "gtsrb/GTSRB_Final_Test_GT.zip": "fe31e9c9270bbcd7b84b7f21a9d9d9e5",
-}
-EUROSAT_ARCHIVE = {"eurosat/EuroSAT.zip": "c8fa014336c82ac7804f0398fcb19387"}
+GTSRB_URL = "https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370"
+EUROSAT_URL = "https://huggingface.co/datasets/torchgeo/eurosat/resolve/c877bcd43f099cd0196738f714544e355477f3fd"
+
+
+def _archive(folder: str, url: str, file: str, md5: str) -> Source:
+    return Source(f"{folder}/{file}", (f"{url}/{file}",), md5, packed=True)
+
+
+GTSRB_TRAINING = [_archive("gtsrb", GTSRB_URL, "GTSRB-Training_fixed.zip", "513f3c79a4c5141765e10e952eaa2478")]
+GTSRB_TEST = [
+    _archive("gtsrb", GTSRB_URL, "GTSRB_Final_Test_Images.zip", "c7e4e6327067d32654124b0fe9e82185"),
+    _archive("gtsrb", GTSRB_URL, "GTSRB_Final_Test_GT.zip", "fe31e9c9270bbcd7b84b7f21a9d9d9e5"),
+]
+EUROSAT_ARCHIVE = [_archive("eurosat", EUROSAT_URL, "EuroSAT.zip", "c8fa014336c82ac7804f0398fcb19387")]
 IMAGENETTE_FOLDERS = {"full": "imagenette2", "320px": "imagenette2-320", "160px": "imagenette2-160"}
 IMAGENETTE_SIZES = ("320px", "160px", "full")  # of several that are there, the first one is read
 IMAGENETTE_WNIDS = (
@@ -45,15 +53,12 @@ def read_gtsrb(class_names: tuple[str, ...], root: str | None, view: View) -> Sp
     Raises:
         DataError: if it cannot be obtained, or an image or the list of the test split is missing; the message names it.
     """
-    from torchvision.datasets import GTSRB
-
     base, folder = obtain(
         "gtsrb",
         root,
         ("gtsrb",),
         lambda f: (f / "GTSRB" / "Training").is_dir() and (f / "GTSRB" / "Final_Test" / "Images").is_dir(),
-        {**GTSRB_TRAINING, **GTSRB_TEST},
-        lambda target: [GTSRB(target, split, download=True) for split in ("train", "test")],
+        [*GTSRB_TRAINING, *GTSRB_TEST],
     )
     folders = [f"{label:05d}" for label in range(len(class_names))]
     training = folder / "GTSRB" / "Training"
@@ -80,15 +85,12 @@ def read_eurosat(class_names: tuple[str, ...], root: str | None, view: View) -> 
     Raises:
         DataError: if it cannot be obtained, or images are missing; the message names the folder.
     """
-    from torchvision.datasets import EuroSAT
-
     base, folder = obtain(
         "eurosat",
         root,
         ("eurosat/2750",),
         lambda f: any((f / name).is_dir() for name in class_names),
         EUROSAT_ARCHIVE,
-        lambda target: EuroSAT(target, download=True),
     )
     again = partial(unpack_again, folder, base, EUROSAT_ARCHIVE)
     everything = by_class(folder, again, class_names, EUROSAT_COUNT, view)
@@ -111,14 +113,14 @@ def read_imagenette(class_names: tuple[str, ...], root: str | None, view: View, 
     if size is not None:
         one_of("size", size, IMAGENETTE_FOLDERS)
     fetched = size or IMAGENETTE_SIZES[0]
-    archives: dict[str, str | None] = {f"{IMAGENETTE_FOLDERS[fetched]}.tgz": Imagenette._ARCHIVES[fetched][1]}
+    url, md5 = Imagenette._ARCHIVES[fetched]
+    archives = [Source(f"{IMAGENETTE_FOLDERS[fetched]}.tgz", (url,), md5, packed=True)]
     base, folder = obtain(
         "imagenette",
         root,
         tuple(IMAGENETTE_FOLDERS[s] for s in ([size] if size else IMAGENETTE_SIZES)),
         lambda f: any((f / "train" / name).is_dir() for name in IMAGENETTE_WNIDS),
         archives,
-        lambda target: Imagenette(target, size=fetched, download=True),
         hint=_other_sizes(root, size),
     )
     found = {name: s for s, name in IMAGENETTE_FOLDERS.items()}.get(folder.name, size)

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 
 from rnnvision.errors import UsageError
 from rnnvision.training import CheckpointError
-from rnnvision.training.checkpoint import digest
 from rnnvision.training.reading.description import wrong_in
+from rnnvision.training.saving.content import digest
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier

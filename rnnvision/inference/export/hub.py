@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from rnnvision.atomic import replaced
 from rnnvision.inference.export.card import ExportError, card_of
-from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.safetensors_file import read_safetensors, weights_of, write
 from rnnvision.training import CheckpointError
-from rnnvision.training.checkpoint import digest
+from rnnvision.training.saving.content import digest
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier

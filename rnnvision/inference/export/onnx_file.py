@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from rnnvision.atomic import replaced
 from rnnvision.inference.export.card import KEY, card_of, dumped
-from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.quantise import quantised
 from rnnvision.inference.export.tracing.graphs import BATCH, EXAMPLES, require, to_onnx, trace
 from rnnvision.inference.export.tracing.kernels import with_operators

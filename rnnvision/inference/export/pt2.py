@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
+from rnnvision.atomic import replaced
 from rnnvision.inference.export.card import card_of, check_answers, check_content, dumped, parsed
-from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.pt2_archive import checked, repacked
 from rnnvision.inference.export.tracing.graphs import EXAMPLES, quiet, trace
 from rnnvision.inference.export.tracing.portable import portable
 from rnnvision.training import CheckpointError
-from rnnvision.training.checkpoint import digest
+from rnnvision.training.saving.content import digest
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
@@ -41,7 +41,7 @@ def write_torch_export(classifier: "Classifier", path: Path) -> None:
     made = BytesIO()  # in a file, its entries would have the name of the file
     with quiet():
         torch.export.save(program, made, extra_files={CARD_FILE: dumped(card)})
-    with replaced(path) as temporary:
+    with replaced(path, suffix=path.suffix) as temporary:
         temporary.write_bytes(made.getvalue())
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from rnnvision.atomic import replaced
 from rnnvision.inference.export.card import KEY, card_of, check_content, dumped, parsed
-from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.tracing.graphs import require
 from rnnvision.training import CheckpointError, load_network
-from rnnvision.training.checkpoint import NETWORK, digest
+from rnnvision.training.checkpoint import NETWORK
+from rnnvision.training.saving.content import digest
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from rnnvision.atomic import replaced
 from rnnvision.inference.demo.facts import PAGE, facts_of, mode_of
 from rnnvision.inference.demo.onnxruntime_web import FILES, runtime
 from rnnvision.inference.export.card import ExportError
-from rnnvision.inference.export.files import replaced
 from rnnvision.inference.export.tracing.graphs import EXAMPLES, require, to_onnx, trace
 from rnnvision.inference.export.tracing.kernels import with_operators
 from rnnvision.inference.export.tracing.portable import portable

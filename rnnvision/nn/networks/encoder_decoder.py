@@ -5,15 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnnvision.checks import at_least, one_of, probability
+from rnnvision.checks import DEEPEST, at_least, one_of, probability
 from rnnvision.nn.glimpse import ATTENTIONS
 from rnnvision.nn.layers import RECURRENCES
 from rnnvision.nn.networks.sequence_classifier import SequenceNetwork
 from rnnvision.nn.readout import Last
 from rnnvision.nn.reconstruction import ReconstructionHead
 from rnnvision.nn.recurrence import Recurrence
-
-MOST_GLIMPSES = 1_000
 
 
 class EncoderDecoder(SequenceNetwork):
@@ -68,9 +66,7 @@ class EncoderDecoder(SequenceNetwork):
         **reading: Any,
     ) -> None:
         at_least("num_classes", num_classes, 1)
-        at_least("num_glimpses", num_glimpses, 1)
-        if num_glimpses > MOST_GLIMPSES:
-            raise ValueError(f"num_glimpses={num_glimpses}: must be at most {MOST_GLIMPSES:,}")
+        at_least("num_glimpses", num_glimpses, 1, DEEPEST)
         one_of("attention", attention, ATTENTIONS)
         if decoder is not None:
             one_of("decoder", decoder, RECURRENCES)

@@ -4,12 +4,12 @@ import base64
 from importlib.resources import files
 from pathlib import Path
 
+from rnnvision.atomic import whole
 from rnnvision.report.page.blocks import Page, Plot, Plots
 from rnnvision.report.page.drawing import save_png, svg
 from rnnvision.report.page.pictures import data_address
 from rnnvision.report.page.terms import explained
 from rnnvision.report.page.words import printable
-from rnnvision.runs.atomic import whole
 
 
 def write_page(path: Path, page: Page) -> list[str]:

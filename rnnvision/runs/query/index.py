@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rnnvision.runs.atomic import whole
+from rnnvision.atomic import whole
 from rnnvision.runs.record import FACTS, Piece, Record, read_record, state_of
 
 FILE = ".results_index"

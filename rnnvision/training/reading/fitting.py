@@ -12,26 +12,19 @@ from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
 from rnnvision.training.reading.description import finite
-from rnnvision.training.reading.network import check_same
 
 STEPS = "step"  # how often a parameter was updated: a number, where all other states are like the parameter
 FREE = ("fused", "foreach")  # how it is computed, which the device decides
 ADDED = {"lr_factor", "moves_state", "decoupled_weight_decay", "initial_lr", "capturable", "differentiable", "maximize"}
 
 
-def wrong_for(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor], made: Any) -> str | None:
+def wrong_for(checkpoint: Mapping[str, Any], made: Any) -> str | None:
     """What of a checkpoint does not fit a training, in words; None where all does.
 
     Args:
         checkpoint: of which each entry is built as it should be, see `states`.
-        weights: the state dict of the training.
-        made: its optimiser, or Lightning's dictionary of that and its scheduler.
+        made: the optimiser of the training, or Lightning's dictionary of that and its scheduler.
     """
-    for name in ("state_dict", "current_model_state"):
-        try:
-            check_same(weights, checkpoint.get(name, weights))
-        except ValueError as error:
-            return f"its {name} is of another network: {error}"
     optimizer, schedule = (made["optimizer"], made["lr_scheduler"]) if isinstance(made, dict) else (made, None)
     states = checkpoint.get("optimizer_states", [])
     if len(states) > 1:

@@ -16,8 +16,8 @@ STAGES = ("_restore_modules_and_callbacks", "restore_training_state")
 def blame_checkpoint(trainer: L.Trainer, path: Path) -> None:
     """Have what fails while a Trainer restores the checkpoint `path` said in one line.
 
-    States of Lightning's loops and of callbacks are theirs to know, a user's own among them; what of them is wrong shows
-    where they take it.
+    States of Lightning's loops and of callbacks, a user's own among them, are theirs to know: what of them is wrong
+    shows where they take it.
     """
     connector = trainer._checkpoint_connector
     for name in STAGES:

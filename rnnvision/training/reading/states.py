@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from rnnvision.training.reading.description import is_map, text, whole
@@ -35,12 +36,51 @@ CALLBACKS: dict[str, dict[str, Callable[[Any], bool]]] = {
 CALLBACKS["BestCheckpoint"] = {**CALLBACKS["ModelCheckpoint"], "best_loss": lambda v: type(v) in (int, float)}
 
 
+# Where a training is within an epoch, see `rnnvision.cli.frame.trainer.position`.
+POSITION: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("epoch", "batches", "of_batches"), whole),
+    **dict.fromkeys(("ended", "in_validation"), lambda v: type(v) is bool),
+    "sums": lambda v: _table(v, torch.float64) and v.shape[1] == 3,
+    "random": lambda v: _table(v, torch.uint8) and all(map(_is_generator, v)),
+    "rows": lambda v: type(v) is list and all(is_map(row) and all(map(_cell, row.values())) for row in v),
+    "seconds": lambda v: type(v) in (int, float),
+    "validated": lambda v: (
+        type(v) in (list, tuple)
+        and [type(part) for part in v] == [int, dict, bool]
+        and all(type(figure) in (int, float) for figure in v[1].values())
+    ),
+}
+
+
 def wrong_state(checkpoint: Mapping[str, Any]) -> str | None:
     """The first entry of a training that is not built as Lightning writes it, in words; None where all are."""
     for name, is_right in ENTRIES.items():
         if name in checkpoint and not is_right(checkpoint[name]):
             return f"its {name} is not what a training writes"
+    if "loops" in checkpoint and not {"epoch", "global_step"} <= checkpoint.keys():
+        return "it does not say after how many steps it was written"
     return None
+
+
+def _table(value: Any, dtype: torch.dtype) -> bool:
+    """Whether a value is a row for each process."""
+    return isinstance(value, Tensor) and value.dtype == dtype and value.ndim == 2 and len(value) > 0
+
+
+def _is_generator(state: Tensor) -> bool:
+    try:
+        torch.Generator().set_state(state)
+    except (RuntimeError, TypeError):
+        return False
+    return True
+
+
+def _cell(value: Any) -> bool:
+    return value is None or type(value) in (int, float) or text(value)
+
+
+def _position(value: Any) -> bool:
+    return is_map(value) and all(name in value and is_right(value[name]) for name, is_right in POSITION.items())
 
 
 def _weights(value: Any) -> bool:
@@ -100,4 +140,5 @@ ENTRIES: dict[str, Callable[[Any], bool]] = {
     "lr_schedulers": lambda v: type(v) is list and all(map(is_map, v)),
     "callbacks": _callbacks,
     "loops": _are_loops,
+    "position": _position,
 }

@@ -30,7 +30,7 @@ def pickled(value: Any) -> bytes:
     return pickle.dumps(value, protocol=2)[2:-1]
 
 
-def archive(value: bytes, **how: Any) -> Callable[[Path], None]:
+def archive(value: bytes, **how: Any) -> Callable[[Path], object]:
     """Files that are an archive of this pickle and a storage of 16 bytes, called 0."""
 
     def forge(box: Path) -> None:
@@ -44,7 +44,7 @@ def archive(value: bytes, **how: Any) -> Callable[[Path], None]:
     return forge
 
 
-def rewritten(change: Callable[[dict[str, bytes]], None], **how: Any) -> Callable[[Path], None]:
+def rewritten(change: Callable[[dict[str, bytes]], object], **how: Any) -> Callable[[Path], object]:
     """The honest archives, their entries changed."""
 
     def forge(box: Path) -> None:
@@ -132,7 +132,7 @@ def _overlapping(box: Path) -> None:
         (box / name).write_bytes(made.getvalue())
 
 
-def _saved(value: Any) -> Callable[[Path], None]:
+def _saved(value: Any) -> Callable[[Path], object]:
     """What torch itself writes for a value that is no plain one."""
 
     def forge(box: Path) -> None:

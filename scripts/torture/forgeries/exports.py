@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import struct
 import zipfile
 from collections.abc import Callable
@@ -12,12 +13,12 @@ import torch
 
 from torture.forgeries.archives import _Runs, content_of, laughs, tensor
 from torture.forgeries.checkpoints import ARGUMENTS, ENTRIES
-from torture.forgeries.forgery import ONNX, OUTSIDE, PT2, SAFETENSORS, Forgery
+from torture.forgeries.forgery import ONNX, OUTSIDE, PT2, SAFETENSORS, Forgery, put
 
 KEY = "rnnvision"
 
 
-def card(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
+def card(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], object]:
     """The card of the safetensors file changed, and its digest computed anew."""
 
     def forge(box: Path) -> None:
@@ -48,7 +49,7 @@ def _write(path: Path, header: Any, rest: bytes) -> None:
     path.write_bytes(struct.pack("<Q", len(text)) + text + rest)
 
 
-def header(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
+def header(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], object]:
     def forge(box: Path) -> None:
         found, rest = _header(box / SAFETENSORS)
         change(found)
@@ -57,11 +58,11 @@ def header(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
     return forge
 
 
-def raw(name: str, content: bytes) -> Callable[[Path], None]:
-    return lambda box: (box / name).write_bytes(content) and None
+def raw(name: str, content: bytes) -> Callable[[Path], object]:
+    return lambda box: (box / name).write_bytes(content)
 
 
-def graph(change: Callable[[Any], Any]) -> Callable[[Path], None]:
+def graph(change: Callable[[Any], Any]) -> Callable[[Path], object]:
     """The ONNX graph changed, and the digests of its card computed anew."""
 
     def forge(box: Path) -> None:
@@ -79,7 +80,7 @@ def graph(change: Callable[[Any], Any]) -> Callable[[Path], None]:
     return forge
 
 
-def onnx_card(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
+def onnx_card(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], object]:
     def edit(model: Any) -> None:
         for entry in model.metadata_props:
             if entry.key == KEY:
@@ -88,7 +89,7 @@ def onnx_card(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]
     return graph(edit)
 
 
-def _outside(location: str) -> Callable[[Any], None]:
+def _outside(location: str) -> Callable[[Any], object]:
     def edit(model: Any) -> None:
         held = model.graph.initializer[0]
         held.ClearField("raw_data")
@@ -115,7 +116,7 @@ def _other_domain(model: Any) -> None:
     model.graph.node[0].domain = "evil.domain"
 
 
-def pt2(change: Callable[[dict[str, bytes]], Any], **how: Any) -> Callable[[Path], None]:
+def pt2(change: Callable[[dict[str, bytes]], Any], **how: Any) -> Callable[[Path], object]:
     def forge(box: Path) -> None:
         with zipfile.ZipFile(box / PT2) as honest:
             entries = {name: honest.read(name) for name in honest.namelist()}
@@ -127,7 +128,7 @@ def pt2(change: Callable[[dict[str, bytes]], Any], **how: Any) -> Callable[[Path
     return forge
 
 
-def _program(change: Callable[[str], str]) -> Callable[[dict[str, bytes]], None]:
+def _program(change: Callable[[str], str]) -> Callable[[dict[str, bytes]], object]:
     def edit(entries: dict[str, bytes]) -> None:
         name = next(name for name in entries if "/models/" in name and name.endswith(".json"))
         entries[name] = change(entries[name].decode()).encode()
@@ -135,11 +136,11 @@ def _program(change: Callable[[str], str]) -> Callable[[dict[str, bytes]], None]
     return edit
 
 
-def published(content: Any) -> Callable[[Path], None]:
+def published(content: Any) -> Callable[[Path], object]:
     return lambda box: torch.save(content, box / "weights.pth")
 
 
-def archived(value: bytes, compression: int = zipfile.ZIP_STORED) -> Callable[[Path], None]:
+def archived(value: bytes, compression: int = zipfile.ZIP_STORED) -> Callable[[Path], object]:
     def forge(box: Path) -> None:
         with zipfile.ZipFile(box / "weights.pth", "w", compression) as made:
             made.writestr("w/data.pkl", value)
@@ -159,14 +160,14 @@ def _sequencer(**shapes: Any) -> dict[str, torch.Tensor]:
 
 
 def _all() -> list[Forgery]:
-    safetensors: dict[str, Callable[[Path], None]] = {
+    safetensors: dict[str, Callable[[Path], object]] = {
         **{
-            f"card: {key}={value!s:.40}": card(lambda told, k=key, v=value: told["network"].update({k: v}))
+            f"card: {key}={value!s:.40}": card(put("network", key, value))
             for key in ("hidden_size", "num_layers", "input_shape", "recurrence")
             for value in ARGUMENTS[key][:4]
         },
         **{
-            f"card: {key}: {value!s:.40}": card(lambda told, k=key, v=value: told.update({k: v}))
+            f"card: {key}: {value!s:.40}": card(put(key, value))
             for key in ("class_names", "normalisation", "temperature", "plugins", "data")
             for value in ENTRIES[key][:3]
         },
@@ -180,11 +181,11 @@ def _all() -> list[Forgery]:
         "header: a weight of 2**60": header(lambda h: h["head.weight"].update(shape=[1 << 30, 1 << 30])),
         "header: a weight less": header(lambda h: h.pop("head.weight")),
     }
-    graphs: dict[str, Callable[[Path], None]] = {
+    graphs: dict[str, Callable[[Path], object]] = {
         "weights in /etc/passwd": graph(_outside("/etc/passwd")),
         "weights in a file beside": graph(_outside(f"../{OUTSIDE}/victim")),
         "weights in a missing file": graph(_outside("missing")),
-        "weights in a pipe": lambda box: (_pipe(box / "pipe"), graph(_outside("pipe"))(box))[0],
+        "weights in a pipe": _weights_in_a_pipe,
         "a constant of 2**40": graph(_huge_constant),
         "an operator of another domain": graph(_other_domain),
         "no nodes": graph(lambda m: m.graph.ClearField("node")),
@@ -201,7 +202,7 @@ def _all() -> list[Forgery]:
         ),
         "card: other images": onnx_card(lambda told: told["network"].update(input_shape=[1, 9, 9])),
     }
-    programs: dict[str, Callable[[Path], None]] = {
+    programs: dict[str, Callable[[Path], object]] = {
         "compressed": pt2(lambda entries: None, compression=zipfile.ZIP_DEFLATED),
         "a bomb": pt2(
             lambda entries: entries.update({"model/extra/bomb": bytes(400_000_000)}), compression=zipfile.ZIP_DEFLATED
@@ -220,7 +221,7 @@ def _all() -> list[Forgery]:
         "no weights": pt2(lambda entries: [entries.pop(n) for n in list(entries) if "/weights/" in n]),
         "garbage": raw(PT2, b"PK\x03\x04" + b"\xff" * 1000),
     }
-    weights: dict[str, Callable[[Path], None]] = {
+    weights: dict[str, Callable[[Path], object]] = {
         "a list": published([torch.ones(3)]),
         "no weights": published({}),
         "unknown": published({"weight": torch.ones(3)}),
@@ -251,10 +252,9 @@ def _all() -> list[Forgery]:
     ]
 
 
-def _pipe(path: Path) -> None:
-    import os
-
-    os.mkfifo(path)
+def _weights_in_a_pipe(box: Path) -> None:
+    os.mkfifo(box / "pipe")
+    graph(_outside("pipe"))(box)
 
 
 def _cut(box: Path) -> None:

@@ -48,7 +48,7 @@ class Forgery:
     """
 
     name: str
-    forge: Callable[[Path], None]
+    forge: Callable[[Path], object]
     ways: tuple[str, ...]
     may_pass: bool = False
 
@@ -56,7 +56,7 @@ class Forgery:
 Edit = Callable[[dict[str, Any]], Any]
 
 
-def edited(edit: Edit, *files: str) -> Callable[[Path], None]:
+def edited(edit: Edit, *files: str) -> Callable[[Path], object]:
     """Change the content of checkpoints, and compute the digests anew."""
 
     def forge(box: Path) -> None:

@@ -14,7 +14,7 @@ DEEP_OBJECT = '{"a":' * 50_000 + "1" + "}" * 50_000
 MARKUP = "<script>alert(1)</script>"
 
 
-def written(name: str, content: str | bytes) -> Callable[[Path], None]:
+def written(name: str, content: str | bytes) -> Callable[[Path], object]:
     def forge(box: Path) -> None:
         path = box / RUN / name
         path.unlink(missing_ok=True)
@@ -23,7 +23,7 @@ def written(name: str, content: str | bytes) -> Callable[[Path], None]:
     return forge
 
 
-def changed(name: str, **values: Any) -> Callable[[Path], None]:
+def changed(name: str, **values: Any) -> Callable[[Path], object]:
     """A JSON file with other values."""
 
     def forge(box: Path) -> None:
@@ -33,7 +33,7 @@ def changed(name: str, **values: Any) -> Callable[[Path], None]:
     return forge
 
 
-def piped(name: str) -> Callable[[Path], None]:
+def piped(name: str) -> Callable[[Path], object]:
     def forge(box: Path) -> None:
         (box / RUN / name).unlink()
         os.mkfifo(box / RUN / name)
@@ -41,7 +41,7 @@ def piped(name: str) -> Callable[[Path], None]:
     return forge
 
 
-def linked(name: str, to: str) -> Callable[[Path], None]:
+def linked(name: str, to: str) -> Callable[[Path], object]:
     def forge(box: Path) -> None:
         path = box / RUN / name
         path.unlink(missing_ok=True)
@@ -50,7 +50,7 @@ def linked(name: str, to: str) -> Callable[[Path], None]:
     return forge
 
 
-def a_folder(name: str) -> Callable[[Path], None]:
+def a_folder(name: str) -> Callable[[Path], object]:
     def forge(box: Path) -> None:
         (box / RUN / name).unlink()
         (box / RUN / name).mkdir()
@@ -58,7 +58,7 @@ def a_folder(name: str) -> Callable[[Path], None]:
     return forge
 
 
-CONTENTS = {
+CONTENTS: dict[str, str | bytes] = {
     "nested 100,000 deep": DEEP,
     "objects 50,000 deep": DEEP_OBJECT,
     "a list": "[1, 2]",
@@ -92,7 +92,7 @@ VALUES: dict[str, tuple[str, dict[str, Any]]] = {
     "tags an object": ("environment.json", {"tags": {"a": {"b": 1}}}),
     "versions a list": ("environment.json", {"versions": [1], "packages": 5, "gpus": 5, "threads": "a"}),
 }
-TABLES = {
+TABLES: dict[str, tuple[str, str | bytes]] = {
     "metrics.csv: empty": ("metrics.csv", ""),
     "metrics.csv: text for numbers": ("metrics.csv", "epoch,step,train/loss,seconds\na,b,c,d\n"),
     "metrics.csv: other columns": ("metrics.csv", "x,y\n1,2\n"),
@@ -123,7 +123,7 @@ def _index(box: Path) -> None:
     (box / ".results_index").write_text("00000000\n" + DEEP)
 
 
-def _index_with_checksum(content: str) -> Callable[[Path], None]:
+def _index_with_checksum(content: str) -> Callable[[Path], object]:
     import zlib
 
     def forge(box: Path) -> None:
@@ -133,7 +133,7 @@ def _index_with_checksum(content: str) -> Callable[[Path], None]:
 
 
 def _all() -> list[Forgery]:
-    found: dict[str, Callable[[Path], None]] = {}
+    found: dict[str, Callable[[Path], object]] = {}
     for file in JSON_FILES:
         found |= {f"{file}: {name}": written(file, content) for name, content in CONTENTS.items()}
         found[f"{file}: a pipe"] = piped(file)

@@ -98,7 +98,7 @@ def test_data_that_is_missing_is_told(verb: Verb, tmp_path: Path, monkeypatch: p
     def refuse(*args: object, **kwargs: object) -> None:
         raise OSError("no route to host")
 
-    monkeypatch.setattr("torchvision.datasets.MNIST", refuse)
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
     monkeypatch.setattr("rnnvision.data.sets.locate.SYSTEM_ROOT", tmp_path / "none")
     root = tmp_path / "root"
     _check(

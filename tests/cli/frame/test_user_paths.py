@@ -84,7 +84,7 @@ def test_the_data_folder_beside_the_command_is_found(verb: Verb, monkeypatch: py
 
     real = locate.search_roots
     monkeypatch.setattr(locate, "search_roots", search)
-    monkeypatch.setattr("torchvision.datasets.MNIST", None)  # nothing is downloaded
+    monkeypatch.setattr("rnnvision.data.downloads.fetch.fetch", None)  # nothing is downloaded
     verb("train", "data=mnist", "device=cpu", CHDIR)
     assert found[0] == Path("data").resolve()
 

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 from rnnvision.data import ImageData, files
-from rnnvision.data.cache import lock
 from rnnvision.data.cache.pool import LOCK, PART, ROWS, Pool
+from rnnvision.data.downloads import lock
 
 FORK = multiprocessing.get_context("fork")  # starts in no time
 IMAGES = 40
@@ -84,7 +84,7 @@ def test_a_run_that_is_killed_while_it_decodes_holds_nobody_up(start: Start, fol
 
 
 def hold(pipe: Connection, path: Path) -> None:
-    with lock.held(path):
+    with lock.held(path, ""):
         pipe.send("held")
         pipe.recv()
 
@@ -101,9 +101,9 @@ def test_a_holder_is_waited_for_as_long_as_it_gives_signs_of_life(
     begin = time.monotonic()
     if signs:
         start(lambda _: (time.sleep(1.0), pipe.send("end")))
-    with lock.held(tmp_path / LOCK):
+    with lock.held(tmp_path / LOCK, "waiting"):
         assert (time.monotonic() - begin > 1.0) is signs
-    assert capsys.readouterr().out == "cache     waiting for another run, which is decoding these images\n"
+    assert capsys.readouterr().out == "waiting\n"
 
 
 SHAPE = (1 << 20,)

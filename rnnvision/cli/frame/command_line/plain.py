@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rnnvision.checks import choose_one
-from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_USAGE, leave
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, open_streams
 from rnnvision.cli.frame.paths import is_path
 from rnnvision.cli.frame.results import unfailing_output
+from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import versions
 
@@ -37,6 +38,12 @@ PLAIN = {
 
 def run_plain(verb: str, usage: str, task: Callable[[list[str]], None]) -> None:
     """Run `task` on the words of the command, with the exit codes of every verb."""
+    with STOP.command(f"rnnvision {verb}"):
+        _run_plain(verb, usage, task)
+
+
+def _run_plain(verb: str, usage: str, task: Callable[[list[str]], None]) -> None:
+    open_streams()
     words = sys.argv[1:]
     if not set(HELP).isdisjoint(words):
         print(usage)
@@ -45,11 +52,11 @@ def run_plain(verb: str, usage: str, task: Callable[[list[str]], None]) -> None:
         print(versions().get("rnnvision", "not installed"))
         return
     try:
-        with unfailing_output():
+        with unfailing_output(), STOP.at_work():
             task(words)
             sys.stdout.flush()
-    except KeyboardInterrupt:
-        leave(verb, "interrupted", EXIT_INTERRUPT)
+    except (Stopped, KeyboardInterrupt) as error:
+        leave(verb, "interrupted", STOP.code_of(error))
     except UsageError as error:
         leave(verb, str(error), EXIT_USAGE)
     except FailureError as error:

@@ -57,11 +57,14 @@ def _evaluated(folder: Path) -> tuple[Path | None, str]:
     """Of an evaluation its checkpoint and its split."""
     from omegaconf import OmegaConf
 
+    from rnnvision.cli.frame.strangers.reading import read_pairs
+    from rnnvision.cli.frame.strangers.rules import read_run_config
+
     path = folder / ".hydra" / "config.yaml"
-    config: Any = OmegaConf.load(path) if path.is_file() else {}
+    config: Any = read_run_config(folder) if path.is_file() else {}
     if (folder / "checkpoints").is_dir() or not config.get("ckpt"):
         return None, "test"
-    hydra: Any = OmegaConf.load(path.with_name("hydra.yaml")) if path.with_name("hydra.yaml").is_file() else {}
+    hydra: Any = read_pairs(path.with_name("hydra.yaml")) if path.with_name("hydra.yaml").is_file() else {}
     typed_in = OmegaConf.select(hydra, "hydra.runtime.cwd") if hydra else None
     return Path(typed_in or ".") / Path(str(config.ckpt)).expanduser(), str(config.get("split", "test"))
 

@@ -108,12 +108,13 @@ def settings_of(run: Run) -> dict[str, str]:
     """The configuration of a run, flat: model.hidden_size -> 128. {} where the folder does not hold it."""
     from omegaconf import OmegaConf
 
+    from rnnvision.cli.frame.strangers.reading import read_pairs
     from rnnvision.report.two_runs import flat
 
     path = run.path / ".hydra" / "config.yaml"
     if not path.is_file():
         return {}
-    content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    content = OmegaConf.to_container(read_pairs(path), resolve=False)
     found = flat({str(key): value for key, value in content.items()}) if isinstance(content, dict) else {}
     kept = {key: value for key, value in found.items() if key not in WITHOUT_EFFECT and not str(value).startswith("${")}
     return {key: "null" if value is None else str(value) for key, value in kept.items()}

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from rnnvision.atomic import whole
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.command_line.words import command, override, parsed
 from rnnvision.cli.frame.sweep.plan import Plan
 from rnnvision.report.runs_table import best_of, groups_of, groups_table, runs_table
 from rnnvision.report.table_text import Table, markdown, terminal, to_file
-from rnnvision.runs.atomic import whole
 from rnnvision.runs.record import FACTS, Record, read_record
 from rnnvision.search import Job
 

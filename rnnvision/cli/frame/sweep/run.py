@@ -11,6 +11,7 @@ from hydra._internal.hydra import Hydra
 from rnnvision.checks import counted
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, leave
 from rnnvision.cli.frame.places import make_place
+from rnnvision.cli.frame.signals import STOP
 from rnnvision.cli.frame.sweep.command import SweepCommand
 from rnnvision.cli.frame.sweep.ending import print_end
 from rnnvision.cli.frame.sweep.outcome import outcome_of
@@ -53,7 +54,14 @@ class Queue:
         self._numbers = {job.name: number for number, job in enumerate(self.jobs, start=1)}
 
     def run(self) -> None:
-        """Run them all."""
+        """Run them all; whatever ends this before tells those that run to save and end."""
+        try:
+            self._run()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _run(self) -> None:
         while self.todo or self.running:
             while self.todo and len(self.running) < self.place.slots and (job := self._next()) is not None:
                 self._start(job)
@@ -119,7 +127,7 @@ def run_sweep(sweep: SweepCommand, hydra: Hydra, config_name: str | None, librar
     plan = plan_of(sweep, hydra, config_name)
     place = _place(plan, libraries)
     try:
-        with held(plan):
+        with held(plan), STOP.at_work():
             if plan.is_changed:
                 plan.record.write(plan.folder)
             RunFolder(plan.folder, Path(str(plan.config.log_dir)) / plan.verb, "multiruns").point_latest()
@@ -150,16 +158,10 @@ def _run(plan: Plan, place: Place) -> None:
     jobs = counted(len(plan.jobs), "job")
     try:
         with shown(len(plan.jobs), done, failed) as show:
-            queue = Queue(place, plan.jobs, todo, show, plan.verb, bool(plan.config.fail_fast))
-            try:
-                queue.run()
-            except BaseException:
-                queue.stop()
-                raise
+            Queue(place, plan.jobs, todo, show, plan.verb, bool(plan.config.fail_fast)).run()
     except (KeyboardInterrupt, SystemExit) as error:
         completed = print_end(plan)["completed"]
-        code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else EXIT_INTERRUPT
-        leave(plan.verb, f"interrupted; {completed} of {jobs} completed", code)
+        leave(plan.verb, f"interrupted; {completed} of {jobs} completed", STOP.code_of(error))
     except (FailureError, OSError):  # of the place, which begins no more jobs
         print_end(plan)
         raise

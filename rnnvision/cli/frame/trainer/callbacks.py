@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from rnnvision.checks import at_least, choose_one
+from rnnvision.checks import at_least, choose_one, fraction, number
 from rnnvision.cli.frame.arguments import arguments_of, check_target, instantiate_all, plain
 from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.errors import UsageError
@@ -46,7 +46,8 @@ def make_callbacks(
             _check_files(key, arguments, folder / "checkpoints", written)
         if kind == "EarlyStopping":
             with arguments_of(key):
-                at_least("patience", arguments.get("patience", 0), 0)
+                at_least("patience", arguments.get("patience", 3), 0)
+                number("min_delta", arguments.get("min_delta", 0.0))
         if kind == "EMAWeightAveraging":
             _check_average(key, arguments)
         if kind == "LearningRateMonitor" and not draws:
@@ -137,6 +138,9 @@ def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written
     default = "best" if str(arguments.get("_target_")).endswith("BestCheckpoint") else None
     filename, folder = arguments.get("filename", default), arguments.get("dirpath")
     top = arguments.get("save_top_k", 1)
+    with arguments_of(key):
+        at_least("save_top_k", top, -1)
+        at_least("every_n_epochs", arguments.get("every_n_epochs") or 1, 1)
     if name in ("best", "last"):
         if filename != name:
             raise UsageError(
@@ -157,6 +161,8 @@ def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written
             raise UsageError(
                 f"{key}.save_on_train_epoch_end=false: a run is resumed from the end of an epoch; choose true"
             )
+    if filename == "previous" and folder is not None and Path(folder).resolve() == checkpoints.resolve():
+        raise UsageError(f"{key}.filename=previous: is the last.ckpt before the last; choose another name")
     several = top not in (0, 1) or not isinstance(top, int)
     if several and filename is not None and "{" not in filename and not arguments.get("enable_version_counter", True):
         raise UsageError(
@@ -175,4 +181,5 @@ def _check_average(key: str, arguments: dict[str, Any]) -> None:
     if arguments.get("device") not in (None, "cpu"):
         raise UsageError(f"{key}.device={arguments['device']}: choose one of null (where the network is), cpu")
     with arguments_of(key):
+        fraction("decay", arguments.get("decay", 0.5))
         at_least("update_every_n_steps", arguments.get("update_every_n_steps", 1), 1)

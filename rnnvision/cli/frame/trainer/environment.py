@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rnnvision.cli.frame.exits import EXIT_INTERRUPT
+from rnnvision.cli.frame.signals import STOP
 
 # What Lightning sets to start the processes of a distributed run.
 OF_PROCESSES = ("OMP_NUM_THREADS", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
@@ -26,8 +27,10 @@ def environment_kept(*names: str) -> Iterator[None]:
 
 @contextmanager
 def interruption_told() -> Iterator[None]:
-    """Within, Ctrl-C ends with its own exit code, where Lightning makes it 1."""
+    """Within, a signal ends with its own exit code, where Lightning makes another one of it."""
     try:
         yield
     except SystemExit as error:
-        raise SystemExit(error.code if error.code not in (0, 1, None) else EXIT_INTERRUPT) from error
+        raise SystemExit(
+            STOP.requested or (error.code if error.code not in (0, 1, None) else EXIT_INTERRUPT)
+        ) from error

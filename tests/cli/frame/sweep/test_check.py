@@ -66,7 +66,10 @@ def test_verbs_for_which_several_runs_make_no_sense(verb: Verb, name: str) -> No
 @pytest.mark.parametrize(
     "content", ["defaults:\n  - override /hydra/launcher: joblib\n", "hydra: {sweep: {subdir: x}}\n"]
 )
-def test_what_a_file_chooses_of_hydras_multirun_is_refused(verb: Verb, place: FakePlace, content: str) -> None:
+def test_what_a_file_chooses_of_hydras_multirun_is_refused(
+    verb: Verb, place: FakePlace, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RNNVISION_TRUST_CONFIG", "1")  # else it is refused as Hydra's own
     file = Path("own/experiment/mine.yaml")
     file.parent.mkdir(parents=True)
     file.write_text(f"# @package _global_\n{content}")

@@ -20,18 +20,21 @@ SILENCE = 60.0  # without one, after which it is not waited for any longer
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Hold the lock of this file, or go on without it where there can be none, or its holder gives no sign of life."""
-    lock = _acquired(path)
+def held(path: Path, waiting: str) -> Iterator[bool]:
+    """Hold the lock of this file, or go on without it where there can be none, or its holder gives no sign of life.
+
+    It yields whether it is held. `waiting` is printed once where another process has it.
+    """
+    lock = _acquired(path, waiting)
     try:
         with _signs_of_life(path) if lock is not None else nullcontext():
-            yield
+            yield lock is not None
     finally:
         if lock is not None:
             lock.release()
 
 
-def _acquired(path: Path) -> "FileLock | None":
+def _acquired(path: Path, waiting: str) -> "FileLock | None":
     from filelock import FileLock, Timeout
 
     lock = FileLock(path, timeout=0, mode=0o600)
@@ -47,7 +50,7 @@ def _acquired(path: Path) -> "FileLock | None":
             return None
         if not told:
             told = True
-            print("cache     waiting for another run, which is decoding these images", flush=True)
+            print(waiting, flush=True)
         time.sleep(WAIT)
 
 

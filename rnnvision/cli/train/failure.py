@@ -1,0 +1,45 @@
+"""failure.json: all that is known of a step whose loss or gradient was no finite number, the images among it."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnvision.atomic import whole
+from rnnvision.checks import one_line, shortened
+from rnnvision.errors import FailureError
+from rnnvision.runs import is_first_process
+from rnnvision.training.failures import ADVICE
+
+if TYPE_CHECKING:
+    import lightning as L
+
+    from rnnvision.data import ImageData
+    from rnnvision.training.failures import NotFiniteError
+
+FAILURE = "failure.json"  # in the run folder
+SHOWN = 5  # images in a message
+
+
+def told_whole(error: "NotFiniteError", trainer: "L.Trainer", data: "ImageData") -> FailureError:
+    """Write what is known of a step into the folder of its run; returns the error with the images of the step."""
+    loader: Any = trainer.train_dataloader
+    batches = [(error.facts["epoch"] - 1, batch - 1) for batch in error.facts["batches"]]
+    indices = [index for epoch, batch in batches for index in loader.images_of(epoch, batch)]
+    names = [data.splits.train.name(index) for index in indices]
+    file = Path(trainer.default_root_dir) / FAILURE
+    if is_first_process():
+        with whole(file) as opened:
+            opened.write(json.dumps(_plain({**error.facts, "images": names}), indent=2) + "\n")
+    images = shortened(map(one_line, names), SHOWN)
+    return FailureError(
+        f"{error.head}: {error.told}; images {images}; all of it is in {os.path.relpath(file)}; {ADVICE}"
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Values that any reader of JSON takes: a number that is not finite becomes a text, which float() reads."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,70 @@
+"""The checkpoints of a run on its disk: the one it goes on from is whole, and there is space for those that come."""
+
+from typing import TYPE_CHECKING
+
+from rnnvision.cli.frame.arguments import plain
+from rnnvision.disk import DiskError, free, size
+from rnnvision.runs import RunFolder, is_first_process
+
+if TYPE_CHECKING:
+    import lightning as L
+    from torch import nn
+
+    from rnnvision.cli.frame.setup import Training
+
+
+def mend_checkpoints(run: RunFolder) -> None:
+    """Let a run that is resumed find a last.ckpt that is whole, and say where it is another than the one that was last.
+
+    Raises:
+        CheckpointError: where it is damaged, and no other is whole.
+    """
+    from rnnvision.training import mend_last
+
+    if not is_first_process():
+        return
+    for folder in ("pretrain", "checkpoints"):
+        if line := mend_last(run.path / folder):
+            print(f"resume    {line}", flush=True)
+
+
+def require_space(training: "Training") -> None:
+    """Refuse a training whose checkpoints will not fit on the disk.
+
+    Raises:
+        DiskError: with what they take, and what is free.
+    """
+    trainer, run = training.trainer, training.run
+    number = _number(trainer)
+    if not number or not is_first_process():
+        return
+    each = _bytes(training.learner.network, plain(training.cfg.optimizer) or {}, trainer)
+    there = sum(path.stat().st_size for path in (run.path / "checkpoints").glob("*.ckpt"))
+    needed, left = number * each - there, free(run.path)
+    if left is not None and left < needed:
+        raise DiskError(
+            f"{run.shown()}: no space left on the device for the checkpoints of this run: {number} of {size(each)}, "
+            f"{size(left)} are free; make space, or choose a folder on another disk: log_dir=FOLDER"
+        )
+
+
+def _number(trainer: "L.Trainer") -> int:
+    """The checkpoints that are there at once: those that are kept, the one before the last, and one being written."""
+    from lightning.pytorch.callbacks import ModelCheckpoint
+
+    if trainer.fast_dev_run:  # type: ignore[attr-defined]
+        return 0
+    found = [c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.save_top_k]
+    kept = sum(max(callback.save_top_k, 1) for callback in found)
+    return kept + any(callback.filename == "last" for callback in found) + 1 if kept else 0
+
+
+def _bytes(network: "nn.Module", optimizer: dict[str, object], trainer: "L.Trainer") -> int:
+    """Of one checkpoint: weights, their averages, and what the optimiser keeps of each that is trained."""
+    from lightning.pytorch.callbacks import WeightAveraging
+
+    weights = sum(tensor.nbytes for tensor in network.state_dict().values())
+    trained = sum(parameter.nbytes for parameter in network.parameters() if parameter.requires_grad)
+    averaged = any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+    moments = 2 * ("betas" in optimizer) + ("alpha" in optimizer) + bool(optimizer.get("momentum"))
+    return weights * (1 + averaged) + trained * moments

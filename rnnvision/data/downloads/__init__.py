@@ -1,0 +1,1 @@
+"""What is fetched from elsewhere: downloaded whole, unpacked safely, by one process at a time."""

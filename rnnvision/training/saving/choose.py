@@ -1,0 +1,90 @@
+"""Which checkpoint a run goes on from: last.ckpt, or where that is damaged or gone the newest that is whole."""
+
+import os
+import shutil
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from rnnvision.atomic import link, replaced
+from rnnvision.training.checkpoint import CheckpointError, DamagedError, read_checkpoint
+
+LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
+DAMAGED = "last.ckpt.damaged"  # what was last.ckpt, for whoever wants to look at it
+STATES = ("state_dict", "optimizer_states", "current_model_state")  # the tensors of a checkpoint
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    """The entries of a verified checkpoint without its tensors; a file that has not changed is read once.
+
+    Raises:
+        CheckpointError: if it cannot be read.
+    """
+    path = Path(os.path.abspath(path))  # noqa: PTH100  # links stay as they are
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror}") from error
+    return _facts_of(path, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=2)
+def _facts_of(path: Path, inode: int, changed_ns: int, size: int) -> dict[str, Any]:
+    checkpoint = read_checkpoint(path)
+    resumes = bool(checkpoint.get("optimizer_states")) and "loops" in checkpoint
+    return {"resumes": resumes} | {key: value for key, value in checkpoint.items() if key not in STATES}
+
+
+def mend_last(folder: Path) -> str | None:
+    """Let last.ckpt in a folder of checkpoints be one that a run can go on from; a line where another took its place.
+
+    That is previous.ckpt, from which the run goes on exactly as it did; else, of the others with the state of an
+    optimiser, the one after the most steps. A damaged last.ckpt becomes last.ckpt.damaged.
+
+    Raises:
+        CheckpointError: where last.ckpt is damaged, and no other is whole.
+    """
+    last, previous = folder / LAST, folder / PREVIOUS
+    damage = _damage(last)
+    if damage is None or not (last.exists() or previous.is_file()):
+        return None
+    chosen = previous if _damage(previous) is None else _newest(folder)
+    if chosen is None:
+        raise CheckpointError(f"{damage}; no other checkpoint in this folder is whole; begin a run of its own")
+    if last.exists():
+        last.replace(folder / DAMAGED)
+        kept = f"; the damaged one is now {DAMAGED}"
+    else:
+        kept = ""
+    _name(chosen, last)
+    what = f"{LAST} is damaged" if kept else f"{LAST} is missing"
+    return f"{what}: the run goes on from {chosen.name}, after step {facts_of(last)['global_step']}{kept}"
+
+
+def _damage(path: Path) -> str | None:
+    """Why a run cannot go on from a file; None where it can.
+
+    Raises:
+        CheckpointError: for one of another version.
+    """
+    if not path.is_file():
+        return f"{path}: is missing"
+    try:
+        return None if facts_of(path)["resumes"] else f"{path}: holds no state of an optimiser"
+    except DamagedError as error:
+        return error.what
+
+
+def _newest(folder: Path) -> Path | None:
+    others = [path for path in sorted(folder.glob("*.ckpt")) if path.name not in (LAST, PREVIOUS)]
+    whole = [path for path in others if _damage(path) is None]
+    return max(whole, key=lambda path: facts_of(path)["global_step"], default=None)
+
+
+def _name(path: Path, name: Path) -> None:
+    """Give a file another name too, or where there are no hard links a copy of it that name."""
+    try:
+        link(path, name)
+    except OSError:
+        with replaced(name, durable=True) as temporary:
+            shutil.copyfile(path, temporary)
