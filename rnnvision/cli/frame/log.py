@@ -35,7 +35,7 @@ class Tee(io.TextIOBase):
         self._line = ""
 
     def _write(self, lines: list[str]) -> None:
-        if self._log.closed:  # a handler that was made within a run may outlive it
+        if not lines or self._log.closed:  # a handler that was made within a run may outlive it
             return
         last = (line.rpartition("\r")[2] for line in lines)  # a terminal writes over what precedes \r
         shown = (masked(ESCAPE.sub("", line)) for line in last)
