@@ -134,6 +134,8 @@ def _check_config(config: DictConfig, verb: str) -> None:
     for key in ("log_dir", "hydra.run.dir"):
         if masked(folder := str(OmegaConf.select(config, key))) != folder:
             raise UsageError(f"{key}=***: holds what looks like a secret; choose another folder")
+        if not folder.isprintable():
+            raise UsageError(f"{key}={one_line(folder)}: has letters that cannot be printed; choose another folder")
 
 
 def _check_name(name: object) -> None:
@@ -145,9 +147,9 @@ def _check_name(name: object) -> None:
         )
     if masked(text) != text:
         raise UsageError("name=***: holds what looks like a secret, and would be the name of a folder; choose another")
-    if any(letter in text for letter in "/\\\0\n"):
+    if "/" in text or "\\" in text or not text.isprintable():
         raise UsageError(
-            f"name={one_line(text)}: is the end of the name of the run folder; leave out / and line breaks"
+            f"name={one_line(text)}: is the end of the name of the run folder; leave out / and what cannot be printed"
         )
     if len(text.encode(errors="surrogateescape")) > LONGEST_NAME:
         raise UsageError(f"name={text[:40]}...: is too long for the name of a folder; {LONGEST_NAME} bytes at most")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnvision.cli.frame.early.again import OF_COMMAND, flat, in_words
 from rnnvision.errors import UsageError
+from rnnvision.masking import masked_values
 from rnnvision.runs import Run
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def allowed() -> str:
 
 def configuration(config: Mapping[str, Any]) -> dict[str, Any]:
     """What of a configuration, as plain values, a training depends on: single values by their keys."""
-    found = flat({key: value for key, value in config.items() if key not in NOT_OF_TRAINING})
+    found = flat(masked_values({key: value for key, value in config.items() if key not in NOT_OF_TRAINING}))
     return {key: value for key, value in found.items() if not may_change(key) and not _is_place(value)}
 
 
