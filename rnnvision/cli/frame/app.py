@@ -124,7 +124,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         code, message = _verdict(error, verb)
         leave(verb, str(message), code)
     except OSError as error:
-        leave(verb, unwritable(error), EXIT_USAGE)
+        leave(verb, *unwritable(error))
     except Exception as error:
         if (fault := yaml_fault(error) or composing_fault(error)) is None:
             raise
@@ -197,7 +197,7 @@ def _run_job(
             hardware = _hardware() if libraries else {}  # a verb without PyTorch does not import it for that
             run.open({**environment(), **hardware, **_typed(config, run)})
         except OSError as error:
-            leave(verb, unwritable(error), EXIT_USAGE)
+            leave(verb, *unwritable(error))
         try:
             with STOP.at_work():
                 if in_a_sweep:

@@ -84,7 +84,7 @@ class Start(Callback):
         except UsageError as error:
             leave(self.verb, with_command(str(error)), EXIT_USAGE)
         except OSError as error:
-            leave(self.verb, unwritable(error), EXIT_USAGE)
+            leave(self.verb, *unwritable(error))
         except Exception:
             traceback.print_exc()
             sys.exit(EXIT_FAILURE)
