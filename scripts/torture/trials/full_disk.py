@@ -158,5 +158,3 @@ def _training(folder: Path) -> str | None:
     if run.state != "failed" or not str(run.error).startswith(str(folder)):
         return f"status.json says {run.state}: {run.error}"
     return _wrong(folder, end)
-
-
