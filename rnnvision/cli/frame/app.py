@@ -217,6 +217,8 @@ def _run_job(
             if isinstance(error, DiskError) or is_full(error):
                 message += _resumption(run, config)
             log.keep = _write_down(run, code, message, status_before)
+            if code == EXIT_USAGE and not status_before:
+                run.leave_nothing(f"{verb}.log")
             STOP.write_down = None
             if not in_a_sweep:
                 leave(verb, message, code)
