@@ -150,11 +150,6 @@ class Learner(L.LightningModule):
         self.sums = EpochSums(self.device)
         hold_frozen(self.network)
 
-    def go_on_with(self, sums: Tensor) -> None:
-        """Go on within an epoch, with the sums (3,) that this process had there."""
-        self.sums = EpochSums.of(sums, self.device)
-        self.samples_seen = -self.sums.count  # which another object has seen
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss, output = self._step(batch, learns=True)
         with torch.no_grad():

@@ -214,7 +214,9 @@ def _foreign_key(entrant: Entrant, key: str, comparison: Comparison) -> str:
     if any(key_of(word) == key for word in comparison.overrides):
         own = key.removeprefix("model.")
         hint += f'; give it to those that have it, for example models=["lstm {own}=..."]'
-    return f"{key}: {entrant.option} has no such key; {choose_one(key, legal)}{hint}"
+    own_word = any(key_of(word) == key for word in entrant.overrides)
+    where = f"models={entrant.label}: " if own_word else ""
+    return f"{where}{key}: {entrant.option} has no such key; {choose_one(key, legal)}{hint}"
 
 
 def _entrant(label: str) -> Entrant:

@@ -35,6 +35,7 @@ CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 COMPOSING = ("hydra", "omegaconf", "antlr4", "yaml")
 LAYER = "model.layer."
 LONG = 320  # characters: four lines of a terminal
+ENTRANT = re.compile(r"models=(?P<label>[^:]+): (?P<inner>[\w.]+[=:].*)")
 HINT = re.compile(
     r"(?P<key>[\w./]+)(?:=(?P<value>.*?))?: (?P<why>.*?)(?:; )?"
     r"(?P<legal>choose one of [^;]*)?; did you mean (?P<near>[^?]+)\?"
@@ -56,6 +57,8 @@ def _replaced(word: str, wrong: str, right: str) -> str:
         return word.replace(wrong, right, 1)
     right_key, _, right_option = right.partition("=")
     replaced, found = re.subn(rf"(?<!\w){re.escape(wrong_option)}(?!\w)", lambda _: right_option, value)
+    if re.fullmatch(r"[\w.]+(,[\w.]+)+", replaced):  # of several values the right one may stand there already
+        replaced = ",".join(dict.fromkeys(replaced.split(",")))
     return f"{key.replace(wrong_key, right_key)}={replaced}" if found else word
 
 
@@ -70,12 +73,28 @@ def hint(near: str | None, wrong: str) -> str:
 
 def with_command(message: str) -> str:
     """A message that ends with the nearest spelling, with the corrected command; what is legal comes last."""
+    if entrant := ENTRANT.fullmatch(message):
+        return _of_entrant(entrant["label"], entrant["inner"])
     found = HINT.fullmatch(message)
     if found is None:
         return message
     key, value, why, legal, near = found.group("key", "value", "why", "legal", "near")
     wrong = key if value is None else f"{key}={value}"
     return _arranged(wrong, why.removesuffix(";").strip(), legal, hint(near, wrong))
+
+
+def _of_entrant(label: str, message: str) -> str:
+    """What is wrong with one of the networks of compare, which is corrected within its own words."""
+    found = HINT.fullmatch(message)
+    if found is None:
+        return f"models={label}: {message}"
+    key, value, why, legal, near = found.group("key", "value", "why", "legal", "near")
+    short, right = key.removeprefix("model."), near.removeprefix("model.")
+    wrong, right = (short, right) if value is None else (f"={value}", f"={near.rpartition('=')[2]}")
+    whole = [w.replace(label, label.replace(wrong, right)) if w.startswith("models=") else w for w in sys.argv[1:]]
+    tried = f" Try: {command(whole)}" if whole != sys.argv[1:] else ""
+    given = key if value is None else f"{key}={value}"
+    return _arranged(f"models={label}: {given}", why.strip(" ;"), legal, f"did you mean {near}?{tried}")
 
 
 def unwritable(error: OSError) -> str:

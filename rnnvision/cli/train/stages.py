@@ -64,7 +64,7 @@ class Epochs:
 
     def _resume_line(self) -> str:
         """Of an epoch that had begun."""
-        from rnnvision.cli.train.progress import read_progress
+        from rnnvision.cli.train.resume.progress import read_progress
 
         progress = None if self.last is None else read_progress(self.last)
         if progress is None or not progress.batches:
@@ -113,7 +113,7 @@ def _why_none(folder: Path) -> str:
 
 def _early_stops(trainer: "L.Trainer", folder: Path) -> list[str]:
     """What each of the callbacks that stop early has against another epoch."""
-    from rnnvision.cli.train.progress import early_stop
+    from rnnvision.cli.train.resume.progress import early_stop
 
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return []
@@ -141,7 +141,7 @@ def _nothing_left(training: Training, stopped: str) -> str:
 
 def _earlier(folder: Path, last: Path) -> dict[str, float]:
     """The figures of a training so far: of its metrics.csv, which an interrupted one has too, and its metrics.json."""
-    from rnnvision.cli.train.progress import read_progress
+    from rnnvision.cli.train.resume.progress import read_progress
 
     written = {key: value for key, value in read_json(folder / "metrics.json").items() if key.startswith("train/")}
     progress = read_progress(last)
@@ -166,7 +166,7 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
 
     from rnnvision.cli.frame.trainer.processes import lost
     from rnnvision.cli.train.failure import FAILURE, told_whole, too_little_memory
-    from rnnvision.cli.train.progress import go_on
+    from rnnvision.cli.train.resume.progress import go_on
     from rnnvision.training.failures import NotFiniteError, ran_out
 
     (Path(trainer.default_root_dir) / FAILURE).unlink(missing_ok=True)
