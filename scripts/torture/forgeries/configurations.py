@@ -1,4 +1,4 @@
-"""Configurations of a stranger: of a run folder, of a folder for --config-dir, and words of a sweep, a study, a comparison."""
+"""Configurations of a stranger: of run folders, folders for --config-dir, and words of sweeps, studies, comparisons."""
 
 import json
 import os
@@ -206,15 +206,20 @@ def _records() -> list[Forgery]:
                 ("comparison",),
             ),
         ]
-    for name in (f"../{OUTSIDE}", "..", ".", "", f"/tmp/../{OUTSIDE}", "a/b", "a\0b", 5, None):
-        jobs = [{"name": name, "words": [*TINY, "seed=0"]}]
-        found.append(Forgery(f"sweep.json: a job called {name!r}", _of_sweep(jobs=jobs), ("sweep",)))
+    names: tuple[Any, ...] = (f"../{OUTSIDE}", "..", ".", "", f"/tmp/../{OUTSIDE}", "a/b", "a\0b", 5, None)
+    for called in names:
+        jobs = [{"name": called, "words": [*TINY, "seed=0"]}]
+        found.append(Forgery(f"sweep.json: a job called {called!r}", _of_sweep(jobs=jobs), ("sweep",)))
     for flags in (["--config-path", "/etc"], ["--package", "hydra"], ["--config-name", "x"]):
         found.append(Forgery(f"sweep.json: {flags[0]}", _of_sweep(flags=flags), ("sweep",)))
     for file, folder in (("sweep.json", "sweep"), ("study.json", "study"), ("comparison.json", "comparison")):
         for name, content in {"deep": DEEP, "a list": "[1]", "numbers": '{"a": 1}', "empty": ""}.items():
             found.append(Forgery(f"{file}: {name}", _record(folder, file, content), (folder,)))
-    compared = {"0 seeds": {"seeds": 0}, "no budget": {"budget": "x"}, "keys of its own": {"x": 1}}
+    compared: dict[str, dict[str, Any]] = {
+        "0 seeds": {"seeds": 0},
+        "no budget": {"budget": "x"},
+        "keys of its own": {"x": 1},
+    }
     for name, values in compared.items():
         forge = _record("comparison", "comparison.json", {**COMPARISON, **values})
         found.append(Forgery(f"comparison.json: {name}", forge, ("comparison",)))
