@@ -12,6 +12,7 @@ from rnnvision.cli.frame.command_line.words import key_of, override, parsed, yam
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.strangers.rules import CONFIG, read_run_config
 from rnnvision.errors import UsageError
+from rnnvision.masking import masked_values
 from rnnvision.runs import Run, RunFolder, is_first_process
 from rnnvision.runs.lock import Lock
 from rnnvision.runs.read import LOCK
@@ -74,7 +75,7 @@ def is_done(config: DictConfig, run: RunFolder) -> bool:
 
 def differences(before: DictConfig, now: DictConfig) -> dict[str, tuple[Any, Any]]:
     """The single values that two configurations of a run do not share, by their keys: before and now."""
-    old, new = (flat(OmegaConf.to_container(config, resolve=False)) for config in (before, now))
+    old, new = (flat(masked_values(OmegaConf.to_container(config, resolve=False))) for config in (before, now))
     keys = [key for key in {**old, **new} if key.partition(".")[0] not in (*OF_COMMAND, "hydra")]
     return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
 

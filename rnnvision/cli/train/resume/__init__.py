@@ -47,19 +47,18 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     saved = read_run_config(run.path, replaced=words)
     before = plain(saved.get("callbacks")) or {}
     lost = hidden_keys(OmegaConf.to_container(saved, resolve=False))
-    if cfg.get("auto_resume") is True:  # whose words are those that it began with
-        keys = [key for key in differences(saved, cfg) if not (key == "tags" and not cfg.tags)]
-    else:
-        keys = list(words)
+    # With auto_resume the words are those that it began with.
+    keys = [*differences(saved, cfg), *lost] if cfg.get("auto_resume") is True else list(words)
     changes = {}
     for key in keys:
         if key in ("resume", "auto_resume") or (key == "plugins" and cfg.plugins == saved.get("plugins")):
             continue
         if not may_change(key) and key not in lost:
             raise UsageError(_refusal(key, words.get(key, key)))
-        if key not in lost:
-            changes[key] = (plain(OmegaConf.select(saved, key)), plain(OmegaConf.select(cfg, key)))
-        OmegaConf.update(saved, key, _as_typed(cfg, key), force_add=True)
+        before_it, value = OmegaConf.select(saved, key), _as_typed(cfg, key)
+        if key not in lost and plain(before_it) != value:
+            changes[key] = (plain(before_it), value)
+        OmegaConf.update(saved, key, value, force_add=True)
     for key in lost:
         if key not in keys:
             again = command([*sys.argv[1:], f"++{key}=${{oc.env:NAME}}"])
@@ -76,18 +75,9 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     trained = None if last is None else facts_of(last)["rnnvision"].get(ENTRY)
     if trained is not None:
         require_same(trained, plain(saved))
-    told = {key: values for key, values in changes.items() if values[0] != values[1]}
-    if told and is_first_process():
-        print(f"resume    with {in_words(told)}", flush=True)
+    if changes and is_first_process():
+        print(f"resume    with {in_words(changes)}", flush=True)
     return saved
-
-
-def _as_typed(cfg: DictConfig, key: str) -> Any:
-    """The value of a key, with its ${...} as they are: what they stand for is not to be kept."""
-    node: Any = OmegaConf.to_container(cfg, resolve=False)
-    for part in key.split("."):
-        node = node.get(part) if isinstance(node, dict) else OmegaConf.select(cfg, key)
-    return node
 
 
 def _refusal(key: str, word: str) -> str:
@@ -116,6 +106,14 @@ def _check_callbacks(before: dict[str, Any], now: dict[str, Any]) -> None:
                     raise UsageError(
                         f"callbacks.{name}.{key}: cannot change on resume, it would forget what it waits for"
                     )
+
+
+def _as_typed(cfg: DictConfig, key: str) -> Any:
+    """The value of a key, with its ${...} as they are: what they stand for is not to be kept."""
+    node: Any = OmegaConf.to_container(cfg, resolve=False)
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else OmegaConf.select(cfg, key)
+    return node
 
 
 def _check_checkpoints(before: dict[str, Any], now: dict[str, Any]) -> None:
