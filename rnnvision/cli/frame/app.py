@@ -37,7 +37,7 @@ from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused, take
 from rnnvision.cli.frame.strangers.guard import guard_hydra
-from rnnvision.cli.frame.strangers.interpolations import allow_typed
+from rnnvision.cli.frame.strangers.interpolations import allow_typed, allowing
 from rnnvision.cli.frame.strangers.words import refuse_secrets
 from rnnvision.cli.frame.sweep.command import OTHERS as OTHER_ASKS
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
@@ -269,7 +269,7 @@ def _resumption(run: RunFolder, config: DictConfig) -> str:
     """What to type to go on with a run that has got as far as a checkpoint."""
     if "resume" not in config or Run(run.path).last_checkpoint is None:
         return ""
-    return f"; go on: {command([*own_config_dir(), override('resume', run.shown())])}"
+    return f"; go on: {allowing(typed_words())}{command([*own_config_dir(), override('resume', run.shown())])}"
 
 
 def _typed(config: DictConfig, run: RunFolder) -> dict[str, object]:
