@@ -111,11 +111,14 @@ def verdict(error: Exception, verb: str) -> tuple[int, str | None]:
     return EXIT_FAILURE, told or memory_ran_out(error)
 
 
-def unwritable(error: OSError) -> str:
-    """The message for a run folder that cannot be written."""
-    return (
+def unwritable(error: OSError) -> tuple[str, int]:
+    """The message for a run folder that cannot be written, and the exit code."""
+    if is_full(error):
+        return f"{no_space(error)}, or choose a folder on another disk: log_dir=FOLDER", EXIT_FAILURE
+    message = (
         f"{error.filename or 'the run folder'}: {error.strerror}; choose a folder that can be written: log_dir=FOLDER"
     )
+    return message, EXIT_USAGE
 
 
 def no_such(wrong: str, legal: list[str], near: str | None, typed: str) -> str:

@@ -41,6 +41,8 @@ LONGEST_NAME = 180  # bytes: with its time a name of 255, which is what file sys
 class Start(Callback):
     """Hydra calls this. What it raises Hydra would turn into a warning, all but SystemExit."""
 
+    is_shared = False  # whether several processes work in one folder
+
     def __init__(self, verb: str) -> None:
         self.verb = verb
 
@@ -77,13 +79,16 @@ class Start(Callback):
             with as_hydra_has_it(config):
                 self.check(config, multirun)
                 if not multirun:
-                    self.take(RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb))
+                    run = RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb)
+                    self.take(run)
+                    if config.get("resume") is None and not self.is_shared:
+                        check_unused(run)  # once more: another process may have ended there since
         except CONFIG_ERRORS as error:
             leave(self.verb, explain(error, config_dir(), self.verb), EXIT_USAGE)
         except UsageError as error:
             leave(self.verb, with_command(str(error)), EXIT_USAGE)
         except OSError as error:
-            leave(self.verb, unwritable(error), EXIT_USAGE)
+            leave(self.verb, *unwritable(error))
         except Exception:
             traceback.print_exc()
             sys.exit(EXIT_FAILURE)
@@ -201,7 +206,7 @@ def take(run: RunFolder) -> None:
     if not is_first_process():
         return
     STOP.write_down = partial(_write_interrupted, run)
-    if not run.lock.acquire():
+    if not run.take():
         STOP.write_down = None
         who = run.lock.holder() or "another process"
         raise UsageError(f"{run.shown()}: {who} is writing there; wait for it, or choose another folder")
