@@ -95,7 +95,7 @@ def check_trainer_values(
             number("gradient_clip_val", given["gradient_clip_val"])
     devices = given.get("devices", 1)
     if isinstance(devices, str) and not re.fullmatch(r"auto|-1|\d+(,\s*\d+)*,?", devices):
-        raise UsageError(f"trainer.devices={devices}: must be a number of devices, a list of them, such as [0,1], or auto")
+        raise UsageError(f"trainer.devices={devices}: must be a number, a list, such as [0,1], or auto")
     for key in ("max_epochs", "max_steps"):
         if given.get(key) == 0:
             raise UsageError(f"trainer.{key}=0: leaves nothing to train; choose at least 1")
