@@ -195,8 +195,8 @@ def _run_job(
     import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
     with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
-            hardware = hardware() if libraries else {}  # a verb without PyTorch does not import it for that
-            run.open({**environment(), **hardware, **_typed(config, run)})
+            found = hardware() if libraries else {}  # a verb without PyTorch does not import it for that
+            run.open({**environment(), **found, **_typed(config, run)})
         except OSError as error:
             leave(verb, *unwritable(error))
         try:
