@@ -16,7 +16,7 @@ from rnnvision import training
 from rnnvision.data import CATALOG
 from rnnvision.runs import Run
 from rnnvision.training import Learner, checkpoint, read_checkpoint
-from tests.cli.running import TINY, Copy, Verb
+from tests.cli.running import DIVERGES, TINY, Copy, Verb
 
 LATEST = Path("logs/train/latest")
 
@@ -187,7 +187,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(train: Verb, trained: Copy
 
 
 def test_a_training_that_diverges_is_a_failure(train: Verb) -> None:
-    result = train("optimizer.lr=1e30", "trainer.gradient_clip_val=null", "hydra.run.dir=run")
+    result = train(*DIVERGES, "trainer.gradient_clip_val=null", "hydra.run.dir=run")
     assert result.code == 1
     assert "the training loss became" in result.err
     assert "optimizer.lr" in result.err

@@ -280,7 +280,7 @@ CHECKPOINT: dict[str, Case] = {
     "save_on_exception": works(
         checkpoint("filename:mine", "save_on_exception:true", "every_n_epochs:9"),
         lambda s: "the training loss became" in s.result.err and "mine.ckpt" in s.files(),
-        "optimizer.lr=1e30",
+        "data.std=[1e-38]",  # the weights are still finite when the loss is not
         "trainer.gradient_clip_val=null",
     ),
     "save_weights_only": works(
