@@ -50,8 +50,8 @@ def _become(verb: str, words: Sequence[str], folder: Path, streams: Sequence[Pat
             descriptor = os.open(stream, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(descriptor, number)
         for number, name in ((1, "stdout"), (2, "stderr")):
-            stream = open(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-            setattr(sys, name, stream)
+            opened = open(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+            setattr(sys, name, opened)
         os.environ.update(variables)
         sys.argv = [f"{verb}.py", *words]
         importlib.import_module(f"rnnvision.cli.{verb}").main()

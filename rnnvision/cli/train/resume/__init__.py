@@ -43,10 +43,10 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     from rnnvision.nn.legacy import current_arguments
     from rnnvision.training import facts_of
 
-    saved = read_run_config(run.path)
+    words = {key_of(word): word for word in typed_words()}
+    saved = read_run_config(run.path, replaced=words)
     before = plain(saved.get("callbacks")) or {}
     lost = hidden_keys(OmegaConf.to_container(saved, resolve=False))
-    words = {key_of(word): word for word in typed_words()}
     # With auto_resume the words are those that it began with.
     keys = [*differences(saved, cfg), *lost] if cfg.get("auto_resume") is True else list(words)
     changes = {}
