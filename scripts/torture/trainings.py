@@ -1,7 +1,9 @@
 """Trainings in forks of a process that has imported all they need, killed where a trial says, and how two compare."""
 
 import csv
+import io
 import math
+import multiprocessing.util
 import os
 import signal
 import sys
@@ -47,6 +49,8 @@ def forked(words: Sequence[str], folder: Path, before: Callable[[], None] | None
         with Path("log").open("ab") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
+        # Not those that a test has put in their place.
+        sys.stdout, sys.stderr = (io.TextIOWrapper(io.FileIO(number, "w", closefd=False)) for number in (1, 2))
         sys.argv = ["train.py", *words]
         if before is not None:
             before()
@@ -61,6 +65,7 @@ def forked(words: Sequence[str], folder: Path, before: Callable[[], None] | None
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        multiprocessing.util._exit_function()  # type: ignore[attr-defined]  # at exit, which a fork leaves out
         os._exit(code)
 
 

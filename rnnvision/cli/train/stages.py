@@ -164,13 +164,16 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
     import torch
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-    from rnnvision.cli.train.failure import FAILURE, told_whole
+    from rnnvision.cli.frame.trainer.processes import lost
+    from rnnvision.cli.train.failure import FAILURE, told_whole, too_little_memory
     from rnnvision.cli.train.resume.progress import go_on
     from rnnvision.training.failures import NotFiniteError, ran_out
+    from rnnvision.training.reading.restoring import blame_checkpoint
 
     (Path(trainer.default_root_dir) / FAILURE).unlink(missing_ok=True)
     if last is not None:
         go_on(trainer, last)
+        blame_checkpoint(trainer, last)
     started = time.monotonic()
     try:
         with environment_kept(*OF_PROCESSES), interruption_told():
@@ -180,12 +183,12 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
         raise refused(f"trainer: {' '.join(str(error).split())}") from error
     except NotFiniteError as error:
         raise told_whole(error, trainer, data) from error
-    except (MemoryError, RuntimeError) as error:
-        if not ran_out(error):
+    except (MemoryError, RuntimeError, OSError) as error:
+        if ran_out(error):
+            raise too_little_memory(learner, data) from error
+        if (reason := lost(trainer, error)) is None:
             raise
-        raise FailureError(
-            f"the memory of the device is too small to train with data.batch_size={data.batch_size}; choose fewer"
-        ) from error
+        raise FailureError(reason) from error
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # the test that follows runs in one process
     return time.monotonic() - started
