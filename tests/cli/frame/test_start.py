@@ -71,11 +71,11 @@ def test_a_used_folder_is_left_as_it_was(verb: Verb, trained: Copy) -> None:
     assert message == "a run: already holds a run; choose another folder, or 'resume=a run'"
 
 
-@pytest.mark.parametrize("name", ["a/../../../../../b", "/b", "a\\b", "a\nb"])
+@pytest.mark.parametrize("name", ["a/../../../../../b", "/b", "a\\b", "a\nb", "\x1b[31m", "\u202ea"])
 def test_a_name_does_not_lead_out_of_the_folder_for_runs(verb: Verb, name: str) -> None:
     word = override("name", name)
-    assert "leave out / and line breaks" in refused(verb, "train", word, *TINY)
-    assert "leave out / and line breaks" in refused(verb, "train", "-m", "seed=0,1", word, *TINY)
+    assert "leave out / and what cannot be printed" in refused(verb, "train", word, *TINY)
+    assert "leave out / and what cannot be printed" in refused(verb, "train", "-m", "seed=0,1", word, *TINY)
 
 
 def test_a_name_that_is_too_long_is_refused(verb: Verb) -> None:
