@@ -18,7 +18,7 @@ from rnnvision.inference.predict import How, labels_of, table_of
 from rnnvision.inference.predictions import Predictions
 from rnnvision.inference.published import is_published, read_trained
 from rnnvision.inference.viewing import view_of
-from rnnvision.training import find_checkpoint, load_network
+from rnnvision.training import CheckpointError, find_checkpoint, load_network
 from rnnvision.training.failures import TrainingError, finite, ran_out
 
 if TYPE_CHECKING:
@@ -37,12 +37,16 @@ def load(source: str | Path, *, device: str | torch.device = "cpu") -> "Classifi
     """
     path = Path(source).expanduser()
     if is_exported(path) and not is_published(path):
-        network, card = load_exported(path, device)
-        return Classifier(network, card, path.resolve(), device=device)
-    path = find_checkpoint(source)
-    checkpoint = read_trained(path)
-    network = load_network(checkpoint, path, classifies=True)
-    return Classifier(network.to(device), checkpoint["rnnvision"], path, device=device)
+        network, description = load_exported(path, device)
+        path = path.resolve()
+    else:
+        path = find_checkpoint(source)
+        checkpoint = read_trained(path)
+        network, description = load_network(checkpoint, path, classifies=True), checkpoint["rnnvision"]
+    try:
+        return Classifier(network.to(device), description, path, device=device)
+    except (ValueError, TypeError) as error:  # of the options of its images, which are checked where they are used
+        raise CheckpointError(f"{path}: its description cannot be used: {' '.join(str(error).split())}") from error
 
 
 class Classifier:

@@ -17,7 +17,7 @@ from rnnvision.checks import one_of, probability, seed_number
 from rnnvision.nn.anytime import forward_with_settled
 from rnnvision.nn.parts import hold_frozen
 from rnnvision.seeding import derive_seed
-from rnnvision.training.checkpoint import FORMAT, require_same_network
+from rnnvision.training.checkpoint import FORMAT, require_same_network, require_same_training, require_same_weights
 from rnnvision.training.failures import TrainingError, diverged, ran_out, require_finite_state
 from rnnvision.training.guard import Guard
 from rnnvision.training.losses import check_anytime, num_correct, training_loss
@@ -275,10 +275,13 @@ class Learner(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to resume from the checkpoint of another network, and bring one of an earlier version up to date."""
         require_same_network(checkpoint, self.description)
+        require_same_weights(checkpoint, self.state_dict())
         if self._trainer is not None:
             stay_in_own_folders(checkpoint, self._trainer)
         for i, state in enumerate(checkpoint.get("optimizer_states", [])):
             checkpoint["optimizer_states"][i] = regrouped(state, self.network)
+        if self._make_optimizer is not None:
+            require_same_training(checkpoint, self.configure_optimizers())
 
     @property
     def validation(self) -> dict[str, float]:

@@ -18,6 +18,7 @@ from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
 from rnnvision.cli.frame.command_line.words import key_of, override
 from rnnvision.cli.frame.messages import no_such
 from rnnvision.cli.frame.paths import locate_paths
+from rnnvision.cli.frame.strangers.interpolations import allowing
 from rnnvision.cli.frame.strangers.words import check_words
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, read_json
@@ -81,7 +82,8 @@ class Comparison:
 
     def resumption(self, folder: str) -> str:
         """What to type to go on with it in its folder."""
-        return shlex.join(["rnnvision", "compare", *self.config_dir, override("resume", folder)])
+        words = ["rnnvision", "compare", *self.config_dir, override("resume", folder)]
+        return allowing(self.overrides) + shlex.join(words)
 
     def words(self, entrant: Entrant) -> list[str]:
         """The overrides of an entrant's trainings, but for the seed and how long they last."""

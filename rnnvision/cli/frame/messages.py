@@ -27,9 +27,11 @@ from rnnvision.cli.frame.command_line.known import (
 from rnnvision.cli.frame.command_line.own_files import misplaced, written
 from rnnvision.cli.frame.command_line.several import several_values
 from rnnvision.cli.frame.command_line.words import command, yaml_text
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.cli.frame.trainer.arguments import trainer_key
+from rnnvision.disk import is_full, no_space
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 COMPOSING = ("hydra", "omegaconf", "antlr4", "yaml")
@@ -97,11 +99,14 @@ def _of_entrant(label: str, message: str) -> str:
     return _arranged(f"models={label}: {given}", why.strip(" ;"), legal, f"did you mean {near}?{tried}")
 
 
-def unwritable(error: OSError) -> str:
-    """The message for a run folder that cannot be written."""
-    return (
+def unwritable(error: OSError) -> tuple[str, int]:
+    """The message for a run folder that cannot be written, and the exit code."""
+    if is_full(error):
+        return f"{no_space(error)}, or choose a folder on another disk: log_dir=FOLDER", EXIT_FAILURE
+    message = (
         f"{error.filename or 'the run folder'}: {error.strerror}; choose a folder that can be written: log_dir=FOLDER"
     )
+    return message, EXIT_USAGE
 
 
 def no_such(wrong: str, legal: list[str], near: str | None, typed: str) -> str:

@@ -168,10 +168,12 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
     from rnnvision.cli.train.failure import FAILURE, told_whole, too_little_memory
     from rnnvision.cli.train.resume.progress import go_on
     from rnnvision.training.failures import NotFiniteError, ran_out
+    from rnnvision.training.reading.restoring import blame_checkpoint
 
     (Path(trainer.default_root_dir) / FAILURE).unlink(missing_ok=True)
     if last is not None:
         go_on(trainer, last)
+        blame_checkpoint(trainer, last)
     started = time.monotonic()
     try:
         with environment_kept(*OF_PROCESSES), interruption_told():

@@ -43,10 +43,10 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     from rnnvision.nn.legacy import current_arguments
     from rnnvision.training import facts_of
 
-    saved = read_run_config(run.path)
+    words = {key_of(word): word for word in typed_words()}
+    saved = read_run_config(run.path, replaced=words)
     before = plain(saved.get("callbacks")) or {}
     lost = hidden_keys(OmegaConf.to_container(saved, resolve=False))
-    words = {key_of(word): word for word in typed_words()}
     # With auto_resume the words are those that it began with.
     keys = [*differences(saved, cfg), *lost] if cfg.get("auto_resume") is True else list(words)
     changes = {}
@@ -60,8 +60,8 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
             changes[key] = (plain(before_it), value)
         OmegaConf.update(saved, key, value, force_add=True)
     for key in lost:
-        if key not in words:
-            again = command([*sys.argv[1:], f"{key}=${{oc.env:NAME}}"])
+        if key not in keys:
+            again = command([*sys.argv[1:], f"++{key}=${{oc.env:NAME}}"])
             raise UsageError(
                 f"{key}: its value is secret, and was not kept; export it as NAME and give it again: {again}"
             )

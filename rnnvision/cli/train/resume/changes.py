@@ -39,7 +39,7 @@ def allowed() -> str:
 
 def configuration(config: Mapping[str, Any]) -> dict[str, Any]:
     """What of a configuration, as plain values, a training depends on: single values by their keys."""
-    found = flat({key: masked_values(value) for key, value in config.items() if key not in NOT_OF_TRAINING})
+    found = flat(masked_values({key: value for key, value in config.items() if key not in NOT_OF_TRAINING}))
     return {key: value for key, value in found.items() if not may_change(key) and not _is_place(value)}
 
 
