@@ -4,8 +4,9 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-# What would break a line, or steer the terminal that shows it: control characters, marks that turn the direction round.
-LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# What would break a line, or steer the terminal that shows it: control characters, marks that turn the direction round,
+# and what is not seen.
+LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 MOST, LARGEST = 2**31 - 1, 1e9  # of counts, and of other numbers: what is larger was not meant, or has no end
 DEEPEST = 1_000  # layers, stages and glimpses of a network
 LONGEST_SIDE = 8192  # of the images that a network sees, in pixels

@@ -16,7 +16,6 @@ from rnnvision.data.loader import Loader, check_loading, count_train_batches
 from rnnvision.data.membership import PARTS, Record
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.serving import FORMATS, ServedSplits, Serving, choose, refusal, treatments
-from rnnvision.data.sets.locate import check_root
 from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
@@ -107,17 +106,14 @@ class ImageData(L.LightningDataModule):
             shares("mean", mean)
         if std is not None:
             shares("std", std, zero=False)
-        check_root(root)
-        if root is not None and format != "shards" and not CATALOG[name].has_root:
-            raise ValueError(f"root={root}: {name} is read from no folder; leave it out")
+        reading.check_place(name, root, format)
         self.name: str = name
         self.root = str(Path(root).expanduser().resolve()) if root and not is_address(root) else root or None
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size or EVAL_BATCH_SIZE
         self.eval_batch_size_is_free = eval_batch_size is None
         self.smallest_batch = 1  # of training; a last one with fewer samples is left out
-        self.val_fraction, self.split_seed = val_fraction, split_seed
-        self.seed = seed
+        self.val_fraction, self.split_seed, self.seed = val_fraction, split_seed, seed
         self.sampler = sampler
         self.max_train_samples = max_train_samples
         self.augmentation = augmentation or Augmentation()

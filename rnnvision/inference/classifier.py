@@ -19,7 +19,7 @@ from rnnvision.inference.predictions import Predictions
 from rnnvision.inference.published import is_published, read_trained
 from rnnvision.inference.viewing import view_of
 from rnnvision.training import CheckpointError, find_checkpoint, load_network
-from rnnvision.training.failures import finite
+from rnnvision.training.failures import TrainingError, finite, ran_out
 
 if TYPE_CHECKING:
     from rnnvision.inference.session import Session
@@ -236,5 +236,17 @@ class Classifier:
 
     @torch.inference_mode()
     def _batches(self, images: Any, forward: Any) -> Tensor:
-        found = (forward(self.preprocess(part)).float().cpu() for part in self._parts(images))
-        return joined([finite(part, self.path) for part in found])
+        return joined([finite(self._forward(part, forward), self.path) for part in self._parts(images)])
+
+    def _forward(self, pixels: Tensor, forward: Any) -> Tensor:
+        """In parts of half the size each time that memory runs out; those of later batches stay that small."""
+        while True:
+            size = min(self.batch_size, len(pixels))
+            try:
+                return torch.cat([forward(self.preprocess(part)).float().cpu() for part in pixels.split(size)])
+            except (MemoryError, RuntimeError) as error:
+                if not ran_out(error):
+                    raise
+            if size == 1:
+                raise TrainingError(f"{self.path}: the memory of the device is too small for a single image")
+            self.batch_size = size // 2

@@ -1,5 +1,6 @@
 """Failures of a training: figures and weights that are no finite numbers, and memory that runs out."""
 
+import errno
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import lightning as L
 
 # How torch says that there is no more memory, on the CPU and on a GPU.
-SAYS_SO = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+SAYS_SO = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory", "bad_alloc")
 
 
 class TrainingError(FailureError):
@@ -132,5 +133,7 @@ def ran_out(error: BaseException) -> bool:
         >>> ran_out(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
         False
     """
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     text = str(error).lower()
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(word in text for word in SAYS_SO))

@@ -31,7 +31,7 @@ class Moment(NamedTuple):
 
 
 FRAME, RUNS, LEARNER = "rnnvision.cli.frame", "rnnvision.runs.folder:RunFolder", "rnnvision.training.learner:Learner"
-SAVE = "rnnvision.training.checkpoint_io:VerifiedCheckpointIO.save_checkpoint"
+SAVE = "rnnvision.training.saving.io:VerifiedCheckpointIO.save_checkpoint"
 TRAIN = {
     "words": Moment(f"{FRAME}.app:read_command"),
     "lock": Moment(f"{FRAME}.start:take", after=True),
@@ -63,12 +63,12 @@ TRAIN = {
 }
 OTHERS = {  # verb -> its moments, besides those that all verbs have
     "evaluate": {"test": Moment(f"{LEARNER}.test_step")},
-    "predict": {"answer": Moment("rnnvision.inference.classifier:Classifier.__call__")},
+    "predict": {"answer": Moment("rnnvision.inference.predict:open_many")},
     "watch": {"answer": Moment("rnnvision.inference.classifier:Classifier.anytime")},
     "benchmark": {"rate": Moment("rnnvision.insight:matrix_rate", after=True)},
     "export": {"load": Moment("rnnvision.inference:load", after=True)},
     "report": {"page": Moment("rnnvision.cli.report:write_report")},
-    "shards": {"made": Moment("rnnvision.cli.shards:make_data")},
+    "shards": {"made": Moment("rnnvision.data.shard_writer:make_shards")},
 }
 ALL = ("words", "lock", "configuration", "import", "opening", "opened", "end", "ended", "exit")
 
@@ -136,10 +136,10 @@ class Deleted:
 def main() -> None:
     name, number, verb, *words = sys.argv[1:]
     os.setsid()
-    group = name.endswith(", all")
+    group = name.endswith(" to all")
     send = functools.partial(os.killpg if group else os.kill, os.getpid(), int(number))
     if name != "none":
-        hook(moment(verb, name.removesuffix(", all")), send)
+        hook(moment(verb, name.removesuffix(" to all")), send)
     sys.argv[1:] = words
     runpy.run_module(f"rnnvision.cli.{verb}", run_name="__main__", alter_sys=True)
 

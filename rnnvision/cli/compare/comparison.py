@@ -18,6 +18,7 @@ from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
 from rnnvision.cli.frame.command_line.words import key_of, override
 from rnnvision.cli.frame.messages import no_such
 from rnnvision.cli.frame.paths import locate_paths
+from rnnvision.cli.frame.strangers.interpolations import allowing
 from rnnvision.cli.frame.strangers.words import check_words
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, read_json
@@ -81,7 +82,8 @@ class Comparison:
 
     def resumption(self, folder: str) -> str:
         """What to type to go on with it in its folder."""
-        return shlex.join(["rnnvision", "compare", *self.config_dir, override("resume", folder)])
+        words = ["rnnvision", "compare", *self.config_dir, override("resume", folder)]
+        return allowing(self.overrides) + shlex.join(words)
 
     def words(self, entrant: Entrant) -> list[str]:
         """The overrides of an entrant's trainings, but for the seed and how long they last."""
@@ -214,7 +216,9 @@ def _foreign_key(entrant: Entrant, key: str, comparison: Comparison) -> str:
     if any(key_of(word) == key for word in comparison.overrides):
         own = key.removeprefix("model.")
         hint += f'; give it to those that have it, for example models=["lstm {own}=..."]'
-    return f"{key}: {entrant.option} has no such key; {choose_one(key, legal)}{hint}"
+    own_word = any(key_of(word) == key for word in entrant.overrides)
+    where = f"models={entrant.label}: " if own_word else ""
+    return f"{where}{key}: {entrant.option} has no such key; {choose_one(key, legal)}{hint}"
 
 
 def _entrant(label: str) -> Entrant:

@@ -25,6 +25,7 @@ from rnnvision.cli.frame.command_line.own_files import check_own_files, yaml_fau
 from rnnvision.cli.frame.command_line.refused import NO_SWEEPS
 from rnnvision.cli.frame.command_line.several import as_list
 from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.frame.early.again import with_resume
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, open_streams
 from rnnvision.cli.frame.live.counts import shown_counts
@@ -36,8 +37,9 @@ from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused, take
 from rnnvision.cli.frame.strangers.guard import guard_hydra
-from rnnvision.cli.frame.strangers.interpolations import allow_typed
+from rnnvision.cli.frame.strangers.interpolations import allow_typed, allowing
 from rnnvision.cli.frame.strangers.words import refuse_secrets
+from rnnvision.cli.frame.sweep.command import OTHERS as OTHER_ASKS
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
@@ -99,6 +101,8 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         if sweep is not None:
             go_where_it_began(sweep)
             line = sweep.line
+        elif verb == "train" and OTHER_ASKS.isdisjoint(line.flags):
+            line = with_resume(line)
         if line.multirun or verb in ("tune", "compare"):
             refuse_secrets(line.overrides, verb)
         check_own_files(line.overrides, own_folder(), config_dir(), verb)
@@ -120,7 +124,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         code, message = _verdict(error, verb)
         leave(verb, str(message), code)
     except OSError as error:
-        leave(verb, unwritable(error), EXIT_USAGE)
+        leave(verb, *unwritable(error))
     except Exception as error:
         if (fault := yaml_fault(error) or composing_fault(error)) is None:
             raise
@@ -193,7 +197,7 @@ def _run_job(
             hardware = _hardware() if libraries else {}  # a verb without PyTorch does not import it for that
             run.open({**environment(), **hardware, **_typed(config, run)})
         except OSError as error:
-            leave(verb, unwritable(error), EXIT_USAGE)
+            leave(verb, *unwritable(error))
         try:
             with STOP.at_work():
                 if in_a_sweep:
@@ -213,6 +217,8 @@ def _run_job(
             if isinstance(error, DiskError) or is_full(error):
                 message += _resumption(run, config)
             log.keep = _write_down(run, code, message, status_before)
+            if code == EXIT_USAGE and not status_before:
+                run.leave_nothing(f"{verb}.log")
             STOP.write_down = None
             if not in_a_sweep:
                 leave(verb, message, code)
@@ -263,7 +269,7 @@ def _resumption(run: RunFolder, config: DictConfig) -> str:
     """What to type to go on with a run that has got as far as a checkpoint."""
     if "resume" not in config or Run(run.path).last_checkpoint is None:
         return ""
-    return f"; go on: {command([*own_config_dir(), override('resume', run.shown())])}"
+    return f"; go on: {allowing(typed_words())}{command([*own_config_dir(), override('resume', run.shown())])}"
 
 
 def _typed(config: DictConfig, run: RunFolder) -> dict[str, object]:
@@ -293,9 +299,8 @@ def _verdict(error: Exception, verb: str) -> tuple[int, str | None]:
         return EXIT_USAGE, explain(error, config_dir(), verb)
     if isinstance(error, UsageError):
         return EXIT_USAGE, with_command(str(error))
-    if isinstance(error, FailureError):
-        return EXIT_FAILURE, str(error)
-    return EXIT_FAILURE, no_space(error) if is_full(error) else memory_ran_out(error)
+    told = str(error) if isinstance(error, FailureError) else no_space(error) if is_full(error) else None
+    return EXIT_FAILURE, told or memory_ran_out(error)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from rnnvision.masking import masked
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BAR = re.compile(r"\d+%\|")  # of a progress bar
 
+OF_ANSWERS = ("predict.log",)
+
 
 class Tee(io.TextIOBase):
     """A stream whose whole lines are also written to a log; for the rest it is that stream, terminal or not."""
@@ -33,7 +35,7 @@ class Tee(io.TextIOBase):
         self._line = ""
 
     def _write(self, lines: list[str]) -> None:
-        if self._log.closed:  # a handler that was made within a run may outlive it
+        if not lines or self._log.closed:  # a handler that was made within a run may outlive it
             return
         last = (line.rpartition("\r")[2] for line in lines)  # a terminal writes over what precedes \r
         shown = (masked(ESCAPE.sub("", line)) for line in last)
@@ -80,21 +82,26 @@ class Log:
 
 @contextmanager
 def logged(path: Path, *, write: bool = True) -> Iterator[Log]:
-    """Append what is printed within to the log; where `write` is false nothing changes."""
+    """Append what is printed within to the log; where `write` is false nothing changes.
+
+    Of a verb whose standard output is answers, on any number of images and perhaps nobody else's to see, only notes and
+    errors are.
+    """
     wish = Log()
     if not write:
         yield wish
         return
     with path.open("a", encoding="utf-8", errors="backslashreplace") as log:
         before_this = log.tell()
-        out, err = Tee(sys.stdout, log), Tee(sys.stderr, log)
+        out, err = sys.stdout if path.name in OF_ANSWERS else Tee(sys.stdout, log), Tee(sys.stderr, log)
         before = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = out, err
         try:
             yield wish
         finally:
-            out.end()
-            err.end()
+            for tee in (out, err):
+                if isinstance(tee, Tee):
+                    tee.end()
             if not wish.keep:
                 with suppress(OSError):
                     log.truncate(before_this)

@@ -50,6 +50,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     from rnnvision.cli.frame.device import make_trainer, share_cores
     from rnnvision.cli.frame.trainer.arguments import check_batches
     from rnnvision.cli.frame.trainer.callbacks import make_callbacks
+    from rnnvision.cli.frame.trainer.processes import watch_processes
     from rnnvision.nn import fits_in_one_go
     from rnnvision.training import Learner, check_anytime
 
@@ -96,21 +97,20 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
             class_weight=weight,
             anytime=anytime,
             seed=cfg.seed,
-            description=masked_values(
-                {
-                    "network": arguments,
-                    "class_names": list(data.class_names),
-                    "normalisation": data.normalisation,
-                    "data": data.describe(),
-                    "images": {part: len(samples) for part, samples in data.known.parts().items()},
-                    **({"files": data.record.plain()} if data.record is not None else {}),
-                    "versions": versions(),
-                    **({"plugins": plugins} if plugins else {}),
-                    **({"frozen": frozen_parts(cfg)} if frozen_parts(cfg) else {}),
-                    **{key: begun_with[key] for key in ("weights",) if begun_with and key in begun_with},
-                }
-            ),
+            description={
+                "network": masked_values(arguments),
+                "class_names": list(data.class_names),
+                "normalisation": data.normalisation,
+                "data": masked_values(data.describe()),
+                "images": {part: len(samples) for part, samples in data.known.parts().items()},
+                **({"files": data.record.plain()} if data.record is not None else {}),
+                "versions": versions(),
+                **({"plugins": plugins} if plugins else {}),
+                **({"frozen": frozen_parts(cfg)} if frozen_parts(cfg) else {}),
+                **{key: begun_with[key] for key in ("weights",) if begun_with and key in begun_with},
+            },
         )
+    watch_processes(trainer, run, data.timeout)
     return Training(cfg, run, data, learner, trainer, trackers)
 
 

@@ -202,6 +202,8 @@ class Stop:
 
     def _at_exit(self) -> None:
         """The last that a process does: end with the code of a signal that came after its work."""
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
         if self.requested is not None:
             for stream in (sys.stdout, sys.stderr):
                 with suppress(Exception):

@@ -73,7 +73,7 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
     list_skipped(data.bad_files, run)
     if (profile := run.path / "fit-profile.txt").is_file():
         print(f"profile   {os.path.relpath(profile)}")
-    if best.is_file():
+    if best.is_file() or (run.path / "checkpoints" / "last.ckpt").is_file():
         plugins = plain(training.cfg.get("plugins"))
         needed = [f"plugins=[{','.join(plugins)}]"] if plugins else []
         print(f"next      {command([override('ckpt', run.shown()), *needed], 'rnnvision evaluate')}")

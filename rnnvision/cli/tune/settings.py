@@ -11,6 +11,7 @@ from rnnvision.checks import at_least, positive
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain, typed_words
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
 from rnnvision.cli.frame.command_line.words import command, key_of, override
+from rnnvision.cli.frame.strangers.interpolations import allowing
 from rnnvision.cli.frame.strangers.words import check_words
 from rnnvision.cli.tune.axes import space_of
 from rnnvision.errors import UsageError
@@ -62,7 +63,8 @@ def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
 def resumption(settings: Settings, folder: str | Path) -> str:
     """What to type to go on with a study, where its trials run, which is of the command, among it."""
     where = [word for word in sys.argv[1:] if key_of(word).partition(".")[0] in ("jobs", "where")]
-    return command([*settings.config_dir, override("resume", folder), *where], PROGRAM)
+    words = [*settings.words, settings.storage or ""]
+    return allowing(words) + command([*settings.config_dir, override("resume", folder), *where], PROGRAM)
 
 
 def storage_of(settings: Settings) -> str | None:

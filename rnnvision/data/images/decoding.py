@@ -23,9 +23,11 @@ from rnnvision.data.images.reduced import decode_reduced, divisor_of, upright
 from rnnvision.data.images.view import MODES, Choice, View, cut
 from rnnvision.data.splits import DataError
 
-# `decode` refuses what is too large itself, and Pillow's warning would come before that. For the whole process, once: a
-# filter around each call would change those of the other reading threads.
+# `decode` refuses what is too large itself, and Pillow's warning would come before that; of a damaged tag it warns with
+# its own source, whether the image is read or not. For the whole process, once: a filter around each call would change
+# those of the other reading threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".gif"),

@@ -31,7 +31,8 @@ def fault(case: Case, tried: Tried) -> str | None:
         return f"control characters: {message[:200]!r}"
     if not message.startswith(f"rnnvision {case.verb}: "):
         return f"does not begin with the verb: {message[:200]}"
-    if case.names and not any(name in message for name in case.names):
+    listed = message + tried.out if case.verb == "predict" else message  # where what is not read stands
+    if case.names and not any(name in listed for name in case.names):
         return f"names none of {', '.join(case.names)}: {message[:300]}"
     return None
 

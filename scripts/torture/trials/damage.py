@@ -1,9 +1,8 @@
 """Checkpoints are damaged, and read again: what is accepted has the content that was written.
 
 Faults that it found:
-- the attributes of a state dict, such as its `_metadata`, were not in the digest: 8 in 1,000 were accepted with others
-- a tensor could become one that wants a gradient, or share its memory with another one
-- a pickle that refers to itself ended in a RecursionError
+- the attributes of a state dict, such as its `_metadata`, were not in the digest
+- nor was whether a tensor wants a gradient, or shares its memory with another one
 """
 
 import os
@@ -26,7 +25,7 @@ from torture.trial import Outcome
 TITLE = "random bytes of checkpoints flipped, zeroed, exchanged, or their end cut off"
 BAR = "none accepted with other content, none ends in a traceback, a crash or a hang"
 COUNT = 100_000
-FOUND = 3
+FOUND = 2
 HANG = 60.0  # seconds
 
 
@@ -72,8 +71,8 @@ def _answers(files: list[bytes], tries: range, seed: int, path: Path) -> Iterato
             found = os.read(receiver, 1 << 16)
             *lines, waiting = (waiting + found).split(b"\n")
             for line in lines:
-                number, _, answer = line.decode().partition(" ")
-                last = int(number)
+                tried, _, answer = line.decode().partition(" ")
+                last = int(tried)
                 yield last, answer
             if not found:
                 break

@@ -15,6 +15,7 @@ import io
 import os
 import random
 import signal
+import sys
 import tarfile
 import time
 from collections.abc import Callable
@@ -129,8 +130,6 @@ def _unpack(root: Path) -> object:
 
 
 def _train(root: Path) -> object:
-    import sys
-
     from rnnvision.cli.train import main
 
     sys.argv = ["train", *WORDS, f"data.root={root}", f"hydra.run.dir={root}-run-{os.getpid()}"]
@@ -174,9 +173,9 @@ def _child(use: Callable[[Path], object], root: Path, log: Path) -> None:
 
     from rnnvision.errors import FailureError, UsageError
 
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    sys.stdout = sys.stderr = log.open("w")
+    os.dup2(sys.stdout.fileno(), 1)
+    os.dup2(sys.stdout.fileno(), 2)
     code: Any = 0
     try:
         use(root)
@@ -189,6 +188,7 @@ def _child(use: Callable[[Path], object], root: Path, log: Path) -> None:
         traceback.print_exc()
         code = 99
     finally:
+        sys.stdout.flush()
         os._exit(code if isinstance(code, int) else 99)
 
 

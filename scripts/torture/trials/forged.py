@@ -48,7 +48,7 @@ def import_all() -> None:
     import torch
 
     torch.set_num_threads(1)
-    for verb in ("train", "evaluate", "predict", "export", "report", "benchmark", "results", "diff"):
+    for verb in ("train", "evaluate", "predict", "export", "report", "benchmark", "results", "diff", "tune", "compare"):
         importlib.import_module(f"rnnvision.cli.{verb}")
     for module in (
         "rnnvision.training.learner",

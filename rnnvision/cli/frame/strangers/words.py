@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from rnnvision.checks import one_line
-from rnnvision.cli.frame.command_line.words import command, key_of, override, parsed
+from rnnvision.cli.frame.command_line.words import command, key_of, parsed
 from rnnvision.cli.frame.strangers.interpolations import check_texts
 from rnnvision.cli.frame.strangers.rules import MISUSE, TRUST, is_trusted
 from rnnvision.errors import UsageError
@@ -50,7 +50,7 @@ def refuse_secrets(words: Iterable[str], verb: str) -> None:
     for word in words:
         if masked_word(word) != word:
             key = key_of(word)
-            right = override(key, "VALUE").replace("VALUE", "${oc.env:NAME}")
+            right = f"{word.partition('=')[0]}=${{oc.env:NAME}}"
             again = command(right if typed == word else typed for typed in sys.argv[1:])
             raise UsageError(
                 f"{key}={MASK}: is secret, and {verb} would write it into the commands of its runs; export it as NAME, "

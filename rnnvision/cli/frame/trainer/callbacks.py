@@ -34,12 +34,13 @@ def make_callbacks(
     from rnnvision.training import RunLog
 
     draws = any(not isinstance(logger, RunLog) for logger in loggers)
-    chosen = {key: value for key, value in (plain(node) or {}).items() if value is not None}
+    given = sorted((plain(node) or {}).items(), key=lambda item: item[0] == "last")  # it holds the states of the others
+    chosen = {key: value for key, value in given if value is not None}
     written: dict[str, str] = {}  # file -> the key of the callback that writes it
     for name, arguments in chosen.items():
         key = f"callbacks.{name}"
-        given = {k: v for k, v in arguments.items() if v is not None} if isinstance(arguments, dict) else arguments
-        kind = check_target(key, given).__name__
+        filled = {k: v for k, v in arguments.items() if v is not None} if isinstance(arguments, dict) else arguments
+        kind = check_target(key, filled).__name__
         if kind in CHECKPOINTS or kind == "EarlyStopping":
             _complete_monitor(key, kind, arguments, trainer)
         if kind in CHECKPOINTS:

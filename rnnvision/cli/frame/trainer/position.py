@@ -15,6 +15,7 @@ from torch import Tensor
 from rnnvision.nn.parts import hold_frozen
 from rnnvision.training.learner import Learner
 from rnnvision.training.run_log import RunLog
+from rnnvision.training.scores import EpochSums
 
 ENTRY = "position"
 COUNTS = ("ready", "started", "processed", "completed")
@@ -74,7 +75,7 @@ class Position(Callback):
             "sums": _of_all_ranks(trainer, pl_module.sums.all().double()),
             "validated": [step, dict(figures), pl_module._validated_this_epoch],
             "random": _of_all_ranks(trainer, torch.get_rng_state()),
-            "rows": [] if log is None else log.rows_of(epoch, _ended_row(trainer) if has_ended else None),
+            "rows": [] if log is None else log.rows_of(epoch, _ended_row(trainer) if has_ended and is_whole else None),
             "seconds": 0.0 if log is None else log.seconds,
         }
         if pl_module.device.type == "cuda":
@@ -96,7 +97,8 @@ class Position(Callback):
         self._begins_validation = begun["in_validation"]
         pl_module._validated_this_epoch = this_epoch
         hold_frozen(pl_module.network)  # as at the start of an epoch, which is behind
-        pl_module.go_on_with(begun["sums"][_rank_in(trainer, begun["sums"])])
+        pl_module.sums = EpochSums.of(begun["sums"][_rank_in(trainer, begun["sums"])], pl_module.device)
+        pl_module.samples_seen = -int(begun["sums"][:, 2].sum())  # which another process has seen
         if begun["batches"] < trainer.num_training_batches:  # else it is the next epoch that is read
             cast(Any, trainer.train_dataloader).begin_at(begun["batches"])
         torch.set_rng_state(begun["random"][_rank_in(trainer, begun["random"])].cpu())
