@@ -10,7 +10,15 @@ from rnnvision.training import CheckpointError, facts_of, mend_last
 from rnnvision.training.saving import choose
 from tests.training.cases import save
 
-STATES: dict[str, Any] = {"optimizer_states": [{"state": {}}], "loops": {}}
+COUNTS = {
+    "epoch_progress": {"current": {"processed": 1, "completed": 1}},
+    "epoch_loop.batch_progress": {"current": {"ready": 1}},
+}
+STATES: dict[str, Any] = {
+    "epoch": 0,
+    "optimizer_states": [{"state": {}, "param_groups": []}],
+    "loops": {"fit_loop": COUNTS},
+}
 
 
 def at(folder: Path, **steps: int) -> None:

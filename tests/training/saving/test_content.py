@@ -63,7 +63,7 @@ HOSTILE |= {"sparse": lambda: torch.eye(2).to_sparse(), "meta": lambda: torch.em
 def test_what_would_not_end_is_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a.ckpt"
     torch.save({**SMALLEST, "digests": {}, "value": HOSTILE[kind]()}, path)
-    with pytest.raises(CheckpointError, match=f"^{path}: is damaged"):
+    with pytest.raises(CheckpointError, match=f"^{path}: (is damaged|asks to load)"):
         read_checkpoint(path)
 
 
