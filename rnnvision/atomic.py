@@ -14,8 +14,10 @@ from typing import TextIO, cast
 
 from rnnvision.masking import MaskedStream
 
-# .NAME.PROCESS.RANDOM.tmp; without the random part, or without all but NAME.tmp, of earlier versions.
-TEMPORARY = re.compile(r"\..+\.(?P<process>\d+)(\.[0-9a-f]{4})?\.tmp(\.\w+)?|(metrics|summary)\.csv\.tmp")
+# .NAME.PROCESS.RANDOM.tmp, and what earlier versions called them.
+TEMPORARY = re.compile(
+    r"\..+\.(?P<process>\d+)\.[0-9a-f]{4}\.tmp(\.\w+)?|\..+\.ckpt\.\d+\.tmp|(metrics|summary)\.csv\.tmp"
+)
 
 
 @contextmanager

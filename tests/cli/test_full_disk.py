@@ -115,3 +115,17 @@ def test_a_log_that_cannot_be_written_does_not_end_a_run(
         "two",
         "three",
     ]
+
+
+def test_a_disk_that_is_full_at_the_start_is_a_failure_and_no_wrong_use(
+    train: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: RunFolder, environment: dict[str, Any]) -> None:
+        raise OSError(*FULL.args, "run/status.json")
+
+    monkeypatch.setattr(RunFolder, "open", full)
+    result = train(*QUICK)
+    assert result.code == 1
+    assert result.message.endswith(
+        "run/status.json: no space left on the device; make space, or choose a folder on another disk: log_dir=FOLDER"
+    )

@@ -12,10 +12,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from rnnvision.cli.frame.arguments import plain, typed_words
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
+from rnnvision.cli.frame.early.keys import check_keys
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.places import make_place
-from rnnvision.cli.frame.start import Start, check_keys, check_start
+from rnnvision.cli.frame.start import Start, check_start
 from rnnvision.cli.tune.axes import words_of
 from rnnvision.cli.tune.settings import refuse_foreign, settings_from, storage_of
 from rnnvision.errors import UsageError
@@ -29,6 +30,7 @@ from rnnvision.search.storage import check_storage
 class TuneStart(Start):
     """Hydra calls this before it makes a folder."""
 
+    is_shared = True
     place: Place | None = None  # where the trials run, made before anything is written
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -46,7 +48,7 @@ class TuneStart(Start):
 
     def take(self, run: RunFolder) -> None:
         """A study is shared: whoever comes first holds the lock of its folder, and nobody is refused."""
-        run.lock.acquire()
+        run.take()
 
 
 def place_of(config: DictConfig) -> Place:

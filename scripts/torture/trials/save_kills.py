@@ -8,6 +8,7 @@ Faults that it found:
 
 import os
 import random
+import shutil
 import signal
 import tempfile
 import time
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 
 from rnnvision.runs import RunFolder
-from rnnvision.training import VerifiedCheckpointIO, facts_of, mend_last
+from rnnvision.training import CheckpointError, VerifiedCheckpointIO, facts_of, mend_last
 from torture.trial import Outcome
 
 TITLE = "SIGKILL while a checkpoint of 60 MB is written, with the temporary folder on another file system"
@@ -87,7 +88,12 @@ def _save_for_ever(folder: Path, megabytes: int, step: int, sender: int) -> None
 def _look(folder: Path, step: int) -> tuple[str | None, int]:
     """What is wrong with what is left, after the next start; and the step of the checkpoint that it goes on from."""
     last = folder / "checkpoints" / "last.ckpt"
-    if mended := mend_last(last.parent):
+    try:
+        mended = mend_last(last.parent)
+    except CheckpointError as error:
+        shutil.rmtree(last.parent)
+        return f"step {step}: {error}", step
+    if mended is not None:
         return f"step {step}: {mended}", step
     found = facts_of(last)["global_step"]
     if found < step:

@@ -41,7 +41,7 @@ FOUND = 10
 SMALL = ("device=cpu", "model.hidden_size=8", "trainer.max_epochs=2")
 DIGITS = ("data=digits", "data.batch_size=256", *SMALL)
 LASTS = 5.0  # seconds for workers to find out that they are alone
-LIMIT = 20.0  # seconds from the signal to the end of the process
+LIMIT = 120.0  # seconds for a try, then it hangs
 UNSAVED = ("words", "lock", "configuration", "import", "opening", "status", "opened", "reading", "swallowed", "deleted")
 DONE = ("end", "ended", "exit")  # moments in which the work is done
 
@@ -76,18 +76,25 @@ def pictures(folder: Path) -> None:
 
 def attempts(folder: Path, trained: Path, seed: int) -> Iterator[Try]:
     """All moments with all signals, in an order that the seed decides, again and again."""
-    streamed = ("data=image_folder", f"data.root={folder / 'pictures'}", "data.image_size=16", "data.batch_size=4")
-    streamed = (*streamed, "data.format=streaming", "data.num_workers=2", *SMALL)
+    images = ("data=image_folder", f"data.root={folder / 'pictures'}")
+    streamed = (
+        *images,
+        "data.image_size=16",
+        "data.batch_size=4",
+        "data.format=streaming",
+        "data.num_workers=2",
+        *SMALL,
+    )
     given = (f"ckpt={trained}", "device=cpu")
     image = str(folder / "pictures" / "a" / "0.png")
-    others = {
+    others: dict[str, tuple[str, ...]] = {
         "evaluate": given,
         "predict": (*given, f"source={image}"),
         "watch": (*given, f"source={image}"),
         "benchmark": ("device=cpu", "model.hidden_size=8", "batch_sizes=[1]", "lengths=[4,8]", "rounds=1"),
-        "export": (given[0], "format=safetensors", f"output={folder / 'exported.safetensors'}"),
+        "export": (given[0], "format=safetensors", "output=FOLDER/exported.safetensors"),
         "report": (f"run={trained}",),
-        "shards": (*streamed[:2], f"to={folder / 'shards'}"),
+        "shards": (*images, "to=FOLDER/shards"),
     }
     made = [
         Try("train", name + to, signum, words)
@@ -107,23 +114,25 @@ def attempts(folder: Path, trained: Path, seed: int) -> Iterator[Try]:
         yield from order.sample(made, len(made))
 
 
-def call(server: ForkServer, attempt: Try, run_folder: Path, log: Path) -> tuple[int | None, int, float]:
-    """(exit code, as a shell has it, or None where it had to be killed; number of the process; seconds)."""
+def call(server: ForkServer, attempt: Try, run_folder: Path, log: Path) -> tuple[int | None, int]:
+    """(exit code, as a shell has it, or None where it had to be killed; number of the process)."""
     began = time.monotonic()
     words = [attempt.moment, str(int(attempt.signum)), attempt.verb, *attempt.words]
     with log.open("a") as output:
         child = server([sys.executable, "-m", "torture.hooked", *words, f"hydra.run.dir={run_folder}"], output)
-        while (code := child.poll()) is None and time.monotonic() - began < LIMIT * 3:
-            time.sleep(0.01)
+        while (code := child.poll()) is None and time.monotonic() - began < LIMIT:
+            time.sleep(0.05)
         child.close()
-    return code if code is None or code >= 0 else 128 - code, child.number, time.monotonic() - began
+    assert child.number is not None
+    return code if code is None or code >= 0 else 128 - code, child.number
 
 
 def fault(server: ForkServer, attempt: Try, folder: Path) -> str | None:
     """What was wrong with a try."""
     folder.mkdir()
+    attempt = attempt._replace(words=tuple(word.replace("FOLDER", str(folder)) for word in attempt.words))
     log, where = folder / "said.log", folder / "run"
-    code, number, _ = call(server, attempt, where, log)
+    code, number = call(server, attempt, where, log)
     found = _fault(server, attempt, where, log, code, number)
     return found and f"{attempt.verb}, {attempt.moment}, {signal.Signals(attempt.signum).name}: {found}"
 
@@ -148,8 +157,7 @@ def _fault(server: ForkServer, attempt: Try, where: Path, log: Path, code: int |
     if not saved and not (name in UNSAVED or name == "twice" or lost_workers(attempt)):
         return "nothing was saved"
     again = (f"resume={where}",) if saved else attempt.words
-    words = again if saved else (*again, f"hydra.run.dir={where}")
-    return goes_on(server, words, where, log)
+    return goes_on(server, again if saved else (*again, f"hydra.run.dir={where}"), where, log)
 
 
 def lost_workers(attempt: Try) -> bool:
