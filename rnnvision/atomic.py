@@ -10,10 +10,14 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
-# .NAME.PROCESS.RANDOM.tmp; without the random part, or without all but NAME.tmp, of earlier versions.
-TEMPORARY = re.compile(r"\..+\.(?P<process>\d+)(\.[0-9a-f]{4})?\.tmp(\.\w+)?|(metrics|summary)\.csv\.tmp")
+from rnnvision.masking import MaskedStream
+
+# .NAME.PROCESS.RANDOM.tmp, and what earlier versions called them.
+TEMPORARY = re.compile(
+    r"\..+\.(?P<process>\d+)\.[0-9a-f]{4}\.tmp(\.\w+)?|\..+\.ckpt\.\d+\.tmp|(metrics|summary)\.csv\.tmp"
+)
 
 
 @contextmanager
@@ -38,9 +42,11 @@ def replaced(path: Path, *, suffix: str = "", durable: bool = False, keep: Path 
             with suppress(OSError):
                 link(path, keep)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(path)  # of a write that failed Python does not say the file
         raise
     if durable:
         _sync(path.parent)
@@ -51,6 +57,7 @@ def whole(path: Path) -> Iterator[TextIO]:
     """A text file that takes the place of `path` at the end; after an error the one before it is still there.
 
     UTF-8, with the newlines that are written; names of files may be bytes that no encoding has, and stay as they are.
+    Secrets are masked.
 
     Examples:
         >>> from tempfile import TemporaryDirectory
@@ -64,7 +71,7 @@ def whole(path: Path) -> Iterator[TextIO]:
         replaced(path) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
-        yield file
+        yield cast(TextIO, MaskedStream(file))
 
 
 def link(path: Path, name: Path) -> None:

@@ -1,11 +1,16 @@
 """Argument checks: each raises a ValueError that begins with the argument and names what is legal."""
 
 import difflib
-import math
 import re
 from collections.abc import Iterable, Sequence
 
-LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and other control characters
+# What would break a line, or steer the terminal that shows it: control characters, marks that turn the direction round,
+# and what is not seen.
+LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+MOST, LARGEST = 2**31 - 1, 1e9  # of counts, and of other numbers: what is larger was not meant, or has no end
+DEEPEST = 1_000  # layers, stages and glimpses of a network
+LONGEST_SIDE = 8192  # of the images that a network sees, in pixels
+LONGEST_WORD, LONGEST_MESSAGE = 1_000, 4_000  # characters
 
 
 def nearest(word: object, legal: Iterable[str]) -> str | None:
@@ -74,6 +79,22 @@ def one_line(name: object) -> str:
     return LINE_BREAKS.sub(lambda found: found[0].encode("unicode_escape").decode(), str(name))
 
 
+def message_line(text: str) -> str:
+    r"""A message as one line that a person can read to its end: whatever was typed may stand in it.
+
+    Examples:
+        >>> message_line("name=a\nb: must be text")
+        'name=a\\nb: must be text'
+        >>> message_line("x" * 100_000 + ": is too long")[990:]
+        'xxxxxxxxxx... (100,001 characters) is too long'
+    """
+    words = re.sub(
+        rf"\S{{{LONGEST_WORD + 1},}}", lambda w: f"{w[0][:LONGEST_WORD]}... ({len(w[0]):,} characters)", text.strip()
+    )
+    line = one_line(words)
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]}..."
+
+
 def one_of(argument: str, value: object, legal: Iterable[str]) -> None:
     """Check that `value` is one of the names in `legal`."""
     names = list(legal)
@@ -81,28 +102,33 @@ def one_of(argument: str, value: object, legal: Iterable[str]) -> None:
         raise ValueError(f"{argument}={value}: {choose_one(value, names)}")
 
 
-def at_least(argument: str, value: object, minimum: int) -> None:
-    """Check that `value` is a whole number and not below `minimum`."""
+def at_least(argument: str, value: object, minimum: int, maximum: int = MOST) -> None:
+    """Check that `value` is a whole number, from `minimum` to `maximum`: no count is larger than `MOST`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
         raise ValueError(f"{argument}={value}: must be a whole number of at least {minimum}")
+    if value > maximum:
+        raise ValueError(f"{argument}={value}: must be a whole number from {minimum} to {maximum}")
 
 
-def number(argument: str, value: object, maximum: float = math.inf) -> None:
-    """Check that `value` is a finite number from 0 to `maximum`."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not math.isfinite(value)
-        or not 0.0 <= value <= maximum
-    ):
-        limits = f"from 0 to {maximum:g}" if math.isfinite(maximum) else "of at least 0"
+def seed_number(argument: str, value: object) -> None:
+    """Check that `value` is a seed, of those that NumPy takes too."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
+        raise ValueError(f"{argument}={value}: must be a whole number from 0 to {2**32 - 1}")
+
+
+def number(argument: str, value: object, maximum: float = LARGEST) -> None:
+    """Check that `value` is a number from 0 to `maximum`: none is larger than `LARGEST`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value <= maximum:
+        fits = isinstance(value, (int, float)) and not value > LARGEST
+        limits = "of at least 0" if fits and maximum == LARGEST else f"from 0 to {maximum:g}"
         raise ValueError(f"{argument}={value}: must be a number {limits}")
 
 
 def positive(argument: str, value: object) -> None:
-    """Check that `value` is a finite number above 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 < value < math.inf:
-        raise ValueError(f"{argument}={value}: must be a number above 0")
+    """Check that `value` is a number above 0: none is larger than `LARGEST`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 < value <= LARGEST:
+        limits = "a number above 0" if not isinstance(value, (int, float)) or not value > 0 else f"at most {LARGEST:g}"
+        raise ValueError(f"{argument}={value}: must be {limits}")
 
 
 def probability(argument: str, value: object) -> None:
@@ -125,10 +151,12 @@ def flags(**values: object) -> None:
 
 
 def image_shape(argument: str, value: object) -> None:
-    """Check that `value` is (C, H, W), each at least 1."""
+    """Check that `value` is (C, H, W), each from 1 to `LONGEST_SIDE`."""
     sides = list(value) if isinstance(value, Sequence) else []
     if len(sides) != 3 or any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in sides):
         raise ValueError(f"{argument}={value}: must be (channels, height, width), whole numbers of at least 1")
+    if max(sides) > LONGEST_SIDE:
+        raise ValueError(f"{argument}={value}: must be (channels, height, width) of at most {LONGEST_SIDE} each")
 
 
 def shares(argument: str, values: object, *, zero: bool = True) -> None:
@@ -148,3 +176,5 @@ def whole_numbers(argument: str, values: object, minimum: int = 1) -> None:
     numbers = list(values) if isinstance(values, Sequence) and not isinstance(values, str) else []
     if not numbers or any(isinstance(n, bool) or not isinstance(n, int) or n < minimum for n in numbers):
         raise ValueError(f"{argument}={values}: must be a list of whole numbers of at least {minimum}")
+    if max(numbers) > MOST:
+        raise ValueError(f"{argument}={values}: must be a list of whole numbers from {minimum} to {MOST}")

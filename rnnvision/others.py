@@ -1,4 +1,4 @@
-"""What other processes use of this machine."""
+"""What other processes use of this machine, and leave of it."""
 
 import os
 import time
@@ -6,6 +6,7 @@ from pathlib import Path
 
 LOOK_S = 0.25  # between two looks at the machine, whose clock ticks in hundredths of a second
 FELT = 0.3  # cores that others use, from which on it is felt
+CGROUP = "/sys/fs/cgroup"
 CHOSEN = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")  # how a user says what threads do beside others
 
 
@@ -13,10 +14,26 @@ def cores() -> float:
     """The cores that this process may use: those of its affinity, or fewer by the quota of a container."""
     count = _affinity()
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        quota, period = Path(CGROUP, "cpu.max").read_text().split()
     except (OSError, ValueError):
         return count
     return count if quota == "max" else min(count, int(quota) / int(period))
+
+
+def free_memory() -> int | None:
+    """Bytes of memory that can be had, of the machine or of the container, whichever has less."""
+    try:
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        free = int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+    try:
+        most, used = (int(Path(CGROUP, name).read_text()) for name in ("memory.max", "memory.current"))
+        parts = dict(line.split() for line in Path(CGROUP, "memory.stat").read_text().splitlines())
+        cached = int(parts.get("inactive_file", 0))  # files that were read, which give way
+    except (OSError, ValueError):  # no container, or "max"
+        return free
+    return min(free, most - used + cached)
 
 
 def _affinity() -> float:

@@ -19,6 +19,7 @@ BASE = {
     "seeding",
     "registry",
     "signature",
+    "masking",
     "others",
     "progress",
 }  # any room may import them

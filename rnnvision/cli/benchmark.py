@@ -3,12 +3,11 @@
 import re
 from typing import TYPE_CHECKING, Any, cast
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from rnnvision.checks import at_least, whole_numbers
 from rnnvision.cli.frame.app import run_verb
-from rnnvision.cli.frame.arguments import arguments_of, named_arguments, plain
+from rnnvision.cli.frame.arguments import arguments_of, named_arguments, plain, typed_words
 from rnnvision.cli.frame.setup import least_batch, optimizer_arguments, takes_steps
 from rnnvision.errors import UsageError
 from rnnvision.report.benchmark_plot import plot_benchmark
@@ -34,6 +33,7 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
     import torch
 
     from rnnvision.cli.frame.device import device_line, make_trainer
+    from rnnvision.cli.frame.trainer.memory import network_fits
     from rnnvision.insight import forget_peak, peak_memory
     from rnnvision.nn import build
     from rnnvision.training.precision import step_precision
@@ -45,7 +45,7 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
     trainer = make_trainer(plain(cfg.trainer), run)
     device = trainer.strategy.root_device
     dtype, context = step_precision(trainer)
-    with arguments_of("model"):
+    with arguments_of("model"), network_fits():
         network = build(**arguments).to(device)
     print(f"network   {arguments['name']}, {' x '.join(map(str, arguments['input_shape']))}")
     print(f"device    {device_line(trainer, cfg.trainer.precision)}")
@@ -136,7 +136,7 @@ def _growth(cfg: DictConfig, network: "nn.Module", context: "Context") -> dict[s
 def _check(cfg: DictConfig) -> None:
     with arguments_of(""):
         for key in ("growth_batch", "rounds", "latency_rounds", "num_classes"):
-            at_least(key, cfg[key], 1)
+            at_least(key, plain(cfg[key]), 1)
         for key in ("batch_sizes", "lengths", "input_shape"):
             whole_numbers(key, plain(cfg[key]))
 
@@ -149,7 +149,7 @@ def _network_arguments(cfg: DictConfig) -> dict[str, Any]:
         arguments = named_arguments("model", cfg.model, MODELS)
         return {**arguments, "input_shape": plain(cfg.input_shape), "num_classes": cfg.num_classes}
     of_network = re.compile(r"\+*(model[=.]|input_shape=|num_classes=)")
-    if typed := [word for word in HydraConfig.get().overrides.task if of_network.match(word)]:
+    if typed := [word for word in typed_words() if of_network.match(word)]:
         raise UsageError(f"{typed[0]}: the network is that of ckpt={cfg.ckpt}; leave out one of the two")
     from rnnvision.inference.published import read_trained
     from rnnvision.training import find_checkpoint, require_network

@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from rnnvision.checks import choose_one
 from rnnvision.cli.frame.app import run_verb
-from rnnvision.cli.frame.arguments import arguments_of, check_arguments, plain
+from rnnvision.cli.frame.arguments import annotations_of, arguments_of, check_arguments, plain
 from rnnvision.cli.frame.results import (
     class_lines,
     confused_line,
@@ -20,10 +20,23 @@ from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder
 
 if TYPE_CHECKING:
-    from rnnvision.data import ImageData
+    from rnnvision.data import Dataset, ImageData
     from rnnvision.inference import Classifier
 
 SPLITS = ("train", "val", "test")
+# What a training writes of its data, `ImageData.describe`, beside the options of the reader.
+DESCRIBED = (
+    "name",
+    "root",
+    "eval_batch_size",
+    "val_fraction",
+    "split_seed",
+    "on_bad_file",
+    "mean",
+    "std",
+    "format",
+    "max_train_samples",
+)
 OF_TRAINING = ("name", "batch_size", "val_fraction", "split_seed", "seed", "sampler", "augmentation")  # keys of data
 
 
@@ -74,12 +87,13 @@ def _data_of(classifier: "Classifier", cfg: DictConfig) -> "ImageData":
 
     That may be an option of the reader too, such as another table of labels.
     """
-    from rnnvision.data import CATALOG, ImageData
+    from rnnvision.data import ImageData
 
     given = {k: v for k, v in plain(cfg.data).items() if v is not None}
     if kept := [key for key in OF_TRAINING if key in given]:
         raise UsageError(f"data.{kept[0]}: is that of the training, which the checkpoint says; leave it out")
-    check_arguments("data", given, ImageData, CATALOG[classifier.description["data"]["name"]].read)
+    known = _described(classifier)
+    check_arguments("data", given, ImageData, known.read)
     with arguments_of("data"):
         data = ImageData.of_checkpoint(classifier.description, parts=(cfg.split,), **given)
         data.tested_split = cfg.split
@@ -90,6 +104,25 @@ def _data_of(classifier: "Classifier", cfg: DictConfig) -> "ImageData":
         found, read = (" x ".join(map(str, shape)) for shape in (data.input_shape, classifier.input_shape))
         raise UsageError(f"data: gives images of {found}, and the network reads {read}")
     return data
+
+
+def _described(classifier: "Classifier") -> "Dataset":
+    """The data set that a checkpoint was trained on, whose description of it is checked as a configuration is.
+
+    Raises:
+        UsageError: for data that is not known here, or options that it does not have.
+    """
+    from rnnvision.data import CATALOG, ImageData
+
+    told = classifier.description.get("data", {})
+    if told.get("name") not in CATALOG:
+        raise UsageError(f"{classifier.path}: was trained on data called {told.get('name')}, which is not known here")
+    known = CATALOG[told["name"]]
+    for key in told:
+        if key not in DESCRIBED and key not in annotations_of(known.read):
+            raise UsageError(f"{classifier.path}: its description of the data has {key}, which no training writes")
+    check_arguments("data", told, ImageData, known.read)
+    return known
 
 
 if __name__ == "__main__":

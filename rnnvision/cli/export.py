@@ -44,6 +44,7 @@ def export(cfg: DictConfig, run: RunFolder) -> None:
     quantizes = _quantizes(cfg, form)
     classifier = load(source)
     target = _target(cfg, form, source, classifier, quantizes)
+    largest_difference(classifier, classifier)  # raises where logits are not finite
     print(f"checkpoint  {classifier.path}\nformat      {cfg.format}, {form.says}", flush=True)
     try:
         form.write(classifier, target, **({"quantize": True} if quantizes else {}))
@@ -71,6 +72,8 @@ def export(cfg: DictConfig, run: RunFolder) -> None:
 
 def _quantizes(cfg: DictConfig, form: "Format") -> bool:
     if cfg.quantize in (None, "none"):
+        if cfg.data.root is not None:
+            raise UsageError(f"data.root={cfg.data.root}: is for quantize=dynamic, which is measured; leave it out")
         return False
     if cfg.quantize != "dynamic":
         raise UsageError(f"quantize={cfg.quantize}: must be dynamic or null")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from rnnvision.checks import at_least, number, one_of
+from rnnvision.checks import LONGEST_SIDE, at_least, number, one_of
 from rnnvision.seeding import derive_seed
 
 POLICIES = ("randaugment", "trivialaugment")
@@ -64,7 +64,7 @@ class Augmentation:
     cutmix: float = 0.0
 
     def __post_init__(self) -> None:
-        at_least("shift", self.shift, 0)
+        at_least("shift", self.shift, 0, LONGEST_SIDE)
         for name, limit in LIMITS.items():
             number(name, getattr(self, name), limit)
         number("mixup", self.mixup)

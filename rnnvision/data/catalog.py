@@ -26,6 +26,7 @@ class Dataset:
         mean, std: of each channel over the training split, pixels in [0, 1], and where the figures come from.
         class_names: in the order of the labels; empty where they come from the data itself.
         needs_root: whether `root` has to be given, since it is looked for nowhere else.
+        has_root: whether a folder is read at all.
     """
 
     read: Callable[..., Splits]
@@ -34,6 +35,7 @@ class Dataset:
     source: str
     class_names: tuple[str, ...] = ()
     needs_root: bool = False
+    has_root: bool = True
 
     def normalisation(
         self, channels: int, mean: Sequence[float] | None = None, std: Sequence[float] | None = None
@@ -90,7 +92,7 @@ KMNIST = Family("KMNIST", ("KMNIST/raw", "KMNIST", "kmnist"), None)
 CATALOG: Registry[Dataset] = Registry(
     "data set",
     {
-        "digits": Dataset(read_digits, (0.3054,), (0.3760,), COMPUTED, names.DIGITS),
+        "digits": Dataset(read_digits, (0.3054,), (0.3760,), COMPUTED, names.DIGITS, has_root=False),
         "mnist": Dataset(partial(read_family, "mnist", MNIST), (0.1307,), (0.3081,), COMPUTED, names.DIGITS),
         "fashion_mnist": Dataset(
             partial(read_family, "fashion_mnist", FASHION_MNIST), (0.2860,), (0.3530,), COMPUTED, names.FASHION_MNIST
@@ -142,7 +144,7 @@ CATALOG: Registry[Dataset] = Registry(
         "imagenet": Dataset(read_imagenet, *IMAGENET),
         "image_folder": Dataset(read_image_folder, *IMAGENET, needs_root=True),
         "csv": Dataset(read_csv, *IMAGENET, needs_root=True),
-        "fake": Dataset(read_fake, (0.5,), (0.33,), COMPUTED),
+        "fake": Dataset(read_fake, (0.5,), (0.33,), COMPUTED, has_root=False),
     },
     rule=lambda entry: None if isinstance(entry, Dataset) else f"{entry} is no rnnvision.data.Dataset",
 )

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import lightning as L
 import torch
 
-from rnnvision.checks import at_least, fraction, one_of, shares
+from rnnvision.checks import at_least, fraction, one_of, seed_number, shares
 from rnnvision.data import reading
 from rnnvision.data.augment import Augmentation, BatchTransform
 from rnnvision.data.catalog import CATALOG
@@ -16,7 +16,6 @@ from rnnvision.data.loader import Loader, check_loading, count_train_batches
 from rnnvision.data.membership import PARTS, Record
 from rnnvision.data.resident import ResidentLoader
 from rnnvision.data.serving import FORMATS, ServedSplits, Serving, choose, refusal, treatments
-from rnnvision.data.sets.locate import check_root
 from rnnvision.data.splits import DataError, Samples, Split, Splits
 from rnnvision.data.store import is_address
 from rnnvision.data.streaming import StreamingLoader
@@ -97,6 +96,8 @@ class ImageData(L.LightningDataModule):
         super().__init__()
         one_of("name", name, CATALOG)
         fraction("val_fraction", val_fraction)
+        seed_number("split_seed", split_seed)
+        seed_number("seed", seed)
         if max_train_samples is not None:
             at_least("max_train_samples", max_train_samples, 1)
         one_of("format", format, FORMATS)
@@ -105,15 +106,14 @@ class ImageData(L.LightningDataModule):
             shares("mean", mean)
         if std is not None:
             shares("std", std, zero=False)
-        check_root(root)
+        reading.check_place(name, root, format)
         self.name: str = name
         self.root = str(Path(root).expanduser().resolve()) if root and not is_address(root) else root or None
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size or EVAL_BATCH_SIZE
         self.eval_batch_size_is_free = eval_batch_size is None
         self.smallest_batch = 1  # of training; a last one with fewer samples is left out
-        self.val_fraction, self.split_seed = val_fraction, split_seed
-        self.seed = seed
+        self.val_fraction, self.split_seed, self.seed = val_fraction, split_seed, seed
         self.sampler = sampler
         self.max_train_samples = max_train_samples
         self.augmentation = augmentation or Augmentation()

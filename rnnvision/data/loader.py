@@ -8,11 +8,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from rnnvision.checks import at_least, one_of
+from rnnvision.checks import at_least, one_of, positive
 from rnnvision.data.augment import BatchTransform
 from rnnvision.seeding import derive_seed
 
 SAMPLERS = ("shuffle", "balanced")
+MOST_WORKERS = 1024  # and batches that each of them prepares ahead
 SHARDS_AT_ONCE = 16  # of 64 MB: some 9,000 photographs are shuffled among each other
 
 
@@ -88,10 +89,9 @@ def check_loading(
         at_least("eval_batch_size", eval_batch_size, 1)
     one_of("sampler", sampler, SAMPLERS)
     if num_workers is not None:
-        at_least("num_workers", num_workers, 0)
-    at_least("prefetch", prefetch, 1)
-    if not timeout > 0:
-        raise ValueError(f"timeout={timeout}: must be a number of seconds above 0")
+        at_least("num_workers", num_workers, 0, MOST_WORKERS)
+    at_least("prefetch", prefetch, 1, MOST_WORKERS)
+    positive("timeout", timeout)
 
 
 def count_train_batches(samples: int, batch_size: int, world_size: int, smallest: int = 1) -> int:

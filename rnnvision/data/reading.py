@@ -15,6 +15,7 @@ from rnnvision.data.catalog import CATALOG
 from rnnvision.data.images import default_view
 from rnnvision.data.membership import Record, copies
 from rnnvision.data.serving import ServedSplits
+from rnnvision.data.sets.locate import check_root
 from rnnvision.data.shards import read_shards
 from rnnvision.data.splits import DataError, Samples, Splits
 from rnnvision.signature import parameters
@@ -27,11 +28,24 @@ def arguments_of(description: Mapping[str, Any], changes: Mapping[str, Any]) -> 
     """The arguments of `ImageData` for the data of a trained network, with `changes` in place of its own, and notes."""
     arguments = {**description["data"], **changes}
     facts, root = CATALOG[arguments["name"]], arguments["root"]
+    if root and "root" not in changes and not facts.has_root and arguments.get("format") != "shards":
+        return {**arguments, "root": None}, ()  # an earlier version let one be given that nothing was read from
     searched = not facts.needs_root and arguments.get("format") != "shards"
     if root and searched and "root" not in changes and not Path(root).exists():
         # Only the root of another machine may fall back to the usual places, and it is said.
         return {**arguments, "root": None}, (f"{root}, where the training read it, is not here",)
     return arguments, ()
+
+
+def check_place(name: str, root: str | None, format: str) -> None:
+    """Check the folder that is given for a data set.
+
+    Raises:
+        ValueError: for an empty one, and for a data set that is read from none.
+    """
+    check_root(root)
+    if root is not None and format != "shards" and not CATALOG[name].has_root:
+        raise ValueError(f"root={root}: {name} is read from no folder; leave it out")
 
 
 def options_of(description: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from rnnvision.inference.predict import How, labels_of, table_of
 from rnnvision.inference.predictions import Predictions
 from rnnvision.inference.published import is_published, read_trained
 from rnnvision.inference.viewing import view_of
-from rnnvision.training import find_checkpoint, load_network
+from rnnvision.training import CheckpointError, find_checkpoint, load_network
+from rnnvision.training.failures import TrainingError, finite, ran_out
 
 if TYPE_CHECKING:
     from rnnvision.inference.session import Session
@@ -36,12 +37,16 @@ def load(source: str | Path, *, device: str | torch.device = "cpu") -> "Classifi
     """
     path = Path(source).expanduser()
     if is_exported(path) and not is_published(path):
-        network, card = load_exported(path, device)
-        return Classifier(network, card, path.resolve(), device=device)
-    path = find_checkpoint(source)
-    checkpoint = read_trained(path)
-    network = load_network(checkpoint, path, classifies=True)
-    return Classifier(network.to(device), checkpoint["rnnvision"], path, device=device)
+        network, description = load_exported(path, device)
+        path = path.resolve()
+    else:
+        path = find_checkpoint(source)
+        checkpoint = read_trained(path)
+        network, description = load_network(checkpoint, path, classifies=True), checkpoint["rnnvision"]
+    try:
+        return Classifier(network.to(device), description, path, device=device)
+    except (ValueError, TypeError) as error:  # of the options of its images, which are checked where they are used
+        raise CheckpointError(f"{path}: its description cannot be used: {' '.join(str(error).split())}") from error
 
 
 class Classifier:
@@ -231,4 +236,17 @@ class Classifier:
 
     @torch.inference_mode()
     def _batches(self, images: Any, forward: Any) -> Tensor:
-        return joined([forward(self.preprocess(part)).float().cpu() for part in self._parts(images)])
+        return joined([finite(self._forward(part, forward), self.path) for part in self._parts(images)])
+
+    def _forward(self, pixels: Tensor, forward: Any) -> Tensor:
+        """In parts of half the size each time that memory runs out; those of later batches stay that small."""
+        while True:
+            size = min(self.batch_size, len(pixels))
+            try:
+                return torch.cat([forward(self.preprocess(part)).float().cpu() for part in pixels.split(size)])
+            except (MemoryError, RuntimeError) as error:
+                if not ran_out(error):
+                    raise
+            if size == 1:
+                raise TrainingError(f"{self.path}: the memory of the device is too small for a single image")
+            self.batch_size = size // 2

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from rnnvision.errors import UsageError
 from rnnvision.nn.streaming import no_stream
+from rnnvision.training.failures import finite
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
@@ -48,7 +49,9 @@ def read_until_sure(classifier: "Classifier", pixels: Tensor, stop_at: float, pa
     answers, run = torch.full_like(read, -1), torch.zeros_like(read)  # for how many tokens an answer has been sure
     for t in range(tokens.shape[1]):
         logits, state = network.step(tokens[left, t], state)
-        found[left] = (logits.float() / classifier.temperature_after(t + 1)).softmax(dim=-1)  # (b, K)
+        found[left] = (finite(logits.float(), classifier.path) / classifier.temperature_after(t + 1)).softmax(
+            dim=-1
+        )  # (b, K)
         surest, answer = found[left].max(dim=-1)
         run[left] = (run[left] * (answer == answers[left]) + 1) * (surest >= stop_at)
         answers[left] = answer

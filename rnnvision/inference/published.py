@@ -7,7 +7,6 @@ are read with `weights_only=True` (or by safetensors), so that nothing in them i
 
 import argparse
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from rnnvision.data.sets.folders import wnid_names
 from rnnvision.nn.networks.published import published
 from rnnvision.training import CheckpointError, read_checkpoint
 from rnnvision.training.checkpoint import FORMAT, NETWORK
+from rnnvision.training.reading.archive import UnreadableError, check_archive, pickled_in
 
 TORCH_BEFORE_1_6 = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch's files before they were archives begin so
 SAFETENSORS = ".safetensors"
@@ -42,27 +42,28 @@ def is_published(path: Path) -> bool:
     """Whether a file holds weights without a description of ours; its content tells, not its name."""
     if not path.is_file():
         return False
-    with path.open("rb") as file:
-        start = file.read(len(TORCH_BEFORE_1_6))
-        if start == TORCH_BEFORE_1_6:
-            return True
-        if path.suffix == SAFETENSORS:
-            file.seek(0)
-            return KEY not in _metadata(file.read(8), file.read(LARGEST_HEADER))
+    if _is_before_1_6(path):
+        return True
+    if path.suffix == SAFETENSORS:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            return KEY not in _metadata(file.read(min(length, LARGEST_HEADER)))
     try:
-        with zipfile.ZipFile(path) as archive:
-            pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
-            return bool(pickles) and not any(KEY.encode() in archive.read(name) for name in pickles)
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError):
+        return KEY.encode() not in pickled_in(path)
+    except UnreadableError:
         return False  # read_checkpoint says what is wrong with it
 
 
-def _metadata(length: bytes, rest: bytes) -> dict[str, Any]:
+def _is_before_1_6(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(TORCH_BEFORE_1_6)) == TORCH_BEFORE_1_6
+
+
+def _metadata(header: bytes) -> dict[str, Any]:
     """The header's entry for what is no weight; where it is damaged one of ours, whose reader says so."""
     try:
-        header = json.loads(rest[: int.from_bytes(length, "little")])
-        return dict(header.get("__metadata__") or {})
-    except (ValueError, AttributeError, TypeError):
+        return dict(json.loads(header).get("__metadata__") or {})
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return {KEY: ""}
 
 
@@ -77,6 +78,8 @@ def read_published(path: Path) -> dict[str, Any]:
         found = published(_content(path))
     except ValueError as error:
         raise CheckpointError(f"{path}: {str(error).removeprefix('weights: ')}") from error
+    except (RuntimeError, IndexError, OverflowError) as error:  # shapes of which no network can be made
+        raise CheckpointError(f"{path}: its weights have shapes that do not fit together") from error
     channels, height, width = found.arguments["input_shape"]
     classes = found.arguments["num_classes"]
     words = tuple(wnid_names().values())
@@ -108,8 +111,12 @@ def _content(path: Path) -> dict[str, Any]:
 
         return dict(content_of(path)[0])
     try:
+        if not _is_before_1_6(path):
+            check_archive(path)
         with torch.serialization.safe_globals(PLAIN):
             content = torch.load(path, map_location="cpu", weights_only=True)
+    except UnreadableError as error:
+        raise CheckpointError(f"{path}: {error}; nothing in it was run") from error
     except Exception as error:  # a damaged file can fail anywhere inside the unpickler, with any type
         reason = "is damaged, or asks to load more than weights" + _unsafe(path)
         raise CheckpointError(f"{path}: {reason}; nothing in it was run") from error

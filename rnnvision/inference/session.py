@@ -10,6 +10,7 @@ from rnnvision.checks import at_least
 from rnnvision.errors import UsageError
 from rnnvision.inference.predictions import as_labels, ranked
 from rnnvision.nn.streaming import TokenStream, no_stream
+from rnnvision.training.failures import finite
 
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
@@ -112,6 +113,7 @@ class Session:
 
     def _read(self, token: Tensor) -> None:
         logits, self._state = self._classifier.network.step(token.unsqueeze(0), self._state)
+        finite(logits, self._classifier.path)
         self.tokens_read += 1
         self.probabilities = (logits[0].float() / self._classifier.temperature_after(self.tokens_read)).softmax(dim=-1)
         answer = int(logits.argmax())

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rnnvision.insight.kernels import Gpu, Kernels, cudnn_kernels, network_kernels
     from rnnvision.insight.labels import Suspect, class_thresholds, confident_classes, confident_joint, wrong_labels
     from rnnvision.insight.mcnemar import disagreements, mcnemar_test
-    from rnnvision.insight.memory import activation_bytes, eval_batch_size
+    from rnnvision.insight.memory import activation_bytes, eval_batch_size, training_bytes
     from rnnvision.insight.reliability import Bin, calibration_error, reliability_bins
     from rnnvision.insight.saliency import (
         completeness_gap,
@@ -58,7 +58,7 @@ else:
         kernels="Gpu Kernels cudnn_kernels network_kernels",
         labels="Suspect class_thresholds confident_classes confident_joint wrong_labels",
         mcnemar="disagreements mcnemar_test",
-        memory="activation_bytes eval_batch_size",
+        memory="activation_bytes eval_batch_size training_bytes",
         reliability="Bin calibration_error reliability_bins",
         saliency="completeness_gap gradient_saliency input_times_gradient integrated_gradients",
         speed="Speed forget_peak growth latency matrix_rate peak_memory quick_latency throughput wait_for",
@@ -118,6 +118,7 @@ __all__ = [
     "surest_mistakes",
     "throughput",
     "token_influence",
+    "training_bytes",
     "wait_for",
     "wrong_labels",
 ]

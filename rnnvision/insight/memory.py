@@ -46,6 +46,32 @@ def eval_batch_size(network: nn.Module, input_shape: Sequence[int], train_batch_
     return max(1, min(LARGEST, max(fits, train_batch_size)))
 
 
+def training_bytes(network: nn.Module, input_shape: Sequence[int], batch_size: int) -> int:
+    """About the bytes that a training step needs: what a batch leaves for the gradient, and four numbers a weight.
+
+    These are itself, its gradient, and two of the optimiser.
+
+    Examples:
+        >>> training_bytes(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), (1, 8, 8), batch_size=100)
+        36000
+    """
+    weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    like = next(network.parameters())
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = network(torch.zeros(2, *input_shape, device=like.device, dtype=like.dtype))  # batch norm needs two
+    held = sum(kept.values()) // 2
+    del output
+    return batch_size * held + 4 * sum(p.numel() * p.element_size() for p in network.parameters())
+
+
 def _bytes(value: Any) -> int:
     if isinstance(value, Tensor):
         return value.numel() * value.element_size()

@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from rnnvision.checks import at_least, flags, one_of, probability
+from rnnvision.checks import DEEPEST, at_least, flags, one_of, probability
 from rnnvision.nn.dropout import TiedDropout
 from rnnvision.nn.layers import RECURRENCES, RecurrentLayer, State, no_such_option
 from rnnvision.nn.parts import LAYER
@@ -93,7 +93,7 @@ class Recurrence(nn.Module):
         super().__init__()
         one_of("recurrence", recurrence, RECURRENCES)
         at_least("hidden_size", hidden_size, 1)
-        at_least("num_layers", num_layers, 1)
+        at_least("num_layers", num_layers, 1, DEEPEST)
         probability("dropout", dropout)
         flags(bidirectional=bidirectional, norm=norm, residual=residual, tied_dropout=tied_dropout)
         one_of("block", block, BLOCKS)

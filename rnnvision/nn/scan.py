@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from rnnvision.checks import at_least, image_shape, one_of
+from rnnvision.checks import LONGEST_SIDE, at_least, image_shape, one_of, seed_number
 from rnnvision.nn.fixed import FixedBuffers
 from rnnvision.registry import Registry
 
 Cell = tuple[int, int]
+MOST_TOKENS = 2**20  # of a sequence: 1024 x 1024 pixels, one by one
 Order = Callable[[int, int, int], Iterable[Cell]]
 
 
@@ -194,13 +195,19 @@ class Scan(FixedBuffers):
         super().__init__()
         image_shape("input_shape", input_shape)
         one_of("scan", scan, SCANS)
-        at_least("order_seed", order_seed, 0)
+        seed_number("order_seed", order_seed)
         self.margin = _margin(margin, input_shape)
         channels, height, width = input_shape[0], *(side - 2 * margin for side in input_shape[1:])
         self.token_shape = h, w = _token_shape(scan, patch_size, height, width)
         self.input_shape = (channels, height + 2 * margin, width + 2 * margin)
         self.grid = rows, columns = height // h, width // w
         self.num_tokens = rows * columns
+        if self.num_tokens > MOST_TOKENS:
+            argument = f"scan={scan}" if patch_size is None else f"patch_size={patch_size}"
+            raise ValueError(
+                f"{argument}: reads an image of {height} x {width} as {self.num_tokens:,} tokens; choose larger ones, "
+                f"{MOST_TOKENS:,} at most"
+            )
         self.token_size = channels * h * w
 
         name = SCANS[scan].order if order is None else order
@@ -241,7 +248,7 @@ class Scan(FixedBuffers):
 
 
 def _margin(margin: int, input_shape: Sequence[int]) -> int:
-    at_least("margin", margin, 0)
+    at_least("margin", margin, 0, LONGEST_SIDE)
     most = (min(input_shape[1:]) - 1) // 2
     if margin > most:
         raise ValueError(f"margin={margin}: leaves nothing of images of {_text(input_shape[1:])}; at most {most}")

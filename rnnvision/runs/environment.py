@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rnnvision.masking import masked_word
+
 PACKAGES = (
     "rnnvision",
     "torch",
@@ -24,7 +26,7 @@ PACKAGES = (
 def environment() -> dict[str, Any]:
     """The command, code, versions and machine, as plain values; the caller adds what torch knows (threads, GPUs)."""
     return {
-        "command": [sys.executable, *sys.argv],
+        "command": [sys.executable, *map(masked_word, sys.argv)],
         "git": _git(),
         "versions": versions(),
         "platform": platform.platform(),

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +16,7 @@ from rnnvision.runs.ranks import is_first_process
 from rnnvision.runs.read import LOCK
 
 STATUS = "status.json"
+_MADE: set[str] = set()  # folders that were not there before this process
 
 
 class RunFolder:
@@ -27,6 +29,35 @@ class RunFolder:
         self._latest_before: str | None = None
         self._started = time.time()
         self.lock = Lock(self.path / LOCK)  # held by the process that writes here
+
+    def take(self) -> bool:
+        """Hold the lock of the folder, which is made, from now on; False where another process holds it.
+
+        Raises:
+            OSError: if it cannot be made.
+        """
+        is_new = not self.path.exists()
+        if not self.lock.acquire():
+            return False
+        if is_new:
+            _MADE.add(str(self.path.absolute()))
+        return True
+
+    def leave_nothing(self, log: str) -> None:
+        """Remove what a run that was refused has left, unless somebody else has put something there.
+
+        Args:
+            log: the name of its log.
+        """
+        own = {".hydra", LOCK, STATUS, "environment.json", log}
+        if not is_first_process() or not self.lock.is_held or not {path.name for path in self.path.iterdir()} <= own:
+            return
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self.path / ".hydra", ignore_errors=True)
+            for name in own - {".hydra"}:
+                (self.path / name).unlink(missing_ok=True)
+            if str(self.path.absolute()) in _MADE:
+                self.path.rmdir()
 
     def open(self, environment: dict[str, Any]) -> None:
         """Mark the run as running, record its environment, and point `latest` to it.

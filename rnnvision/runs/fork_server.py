@@ -22,6 +22,9 @@ from rnnvision.runs.parent import end_with_parent
 
 LARGEST = 2**17  # bytes of a request
 
+# Signals to all processes of a command are for what the server has started; it ends when its parent ends it, or ends.
+FOR_COMMANDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
 
 class ForkServer:
     """Starts `python -m MODULE WORDS` as forks of one process, one after the other. It ends with its thread.
@@ -68,7 +71,7 @@ class Fork:
 
     def __init__(self, server: socket.socket, words: Sequence[str], output: IO[Any]) -> None:
         self._server = server
-        self._pid: int | None = None
+        self.number: int | None = None  # of the process, once it has begun
         self._code: int | None = None
         with suppress(ConnectionError):  # then there is no answer either
             socket.send_fds(server, [json.dumps(words).encode()], [output.fileno()])
@@ -87,15 +90,15 @@ class Fork:
     @property
     def has_begun(self) -> bool:
         self.poll()
-        return self._pid is not None or self._code is not None
+        return self.number is not None or self._code is not None
 
     def send_signal(self, signum: int) -> None:
         """Send it a signal; waits until it has begun."""
-        if self._pid is None:
+        if self.number is None:
             self._hear()
-        if self._pid is not None and self._code is None:
+        if self.number is not None and self._code is None:
             with suppress(ProcessLookupError):
-                os.kill(self._pid, signum)
+                os.kill(self.number, signum)
 
     def close(self) -> None:
         if self._code is None:
@@ -109,8 +112,8 @@ class Fork:
             answer = self._server.recv(LARGEST)
         if not answer:
             self._code = 1
-        elif self._pid is None:
-            self._pid = int(answer)
+        elif self.number is None:
+            self.number = int(answer)
         else:
             self._code = int(answer)
 
@@ -124,13 +127,19 @@ def serve(requests: socket.socket) -> list[str]:
             return []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy's threads, which are made for it
+            signal.pthread_sigmask(signal.SIG_BLOCK, FOR_COMMANDS)
             pid = os.fork()
         if pid == 0:
+            for signum in FOR_COMMANDS:
+                signal.signal(signum, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_COMMANDS)  # none that came meanwhile is lost
             os.dup2(files[0], 1)
             os.dup2(files[0], 2)
             os.close(files[0])
             end_with_parent(signal.SIGTERM, server)
             return [str(word) for word in json.loads(message)]
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_COMMANDS)
         os.close(files[0])
         with suppress(OSError):  # nobody may listen any more
             requests.send(str(pid).encode())
@@ -140,7 +149,8 @@ def serve(requests: socket.socket) -> list[str]:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for what it has started
+    for signum in FOR_COMMANDS:
+        signal.signal(signum, signal.SIG_IGN)
     parent, descriptor, prepare, *words = sys.argv[1:]
     end_with_parent(signal.SIGKILL, int(parent))
     module, _, function = prepare.partition(":")
@@ -148,7 +158,6 @@ def main() -> None:
     with socket.socket(fileno=int(descriptor)) as requests:
         become = serve(requests)
     if become:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.argv[1:] = become[1:]
         runpy.run_module(become[0], run_name="__main__", alter_sys=True)
 

@@ -58,20 +58,33 @@ class Lock:
         """
         if fcntl is None or self.is_held:
             return True
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-            return False
-        except OSError:  # a file system without locks
-            os.close(file)
-            return True
+        while True:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            except FileNotFoundError:  # the folder has been removed in this moment
+                continue
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(file)
+                return False
+            except OSError:  # a file system without locks
+                os.close(file)
+                return True
+            if self._is_file(file):
+                break
+            os.close(file)  # whoever had it has removed it: of a run that came to nothing
         os.ftruncate(file, 0)
         os.pwrite(file, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode(), 0)
         _HELD[self._key] = file
         return True
+
+    def _is_file(self, file: int) -> bool:
+        """Whether that is the file which has the path now."""
+        with suppress(OSError):
+            return os.path.samestat(os.fstat(file), self.path.stat())
+        return False
 
     def release(self) -> None:
         """Let it go; it need not be held."""

@@ -17,8 +17,8 @@ TRACKING = "tracking.json"  # where the run is found at its trackers; one that b
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file of a run folder; {} where it is missing, was cut short or holds no object."""
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
+        found = json.loads(path.read_text()) if path.is_file() else {}  # a pipe would never end
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -65,7 +65,7 @@ class Job:
         """Remove what a start left that came to nothing, but the lock, which somebody may be about to take, and its run
         at the trackers, of which each job has one."""
         lock = Lock(self.folder / LOCK)
-        if not self.folder.is_dir() or not lock.acquire():
+        if not self.folder.is_dir() or self.folder.is_symlink() or not lock.acquire():
             return
         with lock:
             for path in self.folder.iterdir():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnvision.atomic import whole
-from rnnvision.checks import at_least, choose_one, one_of
+from rnnvision.checks import at_least, choose_one, one_of, seed_number
 from rnnvision.errors import UsageError
 from rnnvision.runs import read_json
 from rnnvision.runs.metrics import lower_is_better
@@ -120,7 +120,7 @@ def checked(
     if len(set(metrics)) < len(metrics):
         raise UsageError(f"objectives=[{','.join(metrics)}]: name each once")
     one_of("sampler", sampler, SAMPLERS)
-    at_least("search_seed", seed, 0)
+    seed_number("search_seed", seed)
     _check_space(sampler, space)
     if len(metrics) > 1 and sampler not in OF_SEVERAL:
         others = ", ".join(OF_SEVERAL)
@@ -132,15 +132,17 @@ def checked(
         at_least("startup_trials", startup_trials, 2 if sampler == "nsga2" else 1)
         if sampler not in STARTUP:
             raise UsageError(f"startup_trials={startup_trials}: sampler={sampler} has none; leave it out")
-    chosen = _pruner(metrics, pruner)
+    chosen = pruner_of(metrics, pruner)
     if min_epochs is not None:
         at_least("min_epochs", min_epochs, 1)
+        if max_epochs is not None and min_epochs > max_epochs:
+            raise ValueError(f"min_epochs={min_epochs}: a trial has {max_epochs}, and nothing would be pruned")
         if chosen == "none":
             raise UsageError(f"min_epochs={min_epochs}: nothing is pruned here; leave it out")
     return Settings(
         name=name,
         metrics=tuple(metrics),
-        directions=_directions(metrics, direction),
+        directions=directions_of(metrics, direction),
         space=dict(space),
         sampler=sampler,
         startup_trials=STARTUP.get(sampler) if startup_trials is None else startup_trials,
@@ -155,7 +157,7 @@ def checked(
     )
 
 
-def _pruner(metrics: Sequence[str], asked: str | None) -> str:
+def pruner_of(metrics: Sequence[str], asked: str | None) -> str:
     prunable = len(metrics) == 1 and metrics[0] in EPOCHS
     if asked is None:
         return "median" if prunable else "none"
@@ -174,7 +176,7 @@ def _pruner(metrics: Sequence[str], asked: str | None) -> str:
     )
 
 
-def _directions(metrics: Sequence[str], asked: Any) -> tuple[str, ...]:
+def directions_of(metrics: Sequence[str], asked: Any) -> tuple[str, ...]:
     if asked is None:
         return tuple("minimize" if lower_is_better(metric) else "maximize" for metric in metrics)
     found = [str(one) for one in asked] if isinstance(asked, (list, tuple)) else [str(asked)]

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from rnnvision.lazy import lazily
 
 if TYPE_CHECKING:
-    from rnnvision.training.anytime_loss import check_anytime
     from rnnvision.training.best import FIGURES, BestCheckpoint
     from rnnvision.training.checkpoint import (
         CheckpointError,
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from rnnvision.training.class_weight import check_class_weight, class_weights
     from rnnvision.training.failures import TrainingError
     from rnnvision.training.learner import Learner
+    from rnnvision.training.losses import check_anytime
     from rnnvision.training.optim import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
     from rnnvision.training.run_log import RunLog
     from rnnvision.training.saving.choose import facts_of, mend_last
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 else:  # Lightning takes longer to import than torch, and reading a checkpoint does not need it
     __getattr__ = lazily(
         __name__,
-        anytime_loss="check_anytime",
+        losses="check_anytime",
         best="FIGURES BestCheckpoint",
         checkpoint="CheckpointError find_checkpoint load_body load_network read_checkpoint require_network",
         class_weight="check_class_weight class_weights",

@@ -18,7 +18,8 @@ A checkpoint is Lightning's dictionary with two more entries, all of it plain bu
                   objective      only of a pre-training: reconstruct; such a network outputs images, it has no classes
     digests     SHA-256 of every other entry, verified on reading
 
-It is read with `weights_only=True`, so no code in a file is ever run, and only networks of `MODELS` are built from it.
+It loads under `weights_only=True`, and here by a reader that knows less (`rnnvision.training.reading`): no code in a
+file is ever run, only networks of `MODELS` are built from it, and none before its weights are found to be those of it.
 """
 
 import sys
@@ -27,18 +28,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from rnnvision.checks import one_line
 from rnnvision.errors import UsageError
-from rnnvision.nn import build
 from rnnvision.nn.legacy import current_arguments, current_weights
+from rnnvision.training.reading.archive import read_archive
+from rnnvision.training.reading.description import wrong_in
+from rnnvision.training.reading.fitting import wrong_for
+from rnnvision.training.reading.network import check_same, network_of
+from rnnvision.training.reading.states import wrong_state
 from rnnvision.training.saving.content import Plain, digests_of
 
 FORMAT = 2
 READABLE = (1, FORMAT)
 WEIGHTS = ("state_dict", "current_model_state")  # the second is Lightning's, where the first is an average
+OF_CLASSES = ("class_names", "normalisation")  # entries of a description that are needed to classify images
+PUT_BACK = "put back the file that belongs there"
 NETWORK = "network."  # prefix of the names of a network's weights in a Learner's state dict
 
 
@@ -73,8 +79,8 @@ def find_checkpoint(path: str | Path) -> Path:
     raise CheckpointError(f"{path}: holds no checkpoints/best.ckpt or checkpoints/last.ckpt{other}")
 
 
-def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Read and verify a checkpoint file; nothing in it is run.
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read and verify a checkpoint file, its tensors on the CPU; nothing in it is run.
 
     Raises:
         CheckpointError: if it is missing, not a checkpoint of this project, truncated, modified, or holds code.
@@ -88,12 +94,9 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
         reason = "is cut short" if cut else "is no checkpoint"
         raise DamagedError(path, f"{reason}; nothing in it was run")
     try:
-        loaded = torch.load(path, map_location=map_location, weights_only=True)
-        checkpoint = Plain(of_file=True, most=path.stat().st_size).of(loaded)
-    except Exception as error:  # a damaged file can fail anywhere inside the unpickler, with any type
-        unsafe = _unsafe_globals(path)
-        reason = f"asks to load {', '.join(unsafe)}" if unsafe else "is damaged"
-        raise DamagedError(path, f"{reason}; nothing in it was run") from error
+        checkpoint = Plain(of_file=True, most=path.stat().st_size).of(read_archive(path))
+    except ValueError as error:  # an UnreadableError is one
+        raise DamagedError(path, f"{error}; nothing in it was run") from error
     if not isinstance(checkpoint, dict) or not {"rnnvision", "digests", "state_dict"} <= checkpoint.keys():
         raise CheckpointError(f"{path}: is no checkpoint of rnnvision (it has no description of its network)")
     if wrong := _changed(checkpoint, checkpoint.pop("digests")):
@@ -101,6 +104,8 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
     description = checkpoint["rnnvision"]
     if description.get("format") not in READABLE:
         raise CheckpointError(f"{path}: has format {description.get('format')}; this version reads 1 and {FORMAT}")
+    if wrong_entry := wrong_in(description) or wrong_state(checkpoint):
+        raise CheckpointError(f"{path}: {wrong_entry}")
     if "network" in description:  # of a Learner that was given no description there is none
         description["network"] = current_arguments(description["network"])
         for entry in WEIGHTS:
@@ -156,12 +161,11 @@ def load_network(
     reconstructs = description.get("objective", "classify") != "classify"
     if classifies and reconstructs:
         raise CheckpointError(f"{path}: is of a pre-training and knows no classes; give the run folder")
+    if classifies and (missing := [entry for entry in OF_CLASSES if entry not in description]):
+        raise CheckpointError(f"{path}: says nothing of its {missing[0]}, so it can classify no image")
     weights = {k.removeprefix(NETWORK): v for k, v in checkpoint["state_dict"].items() if k.startswith(NETWORK)}
     try:
-        network: Any = build(**{**description["network"], **changes})
-        if reconstructs:
-            network.use_reconstruction_head()
-        network.load_state_dict(weights)
+        network = network_of({**description["network"], **changes}, weights, reconstructs=reconstructs)
     except (ValueError, RuntimeError) as error:
         if changes:  # which the caller knows more of
             raise
@@ -196,9 +200,37 @@ def require_same_network(checkpoint: Mapping[str, Any], description: Mapping[str
     for key in mine:
         if key in saved and saved[key] != mine[key]:
             raise CheckpointError(
-                f"the checkpoint is of another network, {key}={saved[key]}; this run has {key}={mine[key]}; "
-                f"put back the file that belongs there"
+                f"the checkpoint is of another network, {key}={saved[key]}; this run has {key}={mine[key]}; {PUT_BACK}"
             )
+
+
+def require_same_weights(checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Check that the weights of a checkpoint have the names, shapes and types of these.
+
+    Raises:
+        CheckpointError: that says what does not fit.
+    """
+    for entry in WEIGHTS:
+        try:
+            check_same(weights, checkpoint.get(entry, weights))
+        except ValueError as error:
+            raise CheckpointError(
+                f"the checkpoint is of another network, in its {entry} {error}; {PUT_BACK}"
+            ) from error
+
+
+def require_same_training(checkpoint: Mapping[str, Any], made: Any) -> None:
+    """Check that a training can go on from a checkpoint: each state of its optimiser and its schedule.
+
+    Args:
+        checkpoint: as read.
+        made: the optimiser of the training, or Lightning's dictionary of that and its scheduler.
+
+    Raises:
+        CheckpointError: that says what does not fit.
+    """
+    if wrong := wrong_for(checkpoint, made):
+        raise CheckpointError(f"a training cannot go on from the checkpoint: {wrong}; {PUT_BACK}")
 
 
 def load_body(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -206,10 +238,3 @@ def load_body(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     own = network.state_dict()
     body = {name: weight for name, weight in weights.items() if not name.startswith("head.")}
     network.load_state_dict({**{name: own[name] for name in own if name.startswith("head.")}, **body})
-
-
-def _unsafe_globals(path: Path) -> list[str]:
-    try:
-        return torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
-    except Exception:  # the pickle itself is damaged
-        return []

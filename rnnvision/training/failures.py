@@ -1,24 +1,28 @@
 """Failures of a training: figures and weights that are no finite numbers, and memory that runs out."""
 
+import errno
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightning as L
 import torch
 from torch import Tensor
 
 from rnnvision.errors import FailureError
 
+if TYPE_CHECKING:
+    import lightning as L
+
 # How torch says that there is no more memory, on the CPU and on a GPU.
-SAYS_SO = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+SAYS_SO = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory", "bad_alloc")
 
 
 class TrainingError(FailureError):
     """Training that cannot continue. The message is one line for the user."""
 
 
-ADVICE = "try a smaller optimizer.lr or trainer.gradient_clip_val"
+BETTER = "a smaller optimizer.lr or trainer.gradient_clip_val"
+ADVICE = f"try {BETTER}"
 SHOWN = 3  # norms in a message; the file has all
 
 
@@ -64,13 +68,13 @@ def _largest(norms: Mapping[str, float]) -> str:
     return f"{shown} and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else shown
 
 
-def diverged(what: str, value: float, trainer: L.Trainer) -> TrainingError:
+def diverged(what: str, value: float, trainer: "L.Trainer") -> TrainingError:
     """What became no finite number, in which epoch of a training as the screen counts them, and what to try."""
     when = f" in epoch {trainer.current_epoch + 1}" if trainer.state.fn == "fit" else ""
     return TrainingError(f"the {what} became {value}{when}; {ADVICE}")
 
 
-def require_finite_state(checkpoint: Mapping[str, Any], buffers: Collection[str], trainer: L.Trainer) -> None:
+def require_finite_state(checkpoint: Mapping[str, Any], buffers: Collection[str], trainer: "L.Trainer") -> None:
     """Refuse to save weights, averages of them or a state of the optimiser that are not finite.
 
     Args:
@@ -106,10 +110,18 @@ def require_finite(figures: Mapping[str, float]) -> None:
     """
     for name, value in figures.items():
         if not math.isfinite(value):
-            raise TrainingError(
-                f"{name} is {value}: the network gives no finite numbers; train it with a smaller optimizer.lr or "
-                f"trainer.gradient_clip_val"
-            )
+            raise TrainingError(f"{name} is {value}: the network gives no finite numbers; train it with {BETTER}")
+
+
+def finite(answers: Tensor, network: object) -> Tensor:
+    """What a network has answered, where all of it is finite: nothing else has a class or a probability.
+
+    Raises:
+        TrainingError: with what the network is called, such as the path of its checkpoint.
+    """
+    if bool(answers.isfinite().all()):
+        return answers
+    raise TrainingError(f"{network}: the network gives no finite numbers; train it again with {BETTER}")
 
 
 def ran_out(error: BaseException) -> bool:
@@ -121,5 +133,7 @@ def ran_out(error: BaseException) -> bool:
         >>> ran_out(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
         False
     """
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     text = str(error).lower()
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(word in text for word in SAYS_SO))

@@ -13,14 +13,14 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from rnnvision.checks import one_of, probability
+from rnnvision.checks import one_of, probability, seed_number
 from rnnvision.nn.anytime import forward_with_settled
 from rnnvision.nn.parts import hold_frozen
 from rnnvision.seeding import derive_seed
-from rnnvision.training.anytime_loss import check_anytime
-from rnnvision.training.checkpoint import FORMAT, require_same_network
+from rnnvision.training.checkpoint import FORMAT, require_same_network, require_same_training, require_same_weights
 from rnnvision.training.failures import TrainingError, diverged, ran_out, require_finite_state
 from rnnvision.training.guard import Guard
+from rnnvision.training.losses import check_anytime, num_correct, training_loss
 from rnnvision.training.optim import clip_gradients, constraining, learning_rate, regrouped
 from rnnvision.training.saving.paths import stay_in_own_folders
 from rnnvision.training.scores import EpochSums, Scores
@@ -78,6 +78,7 @@ class Learner(L.LightningModule):
     ) -> None:
         super().__init__()
         probability("label_smoothing", label_smoothing)
+        seed_number("seed", seed)
         one_of("objective", objective, OBJECTIVES)
         check_anytime(network, anytime=anytime)
         self.network = network
@@ -133,19 +134,13 @@ class Learner(L.LightningModule):
             return mse_loss(output, images.float()), output
         if not learns:
             return cross_entropy(output, labels), output
-        loss = self._training_loss(output, labels)
+        options = self.class_weight, self.label_smoothing
+        loss = training_loss(output, labels, *options)
         if every is not None:
-            after_each = self._training_loss(every.flatten(0, 1).float(), labels.repeat_interleave(every.shape[1], 0))
+            each = labels.repeat_interleave(every.shape[1], 0)
+            after_each = training_loss(every.flatten(0, 1).float(), each, *options)
             loss = (1 - self.anytime) * loss + self.anytime * after_each
         return loss, output
-
-    def _training_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        if self.class_weight is None:
-            return cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
-        # torch's mean would divide by the weights of the batch: 0/0 where all are 0, another loss for mixed labels.
-        weight = self.class_weight.to(logits.dtype)
-        losses = cross_entropy(logits, labels, weight=weight, label_smoothing=self.label_smoothing, reduction="none")
-        return losses.mean()
 
     def on_fit_start(self) -> None:
         self._infinite = frozenset(name for name, held in self.named_buffers() if not bool(held.isfinite().all()))
@@ -155,15 +150,10 @@ class Learner(L.LightningModule):
         self.sums = EpochSums(self.device)
         hold_frozen(self.network)
 
-    def go_on_with(self, sums: Tensor) -> None:
-        """Go on within an epoch, with the sums (3,) that this process had there."""
-        self.sums = EpochSums.of(sums, self.device)
-        self.samples_seen = -self.sums.count  # which another object has seen
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss, output = self._step(batch, learns=True)
         with torch.no_grad():
-            correct = _correct(output, batch[1]) if self.classifies else torch.zeros_like(loss)
+            correct = num_correct(output, batch[1]) if self.classifies else torch.zeros_like(loss)
             self.sums.add(loss.detach(), correct, len(output))
         self._guard.add(batch_idx, loss.detach())
         return loss
@@ -175,15 +165,13 @@ class Learner(L.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        self._guard.look(self.network, optimizer, self._counts, alone=self.trainer.world_size == 1, scaler=scaler)
+        alone, counts = self.trainer.world_size == 1, lambda: (self.trainer.global_step, self.current_epoch)
+        self._guard.look(self.network, optimizer, counts, alone=alone, scaler=scaler)
         if gradient_clip_val and scaler is None:
             # Lightning would not clip for a fused optimiser in bf16, as if a loss scaler were at work there too.
             clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
-
-    def _counts(self) -> tuple[int, int]:
-        return self.trainer.global_step, self.current_epoch
 
     def on_train_epoch_end(self) -> None:
         self._guard.settle()
@@ -197,7 +185,8 @@ class Learner(L.LightningModule):
         self._validated_this_epoch = False
         if count:
             accuracy = {"train/accuracy": correct / count} if self.classifies else {}
-            self.log_dict({"train/loss": loss / count, **accuracy, "lr": self._learning_rate()}, sync_dist=True)
+            lr = learning_rate(cast(Optimizer, self.optimizers(use_pl_optimizer=False)))
+            self.log_dict({"train/loss": loss / count, **accuracy, "lr": lr}, sync_dist=True)
 
     def _step_in_parts(self, batch: Batch, read: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """A step of validation or test, in parts of half the size each time that memory runs out.
@@ -238,18 +227,15 @@ class Learner(L.LightningModule):
                     self.calibration.add(self.network, *part)
         self.val_metrics["loss"].update(loss, len(output))
 
-    def on_validation_epoch_start(self) -> None:
-        self._guard.settle()
-
     def on_validation_epoch_end(self) -> None:
+        self._guard.settle()
         figures = self.val_metrics.compute()
         self.log_dict(figures, sync_dist=True)
         self.val_metrics.reset()
         if not self.trainer.sanity_checking:
             found = {name: float(value) for name, value in figures.items()}
-            if not math.isfinite(
-                found["val/loss"]
-            ):  # before a checkpoint of such weights takes the place of a good one
+            # Before a checkpoint of such weights takes the place of a good one.
+            if not math.isfinite(found["val/loss"]):
                 trained, _ = self.sums.means()
                 if self.sums.count and not math.isfinite(trained):
                     raise diverged("training loss", trained, self.trainer)
@@ -289,10 +275,13 @@ class Learner(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to resume from the checkpoint of another network, and bring one of an earlier version up to date."""
         require_same_network(checkpoint, self.description)
+        require_same_weights(checkpoint, self.state_dict())
         if self._trainer is not None:
             stay_in_own_folders(checkpoint, self._trainer)
         for i, state in enumerate(checkpoint.get("optimizer_states", [])):
             checkpoint["optimizer_states"][i] = regrouped(state, self.network)
+        if self._make_optimizer is not None:
+            require_same_training(checkpoint, self.configure_optimizers())
 
     @property
     def validation(self) -> dict[str, float]:
@@ -304,13 +293,3 @@ class Learner(L.LightningModule):
     def has_trained(self) -> bool:
         """Whether a training step was taken since this object was made."""
         return self.samples_seen + self.sums.count > 0
-
-    def _learning_rate(self) -> float:
-        optimizer = self.optimizers(use_pl_optimizer=False)
-        assert isinstance(optimizer, Optimizer)
-        return learning_rate(optimizer)
-
-
-def _correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """Number of correct predictions; of mixed labels the larger part counts."""
-    return (logits.argmax(dim=-1) == (labels if labels.ndim == 1 else labels.argmax(dim=1))).sum()

@@ -12,11 +12,12 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
-from rnnvision.checks import positive
+from rnnvision.checks import at_least, fraction, number, positive, probability
 from rnnvision.nn import RecurrentLayer
 from rnnvision.nn.kernels.threads import one_thread
 from rnnvision.nn.parts import frozen_names, parameters_in
 
+LARGEST_RATE = 1000.0
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -107,12 +108,13 @@ def make_optimizer(
         >>> [group["weight_decay"] for group in optimizer.param_groups]  # of the matrix and of the bias
         [0.05, 0.0]
     """
-    if not weight_decay >= 0:  # torch looks only at its default, which the groups override
-        raise ValueError(f"weight_decay={weight_decay}: must be at least 0")
-    if "lr" in options and not 0 <= options["lr"] < math.inf:
-        raise ValueError(f"lr={options['lr']}: must be a number of at least 0")
-    if not 0 <= state_lr_factor < math.inf:
-        raise ValueError(f"state_lr_factor={state_lr_factor}: must be a number of at least 0")
+    number("weight_decay", weight_decay, LARGEST_RATE)  # torch looks only at its default, which the groups override
+    number("state_lr_factor", state_lr_factor, LARGEST_RATE)
+    if "lr" in options:
+        number("lr", options["lr"], LARGEST_RATE)
+    for key in ("alpha", "momentum"):  # a moving average of weight 1 and more never forgets
+        if key in options:
+            probability(key, options[key])
     made = OPTIMIZERS[name]
     on_cpu = all(p.device.type == "cpu" for p in network.parameters())
     if on_cpu and "fused" in inspect.signature(made).parameters:
@@ -208,6 +210,9 @@ SCHEDULES: dict[str, Callable[..., float]] = {"constant": constant, "cosine": co
 def plateau(optimizer: Optimizer, *, factor: float = 0.5, patience: int = 3, min_lr: float = 0.0) -> ReduceLROnPlateau:
     """Multiply the learning rate by `factor` when val/loss has not fallen for `patience` validations, of each epoch the
     last one."""
+    fraction("factor", factor)
+    at_least("patience", patience, 0)
+    number("min_lr", min_lr, LARGEST_RATE)
     least = [min_lr * group.get("lr_factor", 1.0) for group in optimizer.param_groups]
     return ReduceLROnPlateau(optimizer, factor=factor, patience=patience, min_lr=least)
 
@@ -221,7 +226,7 @@ def make_scheduler(optimizer: Optimizer, name: str, *, total_steps: int, **optio
     `total_steps` counts optimiser steps of the whole training.
 
     Raises:
-        ValueError: for a share of warm-up outside [0, 1).
+        ValueError: for a share of warm-up outside [0, 1), and for one of the learning rate that is none.
     """
     if name == "plateau":
         # The Learner steps it before the epoch's checkpoint is saved; Lightning would do so after, and a resumed run
@@ -235,6 +240,9 @@ def make_scheduler(optimizer: Optimizer, name: str, *, total_steps: int, **optio
     warmup = options.get("warmup", 0.0)
     if not 0.0 <= warmup < 1.0:
         raise ValueError(f"warmup={warmup}: must lie in [0, 1), the share of the training steps")
+    for key in ("initial", "final"):
+        if key in options:
+            number(key, options[key], 1.0)
     shape = partial(SCHEDULES[name], **options)
     return {"scheduler": LambdaLR(optimizer, lambda step: shape(step / total_steps)), "interval": "step"}
 

@@ -1,7 +1,9 @@
 """Trainings in forks of a process that has imported all they need, killed where a trial says, and how two compare."""
 
 import csv
+import io
 import math
+import multiprocessing.util
 import os
 import signal
 import sys
@@ -25,6 +27,8 @@ SMALL = (
 EPOCHS, BATCHES = 4, 12
 STEPS = EPOCHS * BATCHES
 TIMED = ("seconds",)  # columns of metrics.csv that no two runs share
+# And of a checkpoint: where a run lies, and the last score that Lightning looked at, of which it makes no use.
+OWN = (*TIMED, "root", "current_score")
 
 
 def forked(words: Sequence[str], folder: Path, before: Callable[[], None] | None = None) -> int:
@@ -45,6 +49,8 @@ def forked(words: Sequence[str], folder: Path, before: Callable[[], None] | None
         with Path("log").open("ab") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
+        # Not those that a test has put in their place.
+        sys.stdout, sys.stderr = (io.TextIOWrapper(io.FileIO(number, "w", closefd=False)) for number in (1, 2))
         sys.argv = ["train.py", *words]
         if before is not None:
             before()
@@ -59,6 +65,7 @@ def forked(words: Sequence[str], folder: Path, before: Callable[[], None] | None
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        multiprocessing.util._exit_function()  # type: ignore[attr-defined]  # at exit, which a fork leaves out
         os._exit(code)
 
 
@@ -130,11 +137,7 @@ def difference(one: Path, other: Path) -> str | None:
 def _comparable(value: Any) -> Any:
     """A value without what depends on the place and the time of a run."""
     if isinstance(value, dict):
-        return {
-            _comparable(key): _comparable(item)
-            for key, item in value.items()
-            if key not in (*TIMED, "root") and not str(key).startswith("Timer")
-        }
+        return {_comparable(key): _comparable(item) for key, item in value.items() if key not in OWN}
     if isinstance(value, list | tuple):
         return [_comparable(item) for item in value]
     if isinstance(value, str) and os.sep in value:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from rnnvision.training import read_checkpoint
 from tests.cli.frame.test_messages import _check
 from tests.cli.running import Copy, Verb
 from tests.cli.test_resume import BY_EPOCHS, RUN, _assert_same
@@ -167,18 +166,20 @@ def test_a_run_with_a_limit_of_steps_resumes_exactly(train: Verb, verb: Verb, fi
     assert train(*words, *(("trainer.max_steps=24",) if "epochs" in first else ()), first).code == 0
     result = verb("train", "resume=parts", *both)
     assert result.code == 0, result.err
-    assert "is left out" not in result.out
+    assert "batches" not in result.out
     assert train(*words[:-1], "trainer.max_steps=24", *both, "hydra.run.dir=whole").code == 0
     _assert_same("whole", "parts")
     assert epochs_of("parts") == epochs_of("whole") == [0, 1, 2]
 
 
-@pytest.mark.parametrize("then", ["trainer.max_steps=35", "trainer.max_steps=-1"])
-def test_the_rest_of_an_epoch_that_was_left_is_left_out_and_told(train: Verb, verb: Verb, then: str) -> None:
-    assert train("trainer.max_steps=15", "hydra.run.dir=run").code == 0
-    result = verb("train", "resume=run", then, "trainer.max_epochs=4")
+@pytest.mark.parametrize(("then", "last"), [("trainer.max_steps=35", 35), ("trainer.max_steps=-1", 40)])
+def test_the_rest_of_an_epoch_that_was_left_is_trained(train: Verb, verb: Verb, then: str, last: int) -> None:
+    words = ("scheduler=constant", "model.num_layers=2", "model.dropout=0.5")
+    assert train(*words, "trainer.max_steps=15", "hydra.run.dir=parts").code == 0
+    result = verb("train", "resume=parts", then, "trainer.max_epochs=4")
     assert result.code == 0, result.err
-    assert "resume    epoch 2 was left after 5 of 10 batches; its rest is left out, and epoch 3 begins" in result.out
-    rows = list(csv.DictReader(Path("run/metrics.csv").read_text().splitlines()))
-    assert [int(row["step"]) + 1 for row in rows] == [10, 15, 25, 35]
-    assert read_checkpoint(Path("run/checkpoints/last.ckpt"))["global_step"] == 35
+    assert "resume    in epoch 2, after 5 of 10 batches" in result.out
+    assert train(*words, then, "trainer.max_epochs=4", "hydra.run.dir=whole").code == 0
+    _assert_same("whole", "parts")
+    rows = list(csv.DictReader(Path("parts/metrics.csv").read_text().splitlines()))
+    assert [int(row["step"]) + 1 for row in rows] == [10, 20, 30, last]

@@ -96,19 +96,52 @@ def test_a_sweep_cannot_resume(trained: Copy, verb: Verb) -> None:
     assert not Path("logs").exists()
 
 
-def test_a_damaged_last_checkpoint_is_told(trained: Copy, verb: Verb) -> None:
+def _cut(*paths: Path) -> None:
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:1000])
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_or_missing_last(
+    train: Verb, verb: Verb, gone: bool
+) -> None:
+    for folder, epochs in (("whole", 3), ("parts", 2)):
+        assert train(*RUN, f"hydra.run.dir={folder}", f"trainer.max_epochs={epochs}").code == 0
+    last = Path("parts/checkpoints/last.ckpt")
+    last.unlink() if gone else _cut(last)
+    result = verb("train", "resume=parts", "trainer.max_epochs=3")
+    assert result.code == 0, result.err
+    lines = [line for line in result.out.splitlines() if line.startswith("resume ")]
+    assert len(lines) == 1
+    assert "the run goes on from previous.ckpt, after step" in lines[0]
+    _assert_same("whole", "parts")
+    rows = csv.DictReader(Path("parts/metrics.csv").read_text().splitlines())
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_told(trained: Copy, verb: Verb) -> None:
     trained("run")
-    last = Path("run/checkpoints/last.ckpt")
-    last.write_bytes(last.read_bytes()[:1000])
+    _cut(*Path("run/checkpoints").glob("*.ckpt"))
     result = verb("train", "resume=run", "trainer.max_epochs=3")
     assert result.code == 2
-    assert "last.ckpt: is cut short" in result.message
-    assert "Traceback" not in result.err
+    assert "last.ckpt: is cut short; nothing in it was run; no other checkpoint" in result.message
+    assert len(result.message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("verb_name", ["evaluate", "predict"])
+def test_no_other_weights_are_measured_than_the_best(trained: Copy, verb: Verb, verb_name: str) -> None:
+    trained("run")
+    _cut(Path("run/checkpoints/best.ckpt"))
+    result = verb(verb_name, "ckpt=run", *(["source=."] if verb_name == "predict" else []))
+    assert result.code == 2
+    assert "best.ckpt: is cut short" in result.message
+    assert "beside it lie others of this run: last.ckpt" in result.message
 
 
 def test_a_run_without_a_last_checkpoint_is_told(trained: Copy, verb: Verb) -> None:
     trained("run")
-    Path("run/checkpoints/last.ckpt").unlink()
+    for name in ("last", "previous"):
+        Path(f"run/checkpoints/{name}.ckpt").unlink(missing_ok=True)
     result = verb("train", "resume=run")
     assert result.code == 2
     assert "last.ckpt" in result.message

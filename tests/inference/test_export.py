@@ -15,7 +15,7 @@ from rnnvision.inference.export import FORMATS, ExportError
 from rnnvision.inference.export.hub import scores_of
 from rnnvision.inference.export.measure import largest_difference
 from rnnvision.nn import READOUTS, RECURRENCES
-from rnnvision.training.anytime_loss import check_anytime
+from rnnvision.training.losses import check_anytime
 from rnnvision.training.saving.content import digest
 from tests.inference.exports import NAMES, classifier_of
 from tests.nn.cases import network_cases

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from rnnvision.atomic import whole
 from rnnvision.cli.compare.comparison import FILE, Comparison, configurations, settings_from
 from rnnvision.cli.compare.run import Cell, measure, train
 from rnnvision.cli.frame.app import run_verb
@@ -128,7 +129,8 @@ def _report(run: RunFolder, comparison: Comparison, cells: Sequence[Cell]) -> fl
     folders = [cell.folder for e in comparison.entrants for cell in cells if cell.entrant == e]
     write_csv(run.path / "comparison.csv", rows)
     about = f"{comparison.budget.replace(':', ' ')} each, seeds 0 to {comparison.seeds - 1}."
-    (run.path / "comparison.md").write_text(markdown(rows, comparison.command, about, map(Run, folders)))
+    with whole(run.path / "comparison.md") as file:
+        file.write(markdown(rows, comparison.command, about, map(Run, folders)))
     print(f"\n{table(rows)}\n\n{METHODS}")
     picture = drawn(plot_comparison, run.path / "comparison.png", rows)
     print(f"results   {run.shown()}: comparison.csv, comparison.md{picture}")

@@ -12,16 +12,19 @@ from hydra.core.object_type import ObjectType
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig
 
-from rnnvision.checks import at_least, choose_one, nearest
+from rnnvision.checks import MOST, at_least, choose_one, nearest
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain, typed_words
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
 from rnnvision.cli.frame.command_line.words import key_of, override
 from rnnvision.cli.frame.messages import no_such
 from rnnvision.cli.frame.paths import locate_paths
+from rnnvision.cli.frame.strangers.interpolations import allowing
+from rnnvision.cli.frame.strangers.words import check_words
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, read_json
 
 FILE = "comparison.json"
+BUDGET = re.compile(r"epochs:(\d+)|minutes:(\d+(?:\.\d+)?|\.\d+)")
 OWN = ("models", "budget", "seeds", "rounds", "latency_rounds", "anytime_samples")
 ELSEWHERE = ("resume", "log_dir", "name", *OF_SWEEPS)  # of this run, not of its trainings; may change on resume
 # Keys that are no group's, which one of the networks may have alone.
@@ -79,7 +82,8 @@ class Comparison:
 
     def resumption(self, folder: str) -> str:
         """What to type to go on with it in its folder."""
-        return shlex.join(["rnnvision", "compare", *self.config_dir, override("resume", folder)])
+        words = ["rnnvision", "compare", *self.config_dir, override("resume", folder)]
+        return allowing(self.overrides) + shlex.join(words)
 
     def words(self, entrant: Entrant) -> list[str]:
         """The overrides of an entrant's trainings, but for the seed and how long they last."""
@@ -106,7 +110,8 @@ def settings_from(cfg: DictConfig, run: RunFolder) -> Comparison:
     saved = read_json(run.path / FILE)
     if not saved:
         raise UsageError(f"resume={cfg.resume}: holds no comparison (it has no {FILE})")
-    kept = Comparison(**saved | {key: tuple(saved.get(key, ())) for key in ("models", "overrides", "config_dir")})
+    kept = _read(saved, str(cfg.resume))
+    check_words([*kept.overrides, *(w for e in kept.entrants for w in e.overrides)], kept.config_dir, run.path / FILE)
     if kept.config_dir and not own_config_dir():
         raise UsageError(
             f"resume={cfg.resume}: began with configurations of your own; try: {kept.resumption(str(cfg.resume))}"
@@ -114,6 +119,19 @@ def settings_from(cfg: DictConfig, run: RunFolder) -> Comparison:
     kept = replace(kept, config_dir=tuple(own_config_dir()))  # the folder may have moved
     _check_unchanged(cfg, typed, kept)
     return kept
+
+
+def _read(saved: dict[str, Any], resume: str) -> Comparison:
+    try:
+        found = Comparison(**saved | {key: tuple(saved.get(key, ())) for key in ("models", "overrides", "config_dir")})
+        texts = (*found.models, *found.overrides, *found.config_dir, found.budget)
+        counts = (found.seeds, found.rounds, found.latency_rounds)
+        right = all(isinstance(text, str) for text in texts) and all(type(n) is int and n > 0 for n in counts)
+        if right and BUDGET.fullmatch(found.budget) and found.models:
+            return found
+    except TypeError:
+        pass
+    raise UsageError(f"resume={resume}: its {FILE} is damaged, or of another version")
 
 
 def _check_unchanged(cfg: DictConfig, typed: list[str], kept: Comparison) -> None:
@@ -134,15 +152,17 @@ def _check_unchanged(cfg: DictConfig, typed: list[str], kept: Comparison) -> Non
 
 
 def _checked(cfg: DictConfig, overrides: tuple[str, ...]) -> Comparison:
-    numbers = {key: cfg[key] for key in ("seeds", "rounds", "latency_rounds", "anytime_samples")}
+    numbers = {key: plain(cfg[key]) for key in ("seeds", "rounds", "latency_rounds", "anytime_samples")}
     with arguments_of(""):
         for key, value in numbers.items():
             if key != "anytime_samples" or value is not None:
                 at_least(key, value, 1)
     budget = str(cfg.budget)
-    amount = re.fullmatch(r"epochs:(\d+)|minutes:(\d+(?:\.\d+)?|\.\d+)", budget)
+    amount = BUDGET.fullmatch(budget)
     if amount is None or not float(amount[1] or amount[2]) > 0:
         raise UsageError(f"budget={budget}: must be epochs:N or minutes:X, above 0, for example budget=epochs:5")
+    if float(amount[1] or amount[2]) > MOST:
+        raise UsageError(f"budget={budget}: must be at most {MOST}")
     models = [str(label) for label in _as_list(plain(cfg.models))]
     if not models:
         raise UsageError("models=[]: name at least one, for example models=[lstm,gru]")
@@ -196,7 +216,9 @@ def _foreign_key(entrant: Entrant, key: str, comparison: Comparison) -> str:
     if any(key_of(word) == key for word in comparison.overrides):
         own = key.removeprefix("model.")
         hint += f'; give it to those that have it, for example models=["lstm {own}=..."]'
-    return f"{key}: {entrant.option} has no such key; {choose_one(key, legal)}{hint}"
+    own_word = any(key_of(word) == key for word in entrant.overrides)
+    where = f"models={entrant.label}: " if own_word else ""
+    return f"{where}{key}: {entrant.option} has no such key; {choose_one(key, legal)}{hint}"
 
 
 def _entrant(label: str) -> Entrant:

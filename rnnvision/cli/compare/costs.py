@@ -23,6 +23,7 @@ from rnnvision.cli.frame.strangers.rules import read_run_config
 from rnnvision.data import ImageData
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.insight import anytime_curve, forget_peak, latency, multiply_adds, peak_memory, throughput
+from rnnvision.masking import shows_no_secret
 from rnnvision.nn.kernels.threads import Threads
 from rnnvision.others import LOOK_S, OTHERS
 from rnnvision.runs import RunFolder
@@ -103,6 +104,7 @@ def evenly(data: ImageData, samples: int | None) -> Iterable[tuple[Tensor, Tenso
     return data.test_dataloader()
 
 
+@shows_no_secret
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)

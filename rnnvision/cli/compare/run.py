@@ -15,6 +15,7 @@ from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.frame.sweep.run import Queue
 from rnnvision.cli.frame.sweep.show import shown
 from rnnvision.errors import FailureError
+from rnnvision.masking import masked
 from rnnvision.runs import Run, RunFolder, last_line, read_json
 from rnnvision.search import Job
 from rnnvision.search.job import OUTPUT
@@ -63,7 +64,7 @@ class Cell:
         failed = self.folder / "costs_error.json"
         failed.unlink(missing_ok=True)
         if error := run_alone(place, self._job("costs", self.folder.name, words)):
-            failed.write_text(json.dumps({"error": error}) + "\n")
+            failed.write_text(json.dumps({"error": masked(error)}) + "\n")
 
     @property
     def is_measured(self) -> bool:

@@ -20,6 +20,7 @@ from rnnvision.cli.frame.setup import make_training
 from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.insight import wait_for
+from rnnvision.masking import shows_no_secret
 from rnnvision.runs import RunFolder, is_first_process
 
 WARMUP = 2  # steps that are not counted
@@ -89,6 +90,7 @@ def time_steps(cfg: DictConfig, seconds: float) -> dict[str, Any]:
     }
 
 
+@shows_no_secret
 def main() -> None:
     config, seconds, result = sys.argv[1:]
     try:

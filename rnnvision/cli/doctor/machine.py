@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rnnvision.checks import counted
 from rnnvision.cli.doctor.finding import Finding
+from rnnvision.others import free_memory
 
 GIB = 2**30
-CGROUP = "/sys/fs/cgroup"
 CLOCK_S = 5.0  # by which the clocks of this machine and of a file server may differ
 
 
@@ -70,7 +70,7 @@ def space(folder: Path, free: int) -> Finding:
 
 def memory() -> Iterator[Finding]:
     """Memory, and the shared memory through which streaming workers hand over batches."""
-    if (free := _available()) is not None:
+    if (free := free_memory()) is not None:
         text = f"{free / GIB:.1f} GiB of memory available"
         todo = "data.format=streaming holds no data set in memory"
         yield Finding("ok", text) if free >= GIB else Finding("warn", text, todo)
@@ -98,22 +98,6 @@ def open_files() -> Iterator[Finding]:
         yield Finding("warn", f"a process may open {counted(soft, 'file')}", f"ulimit -n {4096 if hard < 0 else hard}")
     else:
         yield Finding("ok", f"a process may open {counted(soft, 'file')}")
-
-
-def _available() -> int | None:
-    """Bytes of memory that can be had, of the machine or of the container, whichever has less."""
-    try:
-        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-        free = int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return None
-    try:
-        most, used = (int(Path(CGROUP, name).read_text()) for name in ("memory.max", "memory.current"))
-        parts = dict(line.split() for line in Path(CGROUP, "memory.stat").read_text().splitlines())
-        cached = int(parts.get("inactive_file", 0))  # files that were read, which give way
-    except (OSError, ValueError):  # no container, or "max"
-        return free
-    return min(free, most - used + cached)
 
 
 def _existing(folder: Path) -> Path:

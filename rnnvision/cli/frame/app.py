@@ -25,24 +25,30 @@ from rnnvision.cli.frame.command_line.own_files import check_own_files, yaml_fau
 from rnnvision.cli.frame.command_line.refused import NO_SWEEPS
 from rnnvision.cli.frame.command_line.several import as_list
 from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.frame.early.again import with_resume
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, open_streams
 from rnnvision.cli.frame.live.counts import shown_counts
 from rnnvision.cli.frame.log import logged
-from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
+from rnnvision.cli.frame.messages import CONFIG_ERRORS, composing_fault, explain, unwritable, with_command
 from rnnvision.cli.frame.paths import locate_paths, pin_latest, register_resolvers
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused, take
 from rnnvision.cli.frame.strangers.guard import guard_hydra
-from rnnvision.cli.frame.strangers.interpolations import allow_typed
+from rnnvision.cli.frame.strangers.interpolations import allow_typed, allowing
+from rnnvision.cli.frame.strangers.words import refuse_secrets
+from rnnvision.cli.frame.sweep.command import OTHERS as OTHER_ASKS
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
 from rnnvision.cli.frame.tracking.facts import checked_tags, choices_of
+from rnnvision.cli.frame.trainer.environment import environment_kept
+from rnnvision.cli.frame.trainer.memory import memory_ran_out
 from rnnvision.disk import DiskError, is_full, no_space
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.masking import masked_word, shows_no_secret
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
 from rnnvision.runs import Run, RunFolder, environment, is_first_process, read_json, versions
@@ -65,6 +71,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
         _run_verb(verb, task, libraries)
 
 
+@shows_no_secret
 def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
     open_streams()
     end_with_first_process()
@@ -94,6 +101,10 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         if sweep is not None:
             go_where_it_began(sweep)
             line = sweep.line
+        elif verb == "train" and OTHER_ASKS.isdisjoint(line.flags):
+            line = with_resume(line)
+        if line.multirun or verb in ("tune", "compare"):
+            refuse_secrets(line.overrides, verb)
         check_own_files(line.overrides, own_folder(), config_dir(), verb)
         if line.wants_help:
             with unfailing_output():
@@ -113,9 +124,9 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         code, message = _verdict(error, verb)
         leave(verb, str(message), code)
     except OSError as error:
-        leave(verb, unwritable(error), EXIT_USAGE)
+        leave(verb, *unwritable(error))
     except Exception as error:
-        if (fault := yaml_fault(error)) is None:
+        if (fault := yaml_fault(error) or composing_fault(error)) is None:
             raise
         leave(verb, fault, EXIT_USAGE)
 
@@ -186,7 +197,7 @@ def _run_job(
             hardware = _hardware() if libraries else {}  # a verb without PyTorch does not import it for that
             run.open({**environment(), **hardware, **_typed(config, run)})
         except OSError as error:
-            leave(verb, unwritable(error), EXIT_USAGE)
+            leave(verb, *unwritable(error))
         try:
             with STOP.at_work():
                 if in_a_sweep:
@@ -206,6 +217,8 @@ def _run_job(
             if isinstance(error, DiskError) or is_full(error):
                 message += _resumption(run, config)
             log.keep = _write_down(run, code, message, status_before)
+            if code == EXIT_USAGE and not status_before:
+                run.leave_nothing(f"{verb}.log")
             STOP.write_down = None
             if not in_a_sweep:
                 leave(verb, message, code)
@@ -256,14 +269,14 @@ def _resumption(run: RunFolder, config: DictConfig) -> str:
     """What to type to go on with a run that has got as far as a checkpoint."""
     if "resume" not in config or Run(run.path).last_checkpoint is None:
         return ""
-    return f"; go on: {command([*own_config_dir(), override('resume', run.shown())])}"
+    return f"; go on: {allowing(typed_words())}{command([*own_config_dir(), override('resume', run.shown())])}"
 
 
 def _typed(config: DictConfig, run: RunFolder) -> dict[str, object]:
     """What was chosen of the configuration; a run that is resumed keeps what it began with."""
     hydra_config = HydraConfig.get()
     found = {
-        "overrides": typed_words(),
+        "overrides": list(map(masked_word, typed_words())),
         "choices": choices_of(hydra_config.runtime.choices, typed_words()),
         "tags": checked_tags(config),
     }
@@ -286,23 +299,13 @@ def _verdict(error: Exception, verb: str) -> tuple[int, str | None]:
         return EXIT_USAGE, explain(error, config_dir(), verb)
     if isinstance(error, UsageError):
         return EXIT_USAGE, with_command(str(error))
-    if not isinstance(error, FailureError) and is_full(error):
-        return EXIT_FAILURE, no_space(error)
-    return EXIT_FAILURE, str(error) if isinstance(error, FailureError) else None
+    told = str(error) if isinstance(error, FailureError) else no_space(error) if is_full(error) else None
+    return EXIT_FAILURE, told or memory_ran_out(error)
 
 
 @contextmanager
 def _environment_set(name: str, value: str | None) -> Iterator[None]:
-    before = os.environ.get(name)
-    _set_or_delete(name, value)
-    try:
-        yield
-    finally:
-        _set_or_delete(name, before)
-
-
-def _set_or_delete(name: str, value: str | None) -> None:
-    if value is None:
+    with environment_kept(name):
         os.environ.pop(name, None)
-    else:
-        os.environ[name] = value
+        os.environ.update({} if value is None else {name: value})
+        yield

@@ -87,7 +87,7 @@ def named_arguments(prefix: str, node: DictConfig, table: Mapping[str, Functions
     """
     arguments = plain(node)
     name = arguments.get("name")
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         raise UsageError(f"{prefix}.name={name}: {choose_one(name, table, f'{prefix}.name=')}")
     entry = table[name]
     functions = entry if isinstance(entry, tuple) else (entry,)

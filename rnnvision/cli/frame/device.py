@@ -18,11 +18,10 @@ from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, Simpl
 from torch import nn
 
 from rnnvision.checks import counted
-from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.cli.frame.live.bar import LiveBar
 from rnnvision.cli.frame.live.line import is_live
 from rnnvision.cli.frame.trainer.arguments import ALIASES, REFUSED, check_trainer
-from rnnvision.cli.frame.trainer.device_type import device_type
+from rnnvision.cli.frame.trainer.device_type import check_devices, device_type
 from rnnvision.cli.frame.trainer.give_way import GiveWay
 from rnnvision.cli.frame.trainer.position import Position
 from rnnvision.cli.frame.trainer.saving import Saving, last_of
@@ -75,12 +74,12 @@ def make_trainer(
     shows_bar = arguments.pop("enable_progress_bar", None)
     shows_bar = is_first_process() and (is_live(sys.stdout) if shows_bar is None else shows_bar)
     position = Position()
-    within_epochs = [position, Saving(position, last_of(callbacks), save_every)]
+    within_epochs = [position, Saving(position, last_of(callbacks), save_every), Stop()]
     try:
         return L.Trainer(
             **arguments,
             logger=loggers,
-            callbacks=[GiveWay(), *within_epochs, Stop(), *callbacks, *([LiveBar()] if shows_bar else [])],
+            callbacks=[GiveWay(), *within_epochs, *callbacks, *([LiveBar()] if shows_bar else [])],
             plugins=[VerifiedCheckpointIO()],
             default_root_dir=str(run.path),
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
@@ -144,7 +143,7 @@ def kernel_lines(network: nn.Module, input_shape: Sequence[int], trainer: L.Trai
 
 def _check_device(arguments: dict[str, Any]) -> None:
     accelerator, devices = arguments.get("accelerator", "auto"), arguments.get("devices", 1)
-    _check_devices(devices, on_cpu=accelerator != "gpu" and device_type(str(accelerator)) == "cpu")
+    check_devices(devices, on_cpu=accelerator != "gpu" and device_type(str(accelerator)) == "cpu")
     if accelerator in ("gpu", "cuda"):
         found = torch.cuda.device_count()
         wanted = devices if isinstance(devices, int) else 1
@@ -162,31 +161,6 @@ def _check_device(arguments: dict[str, Any]) -> None:
         raise UsageError(f"{_typed_device('mps')}: there is no Apple GPU here; choose device=cpu or device=auto")
     if arguments.get("deterministic"):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuDNN's recurrences are not repeatable without
-
-
-def _check_devices(devices: object, *, on_cpu: bool) -> None:
-    """Refuse a number of devices, or a list of them, that cannot be; their types `check_trainer` has checked."""
-    if not isinstance(devices, (int, str, list)) or isinstance(devices, bool) or devices == "auto":
-        return
-    key = f"trainer.devices={yaml_text(devices)}"
-    if on_cpu:
-        if not (str(devices).isdecimal() and int(str(devices)) > 0):
-            raise UsageError(f"{key}: must be the number of processes on the CPU, at least 1, or auto")
-    elif not _are_gpus(devices):
-        raise UsageError(
-            f"{key}: must be the number of GPUs, at least 1, or -1 or auto for all, or a list of them, such as [0,1]"
-        )
-
-
-def _are_gpus(devices: int | str | list[Any]) -> bool:
-    """Whether these are a number of GPUs or their indices, as a list or as text with commas."""
-    if isinstance(devices, int):
-        return devices == -1 or devices > 0
-    if isinstance(devices, str) and "," not in devices:
-        return devices == "-1" or (devices.isdecimal() and int(devices) > 0)
-    indices = [str(index).strip() for index in (devices.split(",") if isinstance(devices, str) else devices)]
-    indices = indices if isinstance(devices, list) else [index for index in indices if index]  # "0," is the first
-    return bool(indices) and all(map(str.isdecimal, indices)) and len(set(indices)) == len(indices)
 
 
 def _typed_device(accelerator: str) -> str:

@@ -9,8 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from rnnvision.masking import masked
+
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BAR = re.compile(r"\d+%\|")  # of a progress bar
+
+OF_ANSWERS = ("predict.log",)
 
 
 class Tee(io.TextIOBase):
@@ -31,9 +35,10 @@ class Tee(io.TextIOBase):
         self._line = ""
 
     def _write(self, lines: list[str]) -> None:
-        if self._log.closed:  # a handler that was made within a run may outlive it
+        if not lines or self._log.closed:  # a handler that was made within a run may outlive it
             return
-        shown = (ESCAPE.sub("", line.rpartition("\r")[2]) for line in lines)  # a terminal writes over what precedes \r
+        last = (line.rpartition("\r")[2] for line in lines)  # a terminal writes over what precedes \r
+        shown = (masked(ESCAPE.sub("", line)) for line in last)
         try:
             self._log.writelines(f"{line}\n" for line in shown if not BAR.search(line))
             self._log.flush()
@@ -77,21 +82,26 @@ class Log:
 
 @contextmanager
 def logged(path: Path, *, write: bool = True) -> Iterator[Log]:
-    """Append what is printed within to the log; where `write` is false nothing changes."""
+    """Append what is printed within to the log; where `write` is false nothing changes.
+
+    Of a verb whose standard output is answers, on any number of images and perhaps nobody else's to see, only notes and
+    errors are.
+    """
     wish = Log()
     if not write:
         yield wish
         return
     with path.open("a", encoding="utf-8", errors="backslashreplace") as log:
         before_this = log.tell()
-        out, err = Tee(sys.stdout, log), Tee(sys.stderr, log)
+        out, err = sys.stdout if path.name in OF_ANSWERS else Tee(sys.stdout, log), Tee(sys.stderr, log)
         before = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = out, err
         try:
             yield wish
         finally:
-            out.end()
-            err.end()
+            for tee in (out, err):
+                if isinstance(tee, Tee):
+                    tee.end()
             if not wish.keep:
                 with suppress(OSError):
                     log.truncate(before_this)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import traceback
 from pathlib import Path
 
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
@@ -26,13 +27,17 @@ from rnnvision.cli.frame.command_line.known import (
 from rnnvision.cli.frame.command_line.own_files import misplaced, written
 from rnnvision.cli.frame.command_line.several import several_values
 from rnnvision.cli.frame.command_line.words import command, yaml_text
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.cli.frame.trainer.arguments import trainer_key
+from rnnvision.disk import is_full, no_space
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
+COMPOSING = ("hydra", "omegaconf", "antlr4", "yaml")
 LAYER = "model.layer."
 LONG = 320  # characters: four lines of a terminal
+ENTRANT = re.compile(r"models=(?P<label>[^:]+): (?P<inner>[\w.]+[=:].*)")
 HINT = re.compile(
     r"(?P<key>[\w./]+)(?:=(?P<value>.*?))?: (?P<why>.*?)(?:; )?"
     r"(?P<legal>choose one of [^;]*)?; did you mean (?P<near>[^?]+)\?"
@@ -54,6 +59,8 @@ def _replaced(word: str, wrong: str, right: str) -> str:
         return word.replace(wrong, right, 1)
     right_key, _, right_option = right.partition("=")
     replaced, found = re.subn(rf"(?<!\w){re.escape(wrong_option)}(?!\w)", lambda _: right_option, value)
+    if re.fullmatch(r"[\w.]+(,[\w.]+)+", replaced):  # of several values the right one may stand there already
+        replaced = ",".join(dict.fromkeys(replaced.split(",")))
     return f"{key.replace(wrong_key, right_key)}={replaced}" if found else word
 
 
@@ -68,6 +75,8 @@ def hint(near: str | None, wrong: str) -> str:
 
 def with_command(message: str) -> str:
     """A message that ends with the nearest spelling, with the corrected command; what is legal comes last."""
+    if entrant := ENTRANT.fullmatch(message):
+        return _of_entrant(entrant["label"], entrant["inner"])
     found = HINT.fullmatch(message)
     if found is None:
         return message
@@ -76,11 +85,28 @@ def with_command(message: str) -> str:
     return _arranged(wrong, why.removesuffix(";").strip(), legal, hint(near, wrong))
 
 
-def unwritable(error: OSError) -> str:
-    """The message for a run folder that cannot be written."""
-    return (
+def _of_entrant(label: str, message: str) -> str:
+    """What is wrong with one of the networks of compare, which is corrected within its own words."""
+    found = HINT.fullmatch(message)
+    if found is None:
+        return f"models={label}: {message}"
+    key, value, why, legal, near = found.group("key", "value", "why", "legal", "near")
+    short, right = key.removeprefix("model."), near.removeprefix("model.")
+    wrong, right = (short, right) if value is None else (f"={value}", f"={near.rpartition('=')[2]}")
+    whole = [w.replace(label, label.replace(wrong, right)) if w.startswith("models=") else w for w in sys.argv[1:]]
+    tried = f" Try: {command(whole)}" if whole != sys.argv[1:] else ""
+    given = key if value is None else f"{key}={value}"
+    return _arranged(f"models={label}: {given}", why.strip(" ;"), legal, f"did you mean {near}?{tried}")
+
+
+def unwritable(error: OSError) -> tuple[str, int]:
+    """The message for a run folder that cannot be written, and the exit code."""
+    if is_full(error):
+        return f"{no_space(error)}, or choose a folder on another disk: log_dir=FOLDER", EXIT_FAILURE
+    message = (
         f"{error.filename or 'the run folder'}: {error.strerror}; choose a folder that can be written: log_dir=FOLDER"
     )
+    return message, EXIT_USAGE
 
 
 def no_such(wrong: str, legal: list[str], near: str | None, typed: str) -> str:
@@ -124,6 +150,20 @@ def explain(error: Exception, conf: Path, verb: str) -> str:
     if found := re.search(r"ValueError raised while resolving interpolation: (.*)", text):
         return found[1]
     return text.strip().splitlines()[0]
+
+
+def composing_fault(error: Exception) -> str | None:
+    """What to say of an error that Hydra, OmegaConf or a parser of theirs came to; None for others."""
+    last = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        last = frame
+    place = "" if last is None else str(last.f_globals.get("__name__"))
+    if not isinstance(error, (ValueError, TypeError, KeyError, RecursionError, AttributeError, AssertionError)):
+        return None
+    if place.partition(".")[0] not in COMPOSING:
+        return None
+    why = str(error).strip().partition("\n")[0] or type(error).__name__
+    return f"the settings cannot be put together: {why}; typed: {command(sys.argv[1:])}"
 
 
 def _beside_the_groups(group: str, option: str) -> str:

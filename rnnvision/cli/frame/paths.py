@@ -77,9 +77,9 @@ def locate_paths(cfg: "DictConfig", folder: str | Path) -> None:
             value = None if key.startswith("hydra.") else OmegaConf.select(cfg, key)
             start = folder if elsewhere else ""
             if isinstance(value, str):
-                OmegaConf.update(cfg, key, _from(start, value))
+                OmegaConf.update(cfg, key, _literal(_from(start, value)))
             elif isinstance(value, ListConfig):
-                OmegaConf.update(cfg, key, [_from(start, str(path)) for path in value])
+                OmegaConf.update(cfg, key, [_literal(_from(start, str(path))) for path in value])
     if elsewhere:
         os.environ.setdefault("RNNVISION_DATA", os.path.join(folder, "data"))  # noqa: PTH118  # what ./data means
 
@@ -87,6 +87,11 @@ def locate_paths(cfg: "DictConfig", folder: str | Path) -> None:
 def _from(folder: str | Path, path: str) -> str:
     """A path as seen from a folder; - is no path."""
     return path if path == "-" else os.path.join(folder, expanded(path))  # noqa: PTH118
+
+
+def _literal(text: str) -> str:
+    """A text that OmegaConf reads back as exactly this one: what was filled in is not filled in once more."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def register_resolvers() -> None:

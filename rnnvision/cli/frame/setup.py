@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
+from rnnvision.checks import at_least, seed_number
 from rnnvision.cli.frame.arguments import (
     arguments_of,
     check_arguments,
@@ -14,6 +15,7 @@ from rnnvision.cli.frame.arguments import (
 )
 from rnnvision.cli.frame.tracking.trackers import Trackers
 from rnnvision.errors import UsageError
+from rnnvision.masking import masked_values
 from rnnvision.runs import Run, RunFolder, versions
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     from rnnvision.cli.frame.device import make_trainer, share_cores
     from rnnvision.cli.frame.trainer.arguments import check_batches
     from rnnvision.cli.frame.trainer.callbacks import make_callbacks
+    from rnnvision.cli.frame.trainer.processes import watch_processes
     from rnnvision.nn import fits_in_one_go
     from rnnvision.training import Learner, check_anytime
 
@@ -65,8 +68,11 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers, **saving)
     check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
     check_loss(cfg)
+    with arguments_of(""):
+        at_least("pretrain_epochs", plain(cfg.get("pretrain_epochs", 1)), 1)
     begun_with = _begun_with(run) if cfg.resume is not None else None
-    with arguments_of("seed"):
+    with arguments_of(""):
+        seed_number("seed", cfg.seed)
         L.seed_everything(cfg.seed, verbose=False)
     data = make_data(cfg, begun_with)
     arguments, network = make_network(cfg, data)
@@ -92,10 +98,10 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
             anytime=anytime,
             seed=cfg.seed,
             description={
-                "network": arguments,
+                "network": masked_values(arguments),
                 "class_names": list(data.class_names),
                 "normalisation": data.normalisation,
-                "data": data.describe(),
+                "data": masked_values(data.describe()),
                 "images": {part: len(samples) for part, samples in data.known.parts().items()},
                 **({"files": data.record.plain()} if data.record is not None else {}),
                 "versions": versions(),
@@ -104,6 +110,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
                 **{key: begun_with[key] for key in ("weights",) if begun_with and key in begun_with},
             },
         )
+    watch_processes(trainer, run, data.timeout)
     return Training(cfg, run, data, learner, trainer, trackers)
 
 
@@ -164,6 +171,7 @@ def least_batch(network: "nn.Module") -> int:
 
 def make_network(cfg: DictConfig, data: "ImageData") -> "tuple[dict[str, Any], nn.Module]":
     """The network for this data, and the arguments that it was made with."""
+    from rnnvision.cli.frame.trainer.memory import network_fits
     from rnnvision.nn import MODELS
 
     of_data = {"input_shape": list(data.input_shape), "num_classes": len(data.class_names)}
@@ -171,7 +179,7 @@ def make_network(cfg: DictConfig, data: "ImageData") -> "tuple[dict[str, Any], n
         raise UsageError(f"model.{chosen[0]}: cannot be chosen, the data decides it")
     arguments = {**named_arguments("model", cfg.model, MODELS), **of_data}
     _check_layer_types(arguments)
-    with arguments_of("model"):
+    with arguments_of("model"), network_fits():
         return arguments, MODELS[arguments["name"]](**{k: v for k, v in arguments.items() if k != "name"})
 
 

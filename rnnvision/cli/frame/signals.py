@@ -68,6 +68,8 @@ class Stop:
         for signum in CODES:
             if signal.getsignal(signum) != signal.SIG_IGN:
                 signal.signal(signum, self._handle)
+        if hasattr(signal, "SIGALRM"):  # from the start: Lightning puts back what was there when a training began
+            signal.signal(signal.SIGALRM, self._tick)
         if held := os.environ.pop(HELD, ""):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, map(int, held.split(",")))
         if not self._is_registered:
@@ -145,7 +147,6 @@ class Stop:
             self.requested, self._came = CODES[signum], now
             self._ended = now if self._stage == "after" else 0.0
             if hasattr(signal, "setitimer"):
-                signal.signal(signal.SIGALRM, self._tick)
                 signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
             self._act(frame)
         elif signum == signal.SIGINT and (self._presses > 1 or now - self._came > 1.0):
@@ -200,12 +201,17 @@ class Stop:
         os._exit(code)
 
     def _at_exit(self) -> None:
-        """The last that a process does."""
+        """The last that a process does: end with the code of a signal that came after its work."""
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
         if self.requested is not None:
             for stream in (sys.stdout, sys.stderr):
                 with suppress(Exception):
                     stream.flush()
             os._exit(self.requested)
+        for signum in CODES:  # Python itself ends now, without us
+            if signal.getsignal(signum) == self._handle:
+                signal.signal(signum, signal.SIG_DFL)
 
     def _forked(self) -> None:
         """In a fork, such as a worker that reads data: it ends when its parent ends it, and not because somebody types

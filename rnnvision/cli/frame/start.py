@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +22,8 @@ from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.own_files import misplaced, package_of, written
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
 from rnnvision.cli.frame.command_line.words import command, override, yaml_text
+from rnnvision.cli.frame.early.again import KEY, is_done
+from rnnvision.cli.frame.early.filled import check_filled, check_path_values, check_sizes, check_switches
 from rnnvision.cli.frame.early.starting import announce_run
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
@@ -30,6 +32,7 @@ from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.signals import STOP
 from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import UsageError
+from rnnvision.masking import masked
 from rnnvision.runs import Run, RunFolder, is_first_process
 from rnnvision.runs.ranks import name_of_ranks
 
@@ -38,6 +41,8 @@ LONGEST_NAME = 180  # bytes: with its time a name of 255, which is what file sys
 
 class Start(Callback):
     """Hydra calls this. What it raises Hydra would turn into a warning, all but SystemExit."""
+
+    is_shared = False  # whether several processes work in one folder
 
     def __init__(self, verb: str) -> None:
         self.verb = verb
@@ -48,7 +53,17 @@ class Start(Callback):
             with open_dict(config):
                 for key in OF_SWEEPS:
                     config.pop(key, None)
+        if self.verb == "train":
+            self._end_if_done(config)
         announce_run(self.verb, config, config.hydra.runtime.choices)
+
+    def _end_if_done(self, config: DictConfig) -> None:
+        with as_hydra_has_it(config):
+            run = RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb)
+            if is_done(config, run):
+                if is_first_process():
+                    print(f"done      {run.shown()} is completed, and {KEY}=true has nothing to go on with", flush=True)
+                sys.exit(0)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self._check(config, multirun=True)
@@ -65,13 +80,16 @@ class Start(Callback):
             with as_hydra_has_it(config):
                 self.check(config, multirun)
                 if not multirun:
-                    self.take(RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb))
+                    run = RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb)
+                    self.take(run)
+                    if config.get("resume") is None and not self.is_shared:
+                        check_unused(run)  # once more: another process may have ended there since
         except CONFIG_ERRORS as error:
             leave(self.verb, explain(error, config_dir(), self.verb), EXIT_USAGE)
         except UsageError as error:
             leave(self.verb, with_command(str(error)), EXIT_USAGE)
         except OSError as error:
-            leave(self.verb, unwritable(error), EXIT_USAGE)
+            leave(self.verb, *unwritable(error))
         except Exception:
             traceback.print_exc()
             sys.exit(EXIT_FAILURE)
@@ -110,17 +128,33 @@ def check_start(config: DictConfig, verb: str, multirun: bool) -> None:
 def _check_config(config: DictConfig, verb: str) -> None:
     """What holds for a run, and for every job of a sweep alike."""
     check_keys(config, verb, config.hydra.runtime.choices)
+    check_filled(config)
+    check_sizes(config)
+    check_path_values(config)
+    check_switches(config, _usual_values(verb))
     _check_choices(config, verb)
     checked_tags(config)
-    _check_name(config.get("name"))
+    if "name" in config:
+        _check_name(config.name)
+    for key in ("log_dir", "hydra.run.dir"):
+        if masked(folder := str(OmegaConf.select(config, key))) != folder:
+            raise UsageError(f"{key}=***: holds what looks like a secret; choose another folder")
+        if not folder.isprintable():
+            raise UsageError(f"{key}={one_line(folder)}: has letters that cannot be printed; choose another folder")
 
 
 def _check_name(name: object) -> None:
     """Refuse a name that would lead out of the folder for run folders, or that no file system takes."""
     text = str(name)
-    if any(letter in text for letter in "/\\\0\n"):
+    if name is None or OmegaConf.is_config(name) or not text.strip():
         raise UsageError(
-            f"name={one_line(text)}: is the end of the name of the run folder; leave out / and line breaks"
+            f"name={yaml_text(name)}: is the end of the name of the run folder; give a word, or leave it out"
+        )
+    if masked(text) != text:
+        raise UsageError("name=***: holds what looks like a secret, and would be the name of a folder; choose another")
+    if "/" in text or "\\" in text or not text.isprintable():
+        raise UsageError(
+            f"name={one_line(text)}: is the end of the name of the run folder; leave out / and what cannot be printed"
         )
     if len(text.encode(errors="surrogateescape")) > LONGEST_NAME:
         raise UsageError(f"name={text[:40]}...: is too long for the name of a folder; {LONGEST_NAME} bytes at most")
@@ -173,7 +207,7 @@ def take(run: RunFolder) -> None:
     if not is_first_process():
         return
     STOP.write_down = partial(_write_interrupted, run)
-    if not run.lock.acquire():
+    if not run.take():
         STOP.write_down = None
         who = run.lock.holder() or "another process"
         raise UsageError(f"{run.shown()}: {who} is writing there; wait for it, or choose another folder")
@@ -205,14 +239,20 @@ def check_keys(config: DictConfig, verb: str, choices: Mapping[Any, Any]) -> Non
         raise UsageError(f"{key}: there is no such key; {choose_one(key, legal)}")
 
 
-def _keys_of_file(verb: str) -> list[str]:
-    """The top-level keys of conf/<verb>.yaml, and of the file of a verb that it begins with."""
+@cache
+def _usual_values(verb: str) -> dict[str, Any]:
+    """What stands in conf/<verb>.yaml, and in the file of a verb that it begins with; nothing is filled in."""
     file = cast(DictConfig, OmegaConf.load(config_dir() / f"{verb}.yaml"))
     parts = [entry for entry in file.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
-    keys = [key for part in parts for key in _keys_of_file(part)]
+    found = {key: value for part in parts for key, value in _usual_values(part).items()}
+    return found | {key: value for key, value in written(file).items() if key not in ("defaults", "hydra")}
+
+
+def _keys_of_file(verb: str) -> list[str]:
+    """The top-level keys of conf/<verb>.yaml, and of the file of a verb that it begins with."""
+    keys = list(_usual_values(verb))
     keys += [group for group in default_options(config_dir(), verb) if not package_of(group, config_dir())]
     keys += ["trainer"] if "device" in default_options(config_dir(), verb) else []
-    keys += [str(key) for key in file if key not in ("defaults", "hydra")]
     return list(dict.fromkeys(keys))
 
 

@@ -1,12 +1,13 @@
 """The runs that `log_dir`, `folder`, `where` and `last` ask for."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnvision.checks import at_least, counted
+from rnnvision.checks import at_least, counted, nearest
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs.query.index import find_records
@@ -68,8 +69,22 @@ def select(given: dict[str, str]) -> Selection:
             f"{', '.join(sorted(others))}"
         )
     if not runs:
-        raise FailureError(f"where={given['where']}: holds for none of {counted(len(found), 'run')} in {shown}")
+        raise FailureError(
+            f"where={given['where']}: holds for none of {counted(len(found), 'run')} in {shown}"
+            f"{_nearest_value(given['where'], keys, found)}"
+        )
     return Selection(root, runs, others, keys)
+
+
+def _nearest_value(where: str, keys: Keys, runs: list[Record]) -> str:
+    """The nearest of the values that runs have, of a condition KEY=VALUE whose value none has; "" for none."""
+    for name, _, typed in re.findall(r"([\w./]+)\s*(=|~)\s*([^\s()]+)", where):
+        key = keys.full(name, name)
+        values = {str(value) for run in runs if (value := run.get(key)) is not None}
+        near = None if typed in values else nearest(typed, values)
+        if near is not None:
+            return f"; did you mean {name}={near}?"
+    return ""
 
 
 def _place(given: dict[str, str]) -> tuple[Path, str]:

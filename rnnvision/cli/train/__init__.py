@@ -8,11 +8,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
+from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.reporting.write import require_packages, write_report
 from rnnvision.cli.frame.setup import Training, make_training, takes_steps
 from rnnvision.cli.train.balance import balance_lines
 from rnnvision.cli.train.parts import part_lines
 from rnnvision.cli.train.resume import kept_if_refused, resumed
+from rnnvision.cli.train.resume.changes import ENTRY, configuration, place_lines, trained_on
 from rnnvision.cli.train.saving import mend_checkpoints, require_space
 from rnnvision.cli.train.score import make_tester, score
 from rnnvision.cli.train.stages import Stage, stages_of
@@ -35,6 +37,7 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
     if cfg.get("report"):
         require_packages()
     training = make_training(cfg, run)
+    training.learner.description |= {ENTRY: configuration(plain(cfg)), "trained_on": trained_on(training)}
     stages = stages_of(training)
     require_space(training)
     tester = make_tester(training)
@@ -69,6 +72,7 @@ def _first_lines(training: Training, stages: list[Stage]) -> str:
         *balance_lines(training.data, training.learner.class_weight),
         f"device    {device_line(trainer, cfg.trainer.precision)}",
         *kernel_lines(training.learner.network, training.data.input_shape, trainer, training.data.batch_size),
+        *place_lines(training),
         *_batch_lines(training),
         *(stage.line for stage in stages if stage.line),
         f"folder    {training.run.shown()}",

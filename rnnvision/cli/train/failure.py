@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     import lightning as L
 
     from rnnvision.data import ImageData
+    from rnnvision.training import Learner
     from rnnvision.training.failures import NotFiniteError
 
 FAILURE = "failure.json"  # in the run folder
 SHOWN = 5  # images in a message
+TOO_SMALL = "the memory of the device is too small to train with"
 
 
 def told_whole(error: "NotFiniteError", trainer: "L.Trainer", data: "ImageData") -> FailureError:
@@ -36,6 +39,20 @@ def told_whole(error: "NotFiniteError", trainer: "L.Trainer", data: "ImageData")
     return FailureError(
         f"{error.head}: {error.told}; images {images}; all of it is in {os.path.relpath(file)}; {ADVICE}"
     )
+
+
+def too_little_memory(learner: "Learner", data: "ImageData") -> FailureError:
+    """What to say where memory ran out in training: the size of a batch, what a step needs, and what to type."""
+    from rnnvision.insight import training_bytes
+
+    size = data.batch_size
+    with suppress(MemoryError, RuntimeError):  # it has just run out
+        need = training_bytes(learner.network, data.input_shape, size) / 2**30
+        least = data.smallest_batch
+        smaller = f"data.batch_size={size // 2} trainer.accumulate_grad_batches=2"
+        instead = f"try {smaller}, which makes the same steps" if size // 2 >= least else "choose a smaller network"
+        return FailureError(f"{TOO_SMALL} data.batch_size={size}: a step needs about {need:.2g} GiB; {instead}")
+    return FailureError(f"{TOO_SMALL} data.batch_size={size}; choose fewer")
 
 
 def _plain(value: Any) -> Any:

@@ -40,6 +40,7 @@ def require_space(training: "Training") -> None:
         return
     each = _bytes(training.learner.network, plain(training.cfg.optimizer) or {}, trainer)
     there = sum(path.stat().st_size for path in (run.path / "checkpoints").glob("*.ckpt"))
+    number += 2 if training.cfg.get("pretrain") is not None else 0  # the last of the pre-training, and the one before
     needed, left = number * each - there, free(run.path)
     if left is not None and left < needed:
         raise DiskError(

@@ -39,6 +39,7 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
         FailureError: for a best checkpoint that cannot be read any more, a test that fails, a score that is not finite.
     """
     from rnnvision.training import VerifiedCheckpointIO, read_checkpoint
+    from rnnvision.training.checkpoint import require_same_weights
     from rnnvision.training.failures import require_finite
 
     run, learner, data = training.run, training.learner, training.data
@@ -48,6 +49,7 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
     if best.is_file():
         try:
             checkpoint = read_checkpoint(best)
+            require_same_weights(checkpoint, learner.state_dict())
         except UsageError as error:
             raise FailureError(str(error)) from error
         learner.load_state_dict(checkpoint["state_dict"])
@@ -71,7 +73,7 @@ def score(training: Training, tester: "L.Trainer", figures: dict[str, float]) ->
     list_skipped(data.bad_files, run)
     if (profile := run.path / "fit-profile.txt").is_file():
         print(f"profile   {os.path.relpath(profile)}")
-    if best.is_file():
+    if best.is_file() or (run.path / "checkpoints" / "last.ckpt").is_file():
         plugins = plain(training.cfg.get("plugins"))
         needed = [f"plugins=[{','.join(plugins)}]"] if plugins else []
         print(f"next      {command([override('ckpt', run.shown()), *needed], 'rnnvision evaluate')}")

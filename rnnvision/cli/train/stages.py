@@ -64,7 +64,7 @@ class Epochs:
 
     def _resume_line(self) -> str:
         """Of an epoch that had begun."""
-        from rnnvision.cli.train.progress import read_progress
+        from rnnvision.cli.train.resume.progress import read_progress
 
         progress = None if self.last is None else read_progress(self.last)
         if progress is None or not progress.batches:
@@ -113,7 +113,7 @@ def _why_none(folder: Path) -> str:
 
 def _early_stops(trainer: "L.Trainer", folder: Path) -> list[str]:
     """What each of the callbacks that stop early has against another epoch."""
-    from rnnvision.cli.train.progress import early_stop
+    from rnnvision.cli.train.resume.progress import early_stop
 
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return []
@@ -141,7 +141,7 @@ def _nothing_left(training: Training, stopped: str) -> str:
 
 def _earlier(folder: Path, last: Path) -> dict[str, float]:
     """The figures of a training so far: of its metrics.csv, which an interrupted one has too, and its metrics.json."""
-    from rnnvision.cli.train.progress import read_progress
+    from rnnvision.cli.train.resume.progress import read_progress
 
     written = {key: value for key, value in read_json(folder / "metrics.json").items() if key.startswith("train/")}
     progress = read_progress(last)
@@ -164,13 +164,16 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
     import torch
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-    from rnnvision.cli.train.failure import FAILURE, told_whole
-    from rnnvision.cli.train.progress import go_on
+    from rnnvision.cli.frame.trainer.processes import lost
+    from rnnvision.cli.train.failure import FAILURE, told_whole, too_little_memory
+    from rnnvision.cli.train.resume.progress import go_on
     from rnnvision.training.failures import NotFiniteError, ran_out
+    from rnnvision.training.reading.restoring import blame_checkpoint
 
     (Path(trainer.default_root_dir) / FAILURE).unlink(missing_ok=True)
     if last is not None:
         go_on(trainer, last)
+        blame_checkpoint(trainer, last)
     started = time.monotonic()
     try:
         with environment_kept(*OF_PROCESSES), interruption_told():
@@ -180,12 +183,12 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
         raise refused(f"trainer: {' '.join(str(error).split())}") from error
     except NotFiniteError as error:
         raise told_whole(error, trainer, data) from error
-    except (MemoryError, RuntimeError) as error:
-        if not ran_out(error):
+    except (MemoryError, RuntimeError, OSError) as error:
+        if ran_out(error):
+            raise too_little_memory(learner, data) from error
+        if (reason := lost(trainer, error)) is None:
             raise
-        raise FailureError(
-            f"the memory of the device is too small to train with data.batch_size={data.batch_size}; choose fewer"
-        ) from error
+        raise FailureError(reason) from error
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # the test that follows runs in one process
     return time.monotonic() - started

@@ -5,7 +5,7 @@ import sys
 
 from hydra.core.hydra_config import HydraConfig
 
-from rnnvision.cli.frame.arguments import own_config_dir
+from rnnvision.cli.frame.arguments import own_config_dir, typed_words
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.errors import FailureError
 from rnnvision.runs import RunFolder, read_json
@@ -17,7 +17,7 @@ def run_as_command(run: RunFolder) -> float:
     Raises:
         FailureError: with the error that the command left in the folder.
     """
-    words = [*own_config_dir(), *HydraConfig.get().overrides.task, override("hydra.run.dir", run.path)]
+    words = [*own_config_dir(), *typed_words(), override("hydra.run.dir", run.path)]
     folder = HydraConfig.get().runtime.cwd  # relative paths are meant from there
     run.lock.release()  # the command takes it
     code = subprocess.run([sys.executable, "-m", "rnnvision.cli.train", *words], check=False, cwd=folder).returncode

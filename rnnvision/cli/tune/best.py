@@ -19,12 +19,15 @@ FILE = "best.yaml"
 def write_best(folder: Path, record: StudyRecord, trial: TrialRow) -> Path:
     """Write the settings of a trial as an experiment."""
     scores = ", ".join(f"{name} {value:g}" for name, value in zip(record.metrics, trial.values, strict=True))
+    words = [*record.words, *trial.overrides]
+    without = [word for word in words if (found := parsed(word)) is not None and found.is_delete()]
     text = "\n".join(
         [
             "# @package _global_",
             f"# {command_of(record, trial)}",
+            *([f"# What a file cannot leave out has to be typed beside it: {' '.join(without)}"] if without else []),
             f"# Trial {trial.number} of a study of {len(record.trials)}: {scores}",
-            OmegaConf.to_yaml(OmegaConf.create(_experiment([*record.words, *trial.overrides]))),
+            OmegaConf.to_yaml(OmegaConf.create(_experiment(words))),
         ]
     )
     path = folder / FILE

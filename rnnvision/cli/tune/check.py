@@ -29,6 +29,7 @@ from rnnvision.search.storage import check_storage
 class TuneStart(Start):
     """Hydra calls this before it makes a folder."""
 
+    is_shared = True
     place: Place | None = None  # where the trials run, made before anything is written
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -46,7 +47,7 @@ class TuneStart(Start):
 
     def take(self, run: RunFolder) -> None:
         """A study is shared: whoever comes first holds the lock of its folder, and nobody is refused."""
-        run.lock.acquire()
+        run.take()
 
 
 def place_of(config: DictConfig) -> Place:

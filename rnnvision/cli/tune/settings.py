@@ -11,11 +11,13 @@ from rnnvision.checks import at_least, positive
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain, typed_words
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
 from rnnvision.cli.frame.command_line.words import command, key_of, override
+from rnnvision.cli.frame.strangers.interpolations import allowing
+from rnnvision.cli.frame.strangers.words import check_words
 from rnnvision.cli.tune.axes import space_of
 from rnnvision.errors import UsageError
 from rnnvision.runs.study import Axis
 from rnnvision.search.objective import Constraint
-from rnnvision.search.settings import Settings, checked, read_settings
+from rnnvision.search.settings import FILE, STARTUP, Settings, checked, directions_of, pruner_of, read_settings
 
 OWN = (  # what makes a study what it is
     *("metric", "objectives", "direction", "constraints", "sampler", "startup_trials", "pruner", "min_epochs"),
@@ -51,6 +53,7 @@ def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
         return _new(cfg, typed), int(cfg.n_trials)
     folder = Path(str(cfg.resume)).expanduser()
     kept, total = read_settings(folder)
+    check_words([*kept.words, *([f"storage={kept.storage}"] if kept.storage else [])], kept.config_dir, folder / FILE)
     if kept.config_dir and not own_config_dir():
         raise UsageError(f"resume={cfg.resume}: began with configurations of your own; try: {resumption(kept, folder)}")
     _check_unchanged(cfg, typed, kept)
@@ -60,7 +63,8 @@ def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
 def resumption(settings: Settings, folder: str | Path) -> str:
     """What to type to go on with a study, where its trials run, which is of the command, among it."""
     where = [word for word in sys.argv[1:] if key_of(word).partition(".")[0] in ("jobs", "where")]
-    return command([*settings.config_dir, override("resume", folder), *where], PROGRAM)
+    words = [*settings.words, settings.storage or ""]
+    return allowing(words) + command([*settings.config_dir, override("resume", folder), *where], PROGRAM)
 
 
 def storage_of(settings: Settings) -> str | None:
@@ -150,11 +154,22 @@ def _check_unchanged(cfg: DictConfig, typed: Sequence[str], kept: Settings) -> N
             _check_same_axes(_space(cfg), kept)
         elif key in OWN:
             value = asked[key] if key in asked else plain(cfg[key])
+            if value is None and before[key] == _usual(key, kept):
+                continue
             _refuse_change(word, same=value == before[key], was=before[key])
         elif not _is_own(word) and key not in searched:
             otherwise = "several values" if key in set(map(key_of, kept.space)) else "nothing"
             was = next((other for other in kept.words if key_of(other) == key), otherwise)
             _refuse_change(word, same=word in kept.words, was=was)
+
+
+def _usual(key: str, kept: Settings) -> Any:
+    """What null means for a key of a study that has these settings."""
+    usual = {"startup_trials": STARTUP.get(kept.sampler), "min_epochs": 1}
+    if key == "direction":
+        found = directions_of(kept.metrics, None)
+        return list(found) if len(found) > 1 else found[0]
+    return pruner_of(kept.metrics, None) if key == "pruner" else usual.get(key)
 
 
 def _check_same_axes(space: dict[str, Axis], kept: Settings) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from rnnvision.checks import at_least, flags, one_of
+from rnnvision.checks import LONGEST_SIDE, at_least, flags, one_of
 from rnnvision.data.splits import Splits
 
 MODES = {1: "L", 3: "RGB"}
@@ -126,11 +126,13 @@ class View:
 
 def _check_size(image_size: object) -> None:
     if not isinstance(image_size, (list, tuple)):
-        at_least("image_size", image_size, 1)
+        at_least("image_size", image_size, 1, LONGEST_SIDE)
     elif len(image_size) != 2 or any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in image_size):
         raise ValueError(
             f"image_size={list(image_size)}: must be a side, or [height, width], whole numbers of at least 1"
         )
+    elif max(image_size) > LONGEST_SIDE:
+        raise ValueError(f"image_size={list(image_size)}: must be at most {LONGEST_SIDE} on each side")
 
 
 def cut(image: Tensor, box: Box, size: tuple[int, int]) -> Tensor:

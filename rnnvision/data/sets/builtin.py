@@ -3,16 +3,19 @@
 The keyword-only arguments of a reader are the options of its data set (`data.image_size=64`).
 """
 
+import math
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from rnnvision.checks import at_least
+from rnnvision.checks import at_least, number
 from rnnvision.checks import image_shape as image_shape_check
 from rnnvision.data.splits import DataError, Split, Splits
 from rnnvision.seeding import derive_seed
+
+MOST_FAKE = 2**30  # values of the images of a split, which are made as float32
 
 
 def read_digits(class_names: tuple[str, ...], root: str | None) -> Splits:
@@ -42,9 +45,16 @@ def read_fake(
 ) -> Splits:
     """Synthetic images that can be learned, for trials without data: a fixed random pattern per class, plus noise."""
     image_shape_check("image_shape", image_shape)
+    if math.prod(image_shape) > MOST_FAKE // 4:
+        raise ValueError(f"image_shape={list(image_shape)}: has too many values; at most {MOST_FAKE // 4:,}")
     at_least("num_classes", num_classes, 2)
     at_least("num_train", num_train, 2)
     at_least("num_test", num_test, 1)
+    number("noise", noise, 1000.0)
+    most = MOST_FAKE // math.prod(image_shape)
+    for name, count in (("num_classes", num_classes), ("num_train", num_train), ("num_test", num_test)):
+        if count > most:
+            raise ValueError(f"{name}={count}: are more images of this size than the memory is for; at most {most}")
     generator = torch.Generator().manual_seed(derive_seed("fake", *image_shape, num_classes))
     patterns = torch.rand(num_classes, *image_shape, generator=generator)
 

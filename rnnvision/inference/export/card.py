@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from rnnvision.errors import UsageError
 from rnnvision.training import CheckpointError
+from rnnvision.training.reading.description import wrong_in
 from rnnvision.training.saving.content import digest
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def parsed(text: str | bytes | None, path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: has a card of format {card['exported'].get('card')}; this version reads {CARD}")
     if card.pop("digest", None) != _digest(card):
         raise CheckpointError(f"{path}: is damaged or changed, the digest of its card does not match")
-    if wrong := _wrong(card):
+    if wrong := _wrong(card) or wrong_in(card):
         raise CheckpointError(f"{path}: its card is wrong: {wrong}")
     return card
 
@@ -96,6 +97,23 @@ def check_content(card: Mapping[str, Any], content: str, path: Path) -> None:
     """Check that a file holds what was exported."""
     if card["exported"].get("content") != content:
         raise CheckpointError(f"{path}: is damaged or changed, its digest does not match")
+
+
+def check_answers(network: nn.Module, card: Mapping[str, Any], path: Path) -> None:
+    """Check on one empty image that what a file computes is what its card says.
+
+    Raises:
+        CheckpointError: if it fails, or gives other logits.
+    """
+    image = torch.zeros(1, *card["network"]["input_shape"])
+    try:
+        with torch.inference_mode():
+            logits = network(image)
+    except Exception as error:  # it is a program, which can fail in any way
+        told = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path}: its network cannot be run: {type(error).__name__}: {told}") from error
+    if not isinstance(logits, Tensor) or logits.shape != (1, num_classes(card)) or not logits.isfinite().all():
+        raise CheckpointError(f"{path}: its network does not give a finite number for each of its classes")
 
 
 def num_classes(card: Mapping[str, Any]) -> int:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from rnnvision.training.failures import finite
+
 if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
 
@@ -21,7 +23,7 @@ def largest_difference(one: "Classifier", other: "Classifier", batches: Iterable
     difference = largest = 0.0
     for size in batches:
         pixels = torch.randint(256, (size, *one.input_shape), dtype=torch.uint8, generator=random)
-        first, second = (c.network(c.preprocess(pixels)).float().cpu() for c in (one, other))
+        first, second = (finite(c.network(c.preprocess(pixels)).float().cpu(), c.path) for c in (one, other))
         difference = max(difference, float((first - second).abs().max()))
         largest = max(largest, float(first.abs().max()))
     return difference, largest
@@ -32,7 +34,7 @@ def accuracy(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> tu
     """The share of images that a network classifies rightly, and how many there are."""
     right = images = 0
     for x, labels in batches:
-        right += int((network(x).argmax(dim=-1) == labels).sum())
+        right += int((finite(network(x), "after quantisation").argmax(dim=-1) == labels).sum())
         images += len(labels)
     return right / images, images
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from rnnvision.inference.export.card import KEY, check_content, num_classes, parsed
+from rnnvision.inference.export.card import KEY, check_answers, check_content, num_classes, parsed
 from rnnvision.inference.export.onnx_file import content_of
 from rnnvision.inference.export.tracing.graphs import BATCH, parts, quiet, require
 from rnnvision.nn.scan import Scan
@@ -35,8 +35,13 @@ def read_onnx(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     check_content(card, content_of(graph), path)
     session = _session(path)
     _check_interface(session, card, path)
-    kind = OnnxStepNetwork if card["exported"]["format"] == "step" else OnnxNetwork
-    return kind(session, card).eval(), card
+    kind = OnnxStepNetwork if card["exported"].get("format") == "step" else OnnxNetwork
+    try:
+        network = kind(session, card).eval()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path}: its card is wrong: {type(error).__name__}: {error}") from error
+    check_answers(network, card, path)
+    return network, card
 
 
 class OnnxNetwork(nn.Module):
@@ -117,10 +122,15 @@ def _check_external(graph: "ModelProto", path: Path) -> None:
         tensors = [*getattr(part, "initializer", [])]
         for attribute in (attribute for node in part.node for attribute in node.attribute):
             tensors += [attribute.t, *attribute.tensors]
+        tensors += [
+            part for sparse in getattr(part, "sparse_initializer", []) for part in (sparse.values, sparse.indices)
+        ]
         for tensor in tensors:
             place = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
             if place and not (folder / place).resolve().is_relative_to(folder):
                 raise CheckpointError(f"{path}: asks for weights in {place}, which is outside its folder")
+            if place and not (folder / place).is_file():
+                raise CheckpointError(f"{path}: asks for weights in {place}, which is no file")
 
 
 def _session(path: Path) -> Any:
@@ -142,7 +152,12 @@ def _check_interface(session: Any, card: Mapping[str, Any], path: Path) -> None:
     exported = card["exported"]
     for kind, values in (("inputs", session.get_inputs()), ("outputs", session.get_outputs())):
         found = {value.name: list(value.shape) for value in values}
-        for name, about in exported.get(kind, {}).items():
+        told = exported.get(kind, {})
+        if not isinstance(told, dict) or not all(
+            isinstance(about, dict) and isinstance(about.get("shape"), list) for about in told.values()
+        ):
+            raise CheckpointError(f"{path}: its card is wrong: {kind}")
+        for name, about in told.items():
             if found.get(name, [])[1:] != about["shape"][1:]:
                 raise CheckpointError(f"{path}: {name} is {found.get(name)} and its card says {about['shape']}")
     logits = {value.name: list(value.shape) for value in session.get_outputs()}.get("logits", [])

@@ -13,7 +13,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
 from rnnvision.atomic import replaced
-from rnnvision.inference.export.card import card_of, check_content, dumped, parsed
+from rnnvision.inference.export.card import card_of, check_answers, check_content, dumped, parsed
 from rnnvision.inference.export.pt2_archive import checked, repacked
 from rnnvision.inference.export.tracing.graphs import EXAMPLES, quiet, trace
 from rnnvision.inference.export.tracing.portable import portable
@@ -60,7 +60,9 @@ def read_torch_export(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     except Exception as error:  # of any type, in what is damaged
         raise CheckpointError(f"{path}: torch {torch.__version__} cannot read it: {_line(error)}") from error
     check_content(card, content_of(program), path)
-    return Program(program), card
+    network = Program(program)
+    check_answers(network, card, path)
+    return network, card
 
 
 class Program(nn.Module):

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from rnnvision.training import CheckpointError
+from rnnvision.training.reading.archive import UnreadableError, check_entries
 
 ENTRIES = re.compile(
     r"data/(weights/weight|constants/tensor)_\d+|extra/[\w.]+|\.data/\w+|archive_\w+|byteorder|version"
@@ -26,6 +27,7 @@ OPERATORS = re.compile(
 PLAIN = re.compile(r"[\w.+]*|[a-z]+:\d+|[a-z,]+->[a-z]+")  # names, types, versions, devices, equations of einsum
 # Of which sizes are made: as sympy writes them, Mul(Integer(28), Symbol('s77', positive=True, integer=True)).
 SIZES = {"Add", "Mul", "Pow", "Mod", "FloorDiv", "Max", "Min", "Integer", "Symbol"}
+LONGEST_SIZE = 10_000  # characters
 SIZE_NODES = (ast.Expression, ast.Call, ast.keyword, ast.Name, ast.Load, ast.Constant, ast.UnaryOp, ast.USub)
 
 
@@ -37,7 +39,10 @@ def checked(path: Path) -> dict[str, bytes]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            check_entries(archive.infolist(), path.stat().st_size)
             entries = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    except UnreadableError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     except zipfile.BadZipFile as error:
         told = str(error) if "CRC" in str(error) else "is no .pt2 file, or is cut short"
         raise CheckpointError(f"{path}: {'is damaged, ' if 'CRC' in told else ''}{told}") from error
@@ -103,10 +108,10 @@ def _is_tree(text: str) -> bool:
 
 def _is_size(text: str) -> bool:
     try:
-        nodes = list(ast.walk(ast.parse(text, mode="eval")))
-    except (SyntaxError, ValueError, RecursionError):
+        nodes = list(ast.walk(ast.parse(text, mode="eval"))) if len(text) <= LONGEST_SIZE else []
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    return all(
+    return bool(nodes) and all(
         isinstance(node, SIZE_NODES)
         and (not isinstance(node, ast.Name) or node.id in SIZES)
         and (

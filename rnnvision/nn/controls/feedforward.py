@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from rnnvision.checks import at_least, image_shape, probability
+from rnnvision.checks import DEEPEST, at_least, image_shape, probability
 from rnnvision.nn.parts import LAYER
 
 
@@ -93,7 +93,7 @@ class MLP(Control):
         dropout: float = 0.0,
     ) -> None:
         at_least("hidden_size", hidden_size, 1)
-        at_least("num_layers", num_layers, 1)
+        at_least("num_layers", num_layers, 1, DEEPEST)
         probability("dropout", dropout)
         super().__init__(input_shape, num_classes, hidden_size)
         sizes = [num_values(input_shape)] + [hidden_size] * num_layers
@@ -137,7 +137,7 @@ class CNN(Control):
         head_dropout: float = 0.0,
     ) -> None:
         at_least("channels", channels, 1)
-        at_least("num_stages", num_stages, 1)
+        at_least("num_stages", num_stages, 1, DEEPEST)
         widths = [channels * 2**stage for stage in range(num_stages)]
         super().__init__(input_shape, num_classes, widths[-1], head_dropout)
         layers: list[nn.Module] = []

@@ -107,8 +107,9 @@ class RBFSVM(FixedBuffers, SVM):
         at_least("num_vectors", num_vectors, 1)
         if gamma is not None:
             positive("gamma", gamma)
+        decisions = num_classes * (num_classes - 1) // 2
+        super().__init__(input_shape, num_classes, num_features=num_vectors, num_decisions=decisions, cost=cost)
         pairs = list(combinations(range(num_classes), 2))
-        super().__init__(input_shape, num_classes, num_features=num_vectors, num_decisions=len(pairs), cost=cost)
         self.gamma_by_data = gamma is None
         self.vectors = nn.Parameter(torch.randn(num_vectors, num_values(input_shape)), requires_grad=False)
         self.register_buffer("gamma", torch.tensor(1 / num_values(input_shape) if gamma is None else gamma))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from rnnvision.checks import at_least, flags, image_shape, probability
+from rnnvision.checks import DEEPEST, at_least, flags, image_shape, probability
 from rnnvision.nn.controls.feedforward import Control
 from rnnvision.nn.parts import LAYER
 
@@ -104,7 +104,7 @@ class ViT(Control):
             legal = ", ".join(str(d) for d in range(1, side + 1) if side % d == 0)
             raise ValueError(f"patch_size={patch_size}: does not divide the side {side}; choose one of {legal}")
         at_least("hidden_size", hidden_size, 1)
-        at_least("num_layers", num_layers, 1)
+        at_least("num_layers", num_layers, 1, DEEPEST)
         heads = max(1, hidden_size // 64) if num_heads is None else num_heads
         at_least("num_heads", heads, 1)
         if hidden_size % heads:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnnvision.checks import at_least, one_of, probability
+from rnnvision.checks import DEEPEST, at_least, one_of, probability
 from rnnvision.nn.glimpse import ATTENTIONS
 from rnnvision.nn.layers import RECURRENCES
 from rnnvision.nn.networks.sequence_classifier import SequenceNetwork
@@ -66,7 +66,7 @@ class EncoderDecoder(SequenceNetwork):
         **reading: Any,
     ) -> None:
         at_least("num_classes", num_classes, 1)
-        at_least("num_glimpses", num_glimpses, 1)
+        at_least("num_glimpses", num_glimpses, 1, DEEPEST)
         one_of("attention", attention, ATTENTIONS)
         if decoder is not None:
             one_of("decoder", decoder, RECURRENCES)

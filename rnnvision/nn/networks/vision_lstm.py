@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, silu
 
-from rnnvision.checks import at_least, one_of, probability
+from rnnvision.checks import DEEPEST, at_least, one_of, probability
 from rnnvision.nn.dropout import DropPath
 from rnnvision.nn.layers.mlstm import MatrixMemory
 from rnnvision.nn.parts import LAYER
@@ -79,7 +79,7 @@ class VisionLSTM(nn.Module):
     ) -> None:
         super().__init__()
         at_least("num_classes", num_classes, 1)
-        at_least("num_layers", num_layers, 1)
+        at_least("num_layers", num_layers, 1, DEEPEST)
         probability("drop_path", drop_path)
         one_of("readout", readout, READOUTS)
         _check_eps(feature_norm_eps)

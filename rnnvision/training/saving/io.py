@@ -51,7 +51,7 @@ class VerifiedCheckpointIO(CheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any | None = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        return read_checkpoint(path, map_location or "cpu")
+        return read_checkpoint(path)
 
     def remove_checkpoint(self, path: str | Path) -> None:
         """Remove a checkpoint that Lightning has replaced by another one; nothing else is removed.

@@ -61,7 +61,8 @@ class Seen:
         return len(self.steps[stage])
 
     def files(self, below: str = "checkpoints") -> set[str]:
-        return {p.name for p in (self.folder / below).rglob("*") if p.is_file()}
+        found = {p.name for p in (self.folder / below).rglob("*") if p.is_file()}
+        return found - {"previous.ckpt"}  # which stays of each last.ckpt
 
     def checkpoint(self, name: str = "last") -> dict[str, Any]:
         return torch.load(self.folder / "checkpoints" / f"{name}.ckpt", weights_only=True)

@@ -47,7 +47,7 @@ def _check(result: Result, code: int, *parts: str) -> None:
         (["model.scan=patches", "model.patch_size=3"], ["model.patch_size=3", "8 x 8", "1, 2, 4, 8"]),
         (["model.scan=patches"], ["model.patch_size=null", "patch_size=2"]),
         (["model.patch_size=[1,2,3]"], ["model.patch_size=[1, 2, 3]"]),
-        (["optimizer.lr=-1"], ["optimizer.lr=-1: must be a number of at least 0"]),
+        (["optimizer.lr=-1"], ["optimizer.lr=-1: must be a number from 0 to 1000"]),
         (["optimizer.lr=fast"], ["optimizer.lr=fast: must be a number"]),
         (["scheduler.warmup=2"], ["scheduler.warmup=2", "[0, 1)"]),
         (["label_smoothing=2"], ["train: label_smoothing=2"]),

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
@@ -69,11 +71,11 @@ def test_a_used_folder_is_left_as_it_was(verb: Verb, trained: Copy) -> None:
     assert message == "a run: already holds a run; choose another folder, or 'resume=a run'"
 
 
-@pytest.mark.parametrize("name", ["a/../../../../../b", "/b", "a\\b", "a\nb"])
+@pytest.mark.parametrize("name", ["a/../../../../../b", "/b", "a\\b", "a\nb", "\x1b[31m", "\u202ea"])
 def test_a_name_does_not_lead_out_of_the_folder_for_runs(verb: Verb, name: str) -> None:
     word = override("name", name)
-    assert "leave out / and line breaks" in refused(verb, "train", word, *TINY)
-    assert "leave out / and line breaks" in refused(verb, "train", "-m", "seed=0,1", word, *TINY)
+    assert "leave out / and what cannot be printed" in refused(verb, "train", word, *TINY)
+    assert "leave out / and what cannot be printed" in refused(verb, "train", "-m", "seed=0,1", word, *TINY)
 
 
 def test_a_name_that_is_too_long_is_refused(verb: Verb) -> None:
@@ -281,21 +283,28 @@ def test_data_that_is_not_there_is_not_the_latest_run(verb: Verb) -> None:
     assert Path("logs/train/latest").resolve().name == "first"
 
 
-@pytest.mark.parametrize("epochs_before", [0, 1])
+@pytest.mark.parametrize(
+    ("stage", "done"),
+    [
+        ("rnnvision.data.ImageData.setup", ""),
+        (
+            "rnnvision.training.Learner.training_step",
+            "; what is done lies in a run; go on: rnnvision train 'resume=a run'",
+        ),
+    ],
+)
 def test_an_interrupted_run_says_how_to_go_on_if_it_can(
-    verb: Verb, monkeypatch: pytest.MonkeyPatch, epochs_before: int
+    verb: Verb, monkeypatch: pytest.MonkeyPatch, stage: str, done: str
 ) -> None:
-    start = Learner.on_train_epoch_start
+    found = resolve_name(stage)
 
-    def stop(self: Learner) -> None:
-        if self.current_epoch == epochs_before:
-            signal.raise_signal(signal.SIGTERM)
-        start(self)
+    def stop(*arguments: Any) -> Any:
+        signal.raise_signal(signal.SIGTERM)
+        return found(*arguments)
 
-    monkeypatch.setattr(Learner, "on_train_epoch_start", stop)
+    monkeypatch.setattr(stage, stop)
     result = verb("train", *QUICK, "hydra.run.dir=a run")
     assert result.code == 143
-    done = "; what is done lies in a run; go on: rnnvision train 'resume=a run'" if epochs_before else ""
     assert result.message == f"rnnvision train: interrupted{done}"
 
 

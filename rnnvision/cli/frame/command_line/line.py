@@ -19,7 +19,9 @@ from rnnvision.errors import UsageError
 
 OPEN = ("optimizer.lr_factors.",)  # mappings in which any key may be typed: they are of parts of a network
 OF_ALL = ("hydra.sweep.dir", "resume_sweep")  # paths that a sweep has one of
-CLOSED = {"--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all")}
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+CLOSED = {**dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")), **dict.fromkeys(("--info", "-i"), INFO)}
+ALONE = (("--run", "-r"), ("--multirun", "-m"), ("--cfg", "-c"), ("--info", "-i"), ("--shell-completion", "-sc"))
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def _separated(words: Sequence[str], verb: str, conf: Path) -> tuple[list[str], 
             flags.append(word)
         else:
             raise UsageError(_no_such_flag(word, waiting, words, verb, conf))
+    if len(typed := [next(f for f in names if f in flags) for names in ALONE if not set(names).isdisjoint(flags)]) > 1:
+        raise UsageError(f"{' '.join(typed)}: exclude each other; leave out all but one")
     return flags, settings
 
 
@@ -137,7 +141,7 @@ def _read(word: str, words: Sequence[str], verb: str, conf: Path, multirun: bool
     if key.startswith(OPEN) and equals and OPEN[0].partition(".")[0] in default_options(conf, verb):
         word = f"++{word}"
         found = parsed(word)
-    if found is not None and (key or not equals):
+    if found is not None and (key or not equals) and not key.lstrip("+~").startswith("@"):
         return word
     raise UsageError(f"{word}: {_unreadable(word, words, verb, conf)}")
 

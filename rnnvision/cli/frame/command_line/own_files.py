@@ -15,12 +15,17 @@ from rnnvision.errors import UsageError
 
 PACKAGE = re.compile(r"^(?:\s*#.*\n|\s*\n)*?\s*#\s*@package\s+(\S+)")  # among the comments at the top
 
+HEADER = re.compile(r"#\s*@")  # which Hydra reads as a KEY VALUE of its own
+
 
 def yaml_fault(error: Exception) -> str | None:
     """A parser's error on one line: FILE, line N: what is wrong; None for other errors."""
     mark = getattr(error, "problem_mark", None)  # of yaml.MarkedYAMLError; yaml itself is a package of omegaconf's
     if mark is None:
-        return None
+        reason, position = getattr(error, "reason", None), getattr(error, "position", None)
+        if isinstance(error, ValueError) or reason is None or position is None:  # of yaml.reader.ReaderError
+            return None
+        return f"{getattr(error, 'name', 'a file')}: is no YAML: {reason} (character {position + 1})"
     why = str(getattr(error, "problem", None) or "cannot be read")
     hint = "; indent with spaces" if "\\t" in why else ""
     return f"{mark.name}, line {mark.line + 1}: is no YAML: {why}{hint}"
@@ -52,11 +57,32 @@ def _check_option(file: Path, package: str | None, verb: str, conf: Path, seen: 
     for key, value in content.items() if package == "_global_" else ():
         if why := misplaced(key, value, verb, conf):
             raise UsageError(f"{file}: {key}: {_shown(value)}: {why}")
-    defaults = content.get("defaults")
-    for name in defaults if isinstance(defaults, list) else []:
+    defaults = content.get("defaults", [])
+    if not isinstance(defaults, list) or not all(map(_is_default, defaults)):
+        wrong = defaults if not isinstance(defaults, list) else next(d for d in defaults if not _is_default(d))
+        raise UsageError(
+            f"{file}: defaults: {_shown(wrong)}: "
+            f"has to be a list, of names and of GROUP: OPTION, as - override /model: gru"
+        )
+    groups = [str(next(iter(entry))) for entry in defaults if isinstance(entry, dict)]
+    if twice := next((group for group in groups if groups.count(group) > 1), None):
+        raise UsageError(f"{file}: defaults: {twice}: stands there more than once; leave in one of them")
+    for name in defaults:
         base = file.parent / f"{name}.yaml"
-        if isinstance(name, str) and base.is_file() and base not in seen:
-            _check_option(base, package, verb, conf, [*seen, file])
+        if not isinstance(name, str) or not base.is_file():
+            continue
+        if base in (*seen, file):
+            raise UsageError(f"{file}: defaults: {name}: begins with this file again; leave it out")
+        _check_option(base, package, verb, conf, [*seen, file])
+
+
+def _is_default(entry: Any) -> bool:
+    """Whether this can be an entry of a defaults list: a name, or a group with an option, several or none."""
+    if isinstance(entry, dict) and len(entry) == 1:
+        (group, option), *_ = entry.items()
+        options = option if isinstance(option, list) else [option]
+        return isinstance(group, str) and all(one is None or isinstance(one, str) for one in options)
+    return isinstance(entry, str)
 
 
 def misplaced(key: str, value: Any, verb: str, conf: Path) -> str | None:
@@ -101,6 +127,12 @@ def package_of(group: str, conf: Path) -> str | None:
 
 
 def _check_package(file: Path, package: str | None) -> None:
-    found = PACKAGE.match(file.read_text(encoding="utf-8"))
+    text = file.read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        if HEADER.match(line) and not PACKAGE.match(line):
+            raise UsageError(f"{file}: {line[:80]}: a line that begins with # @ has to be # @package NAME")
+    found = PACKAGE.match(text)
     if package and (found is None or found[1] != package):
         raise UsageError(f"{file}: its values would be of no use; its first line has to be: # @package {package}")

@@ -1,11 +1,13 @@
 """KEY=A,B without -m: what to type for a run each, or for one list."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from rnnvision.checks import nearest
 from rnnvision.cli.frame.arguments import takes
-from rnnvision.cli.frame.command_line.files import own_folder
+from rnnvision.cli.frame.command_line.files import options_of, own_folder
 from rnnvision.cli.frame.command_line.groups import SEVERAL
 from rnnvision.cli.frame.command_line.help import comments_of
 from rnnvision.cli.frame.command_line.known import composed, makes_sweeps, refusal
@@ -16,12 +18,28 @@ from rnnvision.cli.frame.command_line.words import command, parsed
 def several_values(word: str, verb: str, conf: Path) -> str:
     """The message for several values of a key that a command without -m has; each command in it is whole."""
     key, listed = word.lstrip("+").partition("=")[0], as_list(word, verb, conf)
+    if wrong := _no_options(key, word.partition("=")[2], conf):
+        return f"{word}: {wrong}"
     whole = command(listed if typed == word else typed for typed in sys.argv[1:])
     a_list = f"write a list: {whole}" if listed != word else ""
     if not makes_sweeps(verb):
         return f"{word}: several values; {a_list or refusal(key, verb) or f'{verb} takes one'}"
     each = f"add -m for a run each: {command(['-m', *sys.argv[1:]])}"
     return f"{word}: several values; {', or '.join(filter(None, (each, a_list)))}"
+
+
+def _no_options(group: str, values: str, conf: Path) -> str | None:
+    """What to say of options that a group does not have, each with the nearest one; None where it has all."""
+    folders = [conf, *filter(None, [own_folder()])]
+    legal = options_of(folders, group)
+    wrong = (
+        [value for value in values.split(",") if re.fullmatch(r"\w+", value) and value not in legal] if legal else []
+    )
+    if not wrong:
+        return None
+    near = [f"{group}={found}" for value in wrong if (found := nearest(value, legal))]
+    meant = f"; did you mean {', '.join(near)}?" if near else ""
+    return f"there is no {', '.join(wrong)} in {group}{meant}; choose of {', '.join(legal)}"
 
 
 def as_list(word: str, verb: str, conf: Path) -> str:

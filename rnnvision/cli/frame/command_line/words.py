@@ -11,12 +11,16 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
+from rnnvision.cli.frame.paths import PATH_KEYS
+
 # Those of Hydra 1.3; the second ones take a value.
 SHORT_FLAGS = ("-h", "-r", "-m", "-sc")
 FLAGS = ("--help", "--hydra-help", "--version", "--resolve", "--run", "--multirun", "--shell-completion", *SHORT_FLAGS)
 FOLDER_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
 NAME_FLAGS = ("--config-name", "-cn", "--cfg", "-c", "--info", "-i", "--package", "-p")
 VALUE_FLAGS = (*FOLDER_FLAGS, *NAME_FLAGS)
+
+QUOTED_PATH = re.compile(r'"[\w./][\w./=+@%-]*"')
 
 
 @cache
@@ -59,7 +63,14 @@ def override(key: str, text: object) -> str:
 
 def command(words: Iterable[str], program: str | None = None) -> str:
     """A whole command, ready to copy into a shell; by default of the program that was called."""
-    return " ".join([program or program_typed(), *map(shlex.quote, words)])
+    return " ".join([program or program_typed(), *(shlex.quote(_without_quotes(word)) for word in words)])
+
+
+def _without_quotes(word: str) -> str:
+    """A path without the quotes that Hydra needs: the command line takes any text for one, see `read_command`."""
+    key, _, text = word.partition("=")
+    plain = key in PATH_KEYS and QUOTED_PATH.fullmatch(text)
+    return f"{key}={text[1:-1]}" if plain and text != '"null"' else word
 
 
 def program_typed() -> str:

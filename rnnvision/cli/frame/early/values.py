@@ -56,7 +56,7 @@ def _check_groups(config: DictConfig, tops: set[str]) -> None:
     if learner:
         _check("", learner, _defined("rnnvision.training.learner:Learner"))
     if "loss" in tops and isinstance(config.get("loss"), DictConfig):
-        for place in ("class_weight:class_weights", "class_weight:check_class_weight", "anytime_loss:check_anytime"):
+        for place in ("class_weight:class_weights", "class_weight:check_class_weight", "losses:check_anytime"):
             _check("loss", plain(config.loss), _defined(f"rnnvision.training.{place}"))
 
 

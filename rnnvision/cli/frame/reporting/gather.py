@@ -55,18 +55,19 @@ def _try(found: Found, names: tuple[str, ...], part: Callable[[], None]) -> None
 
 def _evaluated(folder: Path) -> tuple[Path | None, str]:
     """Of an evaluation its checkpoint and its split."""
-    from omegaconf import OmegaConf
-
+    from rnnvision.cli.frame.command_line.own_files import written
     from rnnvision.cli.frame.strangers.reading import read_pairs
     from rnnvision.cli.frame.strangers.rules import read_run_config
 
     path = folder / ".hydra" / "config.yaml"
-    config: Any = read_run_config(folder) if path.is_file() else {}
-    if (folder / "checkpoints").is_dir() or not config.get("ckpt"):
+    if (folder / "checkpoints").is_dir() or not path.is_file() or not written(read_pairs(path)).get("ckpt"):
         return None, "test"
-    hydra: Any = read_pairs(path.with_name("hydra.yaml")) if path.with_name("hydra.yaml").is_file() else {}
-    typed_in = OmegaConf.select(hydra, "hydra.runtime.cwd") if hydra else None
-    return Path(typed_in or ".") / Path(str(config.ckpt)).expanduser(), str(config.get("split", "test"))
+    config = read_run_config(folder)
+    hydra: Any = written(read_pairs(path.with_name("hydra.yaml"))) if path.with_name("hydra.yaml").is_file() else {}
+    for key in ("hydra", "runtime", "cwd"):
+        hydra = hydra.get(key) if isinstance(hydra, dict) else None
+    typed_in = hydra if isinstance(hydra, str) and "${" not in hydra else "."
+    return Path(typed_in) / Path(str(config.ckpt)).expanduser(), str(config.get("split", "test"))
 
 
 def _training_of(ckpt: Path) -> Path:

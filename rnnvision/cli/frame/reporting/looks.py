@@ -50,6 +50,7 @@ class Sample:
         self.indices = spread(len(samples), self._most())
         self.pixels = pixels(samples, self.indices)  # uint8 (B, C, H, W)
         self.labels = samples.labels[self.indices]
+        classifier.logits(self.pixels[:DIFFERENTIATED])  # raises where they are not finite: nothing can be shown then
 
     def _most(self) -> int:
         """How many images: fewer where each prefix is read anew."""

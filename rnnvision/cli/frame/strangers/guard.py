@@ -1,11 +1,12 @@
-"""Hydra, taught to read files that are not ours as `rules` says, wherever it finds them."""
+"""Hydra, taught to read files that are not ours as `rules` says, wherever it finds them, and to write no secrets."""
 
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.hydra import Hydra
+from hydra.core import utils as core
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig, OmegaConf
@@ -14,13 +15,17 @@ from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.strangers.interpolations import check_growth
 from rnnvision.cli.frame.strangers.reading import read_yaml
 from rnnvision.cli.frame.strangers.rules import check_option
+from rnnvision.masking import hide_in, masked_values, masked_word
 
 
 @cache
 def guard_hydra() -> None:
-    """From here on Hydra reads files that are not in our conf/ under these rules, and what it composes is checked."""
+    """From here on Hydra reads files that are not in our conf/ under these rules, and what it composes is checked.
+
+    What it writes into .hydra/ shows no secret; a run that is resumed is told them again.
+    """
     own = config_dir().resolve()
-    load, compose = ConfigRepository.load_config, Hydra.compose_config
+    load, compose, save = ConfigRepository.load_config, Hydra.compose_config, core._save_config
     others: list[str] = []  # folders that are not ours, of which something was read
 
     @wraps(load)
@@ -39,9 +44,17 @@ def guard_hydra() -> None:
     @wraps(compose)
     def compose_config(self: Hydra, *arguments: Any, **options: Any) -> DictConfig:
         found = compose(self, *arguments, **options)
+        content = OmegaConf.to_container(found, resolve=False)
         if others:
-            check_growth(OmegaConf.to_container(found, resolve=False), others[-1])
+            check_growth(content, others[-1])
+        hide_in(content)
         return found
 
+    def save_config(cfg: Any, filename: str, output_dir: Path) -> None:
+        content = OmegaConf.to_container(cfg, resolve=False)
+        kept = list(map(masked_word, content)) if isinstance(content, list) else masked_values(content)
+        save(cfg if kept == content else cast(DictConfig, OmegaConf.create(kept)), filename, output_dir)
+
+    core._save_config = save_config
     ConfigRepository.load_config = load_config  # type: ignore[method-assign]
     Hydra.compose_config = compose_config  # type: ignore[method-assign]

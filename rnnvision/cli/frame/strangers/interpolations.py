@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from rnnvision.checks import one_line
@@ -28,21 +28,30 @@ def allowed_variables() -> frozenset[str]:
     return ENVIRONMENT | {name.strip() for name in os.environ.get(ALLOWED, "").split(",") if name.strip()}
 
 
-def allow_typed(words: list[str]) -> None:
+def allow_typed(words: Iterable[str]) -> None:
     """Let the processes that this one starts read what the user's own words name in ${oc.env:...}."""
-    named = {name for word in words for name in NAMED.findall(word)}
-    if new := named - allowed_variables():
+    if new := _named(words) - allowed_variables():
         os.environ[ALLOWED] = ",".join(filter(None, [os.environ.get(ALLOWED, ""), *sorted(new)]))
 
 
-def check_texts(content: Any, where: str) -> None:
-    """Check every ${...} of a file by itself.
+def allowing(words: Iterable[str]) -> str:
+    """What a command that goes on has to begin with, so that its runs may read what these words name."""
+    names = sorted(_named(words) - ENVIRONMENT)
+    return f"{ALLOWED}={','.join(names)} " if names else ""
+
+
+def _named(words: Iterable[str]) -> set[str]:
+    return {name for word in words for name in NAMED.findall(word)}
+
+
+def check_texts(content: Any, where: str, but: Collection[str] = ()) -> None:
+    """Check every ${...} of a file by itself, but those of some keys.
 
     Raises:
         UsageError: for a function or a variable that is not on the list; the message begins with `where` and the key.
     """
     for key, text in texts(content):
-        if "${" not in text:
+        if "${" not in text or key in but:
             continue
         place = f"{where}: {one_line(key)[:100]}"
         if "\\${" in text:
@@ -54,7 +63,7 @@ def check_texts(content: Any, where: str) -> None:
             if function == "oc.env" and variable not in allowed_variables():
                 name = one_line(variable)[:60]
                 raise UsageError(
-                    f"{place}: reads the environment variable {name}, which is not on the list of docs/reliability.md; "
+                    f"{place}: reads the environment variable {name}, which is not on the list of docs/extend.md; "
                     f"{ALLOWED}={name if name.isidentifier() else 'NAME'} allows it"
                 )
 

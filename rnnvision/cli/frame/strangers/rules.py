@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ def is_trusted() -> bool:
     return os.environ.get(TRUST) == "1"
 
 
-def read_run_config(folder: Path) -> DictConfig:
-    """The configuration of a run folder, whoever made that.
+def read_run_config(folder: Path, replaced: Collection[str] = ()) -> DictConfig:
+    """The configuration of a run folder, whoever made that; of the `replaced` keys the user has given values anew.
 
     Raises:
         UsageError: for what cannot be read, and for what it may not ask for.
@@ -37,7 +37,7 @@ def read_run_config(folder: Path) -> DictConfig:
     content = OmegaConf.to_container(found, resolve=False)
     if not is_trusted():
         _check_objects(content, one_line(file))
-        check_texts(content, one_line(file))
+        check_texts(content, one_line(file), but=replaced)
     check_growth(content, one_line(file))
     return found
 

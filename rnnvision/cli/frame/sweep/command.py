@@ -10,7 +10,8 @@ from rnnvision.cli.frame.command_line.line import CommandLine
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
 from rnnvision.cli.frame.command_line.words import FLAGS, command, key_of, override, parsed
 from rnnvision.cli.frame.paths import READ, expanded, pin_latest
-from rnnvision.cli.frame.sweep.record import Record, read_record
+from rnnvision.cli.frame.strangers.words import check_words
+from rnnvision.cli.frame.sweep.record import FILE, Record, read_record
 from rnnvision.errors import UsageError
 
 MULTIRUN = ("-m", "--multirun")
@@ -97,6 +98,8 @@ def _resumed(line: CommandLine, settings: tuple[str, ...], typed: str, verb: str
     if hydras := next((word for word in line.overrides if word.startswith(HYDRAS)), None):
         raise UsageError(f"{hydras}: Hydra's own multirun cannot be resumed; leave it out")
     folder, record = read_record(typed, verb)
+    every = (word for words in (*record.commands, *(job.words for job in record.jobs)) for word in words)
+    check_words(dict.fromkeys(every), record.flags, folder / FILE)
     before, now = ({key_of(word): word for word in words} for words in (record.words, line.overrides))
     if (other := now.get("hydra.sweep.dir")) and (read := parsed(other)) and not _is_in(folder, str(read.value())):
         raise UsageError(f"resume_sweep={typed}: goes on in that folder; leave out {other}")

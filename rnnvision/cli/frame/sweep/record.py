@@ -91,6 +91,8 @@ def read_record(typed: str, verb: str) -> tuple[Path, Record]:
 
 def _record(found: dict[str, Any]) -> Record | None:
     try:
+        if not all(_is_name(job["name"]) for job in found["jobs"]):
+            return None
         return Record(
             verb=str(found["verb"]),
             cwd=str(found["cwd"]),
@@ -100,6 +102,11 @@ def _record(found: dict[str, Any]) -> Record | None:
         )
     except (KeyError, TypeError):
         return None
+
+
+def _is_name(name: object) -> bool:
+    """Whether the name of a job leads to a folder within that of the sweep, whose content may be removed."""
+    return isinstance(name, str) and name == Path(name).name and name not in ("", ".", "..") and "\0" not in name
 
 
 def _lacks(folder: Path) -> str:

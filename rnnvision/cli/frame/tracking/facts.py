@@ -12,6 +12,7 @@ from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.command_line.groups import SEVERAL
 from rnnvision.cli.frame.command_line.words import parsed, yaml_text
 from rnnvision.errors import UsageError
+from rnnvision.masking import masked, masked_values
 from rnnvision.runs import RunFolder, read_json
 
 TAG = re.compile(r"[\w.][\w .:/-]{0,63}")  # what each of the trackers takes
@@ -31,6 +32,8 @@ def checked_tags(cfg: Mapping[str, Any] | DictConfig) -> list[str]:
     if tags is None:
         return []
     listed = tags if isinstance(tags, list) else [tags]
+    if any(masked(str(tag)) != str(tag) for tag in listed):
+        raise UsageError("tags=***: one of them looks like a secret, and they are told to trackers; leave it out")
     wrong = [tag for tag in listed if isinstance(tag, bool) or not TAG.fullmatch(str(tag))]
     if not isinstance(tags, list) or wrong:
         shown = f"[{','.join(map(str, tags))}]" if isinstance(tags, list) else yaml_text(tags)
@@ -57,10 +60,10 @@ def choices_of(choices: Mapping[Any, Any], words: Iterable[str] = ()) -> dict[st
 
 
 def parameters_of(cfg: DictConfig) -> dict[str, Any]:
-    """Every value of a configuration by its key as it is typed, model.hidden_size."""
+    """Every value of a configuration by its key as it is typed, model.hidden_size; no secrets."""
     from rnnvision.report.two_runs import flat
 
-    return flat({str(key): value for key, value in plain(cfg).items() if key not in LEFT_OUT})
+    return flat(masked_values({str(key): value for key, value in plain(cfg).items() if key not in LEFT_OUT}))
 
 
 def facts_of(run: RunFolder, tags: list[str]) -> dict[str, str]:

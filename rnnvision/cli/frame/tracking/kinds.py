@@ -80,7 +80,8 @@ class CSV(Tracker):
         self.logger.log_summary({f"final/{name}": value for name, value in figures.items()})
 
     def close(self, status: str) -> None:
-        self.logger.log_summary({"run.status": status})
+        with suppress(OSError):  # a full disk, which has been told
+            self.logger.log_summary({"run.status": status})
 
 
 class TensorBoard(Tracker):

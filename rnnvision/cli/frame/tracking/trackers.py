@@ -1,7 +1,7 @@
 """Trackers: those of a run together, begun once, told the end whatever it is, and written down in tracking.json."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,8 @@ class Trackers:
             try:
                 tracker.begin(parameters, facts)
             except Exception as error:
+                if isinstance(tracker, CSV) and isinstance(error, OSError):  # of the run folder
+                    raise
                 kind = UsageError if type(error).__name__ == "UsageError" else FailureError  # W&B's: not logged in
                 raise kind(
                     f"logger={tracker.name}: cannot be begun: {said(error)}; see docs/tracking.md, or choose logger=csv"
@@ -92,7 +94,8 @@ class Trackers:
             if tracker.record:  # it was begun
                 attempt(tracker.logger, tracker.close, status)
                 tracker.record["status"] = "lost" if tracker.logger.lost else status
-        self._write()
+        with suppress(OSError):  # a full disk; the error that has ended the run is worth more
+            self._write()
 
     def _write(self) -> None:
         if found := {tracker.name: tracker.record for tracker in self.all if tracker.record}:

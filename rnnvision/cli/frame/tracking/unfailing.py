@@ -12,9 +12,10 @@ CALLED = ("log_metrics", "log_graph", "save", "finalize", "after_save_checkpoint
 def unfailing(made: Any) -> Any:
     """A logger class that says the first error of what Lightning calls, and is silent from there on.
 
+    The run log is a part of the run itself: a disk on which it cannot be written ends the run.
     Its objects have `lost`, whether there was one. They can be pickled, as a process that is spawned needs.
     """
-    names = {name: _method(made, name) for name in CALLED}
+    names = {} if made.__name__ == "RunLog" else {name: _method(made, name) for name in CALLED}
     return type(made.__name__, (made,), {**names, "lost": False, "__reduce__": lambda self: _pickled(made, self)})
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from rnnvision.checks import at_least, choose_one
+from rnnvision.checks import at_least, choose_one, fraction, number
 from rnnvision.cli.frame.arguments import arguments_of, check_target, instantiate_all, plain
 from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.errors import UsageError
@@ -34,19 +34,21 @@ def make_callbacks(
     from rnnvision.training import RunLog
 
     draws = any(not isinstance(logger, RunLog) for logger in loggers)
-    chosen = {key: value for key, value in (plain(node) or {}).items() if value is not None}
+    given = sorted((plain(node) or {}).items(), key=lambda item: item[0] == "last")  # it holds the states of the others
+    chosen = {key: value for key, value in given if value is not None}
     written: dict[str, str] = {}  # file -> the key of the callback that writes it
     for name, arguments in chosen.items():
         key = f"callbacks.{name}"
-        given = {k: v for k, v in arguments.items() if v is not None} if isinstance(arguments, dict) else arguments
-        kind = check_target(key, given).__name__
+        filled = {k: v for k, v in arguments.items() if v is not None} if isinstance(arguments, dict) else arguments
+        kind = check_target(key, filled).__name__
         if kind in CHECKPOINTS or kind == "EarlyStopping":
             _complete_monitor(key, kind, arguments, trainer)
         if kind in CHECKPOINTS:
             _check_files(key, arguments, folder / "checkpoints", written)
         if kind == "EarlyStopping":
             with arguments_of(key):
-                at_least("patience", arguments.get("patience", 0), 0)
+                at_least("patience", arguments.get("patience", 3), 0)
+                number("min_delta", arguments.get("min_delta", 0.0))
         if kind == "EMAWeightAveraging":
             _check_average(key, arguments)
         if kind == "LearningRateMonitor" and not draws:
@@ -137,6 +139,9 @@ def _check_files(key: str, arguments: dict[str, Any], checkpoints: Path, written
     default = "best" if str(arguments.get("_target_")).endswith("BestCheckpoint") else None
     filename, folder = arguments.get("filename", default), arguments.get("dirpath")
     top = arguments.get("save_top_k", 1)
+    with arguments_of(key):
+        at_least("save_top_k", top, -1)
+        at_least("every_n_epochs", arguments.get("every_n_epochs") or 1, 1)
     if name in ("best", "last"):
         if filename != name:
             raise UsageError(
@@ -177,4 +182,5 @@ def _check_average(key: str, arguments: dict[str, Any]) -> None:
     if arguments.get("device") not in (None, "cpu"):
         raise UsageError(f"{key}.device={arguments['device']}: choose one of null (where the network is), cpu")
     with arguments_of(key):
+        fraction("decay", arguments.get("decay", 0.5))
         at_least("update_every_n_steps", arguments.get("update_every_n_steps", 1), 1)

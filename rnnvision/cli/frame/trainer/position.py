@@ -15,6 +15,7 @@ from torch import Tensor
 from rnnvision.nn.parts import hold_frozen
 from rnnvision.training.learner import Learner
 from rnnvision.training.run_log import RunLog
+from rnnvision.training.scores import EpochSums
 
 ENTRY = "position"
 COUNTS = ("ready", "started", "processed", "completed")
@@ -27,6 +28,7 @@ class Position(Callback):
         self.begun: Mapping[str, Any] | None = None  # of the checkpoint that the training goes on from
         self._between_batches = False
         self._in_validation = False
+        self._begins_validation = False  # one that was interrupted
 
     # Written.
 
@@ -73,7 +75,7 @@ class Position(Callback):
             "sums": _of_all_ranks(trainer, pl_module.sums.all().double()),
             "validated": [step, dict(figures), pl_module._validated_this_epoch],
             "random": _of_all_ranks(trainer, torch.get_rng_state()),
-            "rows": [] if log is None else log.rows_of(epoch, _ended_row(trainer) if has_ended else None),
+            "rows": [] if log is None else log.rows_of(epoch, _ended_row(trainer) if has_ended and is_whole else None),
             "seconds": 0.0 if log is None else log.seconds,
         }
         if pl_module.device.type == "cuda":
@@ -92,14 +94,23 @@ class Position(Callback):
         pl_module._validated = (step, dict(figures))
         if begun["ended"]:
             return
+        self._begins_validation = begun["in_validation"]
         pl_module._validated_this_epoch = this_epoch
         hold_frozen(pl_module.network)  # as at the start of an epoch, which is behind
-        pl_module.go_on_with(begun["sums"][_rank_in(trainer, begun["sums"])])
-        cast(Any, trainer.train_dataloader).begin_at(begun["batches"])
+        pl_module.sums = EpochSums.of(begun["sums"][_rank_in(trainer, begun["sums"])], pl_module.device)
+        pl_module.samples_seen = -int(begun["sums"][:, 2].sum())  # which another process has seen
+        if begun["batches"] < trainer.num_training_batches:  # else it is the next epoch that is read
+            cast(Any, trainer.train_dataloader).begin_at(begun["batches"])
         torch.set_rng_state(begun["random"][_rank_in(trainer, begun["random"])].cpu())
         if pl_module.device.type == "cuda" and "random_cuda" in begun:
             state = begun["random_cuda"]
             torch.cuda.set_rng_state(state[_rank_in(trainer, state)].cpu(), pl_module.device)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._begins_validation and not trainer.sanity_checking:
+            self._begins_validation = False
+            total: Any = trainer.fit_loop.epoch_loop.val_loop.batch_progress.total
+            total.ready, total.started = total.processed, total.processed
 
 
 def _within_epoch(state: dict[str, Any], trainer: L.Trainer, epoch: int, batches: int, *, validates: bool) -> None:
@@ -108,17 +119,23 @@ def _within_epoch(state: dict[str, Any], trainer: L.Trainer, epoch: int, batches
     With `validates` it begins with the validation that follows them.
     """
     for part, done in (("current", epoch), ("total", state["epoch_progress"]["total"]["completed"])):
-        state["epoch_progress"][part] = {"ready": done + 1, "started": done + 1, "processed": done, "completed": done}
+        state["epoch_progress"][part] = _begun(done)
     progress = state["epoch_loop.batch_progress"]
     total = progress["total"]["completed"]
     progress["current"], progress["total"] = dict.fromkeys(COUNTS, batches), dict.fromkeys(COUNTS, total)
-    if validates:
-        state["epoch_loop.val_loop.batch_progress"] |= {
-            part: {"ready": 1, "started": 1, "processed": 0, "completed": 0} for part in ("current", "total")
-        }
+    if validates:  # from its first batch, of which it is to look as if it had been interrupted
+        validation = state["epoch_loop.val_loop.batch_progress"]
+        before = validation["total"]["completed"] - validation["current"]["completed"]
+        for part, done in (("current", 0), ("total", before)):
+            validation[part] = _begun(done)
     elif _follows_validation(trainer, batches, total):
         # Lightning will find that a validation is due, see that it was, and count the step a second time.
         state["epoch_loop.state_dict"]["_batches_that_stepped"] -= 1
+
+
+def _begun(done: int) -> dict[str, int]:
+    """The counts where so many have ended, and one more has begun."""
+    return {"ready": done + 1, "started": done + 1, "processed": done, "completed": done}
 
 
 def _follows_validation(trainer: L.Trainer, batches: int, total: int) -> bool:

@@ -49,6 +49,8 @@ def _weights(content: Mapping[str, Any]) -> dict[str, Tensor]:
     entry = next((name for name in ENTRIES if isinstance(content.get(name), Mapping)), None)
     inner = content if entry is None else content[entry]
     found = {str(name): weight for name, weight in inner.items() if isinstance(weight, Tensor)}
+    if empty := [name for name, weight in found.items() if not weight.numel()]:
+        raise ValueError(f"weights: {empty[0]} is empty")
     wrapped = bool(found) and all(name.startswith(WRAPPED) for name in found)
     found = {name.removeprefix(WRAPPED): weight for name, weight in found.items()} if wrapped else found
     # The networks are float32, and 1 + w of a rounded w would be rounded once more.

@@ -59,6 +59,8 @@ def go_on(trainer: L.Trainer, last: Path) -> None:
     """Prepare a Trainer that goes on from the checkpoint `last`."""
     # Of a callback that was taken out or changed: what may be is said when the run is resumed.
     warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
+    # Its place is told to the loader by `Position`.
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
     progress = read_progress(last)
     for log in (logger for logger in trainer.loggers if isinstance(logger, RunLog)):
         log.go_back_to(progress.first_row, progress.rows, progress.seconds)

@@ -1,5 +1,6 @@
 """The configuration of a resumed run: the one it began with, and what may change of it."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,16 +9,19 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import counted
-from rnnvision.cli.frame.arguments import plain
-from rnnvision.cli.frame.command_line.words import key_of
+from rnnvision.cli.frame.arguments import plain, typed_words
+from rnnvision.cli.frame.command_line.own_files import written
+from rnnvision.cli.frame.command_line.words import command, key_of
+from rnnvision.cli.frame.early.again import differences, in_words
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.strangers.rules import read_run_config
 from rnnvision.cli.frame.trainer.callbacks import CHECKPOINTS
+from rnnvision.cli.train.resume.changes import ENTRY, MAY_CHANGE, allowed, may_change, require_same
 from rnnvision.errors import UsageError
-from rnnvision.runs import RunFolder, is_first_process
+from rnnvision.masking import hidden_keys, masked_values
+from rnnvision.runs import Run, RunFolder, is_first_process
 
-MAY_CHANGE = ("trainer.", "callbacks.", "logger.", "report", "tags", "data.root", "data.num_workers", "data.timeout")
 # What Lightning knows the state of a checkpoint by: with another of them it would begin to choose anew.
 CHOSEN_BY = (
     "_target_",
@@ -37,31 +41,79 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
         UsageError: for a change that would make it another run.
     """
     from rnnvision.nn.legacy import current_arguments
+    from rnnvision.training import facts_of
 
-    saved = read_run_config(run.path)
+    words = {key_of(word): word for word in typed_words()}
+    saved = read_run_config(run.path, replaced=words)
     before = plain(saved.get("callbacks")) or {}
-    for override in HydraConfig.get().overrides.task:
-        key = key_of(override)
-        if key == "resume" or (key == "plugins" and cfg.plugins == saved.get("plugins")):
+    lost = hidden_keys(OmegaConf.to_container(saved, resolve=False))
+    # With auto_resume the words are those that it began with.
+    keys = [*differences(saved, cfg), *lost] if cfg.get("auto_resume") is True else list(words)
+    changes = {}
+    for key in keys:
+        if key in ("resume", "auto_resume") or (key == "plugins" and cfg.plugins == saved.get("plugins")):
             continue
-        if not key.startswith(MAY_CHANGE):
-            if any(allowed.startswith(f"{key}.") for allowed in MAY_CHANGE):
-                one = f"single values can: {key}.KEY=VALUE"
-                raise UsageError(f"{override}: an option cannot be chosen anew on resume; {one}")
-            if key == "device":
-                raise UsageError(
-                    f"{override}: cannot be chosen anew on resume; give trainer.accelerator=cpu, gpu or mps"
-                )
-            allowed = ", ".join(f"{k}*" if k.endswith(".") else k for k in MAY_CHANGE)
-            raise UsageError(f"{key}: cannot change on resume, it would be another run; what can: {allowed}")
-        OmegaConf.update(saved, key, OmegaConf.select(cfg, key), force_add=True)
-    _check_checkpoints(before, plain(saved.get("callbacks")) or {})
+        if not may_change(key) and key not in lost:
+            raise UsageError(_refusal(key, words.get(key, key)))
+        before_it, value = OmegaConf.select(saved, key), _as_typed(cfg, key)
+        if key not in lost and plain(before_it) != value:
+            changes[key] = (plain(before_it), value)
+        OmegaConf.update(saved, key, value, force_add=True)
+    for key in lost:
+        if key not in keys:
+            again = command([*sys.argv[1:], f"++{key}=${{oc.env:NAME}}"])
+            raise UsageError(
+                f"{key}: its value is secret, and was not kept; export it as NAME and give it again: {again}"
+            )
+    _check_callbacks(before, plain(saved.get("callbacks")) or {})
     _check_limits(saved, run)
     locate_paths(saved, HydraConfig.get().runtime.cwd)
     load_plugins_of(saved, HydraConfig.get().runtime.cwd)
-    saved.model = current_arguments(plain(saved.model))
+    saved.model = current_arguments(written(saved.model))
     saved.resume = cfg.resume
+    last = Run(run.path).last_checkpoint
+    trained = None if last is None else facts_of(last)["rnnvision"].get(ENTRY)
+    if trained is not None:
+        require_same(trained, plain(saved))
+    if changes and is_first_process():
+        print(f"resume    with {in_words(changes)}", flush=True)
     return saved
+
+
+def _refusal(key: str, word: str) -> str:
+    if any(name.startswith(f"{key}.") for name in MAY_CHANGE):
+        return f"{word}: an option cannot be chosen anew on resume; single values can: {key}.KEY=VALUE"
+    if key == "device":
+        return f"{word}: cannot be chosen anew on resume; give trainer.accelerator=cpu, gpu or mps"
+    return f"{key}: cannot change on resume, it would be another run; what can: {allowed()}"
+
+
+def _check_callbacks(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Refuse a change of a callback that has a hand in the training, or that would forget what it has seen.
+
+    Raises:
+        UsageError: that names the key.
+    """
+    _check_checkpoints(before, now)
+    for name in {**before, **now}:
+        old, new = before.get(name) or {}, now.get(name) or {}
+        kinds = {str(node.get("_target_")).rpartition(".")[2] for node in (old, new) if isinstance(node, dict) and node}
+        if "EMAWeightAveraging" in kinds and old != new:
+            raise UsageError(f"callbacks.{name}: cannot change on resume, its average began with the first step")
+        if kinds == {"EarlyStopping"} and old and new:
+            for key in ("_target_", "monitor", "mode"):
+                if old.get(key) != new.get(key):
+                    raise UsageError(
+                        f"callbacks.{name}.{key}: cannot change on resume, it would forget what it waits for"
+                    )
+
+
+def _as_typed(cfg: DictConfig, key: str) -> Any:
+    """The value of a key, with its ${...} as they are: what they stand for is not to be kept."""
+    node: Any = OmegaConf.to_container(cfg, resolve=False)
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else OmegaConf.select(cfg, key)
+    return node
 
 
 def _check_checkpoints(before: dict[str, Any], now: dict[str, Any]) -> None:
@@ -104,7 +156,7 @@ def _check_limits(cfg: DictConfig, run: RunFolder) -> None:
     Raises:
         UsageError: that says how far the run has got.
     """
-    from rnnvision.cli.train.progress import read_progress
+    from rnnvision.cli.train.resume.progress import read_progress
 
     last = run.path / "checkpoints" / "last.ckpt"
     if not last.is_file():
@@ -127,7 +179,7 @@ def kept_if_refused(cfg: DictConfig, run: RunFolder) -> Iterator[None]:
         yield
         return
     before = path.read_text()
-    OmegaConf.save(OmegaConf.merge(cfg, {"resume": None}), path)
+    OmegaConf.save(OmegaConf.create(masked_values({**written(cfg), "resume": None})), path)
     try:
         yield
     except UsageError:

@@ -1,0 +1,93 @@
+"""auto_resume=true: the same command begins a run, goes on with it after any death, and lets it be once it is done."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from rnnvision.cli.frame.command_line.line import CommandLine
+from rnnvision.cli.frame.command_line.words import key_of, override, parsed, yaml_text
+from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.strangers.rules import CONFIG, read_run_config
+from rnnvision.errors import UsageError
+from rnnvision.masking import masked_values
+from rnnvision.runs import Run, RunFolder, is_first_process
+from rnnvision.runs.lock import Lock
+from rnnvision.runs.read import LOCK
+
+KEY = "auto_resume"
+OF_COMMAND = ("resume", KEY, "save_every", "name", "log_dir")  # what a run does not depend on
+LEFTOVERS = ("checkpoints", "pretrain", "metrics.csv")  # of a start that came to nothing
+
+
+def with_resume(line: CommandLine) -> CommandLine:
+    """A command with the word resume=FOLDER, where it asks for auto_resume, and its run has a checkpoint to go on from.
+
+    Where the run has begun without getting that far, what it has left there is removed.
+
+    Raises:
+        UsageError: where the folder is not the same in each call of the command.
+    """
+    typed = next((read for word in line.overrides if key_of(word) == KEY and (read := parsed(word))), None)
+    value = None if typed is None or typed.is_sweep_override() else typed.value()
+    if typed is not None and not isinstance(value, bool):
+        raise UsageError(f"{KEY}={typed.get_value_element_as_str()}: must be true or false")
+    if not value:
+        return line
+    if line.multirun:
+        raise UsageError(f"{KEY}=true: is of one run; a sweep goes on with resume_sweep=FOLDER")
+    if any(word.startswith("resume=") for word in line.overrides):
+        raise UsageError(f"{KEY}=true: finds out itself whether there is a run to go on with; leave out resume=")
+    folders = [read for word in line.overrides if key_of(word) == "hydra.run.dir" and (read := parsed(word))]
+    text = str(folders[-1].value()) if folders and not folders[-1].is_sweep_override() else "${"
+    if "${" in text:
+        raise UsageError(f"{KEY}=true: needs a folder that is the same each time; add hydra.run.dir=FOLDER")
+    folder = Path(expanded(text))
+    run = Run(folder)
+    if not (folder / CONFIG).is_file() or (run.last_checkpoint is None and not run.completed):
+        if is_first_process():
+            _clear(folder)
+        return line
+    return replace(line, overrides=(*line.overrides, override("resume", folder)))
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a start left that came to nothing, unless a process is at work there, or the folder is no run's."""
+    lock = Lock(folder / LOCK)
+    if not lock.path.is_file() or (folder / "metrics.json").exists() or not lock.acquire():
+        return
+    with lock:
+        for path in (folder / name for name in LEFTOVERS):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def is_done(config: DictConfig, run: RunFolder) -> bool:
+    """Whether a command with auto_resume has nothing left to do: its run, as it is configured, is completed."""
+    found = Run(run.path)
+    asks = config.get(KEY) is True and config.get("resume") is not None
+    return asks and found.completed and not differences(read_run_config(run.path), config)
+
+
+def differences(before: DictConfig, now: DictConfig) -> dict[str, tuple[Any, Any]]:
+    """The single values that two configurations of a run do not share, by their keys: before and now."""
+    old, new = (flat(masked_values(OmegaConf.to_container(config, resolve=False))) for config in (before, now))
+    keys = [key for key in {**old, **new} if key.partition(".")[0] not in (*OF_COMMAND, "hydra")]
+    return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
+
+
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """A configuration as single values by their keys; an empty mapping is one."""
+    if not isinstance(value, dict) or not value:
+        return {prefix: value}
+    start = f"{prefix}." if prefix else ""
+    return {inner: item for key, content in value.items() for inner, item in flat(content, f"{start}{key}").items()}
+
+
+def in_words(changes: dict[str, tuple[Any, Any]]) -> str:
+    """Changes of values, for people."""
+    return ", ".join(f"{key} {yaml_text(old)} -> {yaml_text(new)}" for key, (old, new) in changes.items())

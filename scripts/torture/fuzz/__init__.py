@@ -1,0 +1,1 @@
+"""Command lines and files as people mistype them, each with what has to become of it; and how one is tried."""

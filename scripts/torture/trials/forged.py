@@ -1,0 +1,65 @@
+"""Forged files given to commands, one in a fork with limits.
+
+Faults of the code that it found, mended with it:
+"""
+
+import random
+from pathlib import Path
+
+from torture.forgeries import FAMILIES
+from torture.forgeries.forgery import Forgery
+from torture.forgeries.honest import make_honest
+from torture.forgeries.trying import tried
+from torture.trial import Outcome
+
+TITLE = "forged checkpoints, run folders, exported and published files"
+BAR = "no code run, no file outside changed, no hang, no crash; each used, or refused in one line"
+COUNT = 2_000  # more than there are: all of them
+FOUND = 0
+
+
+def run(count: int, seed: int, folder: Path) -> Outcome:
+    import_all()
+    outcome = Outcome()
+    honest = folder / "honest"
+    honest.mkdir()
+    make_honest(honest)
+    chosen = tries(count, seed)
+    for number, (forgery, way) in enumerate(chosen):
+        place = folder / str(number)
+        place.mkdir()
+        told = tried(forgery, way, honest, place)
+        outcome.add(None if told is None else f"{forgery.name}, {way}: {told}")
+        remove(place)
+    outcome.note = f"{len({forgery.name for forgery, _ in chosen})} forgeries"
+    return outcome
+
+
+def tries(count: int, seed: int) -> list[tuple[Forgery, str]]:
+    """So many forgeries with a command each, of every family; all of them where there are not more."""
+    every = [(forgery, way) for family in FAMILIES.values() for forgery in family for way in forgery.ways]
+    return every if count >= len(every) else random.Random(seed).sample(every, count)
+
+
+def import_all() -> None:
+    """What the commands need, once: a fork begins with it."""
+    import importlib
+
+    import torch
+
+    torch.set_num_threads(1)
+    for verb in ("train", "evaluate", "predict", "export", "report", "benchmark", "results", "diff", "tune", "compare"):
+        importlib.import_module(f"rnnvision.cli.{verb}")
+    for module in (
+        "rnnvision.training.learner",
+        "rnnvision.data.datamodule",
+        "rnnvision.inference",
+        "rnnvision.insight",
+    ):
+        importlib.import_module(module)
+
+
+def remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,53 @@
+"""A training is killed at one step after the other, once or twice, and resumed where it was moved to.
+
+Found: a row of metrics.csv that a kill between a checkpoint and the row had lost; an epoch left out after a validation
+that was begun anew; seconds of an epoch counted twice; an epoch that max_steps had cut, whose rest was never trained.
+"""
+
+import random
+from pathlib import Path
+
+from torture.trainings import BATCHES, SMALL, STEPS, difference, killed_in_step, killed_in_validation, trained
+from torture.trial import Outcome
+
+TITLE = "single and double resume from every position of a 48-step run, 0 and 2 workers, moved in between"
+BAR = "weights, optimiser, schedule, averages, best checkpoint, metrics and answers bit-identical"
+COUNT = 4 * STEPS
+FOUND = 4
+WAYS = {
+    "0 workers": ("augmentation.mixup=0.2",),
+    "2 workers": ("augmentation=flip_shift", "data.format=streaming", "data.num_workers=2"),
+}
+
+
+def run(count: int, seed: int, folder: Path) -> Outcome:
+    outcome, generator = Outcome(), random.Random(seed)
+    for name, words in WAYS.items():
+        code = trained([*SMALL, *words, "save_every=1", f"hydra.run.dir={name}"], folder)
+        if code:
+            outcome.add(f"{name}: the undisturbed run ended with {code}: {(folder / 'log').read_text()[-300:]}")
+            return outcome
+    cases = [(position, name, twice) for position in range(STEPS) for name in WAYS for twice in (False, True)]
+    for number in range(count):
+        position, name, twice = cases[(number * len(cases)) // count if count < len(cases) else number % len(cases)]
+        place = folder / f"{number}"
+        failure = _tried(place, position, WAYS[name], generator.randrange(STEPS) if twice else None)
+        failure = failure or difference(folder / name, place / "moved")
+        outcome.add(f"{name}, killed in step {position}{', twice' if twice else ''}: {failure}" if failure else None)
+    return outcome
+
+
+def _tried(folder: Path, position: int, words: tuple[str, ...], again: int | None) -> str | None:
+    """Train in folder/run, kill in a step, move, resume, kill in the step `again` after it, resume; what went wrong."""
+    code = trained([*SMALL, *words, "save_every=1", "hydra.run.dir=run"], folder, killed_in_step(position))
+    if code != -9:
+        return f"it ended with {code} before it was killed"
+    (folder / "run").rename(folder / "moved")
+    begin = [*SMALL, *words, "save_every=1", "auto_resume=true", "hydra.run.dir=moved"]
+    if again is not None:
+        kill = killed_in_validation(BATCHES) if again < BATCHES else killed_in_step(max(position, again))
+        code = trained(begin, folder, kill)
+        if code not in (-9, 0):
+            return f"resumed, it ended with {code}: {(folder / 'log').read_text()[-300:]}"
+    code = trained(begin, folder)
+    return f"resumed, it ended with {code}: {(folder / 'log').read_text()[-300:]}" if code else None
