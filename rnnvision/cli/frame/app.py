@@ -215,8 +215,7 @@ def _run_job(
             if message is None or wants_traceback:
                 traceback.print_exc()
             message = message or f"{type(error).__name__}: {error}"
-            if isinstance(error, DiskError) or is_full(error):
-                message += _resumption(run, config)
+            message += _resumption(run, config) if isinstance(error, DiskError) or is_full(error) else ""
             log.keep = _write_down(run, code, message, status_before)
             if code == EXIT_USAGE and not status_before:
                 run.leave_nothing(f"{verb}.log")
