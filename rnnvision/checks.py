@@ -119,16 +119,20 @@ def seed_number(argument: str, value: object) -> None:
 def number(argument: str, value: object, maximum: float = LARGEST) -> None:
     """Check that `value` is a number from 0 to `maximum`: none is larger than `LARGEST`."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value <= maximum:
-        fits = isinstance(value, (int, float)) and not value > LARGEST
-        limits = "of at least 0" if fits and maximum == LARGEST else f"from 0 to {maximum:g}"
+        limits = f"from 0 to {maximum:g}" if maximum < LARGEST or too_large(value) else "of at least 0"
         raise ValueError(f"{argument}={value}: must be a number {limits}")
 
 
 def positive(argument: str, value: object) -> None:
     """Check that `value` is a number above 0: none is larger than `LARGEST`."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 < value <= LARGEST:
-        limits = "a number above 0" if not isinstance(value, (int, float)) or not value > 0 else f"at most {LARGEST:g}"
-        raise ValueError(f"{argument}={value}: must be {limits}")
+        most = f", and at most {LARGEST:g}" if too_large(value) else ""
+        raise ValueError(f"{argument}={value}: must be a number above 0{most}")
+
+
+def too_large(value: object) -> bool:
+    """Whether `value` is a number that is larger than any that is of use."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > LARGEST
 
 
 def probability(argument: str, value: object) -> None:

@@ -15,14 +15,32 @@ Check = Callable[[Any], None]  # of a value, under the name `x`
 CASES: dict[str, tuple[Check, list[Any], list[Any], str]] = {
     "at_least": (
         lambda value: checks.at_least("x", value, 2),
-        [2, 3, 10**30],
+        [2, 3, 2**31 - 1],
         [1, 0, -2, 2.0, 2.5, INF, NAN, "2", "two", None, True, [2], 2j],
         "must be a whole number of at least 2",
     ),
+    "at_least_up_to_four": (
+        lambda value: checks.at_least("x", value, 2, 4),
+        [2, 4],
+        [5, 2**31, 10**30],
+        "must be a whole number from 2 to 4",
+    ),
+    "seed_number": (
+        lambda value: checks.seed_number("x", value),
+        [0, 2**32 - 1],
+        [-1, 2**32, True, 0.0, None, "1", NAN],
+        "must be a whole number from 0 to 4294967295",
+    ),
+    "number_up_to_the_largest": (
+        lambda value: checks.number("x", value),
+        [1e9],
+        [1.1e9, 1e308, INF, 10**30],
+        "must be a number from 0 to 1e+09",
+    ),
     "number": (
         lambda value: checks.number("x", value),
-        [0, 0.0, 1, 2.5, 1e300],
-        [-1e-9, -1, INF, -INF, NAN, "1", None, True, False, [1.0], 1j],
+        [0, 0.0, 1, 2.5, 1e9],
+        [-1e-9, -1, -INF, NAN, "1", None, True, False, [1.0], 1j],
         "must be a number of at least 0",
     ),
     "number_up_to_one": (
@@ -34,8 +52,14 @@ CASES: dict[str, tuple[Check, list[Any], list[Any], str]] = {
     "positive": (
         lambda value: checks.positive("x", value),
         [1, 1e-300, 2.5],
-        [0, 0.0, -1, INF, NAN, "1", None, True, [1.0]],
+        [0, 0.0, -1, NAN, "1", None, True, [1.0]],
         "must be a number above 0",
+    ),
+    "positive_up_to_the_largest": (
+        lambda value: checks.positive("x", value),
+        [1e9],
+        [1.1e9, INF, 10**30],
+        "must be a number above 0, and at most 1e+09",
     ),
     "probability": (
         lambda value: checks.probability("x", value),
@@ -61,6 +85,12 @@ CASES: dict[str, tuple[Check, list[Any], list[Any], str]] = {
         [(4, 6), (1, 0, 6), (0, 4, 6), (1, -4, 6), (1, 4.0, 6), (1, True, 6), (1, 2, 3, 4), 4, "abc", None, {1, 2, 3}],
         "must be (channels, height, width), whole numbers of at least 1",
     ),
+    "image_shape_up_to_the_longest": (
+        lambda value: checks.image_shape("x", value),
+        [(1, 8192, 1)],
+        [(1, 8193, 1), (1, 1, 10**30)],
+        "must be (channels, height, width) of at most 8192 each",
+    ),
     "shares": (
         lambda value: checks.shares("x", value),
         [[0.5], (0, 1), [0.1, 0.2, 0.3]],
@@ -84,6 +114,12 @@ CASES: dict[str, tuple[Check, list[Any], list[Any], str]] = {
         [[0], (0, 2)],
         [[-1], []],
         "must be a list of whole numbers of at least 0",
+    ),
+    "whole_numbers_up_to_the_largest": (
+        lambda value: checks.whole_numbers("x", value),
+        [[1, 2**31 - 1]],
+        [[1, 2**31], [10**30]],
+        "must be a list of whole numbers from 1 to 2147483647",
     ),
     "one_of": (
         lambda value: checks.one_of("x", value, ["lstm", "gru"]),
@@ -111,7 +147,7 @@ def test_what_is_not_is_refused_with_the_argument_and_what_is_legal(name: str, v
 
 def test_every_check_is_tested() -> None:
     public = {name for name, value in vars(checks).items() if callable(value) and value.__module__ == checks.__name__}
-    assert public - {"nearest", "choose_one", "counted", "one_line", "shortened"} == {
+    assert public - {"nearest", "choose_one", "counted", "one_line", "shortened", "message_line", "too_large"} == {
         name.split("_up_to")[0].split("_from")[0] for name in CASES
     }
 
@@ -172,3 +208,9 @@ def test_a_choice_names_all_and_the_nearest_as_it_is_typed() -> None:
 def test_an_unknown_name_is_told_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"^recurrence=lstmm: choose one of lstm, gru; did you mean lstm\?$"):
         checks.one_of("recurrence", "lstmm", iter(["lstm", "gru"]))
+
+
+def test_a_message_is_one_line_that_ends() -> None:
+    assert checks.message_line("a\nb\x1b[1m\u202e") == "a\\nb\\x1b[1m\\u202e"
+    assert len(checks.message_line("x" * 100_000)) < 1100
+    assert len(checks.message_line("x " * 100_000)) < 4100

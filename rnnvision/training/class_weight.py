@@ -1,9 +1,8 @@
 """Class weights: how much an image of each class counts in the training loss."""
 
-import math
 from collections.abc import Sequence
 
-from rnnvision.checks import nearest, shortened
+from rnnvision.checks import LARGEST, nearest, shortened, too_large
 
 
 def class_weights(
@@ -43,5 +42,6 @@ def check_class_weight(class_weight: str | list[float] | None) -> None:
         hint = "; did you mean balanced?" if nearest(class_weight, ["balanced"]) else ""
         raise ValueError(f"class_weight={class_weight}: choose balanced, null, or a list of one number a class{hint}")
     for value in class_weight if isinstance(class_weight, list) else ():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-            raise ValueError(f"class_weight={class_weight}: {value} is no number of at least 0")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LARGEST:
+            limits = f"up to {LARGEST:g}" if too_large(value) else "of at least 0"
+            raise ValueError(f"class_weight={class_weight}: {value} is no number {limits}")

@@ -26,28 +26,28 @@ from rnnvision.cli.frame.command_line.refused import NO_SWEEPS
 from rnnvision.cli.frame.command_line.several import as_list
 from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.early.again import with_resume
+from rnnvision.cli.frame.early.keys import check_keys
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
-from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, open_streams
+from rnnvision.cli.frame.exits import EXIT_USAGE, leave, open_streams
 from rnnvision.cli.frame.live.counts import shown_counts
 from rnnvision.cli.frame.log import logged
-from rnnvision.cli.frame.messages import CONFIG_ERRORS, composing_fault, explain, unwritable, with_command
+from rnnvision.cli.frame.messages import CONFIG_ERRORS, composing_fault, unwritable, verdict
 from rnnvision.cli.frame.paths import locate_paths, pin_latest, register_resolvers
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import unfailing_output
 from rnnvision.cli.frame.signals import STOP, Stopped
-from rnnvision.cli.frame.start import check_checkpoint, check_keys, check_unused, take
+from rnnvision.cli.frame.start import check_checkpoint, check_unused, take
 from rnnvision.cli.frame.strangers.guard import guard_hydra
 from rnnvision.cli.frame.strangers.interpolations import allow_typed, allowing
 from rnnvision.cli.frame.strangers.words import refuse_secrets
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
-from rnnvision.cli.frame.tracking.facts import checked_tags, choices_of
+from rnnvision.cli.frame.tracking.facts import typed_facts
 from rnnvision.cli.frame.trainer.environment import environment_kept
-from rnnvision.cli.frame.trainer.memory import memory_ran_out
-from rnnvision.disk import DiskError, is_full, no_space
+from rnnvision.disk import DiskError, is_full
 from rnnvision.errors import FailureError, UsageError
-from rnnvision.masking import masked_word, shows_no_secret
+from rnnvision.masking import shows_no_secret
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
 from rnnvision.runs import Run, RunFolder, environment, is_first_process, read_json, versions
@@ -120,7 +120,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
     except (*CONFIG_ERRORS, UsageError, FailureError) as error:  # before OSError, which some of Hydra's are too
         if wants_traceback:
             traceback.print_exc()
-        code, message = _verdict(error, verb)
+        code, message = verdict(error, verb)
         leave(verb, str(message), code)
     except OSError as error:
         leave(verb, *unwritable(error))
@@ -194,7 +194,7 @@ def _run_job(
     with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
             hardware = _hardware() if libraries else {}  # a verb without PyTorch does not import it for that
-            run.open({**environment(), **hardware, **_typed(config, run)})
+            run.open({**environment(), **hardware, **typed_facts(config, run)})
         except OSError as error:
             leave(verb, *unwritable(error))
         try:
@@ -209,7 +209,7 @@ def _run_job(
             # After a signal any error is taken to be of it: the system may have told the workers, too.
             if STOP.requested is not None or not isinstance(error, Exception):
                 _leave_interrupted(verb, config, run, STOP.code_of(error))
-            code, message = _verdict(error, verb)
+            code, message = verdict(error, verb)
             if message is None or wants_traceback:
                 traceback.print_exc()
             message = message or f"{type(error).__name__}: {error}"
@@ -271,35 +271,12 @@ def _resumption(run: RunFolder, config: DictConfig) -> str:
     return f"; go on: {allowing(typed_words())}{command([*own_config_dir(), override('resume', run.shown())])}"
 
 
-def _typed(config: DictConfig, run: RunFolder) -> dict[str, object]:
-    """What was chosen of the configuration; a run that is resumed keeps what it began with."""
-    hydra_config = HydraConfig.get()
-    found = {
-        "overrides": list(map(masked_word, typed_words())),
-        "choices": choices_of(hydra_config.runtime.choices, typed_words()),
-        "tags": checked_tags(config),
-    }
-    before = read_json(run.path / "environment.json") if config.get("resume") is not None else {}
-    kept = {key: before[key] for key in found if key in before and not (key == "tags" and found["tags"])}
-    return found | kept
-
-
 def _hardware() -> dict[str, object]:
     """What of the machine only torch knows."""
     import torch
 
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {"threads": torch.get_num_threads(), "gpus": gpus}
-
-
-def _verdict(error: Exception, verb: str) -> tuple[int, str | None]:
-    """The exit code, and the message; None where the traceback should be seen, because the defect is ours."""
-    if isinstance(error, CONFIG_ERRORS):
-        return EXIT_USAGE, explain(error, config_dir(), verb)
-    if isinstance(error, UsageError):
-        return EXIT_USAGE, with_command(str(error))
-    told = str(error) if isinstance(error, FailureError) else no_space(error) if is_full(error) else None
-    return EXIT_FAILURE, told or memory_ran_out(error)
 
 
 @contextmanager

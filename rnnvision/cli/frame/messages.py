@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnvision.checks import choose_one, nearest
-from rnnvision.cli.frame.command_line.files import own_folder
+from rnnvision.cli.frame.command_line.files import config_dir, own_folder
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.known import (
     OTHER_OPTIONS,
@@ -31,7 +31,9 @@ from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.cli.frame.trainer.arguments import trainer_key
+from rnnvision.cli.frame.trainer.memory import memory_ran_out
 from rnnvision.disk import is_full, no_space
+from rnnvision.errors import FailureError, UsageError
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 COMPOSING = ("hydra", "omegaconf", "antlr4", "yaml")
@@ -97,6 +99,16 @@ def _of_entrant(label: str, message: str) -> str:
     tried = f" Try: {command(whole)}" if whole != sys.argv[1:] else ""
     given = key if value is None else f"{key}={value}"
     return _arranged(f"models={label}: {given}", why.strip(" ;"), legal, f"did you mean {near}?{tried}")
+
+
+def verdict(error: Exception, verb: str) -> tuple[int, str | None]:
+    """The exit code, and the message; None where the traceback should be seen, because the defect is ours."""
+    if isinstance(error, CONFIG_ERRORS):
+        return EXIT_USAGE, explain(error, config_dir(), verb)
+    if isinstance(error, UsageError):
+        return EXIT_USAGE, with_command(str(error))
+    told = str(error) if isinstance(error, FailureError) else no_space(error) if is_full(error) else None
+    return EXIT_FAILURE, told or memory_ran_out(error)
 
 
 def unwritable(error: OSError) -> tuple[str, int]:

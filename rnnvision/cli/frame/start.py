@@ -3,27 +3,26 @@
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, open_dict
 
-from rnnvision.checks import choose_one, one_line
 from rnnvision.cli.frame.arguments import own_config_dir, typed_words
 from rnnvision.cli.frame.command_line.bare import NEED_CKPT, TAKE_SEVERAL, with_latest
 from rnnvision.cli.frame.command_line.files import config_dir
-from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options
 from rnnvision.cli.frame.command_line.known import makes_sweeps
-from rnnvision.cli.frame.command_line.own_files import misplaced, package_of, written
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
-from rnnvision.cli.frame.command_line.words import command, override, yaml_text
+from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.early.again import end_if_done
 from rnnvision.cli.frame.early.filled import check_filled, check_path_values, check_sizes, check_switches
+from rnnvision.cli.frame.early.keys import check_choices, check_keys, usual_values
+from rnnvision.cli.frame.early.names import check_names
 from rnnvision.cli.frame.early.starting import announce_run
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
@@ -32,11 +31,8 @@ from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.signals import STOP
 from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import UsageError
-from rnnvision.masking import masked
 from rnnvision.runs import Run, RunFolder, is_first_process
 from rnnvision.runs.ranks import name_of_ranks
-
-LONGEST_NAME = 180  # bytes: with its time a name of 255, which is what file systems take
 
 
 class Start(Callback):
@@ -123,33 +119,10 @@ def _check_config(config: DictConfig, verb: str) -> None:
     check_filled(config)
     check_sizes(config)
     check_path_values(config)
-    check_switches(config, _usual_values(verb))
-    _check_choices(config, verb)
+    check_switches(config, usual_values(verb))
+    check_choices(config, verb)
     checked_tags(config)
-    if "name" in config:
-        _check_name(config.name)
-    for key in ("log_dir", "hydra.run.dir"):
-        if masked(folder := str(OmegaConf.select(config, key))) != folder:
-            raise UsageError(f"{key}=***: holds what looks like a secret; choose another folder")
-        if not folder.isprintable():
-            raise UsageError(f"{key}={one_line(folder)}: has letters that cannot be printed; choose another folder")
-
-
-def _check_name(name: object) -> None:
-    """Refuse a name that would lead out of the folder for run folders, or that no file system takes."""
-    text = str(name)
-    if name is None or OmegaConf.is_config(name) or not text.strip():
-        raise UsageError(
-            f"name={yaml_text(name)}: is the end of the name of the run folder; give a word, or leave it out"
-        )
-    if masked(text) != text:
-        raise UsageError("name=***: holds what looks like a secret, and would be the name of a folder; choose another")
-    if "/" in text or "\\" in text or not text.isprintable():
-        raise UsageError(
-            f"name={one_line(text)}: is the end of the name of the run folder; leave out / and what cannot be printed"
-        )
-    if len(text.encode(errors="surrogateescape")) > LONGEST_NAME:
-        raise UsageError(f"name={text[:40]}...: is too long for the name of a folder; {LONGEST_NAME} bytes at most")
+    check_names(config)
 
 
 def check_job(config: DictConfig, verb: str) -> None:
@@ -209,54 +182,6 @@ def _write_interrupted(run: RunFolder) -> None:
     """Where the process ends at once: of a run that has a folder, and no record yet."""
     if run.lock.is_held and not (run.path / "status.json").exists():
         run.write_status("interrupted")
-
-
-def check_keys(config: DictConfig, verb: str, choices: Mapping[Any, Any]) -> None:
-    """Refuse a key that the verb does not read: one added with +, or misspelt in a file.
-
-    Raises:
-        UsageError: also for a file of a group whose header does not say where its values belong.
-    """
-    legal = _keys_of_file(verb)
-    for key, value in written(config).items():
-        if why := misplaced(key, value, verb, config_dir()):
-            raise UsageError(f"{key}={yaml_text(value)}: {why}")
-        if key in legal or key == "hydra":
-            continue
-        option = choices.get(key)
-        if option is not None and (package := package_of(key, config_dir())):
-            raise UsageError(
-                f"{key}={option}: its values would be of no use; let the file begin with the line # @package {package}"
-            )
-        raise UsageError(f"{key}: there is no such key; {choose_one(key, legal)}")
-
-
-@cache
-def _usual_values(verb: str) -> dict[str, Any]:
-    """What stands in conf/<verb>.yaml, and in the file of a verb that it begins with; nothing is filled in."""
-    file = cast(DictConfig, OmegaConf.load(config_dir() / f"{verb}.yaml"))
-    parts = [entry for entry in file.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
-    found = {key: value for part in parts for key, value in _usual_values(part).items()}
-    return found | {key: value for key, value in written(file).items() if key not in ("defaults", "hydra")}
-
-
-def _keys_of_file(verb: str) -> list[str]:
-    """The top-level keys of conf/<verb>.yaml, and of the file of a verb that it begins with."""
-    keys = list(_usual_values(verb))
-    keys += [group for group in default_options(config_dir(), verb) if not package_of(group, config_dir())]
-    keys += ["trainer"] if "device" in default_options(config_dir(), verb) else []
-    return list(dict.fromkeys(keys))
-
-
-def _check_choices(config: DictConfig, verb: str) -> None:
-    """What a file's defaults list chooses is held to the same rules as a word of the command line."""
-    choices = config.hydra.runtime.choices
-    for group in default_options(config_dir(), verb):
-        option = choices.get(group)
-        if str(option).startswith("_"):
-            raise UsageError(f"{group}={option}: is a part of other options; choose one that does not begin with _")
-        if option is None and group not in SEVERAL and package_of(group, config_dir()) is None and config.get(group):
-            raise UsageError(f"{group}: a file chooses several options; {group} takes one")
 
 
 def _check_not_a_sweep(config: DictConfig) -> None:

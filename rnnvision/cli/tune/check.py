@@ -12,10 +12,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from rnnvision.cli.frame.arguments import plain, typed_words
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
+from rnnvision.cli.frame.early.keys import check_keys
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.places import make_place
-from rnnvision.cli.frame.start import Start, check_keys, check_start
+from rnnvision.cli.frame.start import Start, check_start
 from rnnvision.cli.tune.axes import words_of
 from rnnvision.cli.tune.settings import refuse_foreign, settings_from, storage_of
 from rnnvision.errors import UsageError

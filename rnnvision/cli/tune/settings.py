@@ -106,7 +106,10 @@ def _storage(cfg: DictConfig) -> str | None:
     """The storage as it was typed: what stands in ${...} may be secret."""
     found = OmegaConf.to_container(OmegaConf.masked_copy(cfg, "storage"), resolve=False)
     assert isinstance(found, dict)
-    return found["storage"]
+    storage = found["storage"]
+    if storage is not None and not (isinstance(storage, str) and (storage == "journal" or ":" in storage)):
+        raise UsageError(f"storage={storage}: must be null, journal, or the URL of a database, as sqlite:///FILE.db")
+    return storage
 
 
 def _constraints(cfg: DictConfig) -> list[str]:

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import pkgutil
 import resource
 import signal
 import socket
@@ -14,11 +15,12 @@ from math import ceil
 from pathlib import Path
 from typing import Any, NoReturn
 
+import rnnvision
+
 ACCEPTED = 77  # the exit code of a command that came to its first step, or to what else takes long
 SECONDS = 60.0  # of this try's own CPU time, a hang; and six times as many by the clock
 MEMORY = 12 << 30  # bytes of addresses: what asks for more is told so, and does not disturb others
-LIBRARIES: tuple[str, ...] = ("torch", "rnnvision.training.learner", "rnnvision.data.datamodule", "rnnvision.inference")
-LIBRARIES += ("rnnvision.cli.frame.setup", "rnnvision.cli.frame.device", "rnnvision.nn", "sklearn.datasets", "optuna")
+LIBRARIES: tuple[str, ...] = ("torch", "sklearn.datasets", "optuna")
 VERBS = ("train", "evaluate", "predict", "watch", "export", "demo", "benchmark", "compare", "tune", "report", "shards")
 BY_ARGPARSE = ("results", "diff", "doctor", "models", "check", "completion")  # whose words are not Hydra's
 # What takes long, and what listens for ever: a command that comes here has been accepted.
@@ -45,7 +47,11 @@ class Tried:
 
 
 def import_all() -> None:
-    """Import what the tries share."""
+    """Import what the tries share: every module of the package, which may be edited meanwhile."""
+    for found in pkgutil.walk_packages(rnnvision.__path__, "rnnvision."):
+        if not found.name.endswith("__main__"):
+            with suppress(ImportError):  # of a package that is not installed
+                importlib.import_module(found.name)
     long = (place.partition(":")[0] for place in LONG)
     for name in (*LIBRARIES, *(f"rnnvision.cli.{verb}" for verb in (*VERBS, *BY_ARGPARSE)), *long):
         importlib.import_module(name)

@@ -20,8 +20,32 @@ FREE = frozenset(
 NULLABLE = frozenset(  # null means something, though the usual value is another
     {"trainer.gradient_clip_val", "model.layer", "callbacks", "logger", "anytime_samples", "plugins", "tags"}
 )
-LEGAL: dict[str, tuple[str, ...]] = {
-    "optimizer.weight_decay": ("half", "zero"),
-    "data.noise": ("half", "zero"),
-    "trainer.gradient_clip_val": ("half", "zero"),
+ZERO = (
+    *("weight_decay", "noise", "gradient_clip_val", "label_smoothing", "margin", "r_min", "alpha", "warmup", "min_lr"),
+    *("save_top_k", "stop_at", "port", "dropout", "head_dropout", "drop_path", "momentum", "num_workers", "seed"),
+    *("split_seed", "order_seed", "search_seed", "patience", "anytime", "rotate", "scale", "shear", "flip", "erase"),
+    *("crop", "mixup", "cutmix", "shift", "lr", "state_lr_factor", "initial", "final", "num_sanity_val_steps"),
+    *("log_every_n_steps", "limit_val_batches", "max_phase", "gpus", "feature_norm_eps"),
+)
+HALF = (
+    *("weight_decay", "noise", "gradient_clip_val", "lr", "min_lr", "rotate", "shear", "mixup", "cutmix", "cost"),
+    *("seconds", "timeout", "shard_mb", "state_lr_factor", "max_phase", "clip", "gamma", "feature_norm_eps"),
+)
+LEGAL: dict[str, tuple[str, ...]] = dict.fromkeys(ZERO, ("zero",))
+LEGAL |= {key: (*LEGAL.get(key, ()), "half") for key in HALF}
+LEGAL |= {
+    "max_steps": ("minus_1",),  # no limit
+    "devices": ("minus_1", "zero"),  # all of them; of watch and predict, where one computes
+    "num_sanity_val_steps": ("minus_1", "zero"),
+    "save_top_k": ("minus_1", "zero"),
+    "image_size": ("list",),
+    "patch_size": ("list",),
+    "tags": ("nan", "mixed", "negative", "inf", "huge", "text", "number", "true"),  # words are any
+    "callbacks.best.dirpath": (),
+    "project": WORDS,
+    "experiment_name": WORDS,
+    "run_name": WORDS,
+    "version": (*WORDS, "empty", "null"),
+    "logger.tensorboard.name": (*WORDS, "empty"),
+    "save_dir": (*WORDS, "hexadecimal", "controls"),
 }

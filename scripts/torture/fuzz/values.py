@@ -94,6 +94,9 @@ BASES: dict[str, list[tuple[str, ...]]] = {
     "shards": [(*IMAGES, "to=packed")],
 }
 GROUPS = ("model", "augmentation", "optimizer", "scheduler", "trainer", "device", "callbacks", "logger", "debug")
+# What needs packages, and networks that do not fit the digits: they say so, and nothing else.
+ELSEWHERE = ("logger=wandb", "logger=mlflow", *(f"model=sequencer2d_{size}" for size in "sml"))
+ELSEWHERE += ("model=vil_base", "model=vil_small", "model=vil_tiny")
 Leaf = tuple[str, Any]
 
 
@@ -143,15 +146,16 @@ def value_case(verb: str, base: tuple[str, ...], key: str, value: Any, kind: str
     none = kind == "null" and (value is None or key in NULLABLE or key.startswith("trainer."))  # Lightning's default
     none |= kind == "empty_list" and value == []
     words = tuple(word for word in base if word.partition("=")[0] != key)
-    return Case(f"value:{kind}", verb, (*words, f"{key}={text}"), (last, text), free or kind in allowed or none)
+    names = () if key in FREE else (last, text)
+    return Case(f"value:{kind}", verb, (*words, f"{key}={text}"), names, free or kind in allowed or none)
 
 
-def bases(verb: str) -> Iterator[tuple[str, ...]]:
+@cache
+def bases(verb: str) -> tuple[tuple[str, ...], ...]:
     """The commands whose keys are tried: of each option of each group one."""
-    yield from BASES[verb]
-    for group in GROUPS if verb == "train" else ("model",) if verb == "benchmark" else ():
-        for option in options_of([config_dir()], group):
-            yield (*BASES[verb][0], f"{group}={option}")
+    groups = GROUPS if verb == "train" else ("model",) if verb == "benchmark" else ()
+    chosen = [f"{group}={option}" for group in groups for option in options_of([config_dir()], group)]
+    return (*BASES[verb], *((*BASES[verb][0], word) for word in chosen if word not in ELSEWHERE))
 
 
 def every_value(verb: str) -> Iterator[Case]:
@@ -165,6 +169,6 @@ def every_value(verb: str) -> Iterator[Case]:
 
 
 def random_value(verb: str, random: random.Random) -> Case:
-    base = random.choice(list(bases(verb)))
+    base = random.choice(bases(verb))
     key, value = random.choice([leaf for leaf in leaves(verb, base) if not leaf[0].endswith("_target_")])
     return value_case(verb, base, key, value, random.choice(list(kinds_for(key, value))))

@@ -187,6 +187,6 @@ def _unreadable(word: str, words: Sequence[str], verb: str, conf: Path) -> str:
     if closing and value.count(value[0]) != value.count(closing):
         return f"is not KEY=VALUE; a {value[0]} is not closed"
     right = override(key, value)
-    if not key or parsed(right) is None:
+    if not key.strip("+~") or key.lstrip("+~").startswith("@") or parsed(right) is None:
         return "is not KEY=VALUE; a key is made of letters, digits, _ and dots"
     return f"has characters that need quotes; try: {command(right if w == word else w for w in words)}"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from rnnvision.checks import at_least, choose_one, number
+from rnnvision.checks import MOST, at_least, choose_one, number
 from rnnvision.cli.frame.arguments import annotations_of, arguments_of, check_types
 from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.errors import UsageError
@@ -101,7 +101,7 @@ def check_trainer_values(
     for key in ("max_time", "val_check_interval"):
         _check_time(key, given.get(key))
     for key, purpose in LIMITS.items():
-        if key in given and not 0 <= given[key] <= (1 if isinstance(given[key], float) else math.inf):
+        if key in given and not 0 <= given[key] <= (1 if isinstance(given[key], float) else MOST):
             raise UsageError(f"trainer.{key}={given[key]}: must be a share from 0.0 to 1.0, or a number of batches")
         if given.get(key) == 0 and key != "limit_val_batches":
             raise UsageError(
@@ -119,7 +119,7 @@ def _check_time(key: str, value: object) -> None:
     """Check a time, or what `val_check_interval` may be instead of one."""
     batches = "" if key == "max_time" else "a number of batches, a share of an epoch from 0.0 to 1.0, or a time, "
     seconds: float = 0
-    with suppress(TypeError, ValueError):
+    with suppress(TypeError, ValueError, OverflowError):
         if isinstance(value, str) and len(parts := [int(part) for part in value.split(":")]) == 4:
             days, hours, minutes, rest = parts
             seconds = timedelta(days=days, hours=hours, minutes=minutes, seconds=rest).total_seconds()
