@@ -152,7 +152,8 @@ def test_the_checkpoint_of_another_network_is_refused(train: Verb, verb: Verb, t
     Path("mine/checkpoints/last.ckpt").write_bytes(Path("other/checkpoints/last.ckpt").read_bytes())
     result = verb("train", "resume=mine", BY_EPOCHS, "trainer.max_epochs=3")
     assert result.code == 2
-    assert "checkpoint is of another network, num_layers=2; this run has num_layers=1" in result.err
+    assert "trained with another configuration" in result.err
+    assert "model.num_layers 2 -> 1" in result.err
     assert len(result.message.splitlines()) == 1
 
 
