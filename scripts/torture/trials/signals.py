@@ -35,7 +35,7 @@ from torture.trial import Outcome, left_running
 
 TITLE = "SIGTERM, SIGINT, SIGHUP, SIGUSR1 at every moment of every verb, alone and to all processes; two Ctrl-C"
 BAR = "exit code 143, 130, 129, 143; the status true; a training goes on to its end; no orphan; no traceback"
-COUNT = 578  # every moment once with every signal; 96 of them are whole sweeps, comparisons and studies
+COUNT = 578  # every moment with every signal once; 96 are whole sweeps, comparisons and studies
 FOUND = 10
 
 SMALL = ("device=cpu", "model.hidden_size=8", "trainer.max_epochs=2")
