@@ -1,8 +1,8 @@
 """SIGTERM, SIGINT, SIGHUP and SIGUSR1 at every moment of every verb; two quick Ctrl-C.
 
 Each try is a fork of a process that has imported the libraries, as the jobs of a sweep are, and sends itself the signal
-in an exact moment (`torture.hooked`), alone or with all its processes, as a terminal and SLURM do. A sweep, a comparison
-and a study start their jobs as always. What was found and mended:
+in an exact moment (`torture.hooked`), alone or with all its processes, as a terminal and SLURM do. A sweep, a
+comparison and a study start their jobs as always. What was found and mended:
 
 - while the folder opens, in the imports, and between two stages the status stayed "running", or there was none
 - a signal while the run is marked as completed, or after that, ended in a traceback or in exit code 0
