@@ -238,7 +238,7 @@ def _open(paths: list[Path], readable: bool, told: Path, threads: int) -> None:
     from rnnvision.data import DataError
     from rnnvision.data.images import View, open_many
 
-    view = View(image_size=8, convert=True, first_frame=not readable and "pages" not in str(paths), used_bits=16)
+    view = View(image_size=8, convert=True, first_frame=False, used_bits=16)
     refused = [str(found) for found in open_many(paths, view, threads) if isinstance(found, DataError)]
     wrong = refused if readable else [] if refused else ["was read"]
     told.write_text("".join(f"{line}\n" for line in [*wrong, f"peak {_peak()}"]))
