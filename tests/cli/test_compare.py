@@ -204,7 +204,7 @@ def test_other_settings_are_refused_on_resume(compare: Verb, done: Path, words: 
 
 
 def test_a_model_that_fails_is_a_row_and_the_others_finish(compare: Verb) -> None:
-    diverges = "gru optimizer.lr=1e30 trainer.gradient_clip_val=null"
+    diverges = "gru optimizer.lr=1000 optimizer.weight_decay=1000"
     result = compare(f'models=["{diverges}",lstm]', "budget=epochs:1", "seeds=1", "hydra.run.dir=all")
     assert result.code == 1
     assert "Traceback" not in result.err

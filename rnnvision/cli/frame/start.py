@@ -19,7 +19,7 @@ from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
 from rnnvision.cli.frame.command_line.words import command, override
-from rnnvision.cli.frame.early.again import KEY, is_done
+from rnnvision.cli.frame.early.again import end_if_done
 from rnnvision.cli.frame.early.filled import check_filled, check_path_values, check_sizes, check_switches
 from rnnvision.cli.frame.early.keys import check_choices, check_keys, usual_values
 from rnnvision.cli.frame.early.names import check_names
@@ -50,16 +50,8 @@ class Start(Callback):
                 for key in OF_SWEEPS:
                     config.pop(key, None)
         if self.verb == "train":
-            self._end_if_done(config)
+            end_if_done(config)
         announce_run(self.verb, config, config.hydra.runtime.choices)
-
-    def _end_if_done(self, config: DictConfig) -> None:
-        with as_hydra_has_it(config):
-            run = RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb)
-            if is_done(config, run):
-                if is_first_process():
-                    print(f"done      {run.shown()} is completed, and {KEY}=true has nothing to go on with", flush=True)
-                sys.exit(0)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self._check(config, multirun=True)

@@ -22,6 +22,7 @@ import struct
 import sys
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -238,8 +239,10 @@ def _open(paths: list[Path], readable: bool, told: Path, threads: int) -> None:
     from rnnvision.data import DataError
     from rnnvision.data.images import View, open_many
 
-    view = View(image_size=8, convert=True, first_frame=not readable and "pages" not in str(paths), used_bits=16)
-    refused = [str(found) for found in open_many(paths, view, threads) if isinstance(found, DataError)]
+    view = View(image_size=8, convert=True, first_frame=False, used_bits=16)
+    with ThreadPoolExecutor(threads) as pool:  # each has a file of its own: `open_many` hands out sixteen at a time
+        answers = pool.map(lambda path: next(open_many([path], view, 1)), paths)
+        refused = [str(found) for found in answers if isinstance(found, DataError)]
     wrong = refused if readable else [] if refused else ["was read"]
     told.write_text("".join(f"{line}\n" for line in [*wrong, f"peak {_peak()}"]))
 
