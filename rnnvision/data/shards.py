@@ -209,28 +209,33 @@ def read_shards(name: str, root: str | None, reader: Callable[..., Splits], opti
         raise DataError(f"{store.root}: holds the data set {meta.data}; choose data={meta.data}")
     check(store, meta)
     parts = {part: _split(store, meta, part, view) for part in meta.shards}
-    return Splits(
-        parts["train"],
-        parts["test"],
-        meta.class_names,
-        store.root,
-        val=parts.get("val"),
-        root=store.root,
-        cut=meta.cut,
-    )
+    train, test, val, root = parts["train"], parts["test"], parts.get("val"), store.root
+    return Splits(train, test, meta.class_names, root, val=val, root=root, cut=meta.cut)
 
 
 def _split(store: Store, meta: Meta, part: str, view: View) -> ShardSplit:
-    labels, places = _table(store, meta.samples[part])
-    members = _table(store, meta.members[part]) if part in meta.members else None
-    return ShardSplit(ShardFiles(store, meta.shards[part]), places, labels, view, members)
+    files = ShardFiles(store, meta.shards[part])
+    labels, places = _table(store, meta.samples[part], files.size)
+    if not torch.equal(places.sort().values, torch.arange(files.size)):
+        raise DataError(f"{store.root}/{meta.samples[part].file}: its places are not those of {files.size:,} samples")
+    if not 0 <= int(labels.min()) <= int(labels.max()) < len(meta.class_names):
+        raise DataError(
+            f"{store.root}/{meta.samples[part].file}: has labels of more than {len(meta.class_names)} classes"
+        )
+    members = _table(store, meta.members[part], files.size) if part in meta.members else None
+    return ShardSplit(files, places, labels, view, members)
 
 
-def _table(store: Store, entry: Entry) -> Tensor:
-    path = store.path(entry)
-    if fault := entry.fault(path, digest=True):
+def _table(store: Store, entry: Entry, count: int) -> Tensor:
+    if fault := entry.fault(path := store.path(entry), digest=True):
         raise DataError(f"{store.root}: {fault}; copy or make these shards again")
-    return torch.from_numpy(np.load(path, allow_pickle=False).astype(np.int64))
+    try:
+        table = np.load(path, allow_pickle=False)
+        if table.shape != (2, count) or table.dtype.kind != "i":
+            raise ValueError(f"{table.dtype} of shape {table.shape}")
+    except (ValueError, EOFError, OSError, MemoryError) as error:
+        raise DataError(f"{store.root}/{entry.file}: is no table of {count:,} samples ({error})") from error
+    return torch.from_numpy(table.astype(np.int64))
 
 
 def check(store: Store, meta: Meta, *, digest: bool = False) -> None:
@@ -278,7 +283,7 @@ def parse(content: bytes, name: str) -> Meta:
             if sum(shard.samples for shard in shards[part]) != split["count"]:
                 raise ValueError(f"the chunks of {part} do not add up to {split['count']}")
         return Meta(meta["data"], tuple(meta["class_names"]), shards, samples, members, bool(meta.get("cut", False)))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{name}: is no {META} of shards ({type(error).__name__}: {error})") from error
 
 

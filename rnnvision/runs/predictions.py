@@ -56,6 +56,8 @@ def read_predictions(folder: Path) -> list[Prediction]:
         ValueError: that begins with the path, if it is another table, was cut within a row, or holds what is no answer.
     """
     path = folder / FILE
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: is no file")
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         rows = csv.DictReader(file)
         if tuple(rows.fieldnames or ()) != COLUMNS:
@@ -72,7 +74,7 @@ def read_predictions(folder: Path) -> list[Prediction]:
                 )
                 for row in rows
             ]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, csv.Error) as error:
             raise ValueError(f"{path}: line {rows.line_num} is damaged ({error})") from error
 
 

@@ -11,6 +11,14 @@ from typing import Any
 from rnnvision.runs.lock import Lock
 
 LOCK = ".lock"  # in a run folder: held by the process that writes there
+KINDS: dict[str, Any] = {  # of entries of status.json and environment.json
+    **dict.fromkeys(("status", "started", "command"), str),
+    "error": (str, type(None)),
+    "seconds": (int, float),
+    "overrides": list,
+    **dict.fromkeys(("choices", "git", "versions"), (dict, type(None))),
+}
+NUMBERS = ("epoch", "step", "seconds", "lr")  # columns of metrics.csv, beside figures as val/loss
 TRACKING = "tracking.json"  # where the run is found at its trackers; one that begins anew goes on there
 
 
@@ -20,7 +28,19 @@ def read_json(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text()) if path.is_file() else {}  # a pipe would never end
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return entries_of(found)
+
+
+def entries_of(found: Any) -> dict[str, Any]:
+    """The entries of a JSON object, without those of another kind than a run writes; {} for anything else."""
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, KINDS.get(key, object))}
+
+
+def figures_of(found: dict[str, Any]) -> dict[str, Any]:
+    """Those entries that are numbers which can be computed with."""
+    return {key: v for key, v in found.items() if type(v) is float or (type(v) is int and abs(v) < 1 << 63)}
 
 
 class Run:
@@ -70,12 +90,15 @@ class Run:
     def started(self) -> float:
         """Seconds since 1970, 0 where it is not known."""
         text = self._status.get("started")
-        return datetime.fromisoformat(text).timestamp() if text else 0.0
+        try:
+            return datetime.fromisoformat(text).timestamp() if text else 0.0
+        except (ValueError, OverflowError):
+            return 0.0
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """The final metrics, by name."""
-        return read_json(self.path / "metrics.json")
+        return figures_of(read_json(self.path / "metrics.json"))
 
     @cached_property
     def costs(self) -> dict[str, Any]:
@@ -119,8 +142,20 @@ def _rank(name: str) -> tuple[int, int, str]:
 
 
 def read_epochs(path: Path) -> list[dict[str, str]]:
-    """The rows of a metrics.csv, one per epoch; [] where there is none."""
+    """The rows of a metrics.csv, one per epoch, without those that were damaged; [] where there is none."""
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+            return [row for row in csv.DictReader(file) if _is_epoch(row)]
+    except csv.Error:
+        return []
+
+
+def _is_epoch(row: dict[Any, Any]) -> bool:
+    """Whether what counts and measures in a row are numbers, and it has no more values than there are columns."""
+    try:
+        numbers = {name: float(value) for name, value in row.items() if value and ("/" in name or name in NUMBERS)}
+        return all(numbers[name].is_integer() for name in ("epoch", "step") if name in numbers)
+    except (TypeError, ValueError):
+        return False

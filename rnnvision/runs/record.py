@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +12,7 @@ from typing import Any
 
 from rnnvision.runs.block_yaml import Value, flat_piece, piece_name, pieces
 from rnnvision.runs.lock import Lock
-from rnnvision.runs.read import LOCK, read_epochs
+from rnnvision.runs.read import LOCK, entries_of, figures_of, read_epochs
 
 MOST_BYTES = 2**26  # of a file that is read: what is no file may have no end
 FACTS = ("folder", "verb", "status", "name", "started", "seconds", "commit", "dirty", "tags", "error")
@@ -122,6 +123,8 @@ def read_text(path: str) -> str:
     except OSError:
         return ""
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return ""
         found = os.read(descriptor, 65536)
         while len(found) % 65536 == 0 and len(found) < MOST_BYTES and (more := os.read(descriptor, 65536)):
             found += more
@@ -140,7 +143,7 @@ def read_object(folder: str, name: str, files: Collection[str]) -> dict[str, Any
         found = json.loads(read_text(f"{folder}/{name}"))
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return entries_of(found)
 
 
 @lru_cache(maxsize=100_000)
@@ -196,7 +199,7 @@ def _metrics(folder: str, files: Collection[str]) -> dict[str, float]:
 
 
 def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in figures.items() if type(value) in (int, float)}
+    return figures_of(dict(figures))
 
 
 def _number(text: str | None) -> float:

@@ -94,7 +94,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         reason = "is cut short" if cut else "is no checkpoint"
         raise DamagedError(path, f"{reason}; nothing in it was run")
     try:
-        checkpoint = Plain(of_file=True, most=path.stat().st_size).of(read_archive(path))
+        checkpoint = Plain(of_file=True).of(read_archive(path))
     except ValueError as error:  # an UnreadableError is one
         raise DamagedError(path, f"{error}; nothing in it was run") from error
     if not isinstance(checkpoint, dict) or not {"rnnvision", "digests", "state_dict"} <= checkpoint.keys():

@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from rnnvision.atomic import whole
+from rnnvision.errors import UsageError
 
 
 class RunLog(Logger):
@@ -32,11 +33,17 @@ class RunLog(Logger):
         self._started = time.monotonic()
         self._before = 0.0  # seconds of the epoch that another process has begun
         if self.path.is_file():
-            with self.path.open(newline="") as file:
-                for row in csv.DictReader(file):
-                    numbers: dict[str, Any] = {name: float(value) for name, value in row.items() if value}
-                    step, epoch = int(row["step"]), int(row["epoch"])
-                    self._rows[step] = {**numbers, "step": step, "epoch": epoch}
+            try:
+                self._read()
+            except (ValueError, TypeError, KeyError, csv.Error) as error:
+                raise UsageError(f"{self.path}: is no table of epochs, or is damaged ({error}); remove it") from error
+
+    def _read(self) -> None:
+        with self.path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                numbers: dict[str, Any] = {name: float(value) for name, value in row.items() if value}
+                step, epoch = int(row["step"]), int(row["epoch"])
+                self._rows[step] = {**numbers, "step": step, "epoch": epoch}
 
     @property
     def name(self) -> str:

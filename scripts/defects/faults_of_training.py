@@ -92,7 +92,7 @@ FAULTS = (
     defect(
         "training",
         "a checkpoint may run code",
-        ("map_location=map_location, weights_only=True", "map_location=map_location, weights_only=False"),
+        ("found = names_in(content)", "return pickle.loads(content)"),
     ),
     defect(
         "training",

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -20,7 +21,7 @@ class Moment(NamedTuple):
 
     `how`: "" the signal comes in that moment, and the call goes on; "swallowed": in code that swallows every error;
     "del": while an object is deleted, where no error is heard; "twice": Ctrl-C, then something that takes for ever
-    while an error is handled, then Ctrl-C again.
+    while an error is handled, then Ctrl-C again; "trains": once a job of the command has a checkpoint.
     """
 
     target: str
@@ -61,19 +62,28 @@ TRAIN = {
     "twice": Moment(f"{LEARNER}.training_step", 5, how="twice"),
     "twice in the test": Moment(f"{LEARNER}.test_step", how="twice"),
 }
+PLACE = "rnnvision.search.places.local:Local"
+PARENTS = {  # of what has jobs: a sweep, compare, tune
+    "begun": Moment(f"{PLACE}.start", after=True),
+    "jobs import": Moment(f"{PLACE}.ended", 3),
+    "jobs train": Moment(f"{PLACE}.ended", how="trains"),
+    "jobs end": Moment(f"{PLACE}.close"),
+}
 OTHERS = {  # verb -> its moments, besides those that all verbs have
     "evaluate": {"test": Moment(f"{LEARNER}.test_step")},
     "predict": {"answer": Moment("rnnvision.inference.predict:open_many")},
     "watch": {"answer": Moment("rnnvision.inference.classifier:Classifier.anytime")},
     "benchmark": {"rate": Moment("rnnvision.insight:matrix_rate", after=True)},
     "export": {"load": Moment("rnnvision.inference:load", after=True)},
-    "report": {"page": Moment("rnnvision.cli.report:write_report")},
+    "report": {"page": Moment("rnnvision.cli.frame.reporting.write:write_report")},
     "shards": {"made": Moment("rnnvision.data.shard_writer:make_shards")},
 }
 ALL = ("words", "lock", "configuration", "import", "opening", "opened", "end", "ended", "exit")
 
 
 def moment(verb: str, name: str) -> Moment:
+    if name in PARENTS:
+        return PARENTS[name]
     return TRAIN[name] if verb == "train" or name in ALL else OTHERS[verb][name]
 
 
@@ -87,14 +97,17 @@ def hook(at: Moment, send: Callable[[], None]) -> None:
     *parts, name = path.split(".")
     for part in parts:
         owner = getattr(owner, part)
-    before, calls = getattr(owner, name), 0
+    before, calls, sent = getattr(owner, name), 0, list[bool]()
 
     @functools.wraps(before)
     def hooked(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls += not at.argument or at.argument in args
         is_now = calls == at.call and (not at.argument or at.argument in args)
+        if at.how == "trains":
+            is_now = not sent and trains()
         if is_now and not at.after:
+            sent.append(True)
             come(at.how, send)
         found = before(*args, **kwargs)
         if is_now and at.after:
@@ -122,6 +135,12 @@ def come(how: str, send: Callable[[], None]) -> None:
             time.sleep(60)
     else:
         send()
+
+
+def trains() -> bool:
+    """Whether a job of this command has come to the end of an epoch."""
+    folder = next(word.partition("=")[2] for word in reversed(sys.argv) if ".dir=" in word)
+    return any(Path(folder).rglob("last.ckpt"))
 
 
 class Deleted:

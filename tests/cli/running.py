@@ -35,8 +35,6 @@ class Result:
 
 Verb = Callable[..., Result]
 Copy = Callable[[str], Path]  # puts a run folder of this name into the current folder
-# What makes any training diverge within a few steps: all that a rate may be, on weights that grow by it.
-DIVERGES = ("optimizer.lr=1000", "optimizer.weight_decay=1000", "optimizer.lr_factors={head:1e9}")
 TINY = ("trainer=smoke", "device=cpu", "model.hidden_size=8")  # a few steps of a few hundred weights
 
 

@@ -1,6 +1,7 @@
 """Images in shards: the same samples and batches as from files, each once an epoch, in stretches; damage is named."""
 
 import builtins
+import hashlib
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -308,6 +310,33 @@ def test_changed_labels_are_found(shards: Path) -> None:
     path = shards / "train/samples.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     assert "train/samples.npy: changed since it was made" in refusal(shards)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (np.array([[0, 1], [5, 5]], np.int32), "is no table of 36 samples"),
+        (np.zeros((2, 10), np.float32), "is no table of 36 samples"),
+        ("labels", "has labels of more than 3 classes"),
+        ("places", "its places are not those of 36 samples"),
+        (np.array([None]), "is no table of 36 samples"),
+    ],
+    ids=["shape", "type", "labels", "places", "pickle"],
+)
+def test_tables_of_strangers_are_checked(shards: Path, table: Any, said: str) -> None:
+    """With digests that are right."""
+    path, meta = shards / "train/samples.npy", shards / "meta.json"
+    if isinstance(table, str):
+        row = ["labels", "places"].index(table)
+        table = np.load(path)
+        table[row, 0] = table[row, 1] = 200 if row == 0 else 0
+    np.save(path, table, allow_pickle=True)
+    content = path.read_bytes()
+    entry = {"file": "train/samples.npy", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    described = json.loads(meta.read_text())
+    described["splits"]["train"]["samples"] = entry
+    meta.write_text(json.dumps(described))
+    assert said in refusal(shards)
 
 
 def test_a_folder_without_meta_is_told(shards: Path, pictures: Path) -> None:

@@ -40,16 +40,15 @@ from rnnvision.cli.frame.start import check_checkpoint, check_unused, take
 from rnnvision.cli.frame.strangers.guard import guard_hydra
 from rnnvision.cli.frame.strangers.interpolations import allow_typed, allowing
 from rnnvision.cli.frame.strangers.words import refuse_secrets
-from rnnvision.cli.frame.sweep.command import OTHERS as OTHER_ASKS
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
-from rnnvision.cli.frame.tracking.facts import checked_tags, choices_of
+from rnnvision.cli.frame.tracking.facts import typed_facts
 from rnnvision.cli.frame.trainer.device_type import hardware
 from rnnvision.cli.frame.trainer.environment import environment_kept
 from rnnvision.disk import DiskError, is_full
 from rnnvision.errors import FailureError, UsageError
-from rnnvision.masking import masked_word, shows_no_secret
+from rnnvision.masking import shows_no_secret
 from rnnvision.others import OTHERS
 from rnnvision.progress import shown_by
 from rnnvision.runs import Run, RunFolder, environment, is_first_process, read_json, versions
@@ -102,8 +101,8 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         if sweep is not None:
             go_where_it_began(sweep)
             line = sweep.line
-        elif verb == "train" and OTHER_ASKS.isdisjoint(line.flags):
-            line = with_resume(line)
+        else:
+            line = with_resume(line, verb)
         if line.multirun or verb in ("tune", "compare"):
             refuse_secrets(line.overrides, verb)
         check_own_files(line.overrides, own_folder(), config_dir(), verb)
@@ -196,7 +195,7 @@ def _run_job(
     with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
             found = hardware() if libraries else {}  # a verb without PyTorch does not import it for that
-            run.open({**environment(), **found, **_typed(config, run)})
+            run.open({**environment(), **found, **typed_facts(config, run)})
         except OSError as error:
             leave(verb, *unwritable(error))
         try:
@@ -215,8 +214,7 @@ def _run_job(
             if message is None or wants_traceback:
                 traceback.print_exc()
             message = message or f"{type(error).__name__}: {error}"
-            if isinstance(error, DiskError) or is_full(error):
-                message += _resumption(run, config)
+            message += _resumption(run, config) if isinstance(error, DiskError) or is_full(error) else ""
             log.keep = _write_down(run, code, message, status_before)
             if code == EXIT_USAGE and not status_before:
                 run.leave_nothing(f"{verb}.log")
@@ -271,19 +269,6 @@ def _resumption(run: RunFolder, config: DictConfig) -> str:
     if "resume" not in config or Run(run.path).last_checkpoint is None:
         return ""
     return f"; go on: {allowing(typed_words())}{command([*own_config_dir(), override('resume', run.shown())])}"
-
-
-def _typed(config: DictConfig, run: RunFolder) -> dict[str, object]:
-    """What was chosen of the configuration; a run that is resumed keeps what it began with."""
-    hydra_config = HydraConfig.get()
-    found = {
-        "overrides": list(map(masked_word, typed_words())),
-        "choices": choices_of(hydra_config.runtime.choices, typed_words()),
-        "tags": checked_tags(config),
-    }
-    before = read_json(run.path / "environment.json") if config.get("resume") is not None else {}
-    kept = {key: before[key] for key in found if key in before and not (key == "tags" and found["tags"])}
-    return found | kept
 
 
 @contextmanager

@@ -11,18 +11,18 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, open_dict
 
-from rnnvision.checks import one_line
 from rnnvision.cli.frame.arguments import own_config_dir, typed_words
 from rnnvision.cli.frame.command_line.bare import NEED_CKPT, TAKE_SEVERAL, with_latest
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
-from rnnvision.cli.frame.command_line.words import command, override, yaml_text
-from rnnvision.cli.frame.early.again import KEY, is_done
+from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.frame.early.again import end_if_done
 from rnnvision.cli.frame.early.filled import check_filled, check_path_values, check_sizes, check_switches
 from rnnvision.cli.frame.early.keys import check_choices, check_keys, usual_values
+from rnnvision.cli.frame.early.names import check_names
 from rnnvision.cli.frame.early.starting import announce_run
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
@@ -31,11 +31,8 @@ from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.signals import STOP
 from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import UsageError
-from rnnvision.masking import masked
 from rnnvision.runs import Run, RunFolder, is_first_process
 from rnnvision.runs.ranks import name_of_ranks
-
-LONGEST_NAME = 180  # bytes: with its time a name of 255, which is what file systems take
 
 
 class Start(Callback):
@@ -53,16 +50,8 @@ class Start(Callback):
                 for key in OF_SWEEPS:
                     config.pop(key, None)
         if self.verb == "train":
-            self._end_if_done(config)
+            end_if_done(config)
         announce_run(self.verb, config, config.hydra.runtime.choices)
-
-    def _end_if_done(self, config: DictConfig) -> None:
-        with as_hydra_has_it(config):
-            run = RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb)
-            if is_done(config, run):
-                if is_first_process():
-                    print(f"done      {run.shown()} is completed, and {KEY}=true has nothing to go on with", flush=True)
-                sys.exit(0)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self._check(config, multirun=True)
@@ -133,30 +122,7 @@ def _check_config(config: DictConfig, verb: str) -> None:
     check_switches(config, usual_values(verb))
     check_choices(config, verb)
     checked_tags(config)
-    if "name" in config:
-        _check_name(config.name)
-    for key in ("log_dir", "hydra.run.dir"):
-        if masked(folder := str(OmegaConf.select(config, key))) != folder:
-            raise UsageError(f"{key}=***: holds what looks like a secret; choose another folder")
-        if not folder.isprintable():
-            raise UsageError(f"{key}={one_line(folder)}: has letters that cannot be printed; choose another folder")
-
-
-def _check_name(name: object) -> None:
-    """Refuse a name that would lead out of the folder for run folders, or that no file system takes."""
-    text = str(name)
-    if name is None or OmegaConf.is_config(name) or not text.strip():
-        raise UsageError(
-            f"name={yaml_text(name)}: is the end of the name of the run folder; give a word, or leave it out"
-        )
-    if masked(text) != text:
-        raise UsageError("name=***: holds what looks like a secret, and would be the name of a folder; choose another")
-    if "/" in text or "\\" in text or not text.isprintable():
-        raise UsageError(
-            f"name={one_line(text)}: is the end of the name of the run folder; leave out / and what cannot be printed"
-        )
-    if len(text.encode(errors="surrogateescape")) > LONGEST_NAME:
-        raise UsageError(f"name={text[:40]}...: is too long for the name of a folder; {LONGEST_NAME} bytes at most")
+    check_names(config)
 
 
 def check_job(config: DictConfig, verb: str) -> None:

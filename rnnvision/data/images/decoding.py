@@ -20,7 +20,7 @@ from rnnvision.data.images.limits import MAX_PACKED, check_file, check_opened, c
 from rnnvision.data.images.memory import ALL, MEMORY, PER_PIXEL
 from rnnvision.data.images.orientation import JpegHeader, is_left_to_pillow, jpeg_header, pillow_orientation, turn
 from rnnvision.data.images.reduced import decode_reduced, divisor_of, upright
-from rnnvision.data.images.view import MODES, Choice, View, cut
+from rnnvision.data.images.view import MODES, Choice, Part, View, cut
 from rnnvision.data.splits import DataError
 
 # `decode` refuses what is too large itself, and Pillow's warning would come before that; of a damaged tag it warns with
@@ -119,23 +119,30 @@ def inspect(file: BinaryIO, name: str, view: View) -> None:
 def _decode(file: BinaryIO, name: str, view: View, choose: Choice | None) -> Tensor:
     with _told(name, view):
         size, header = _begin(file, name, view)
-        part = choose(*upright(header)) if choose is not None and header is not None else None
         if header is None:
-            with _open_by_pillow(file, view) as opened:
-                _check(name, opened, view)
-                with MEMORY.taken(_need(opened, size)):
-                    image = _decode_by_pillow(opened, file, name, view)
-        else:
-            with MEMORY.taken(PER_PIXEL * header.width * header.height + 2 * size):
-                data = file.read()
-                if header.has_scans:
-                    check_scans(data)
-                if part is not None and view.reduced_scale and (divisor := divisor_of(part)) > 1:
-                    return view.framed(decode_reduced(data, header, view.channels, part, divisor))
-                image = turn(_decode_jpeg(data, view.channels), header.orientation)
-        if choose is None:
-            return image
-        return view.framed(cut(image, *(part or choose(*image.shape[1:]))))
+            with _open_by_pillow(file, view) as image:
+                _check(name, image, view)
+                with MEMORY.taken(_need(image, size)):
+                    seen = _seen(_decode_by_pillow(image, file, name, view), view, choose)
+                    image.close()  # and its pixels go
+                    return seen
+        with MEMORY.taken(PER_PIXEL * header.width * header.height + 2 * size):
+            part = None if choose is None else choose(*upright(header))
+            return _decode_by_libjpeg(file.read(), header, view, part)
+
+
+def _seen(image: Tensor, view: View, choose: Choice | None) -> Tensor:
+    """What is chosen of an image; all of it where there is no choice."""
+    return image if choose is None else view.framed(cut(image, *choose(*image.shape[1:])))
+
+
+def _decode_by_libjpeg(data: bytes, header: JpegHeader, view: View, part: Part | None) -> Tensor:
+    if header.has_scans:
+        check_scans(data)
+    if part is not None and view.reduced_scale and (divisor := divisor_of(part)) > 1:
+        return view.framed(decode_reduced(data, header, view.channels, part, divisor))
+    image = turn(_decode_jpeg(data, view.channels), header.orientation)
+    return image if part is None else view.framed(cut(image, *part))
 
 
 def _begin(file: BinaryIO, name: str, view: View) -> tuple[int, JpegHeader | None]:

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import torch
 
+from rnnvision.data.downloads.fetch import wrong_md5
+from rnnvision.data.downloads.lock import held
+from rnnvision.data.downloads.unpack import UnpackError, extract, unpacked
 from rnnvision.data.files import FileSplit, encode
 from rnnvision.data.images import View
+from rnnvision.data.sets.locate import LOCK
 from rnnvision.data.sets.tree import Tree
 from rnnvision.data.splits import DataError
 
@@ -54,6 +58,36 @@ def read_flat(base: Path, wnids: tuple[str, ...], view: View) -> tuple[FileSplit
         )
     notes = [f"{others:,} images of val of classes that train lacks"] if others else []
     return FileSplit(encode(files), torch.tensor(found, dtype=torch.int64), view), notes
+
+
+def unpack_archives(base: Path) -> None:
+    """Unpack the archives of image-net.org into train/, which is made of one for each class, and a flat val/.
+
+    Raises:
+        DataError: if one is missing or damaged, or there is no room for it.
+    """
+    from torchvision.datasets.imagenet import ARCHIVE_META
+
+    try:
+        with held(base / LOCK, "data      waiting for another process, which unpacks ImageNet"):
+            for part in ("train", "val"):
+                if not (base / part).is_dir():
+                    _unpack(base / ARCHIVE_META[part][0], ARCHIVE_META[part][1], base / part)
+    except OSError as error:
+        raise DataError(f"{base}: unpacking ImageNet failed ({' '.join(str(error).split())})") from error
+
+
+def _unpack(archive: Path, md5: str, folder: Path) -> None:
+    if not archive.is_file():
+        raise FileNotFoundError(f"{archive.name} is not there")
+    if fault := wrong_md5(archive, md5):
+        raise UnpackError(fault)
+    with unpacked(archive, folder.parent) as fresh:
+        for inner in sorted(fresh.glob("*.tar")):
+            extract(inner, fresh / inner.stem)
+            inner.unlink()
+        fresh.chmod(0o755)
+        fresh.replace(folder)
 
 
 def _labels(base: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from rnnvision.checks import counted, fraction, shortened
 from rnnvision.data.files import FileSplit, encode
 from rnnvision.data.images import SUFFIXES, View, with_view
 from rnnvision.data.membership import path_keys
-from rnnvision.data.sets.flat_imagenet import is_flat, read_flat
+from rnnvision.data.sets.flat_imagenet import is_flat, read_flat, unpack_archives
 from rnnvision.data.sets.layout import Layout, classes_below, read_layout, shown_name, split_named
 from rnnvision.data.sets.locate import announce, search_roots
 from rnnvision.data.sets.tree import Tree, below
@@ -136,7 +136,7 @@ def read_imagenet(class_names: tuple[str, ...], root: str | None, view: View) ->
     """ImageNet-1k, or a part of its classes, as train/<wnid>/*.JPEG and val/<wnid>/*.JPEG; its val is the test split.
 
     The images of val/ may also lie in one folder, if a list of their labels is there (`flat_imagenet`); so Kaggle's
-    folder and Tiny-ImageNet can be read. If the folder holds the downloaded archives, torchvision unpacks them first.
+    folder and Tiny-ImageNet can be read. If the folder holds the downloaded archives, they are unpacked first.
     Classes are named in words; a folder that is no WordNet id of ImageNet-1k keeps its name.
 
     Raises:
@@ -153,7 +153,7 @@ def read_imagenet(class_names: tuple[str, ...], root: str | None, view: View) ->
                 f"imagenet is not in {', '.join(map(str, bases))}: set data.root to the folder that holds "
                 f"train/ and val/, or the three ILSVRC2012 archives of image-net.org, which cannot be downloaded here"
             )
-        _unpack(base)
+        unpack_archives(base)
     tree = Tree()
     # The images of the official test/ have no labels.
     beside = [f"{sub}/" for sub in tree.listing(base).folders if sub not in ("train", "val") and split_named(sub)]
@@ -170,16 +170,6 @@ def read_imagenet(class_names: tuple[str, ...], root: str | None, view: View) ->
         notes = (*notes, *(f"left out: {what}" for what in left_out))
     classes = tuple(words.get(name, name) for name in names)
     return Splits(splits["train"], splits["val"], classes, origin=str(base), root=str(base), notes=notes)
-
-
-def _unpack(base: Path) -> None:
-    from torchvision.datasets import ImageNet
-
-    try:
-        for split in ("train", "val"):
-            ImageNet(base, split)
-    except (OSError, RuntimeError, EOFError) as error:
-        raise DataError(f"{base}: unpacking ImageNet failed ({' '.join(str(error).split())})") from error
 
 
 @lru_cache(maxsize=1)

@@ -7,8 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rnnvision.data.splits import DataError
-from rnnvision.errors import UsageError
+from rnnvision.errors import FailureError, UsageError
 from rnnvision.inference.demo.examples import Examples
 from rnnvision.inference.demo.facts import MAX_UPLOAD, PAGE, facts_of
 from rnnvision.inference.demo.guard import Guard
@@ -57,7 +56,7 @@ def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0
         async with one_at_a_time:
             try:
                 return JSONResponse(await asyncio.to_thread(work))
-            except (DataError, UsageError) as error:
+            except (FailureError, UsageError) as error:  # such as DataError
                 return JSONResponse({"error": str(error)}, status_code=422)
 
     async def reading(request: "Request") -> "Response":

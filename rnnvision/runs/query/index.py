@@ -119,16 +119,16 @@ def write_index(root: Path, entries: dict[str, Entry]) -> None:
 
 def read_index(root: Path) -> dict[str, Entry]:
     """What the index says of each run folder; {} where there is none, or it is damaged or of another version."""
+    if not (root / FILE).is_file():
+        return {}
     try:
         checksum, _, text = (root / FILE).read_bytes().partition(b"\n")
         if checksum != b"%08x" % zlib.crc32(text):
             return {}
         content = json.loads(text)
-    except (OSError, ValueError):
-        return {}
-    if content["version"] != VERSION:
-        return {}
-    return dict(_entries(content))
+        return dict(_entries(content)) if content["version"] == VERSION else {}
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError, IndexError, AttributeError):
+        return {}  # somebody else may have written it
 
 
 def _entries(content: dict[str, Any]) -> Iterator[tuple[str, Entry]]:

@@ -136,22 +136,22 @@ def check_plain(content: Any) -> None:
             kind = type(value)
             if kind is str:
                 if len(value) > LONGEST_TEXT:
-                    raise UnreadableError(f"holds a text of {len(value):,} characters")
+                    raise UnreadableError(f"is damaged, or holds a text of {len(value):,} characters")
             elif kind is int:
                 if not -LARGEST < value < LARGEST:
-                    raise UnreadableError("holds a number that is too large")
+                    raise UnreadableError("is damaged, or holds a number that is too large")
             elif kind is dict or kind is OrderedDict:
                 inner += dict.keys(value)
                 inner += dict.values(value)
                 if kind is OrderedDict and (attributes := vars(value)):
                     if attributes.keys() != {METADATA}:
-                        raise UnreadableError("holds an OrderedDict with attributes")
+                        raise UnreadableError("is damaged, or holds an OrderedDict with attributes")
                     inner.append(attributes[METADATA])
             elif kind is list or kind is tuple:
                 inner += value
             if count + len(inner) > MOST_VALUES:
-                raise UnreadableError(f"holds more than {MOST_VALUES:,} values")
+                raise UnreadableError(f"is damaged, it holds more than {MOST_VALUES:,} values")
         if not inner:
             return
         level, count = inner, count + len(inner)
-    raise UnreadableError(f"holds values in more than {MOST_DEPTH} levels")
+    raise UnreadableError(f"is damaged, it holds values in more than {MOST_DEPTH} levels")

@@ -174,7 +174,7 @@ class _Reader(pickle.Unpickler):
             raise UnreadableError("is damaged, a tensor is larger than what is stored of it")
         self.left -= count * storage.dtype.itemsize
         if self.left < 0:
-            raise UnreadableError("holds tensors that are far larger than what is stored of them")
+            raise UnreadableError("is damaged, its tensors are far larger than what is stored of them")
         if storage.elements is None:
             return None
         made = storage.elements.as_strided(shape, strides, offset if count else 0)

@@ -9,8 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-DEEPEST = 100  # containers in one another
-
 
 class Plain:
     """Copies of values in which there is nothing but what a digest covers.
@@ -20,30 +18,21 @@ class Plain:
 
     Args:
         of_file: they come from a file. Of one that is written tensors stay as they are: weights of a GPU share a block.
-        most: values at most; a file of a few bytes can name one list a billion times.
     """
 
-    def __init__(self, *, of_file: bool, most: float = float("inf")) -> None:
+    def __init__(self, *, of_file: bool) -> None:
         self._of_file = of_file
-        self._left = most
         self._seen: set[int] = set()  # addresses of memory that a tensor has
         self.bytes = 0  # of all tensors
 
-    def of(self, value: Any, depth: int = 0) -> Any:
-        """The copy; what is not plain stays for `digest` to refuse.
-
-        Raises:
-            ValueError: for too many values, containers too deep in one another, a tensor of more than its memory.
-        """
-        self._left -= 1
-        if self._left < 0 or depth > DEEPEST:
-            raise ValueError("names the same values again and again" if self._left < 0 else "has values in a circle")
+    def of(self, value: Any) -> Any:
+        """The copy; what is not plain stays for `digest` to refuse."""
         if isinstance(value, Tensor):
             return self._tensor(value)
         if type(value) in (dict, OrderedDict):
-            return {self.of(key, depth + 1): self.of(item, depth + 1) for key, item in value.items()}
+            return {self.of(key): self.of(item) for key, item in value.items()}
         if type(value) in (list, tuple):
-            return type(value)(self.of(item, depth + 1) for item in value)
+            return type(value)(self.of(item) for item in value)
         return value
 
     def _tensor(self, value: Tensor) -> Tensor:
@@ -52,12 +41,10 @@ class Plain:
             return value
         self.bytes += value.nbytes
         memory = value.untyped_storage()
-        if value.nbytes > memory.nbytes():  # expanded
-            if self._of_file:
-                raise ValueError(f"has a tensor of shape {tuple(value.shape)} in {memory.nbytes()} bytes")
-            return value.contiguous()
+        if not self._of_file:
+            return value if value.nbytes <= memory.nbytes() else value.contiguous()  # one that was expanded
         address = memory.data_ptr()
-        if self._of_file and (value.nbytes < memory.nbytes() or address in self._seen):
+        if value.nbytes < memory.nbytes() or address in self._seen:
             return value.clone()
         self._seen.add(address)
         return value

@@ -10,6 +10,7 @@ from lightning.fabric.plugins import CheckpointIO
 from rnnvision.atomic import replaced
 from rnnvision.disk import DiskError, free, is_full, os_error, reason, size
 from rnnvision.training.checkpoint import read_checkpoint
+from rnnvision.training.reading.archive import check_plain
 from rnnvision.training.saving.choose import LAST, PREVIOUS
 from rnnvision.training.saving.content import Plain, digests_of
 
@@ -29,8 +30,10 @@ class VerifiedCheckpointIO(CheckpointIO):
         Raises:
             DiskError: where there is no space for it, or it cannot be written; the one before it stays as it was.
             TypeError: for content that is not plain.
+            UnreadableError: for more of it than is read.
         """
         path = Path(path)
+        check_plain(checkpoint)
         plain = Plain(of_file=False)
         content = plain.of(checkpoint)
         content["digests"] = digests_of(content)

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from torture.forgeries.checkpoints import ARGUMENTS, ENTRIES
 from torture.forgeries.forgery import ONNX, OUTSIDE, PT2, SAFETENSORS, Forgery, put
 
 KEY = "rnnvision"
+OPERATOR, SIZE = r'"target": "torch.ops[^"]+"', r'("expr_str": )"[^"]*"'  # in the JSON of a program
 
 
 def card(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], object]:
@@ -208,13 +210,13 @@ def _all() -> list[Forgery]:
             lambda entries: entries.update({"model/extra/bomb": bytes(400_000_000)}), compression=zipfile.ZIP_DEFLATED
         ),
         "one entry more": pt2(lambda entries: entries.update({"model/evil.py": b"open('ran', 'w')"})),
-        "os.system as an operator": pt2(_program(lambda text: text.replace("torch.ops.aten.add.Tensor", "os.system"))),
+        "os.system as an operator": pt2(
+            _program(lambda text: re.sub(OPERATOR, '"target": "os.system"', text, count=1))
+        ),
         "a guard that is code": pt2(
             _program(lambda text: text.replace('"guards_code": []', "\"guards_code\": [\"open('ran','w')\"]"))
         ),
-        "a size that is code": pt2(
-            _program(lambda text: text.replace('"as_expr": "s', "\"as_expr\": \"open('ran','w') or s"))
-        ),
+        "a size that is code": pt2(_program(lambda text: re.sub(SIZE, r'\1"open(\'ran\',\'w\')"', text))),
         "nested 100,000 deep": pt2(_program(lambda text: "[" * 100_000)),
         "no program": pt2(_program(lambda text: "{}")),
         "no card": pt2(lambda entries: [entries.pop(n) for n in list(entries) if n.endswith("rnnvision.json")]),

@@ -180,6 +180,7 @@ PASS = {
     "version of 2019",
     "no validate_loop",
     "no state",
+    "no loops",
 }
 
 

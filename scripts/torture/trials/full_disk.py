@@ -27,6 +27,7 @@ from rnnvision.disk import DiskError
 from rnnvision.runs import Run, RunFolder
 from rnnvision.training import VerifiedCheckpointIO, mend_last
 from torture.trial import Outcome, begin, command
+from torture.trials.save_kills import STATES
 
 TITLE = "a disk (tmpfs of 8 MB) that is full during a save"
 BAR = "the checkpoint before it byte-identical, one clear line, exit code 1, status.json true"
@@ -79,7 +80,7 @@ def fill(place: Path, left: int) -> None:
 def _content(step: int) -> dict[str, Any]:
     weight = torch.full((250_000,), float(step))  # 1 MB
     content = {"rnnvision": {"format": 2}, "state_dict": {"network.weight": weight}, "global_step": step}
-    return {**content, "loops": {}, "optimizer_states": [{"state": {}}]}
+    return {**content, **STATES}
 
 
 def _save(folder: Path, left: int, *, mounted: bool) -> str | None:

@@ -27,6 +27,12 @@ COUNT = 100
 FOUND = 1
 MEGABYTES = 60
 
+LOOPS: dict[str, Any] = {"epoch_progress": {"current": {"processed": 1, "completed": 1}}}
+LOOPS["epoch_loop.batch_progress"] = {"current": {"ready": 1}}
+# What says that a training can go on from a checkpoint.
+STATES: dict[str, Any] = {"epoch": 1, "loops": {"fit_loop": LOOPS}}
+STATES |= {"optimizer_states": [{"state": {}, "param_groups": []}]}
+
 
 def run(count: int, seed: int, folder: Path, megabytes: int = MEGABYTES) -> Outcome:
     elsewhere = Path("/dev/shm")
@@ -80,7 +86,7 @@ def _save_for_ever(folder: Path, megabytes: int, step: int, sender: int) -> None
     while True:
         step += 1
         content: dict[str, Any] = {"rnnvision": {"format": 2}, "state_dict": {"network.weight": weight + step}}
-        content |= {"global_step": step, "loops": {}, "optimizer_states": [{"state": {}}]}
+        content |= {"global_step": step, **STATES}
         io.save_checkpoint(content, folder / "checkpoints" / "last.ckpt")
         os.write(sender, b"%d\n" % step)
 

@@ -1,8 +1,8 @@
 """SIGTERM, SIGINT, SIGHUP and SIGUSR1 at every moment of every verb; two quick Ctrl-C.
 
 Each try is a fork of a process that has imported the libraries, as the jobs of a sweep are, and sends itself the signal
-in an exact moment (`torture.hooked`), alone or with all its processes, as a terminal and SLURM do. The tries of `WHOLE`
-are whole commands. What was found and mended while this was written:
+in an exact moment (`torture.hooked`), alone or with all its processes, as a terminal and SLURM do. A sweep, a
+comparison and a study start their jobs as always. What was found and mended:
 
 - while the folder opens, in the imports, and between two stages the status stayed "running", or there was none
 - a signal while the run is marked as completed, or after that, ended in a traceback or in exit code 0
@@ -28,14 +28,14 @@ from typing import NamedTuple
 from PIL import Image
 
 from rnnvision.cli.frame.signals import CODES
-from rnnvision.runs import Run
+from rnnvision.runs import Run, find_runs
 from rnnvision.runs.fork_server import ForkServer
-from torture.hooked import ALL, OTHERS, TRAIN
+from torture.hooked import ALL, OTHERS, PARENTS, TRAIN
 from torture.trial import Outcome, left_running
 
 TITLE = "SIGTERM, SIGINT, SIGHUP, SIGUSR1 at every moment of every verb, alone and to all processes; two Ctrl-C"
 BAR = "exit code 143, 130, 129, 143; the status true; a training goes on to its end; no orphan; no traceback"
-COUNT = 600
+COUNT = 578  # every moment with every signal once; 96 are whole sweeps, comparisons and studies
 FOUND = 10
 
 SMALL = ("device=cpu", "model.hidden_size=8", "trainer.max_epochs=2")
@@ -109,6 +109,19 @@ def attempts(folder: Path, trained: Path, seed: int) -> Iterator[Try]:
         for name in (*ALL, *OTHERS[verb])
         for signum in CODES
     ]
+    long = ("data=digits", "data.batch_size=64", "device=cpu")
+    parents = {
+        "train": ("-m", "seed=0,1", *long, "model.hidden_size=8", "trainer.max_epochs=8"),
+        "compare": ("models=[rnn,gru]", "seeds=1", "budget=epochs:8", "rounds=1", "latency_rounds=1", *long),
+        "tune": ("model.hidden_size=4,8", "n_trials=2", "trainer.max_epochs=8", *long),
+    }
+    made += [
+        Try(verb, name + to, signum, words)
+        for verb, words in parents.items()
+        for name in PARENTS
+        for signum in CODES
+        for to in ("", " to all")
+    ]
     order = random.Random(seed)
     while True:
         yield from order.sample(made, len(made))
@@ -118,8 +131,9 @@ def call(server: ForkServer, attempt: Try, run_folder: Path, log: Path) -> tuple
     """(exit code, as a shell has it, or None where it had to be killed; number of the process)."""
     began = time.monotonic()
     words = [attempt.moment, str(int(attempt.signum)), attempt.verb, *attempt.words]
+    where = "hydra.sweep.dir" if "-m" in words else "hydra.run.dir"
     with log.open("a") as output:
-        child = server([sys.executable, "-m", "torture.hooked", *words, f"hydra.run.dir={run_folder}"], output)
+        child = server([sys.executable, "-m", "torture.hooked", *words, f"{where}={run_folder}"], output)
         while (code := child.poll()) is None and time.monotonic() - began < LIMIT:
             time.sleep(0.05)
         child.close()
@@ -147,6 +161,8 @@ def _fault(server: ForkServer, attempt: Try, where: Path, log: Path, code: int |
         return f"a traceback: {log.read_text()[-300:]}"
     if orphans := still_there(number):
         return f"left running: {orphans}"
+    if name in PARENTS:
+        return _fault_of_parent(server, attempt, where, log)
     status = Run(where).state
     allowed = ("completed",) if name in DONE else ("",) if name == "words" else ("interrupted",)
     if status not in allowed:
@@ -158,6 +174,23 @@ def _fault(server: ForkServer, attempt: Try, where: Path, log: Path, code: int |
         return "nothing was saved"
     again = (f"resume={where}",) if saved else attempt.words
     return goes_on(server, again if saved else (*again, f"hydra.run.dir={where}"), where, log)
+
+
+def _fault_of_parent(server: ForkServer, attempt: Try, where: Path, log: Path) -> str | None:
+    """All that it has begun is interrupted or completed, and it goes on to its end."""
+    is_done = attempt.moment.startswith("jobs end")
+    for run in find_runs(where):
+        if run.state not in ("interrupted", "completed"):
+            return f"{run.path.name} is {run.state}"
+    if is_done:
+        return None
+    key = "resume_sweep" if "-m" in attempt.words else "resume"
+    with log.open("a") as output:
+        code = server([sys.executable, "-m", f"rnnvision.cli.{attempt.verb}", f"{key}={where}"], output).wait()
+    states = {run.path.name: run.state for run in find_runs(where)}
+    if code or set(states.values()) != {"completed"}:
+        return f"going on: {code}, {states}: {log.read_text()[-300:]}"
+    return None
 
 
 def lost_workers(attempt: Try) -> bool:

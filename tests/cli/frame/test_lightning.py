@@ -27,7 +27,7 @@ from rnnvision.errors import UsageError
 from rnnvision.runs import Run
 from rnnvision.signature import parameters
 from rnnvision.training import Learner, RunLog
-from tests.cli.running import DIVERGES, Result, Verb
+from tests.cli.running import Result, Verb
 
 INTRODUCTION = """# Lightning's arguments
 
@@ -279,11 +279,8 @@ CHECKPOINT: dict[str, Case] = {
     ),
     "save_on_exception": works(
         checkpoint("filename:mine", "save_on_exception:true", "every_n_epochs:9"),
-        lambda s: "loss became" in s.result.err and "mine.ckpt" in s.files(),
-        *DIVERGES[:2],
-        "optimizer.lr_factors={head:7e6}",  # the weights are still finite when the loss is not
-        "scheduler=constant",
-        "trainer.gradient_clip_val=null",
+        lambda s: "became" in s.result.err and "mine.ckpt" in s.files(),
+        *("model=mlp", "optimizer.lr=1000", "optimizer.weight_decay=1000", "scheduler=constant"),
     ),
     "save_weights_only": works(
         checkpoint("filename:mine", "every_n_epochs:2", "save_weights_only:true"),

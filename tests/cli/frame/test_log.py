@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rnnvision.cli.frame.log import logged
-from tests.cli.running import DIVERGES, TINY, Verb
+from tests.cli.running import TINY, Verb
 
 QUICK = ("data=fake", "data.num_train=40", "data.num_test=10", "model.hidden_size=4", "trainer=smoke", "device=cpu")
 
@@ -67,7 +67,7 @@ def test_the_log_of_a_run_is_what_it_printed(verb: Verb) -> None:
 
 
 def test_a_failed_run_has_its_error_in_its_log(verb: Verb) -> None:
-    result = verb("train", *QUICK, "hydra.run.dir=run", *DIVERGES)
+    result = verb("train", *QUICK, "hydra.run.dir=run", "optimizer.lr=1000", "optimizer.weight_decay=1000")
     assert result.code == 1
     assert Path("run/train.log").read_text().endswith(result.err)
 

@@ -1,6 +1,7 @@
 """A training that ends within an epoch goes on at the very batch, as if nothing had happened."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,8 @@ def results(folder: Path) -> list[Any]:
         checkpoint = read_checkpoint(folder / "checkpoints" / f"{name}.ckpt")
         entries = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "averaging_state", "current_model_state")
         position = {**checkpoint["position"], "rows": None, "seconds": 0}
-        callbacks = json.loads(json.dumps(checkpoint["callbacks"], default=str).replace(str(folder), ""))
+        text = json.dumps(checkpoint["callbacks"], default=str)
+        callbacks = json.loads(re.sub(r"/\w[^\"]*/checkpoints", "/checkpoints", text))
         for state in callbacks.values():
             state.pop("current_score", None)  # of the last time that it looked, of which Lightning makes no use
         found += [{key: checkpoint.get(key) for key in entries}, position, callbacks]

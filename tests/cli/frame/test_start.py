@@ -16,6 +16,7 @@ from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.errors import FailureError
+from rnnvision.runs import RunFolder
 from rnnvision.runs.lock import Lock
 from rnnvision.training import Learner
 from tests.cli.running import TINY, Copy, Verb
@@ -85,6 +86,7 @@ def test_a_name_that_is_too_long_is_refused(verb: Verb) -> None:
 HOLDS = """
 import sys, time
 from pathlib import Path
+from rnnvision.runs import RunFolder
 from rnnvision.runs.lock import Lock
 print(Lock(Path(sys.argv[1]) / ".lock").acquire(), flush=True)
 time.sleep(60)
@@ -281,6 +283,33 @@ def test_data_that_is_not_there_is_not_the_latest_run(verb: Verb) -> None:
     assert verb("train", *QUICK, "hydra.run.dir=first").code == 0
     assert verb("train", "data=image_folder", "data.root=nowhere", "device=cpu").code == 1
     assert Path("logs/train/latest").resolve().name == "first"
+
+
+@pytest.mark.parametrize("there", [(), ("notes.txt",)])
+def test_a_run_that_is_refused_leaves_no_folder(verb: Verb, there: tuple[str, ...]) -> None:
+    """Refused by what is known only within the run; what else lies in the folder stays."""
+    for name in there:
+        Path("mine").mkdir()
+        Path("mine", name).write_text("")
+    for words in (("hydra.run.dir=mine",), ()):
+        assert verb("train", *QUICK, "plugins=[no_such_plugin]", *words).code == 2
+    assert Path("mine").is_dir() == bool(there)
+    assert list(Path("logs/train/runs").iterdir()) == []
+    assert not Path("logs/train/latest").is_symlink()
+
+
+def test_a_start_does_not_run_over_what_ended_while_it_began(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    take = RunFolder.take
+
+    def taken(self: RunFolder) -> bool:  # as another process lets the lock go
+        self.path.mkdir()
+        (self.path / "metrics.csv").write_text("epoch\n0\n")
+        return take(self)
+
+    monkeypatch.setattr(RunFolder, "take", taken)
+    result = verb("train", *QUICK, "hydra.run.dir=run")
+    assert (result.code, result.message.partition(";")[0]) == (2, "rnnvision train: run: already holds a run")
+    assert not Path("run/.hydra").exists()
 
 
 @pytest.mark.parametrize(

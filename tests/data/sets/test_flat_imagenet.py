@@ -1,5 +1,7 @@
 """ImageNet's validation images in one folder: their labels from each official list, and what is missing is told."""
 
+import hashlib
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ from scipy.io import savemat
 
 from rnnvision.data import DataError, ImageData, Splits
 from rnnvision.data.files import FileSplit
+from rnnvision.data.sets import flat_imagenet
 from rnnvision.data.sets.flat_imagenet import DEVKIT, VAL_ARCHIVE
 from rnnvision.data.sets.folders import read_imagenet
 
@@ -113,6 +116,56 @@ def test_an_unpacking_that_was_interrupted_half_way_loses_none(tmp_path: Path) -
         path = tmp_path / "val" / f"ILSVRC2012_val_{i:08d}.JPEG"
         path.rename(path.parent / TRUTH[i - 1] / path.name)
     assert labels_of(read(tmp_path)) == EXPECTED
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """What is in a folder, as an archive; and no folder any more."""
+    with tarfile.open(archive, "w") as tar:
+        for path in sorted(folder.iterdir()):
+            tar.add(path, arcname=path.name)
+    shutil.rmtree(folder)
+
+
+def archives(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The three archives of image-net.org: of train one of an archive for each class."""
+    packed_devkit(draw(root))
+    for wnid in WNIDS:
+        pack(root / "train" / wnid, root / "train" / f"{wnid}.tar")
+    meta = {"train": "ILSVRC2012_img_train.tar", "val": VAL_ARCHIVE}
+    for part, name in meta.items():
+        pack(root / part, root / name)
+    md5s = {part: (name, hashlib.md5((root / name).read_bytes()).hexdigest()) for part, name in meta.items()}
+    monkeypatch.setattr("torchvision.datasets.imagenet.ARCHIVE_META", md5s)
+
+
+def test_the_archives_are_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archives(tmp_path, monkeypatch)
+    splits = read(tmp_path)
+    assert labels_of(splits) == EXPECTED
+    assert len(splits.train) == 9
+    assert not list(tmp_path.glob(".unpacking*"))
+
+
+@pytest.mark.parametrize("fault", ["missing", "damaged", "killed"])
+def test_train_does_not_appear_before_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    archives(tmp_path, monkeypatch)
+    archive = tmp_path / "ILSVRC2012_img_train.tar"
+    if fault == "missing":
+        archive.unlink()
+    elif fault == "damaged":
+        archive.write_bytes(archive.read_bytes()[:-1])
+    else:
+
+        def kill(inner: Path, folder: Path) -> None:
+            if inner.stem == WNIDS[0]:
+                raise KeyboardInterrupt
+            real(inner, folder)
+
+        real = flat_imagenet.extract
+        monkeypatch.setattr(flat_imagenet, "extract", kill)
+    with pytest.raises(KeyboardInterrupt if fault == "killed" else DataError):
+        read(tmp_path)
+    assert not (tmp_path / "train").exists()
 
 
 @pytest.mark.parametrize("folder", ["", "tiny-imagenet-200"])

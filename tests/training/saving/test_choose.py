@@ -10,12 +10,15 @@ from rnnvision.training import CheckpointError, facts_of, mend_last
 from rnnvision.training.saving import choose
 from tests.training.cases import save
 
-STATES: dict[str, Any] = {"optimizer_states": [{"state": {}}], "loops": {}}
+LOOPS = {"epoch_progress": {"current": {"processed": 1, "completed": 1}}, "epoch_loop.batch_progress": {}}
+LOOPS["epoch_loop.batch_progress"] = {"current": {"ready": 1}}
+STATES: dict[str, Any] = {"optimizer_states": [{"state": {}, "param_groups": []}], "loops": {"fit_loop": LOOPS}}
+STATES |= {"epoch": 1, "global_step": 1}
 
 
 def at(folder: Path, **steps: int) -> None:
     for name, step in steps.items():
-        save(folder / f"{name}.ckpt", global_step=step, **STATES)
+        save(folder / f"{name}.ckpt", **{**STATES, "global_step": step})
 
 
 def damage(*paths: Path) -> None:
@@ -49,7 +52,7 @@ def test_the_one_before_takes_the_place_of_a_damaged_or_missing_last(tmp_path: P
     if not gone:
         assert (tmp_path / "last.ckpt.damaged").read_bytes() == broken
     assert mend_last(tmp_path) is None
-    save(last, global_step=3, **STATES)  # as the run saves it again: the good one stays the one before
+    save(last, **{**STATES, "global_step": 3})  # as the run saves it again: the good one stays the one before
     assert contents(tmp_path) == {"previous.ckpt": 2, "last.ckpt": 3, "best.ckpt": 4}
 
 

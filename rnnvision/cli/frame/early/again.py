@@ -1,6 +1,7 @@
 """auto_resume=true: the same command begins a run, goes on with it after any death, and lets it be once it is done."""
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,21 +9,22 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.frame.command_line.line import CommandLine
-from rnnvision.cli.frame.command_line.words import key_of, override, parsed, yaml_text
+from rnnvision.cli.frame.command_line.words import FLAGS, key_of, override, parsed, yaml_text
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.strangers.rules import CONFIG, read_run_config
 from rnnvision.errors import UsageError
 from rnnvision.masking import masked_values
-from rnnvision.runs import Run, RunFolder, is_first_process
+from rnnvision.runs import Run, is_first_process
 from rnnvision.runs.lock import Lock
 from rnnvision.runs.read import LOCK
 
 KEY = "auto_resume"
 OF_COMMAND = ("resume", KEY, "save_every", "name", "log_dir")  # what a run does not depend on
+ASKS_OTHERWISE = {*FLAGS, "--cfg", "-c", "--info", "-i"} - {"-m", "--multirun"}
 LEFTOVERS = ("checkpoints", "pretrain", "metrics.csv")  # of a start that came to nothing
 
 
-def with_resume(line: CommandLine) -> CommandLine:
+def with_resume(line: CommandLine, verb: str) -> CommandLine:
     """A command with the word resume=FOLDER, where it asks for auto_resume, and its run has a checkpoint to go on from.
 
     Where the run has begun without getting that far, what it has left there is removed.
@@ -30,6 +32,8 @@ def with_resume(line: CommandLine) -> CommandLine:
     Raises:
         UsageError: where the folder is not the same in each call of the command.
     """
+    if verb != "train" or not ASKS_OTHERWISE.isdisjoint(line.flags):
+        return line
     typed = next((read for word in line.overrides if key_of(word) == KEY and (read := parsed(word))), None)
     value = None if typed is None or typed.is_sweep_override() else typed.value()
     if typed is not None and not isinstance(value, bool):
@@ -66,11 +70,15 @@ def _clear(folder: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-def is_done(config: DictConfig, run: RunFolder) -> bool:
-    """Whether a command with auto_resume has nothing left to do: its run, as it is configured, is completed."""
-    found = Run(run.path)
-    asks = config.get(KEY) is True and config.get("resume") is not None
-    return asks and found.completed and not differences(read_run_config(run.path), config)
+def end_if_done(config: DictConfig) -> None:
+    """End a command with auto_resume whose run, as it is configured, is completed."""
+    if config.get(KEY) is not True or config.get("resume") is None:
+        return
+    folder = Path(str(config.resume)).expanduser()
+    if Run(folder).completed and not differences(read_run_config(folder), config):
+        if is_first_process():
+            print(f"done      {config.resume} is completed, and {KEY}=true has nothing to go on with", flush=True)
+        sys.exit(0)
 
 
 def differences(before: DictConfig, now: DictConfig) -> dict[str, tuple[Any, Any]]:

@@ -5,14 +5,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from rnnvision.checks import one_line
-from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.arguments import plain, typed_words
 from rnnvision.cli.frame.command_line.groups import SEVERAL
 from rnnvision.cli.frame.command_line.words import parsed, yaml_text
 from rnnvision.errors import UsageError
-from rnnvision.masking import masked, masked_values
+from rnnvision.masking import masked, masked_values, masked_word
 from rnnvision.runs import RunFolder, read_json
 
 TAG = re.compile(r"[\w.][\w .:/-]{0,63}")  # what each of the trackers takes
@@ -76,6 +77,19 @@ def facts_of(run: RunFolder, tags: list[str]) -> dict[str, str]:
         "run.tags": ", ".join(tags),
     }
     return {key: value for key, value in facts.items() if value}
+
+
+def typed_facts(config: DictConfig, run: RunFolder) -> dict[str, object]:
+    """What was chosen of the configuration; a run that is resumed keeps what it began with."""
+    hydra_config = HydraConfig.get()
+    found = {
+        "overrides": list(map(masked_word, typed_words())),
+        "choices": choices_of(hydra_config.runtime.choices, typed_words()),
+        "tags": checked_tags(config),
+    }
+    before = read_json(run.path / "environment.json") if config.get("resume") is not None else {}
+    kept = {key: before[key] for key in found if key in before and not (key == "tags" and found["tags"])}
+    return found | kept
 
 
 def group_of(folder: Path) -> str:
