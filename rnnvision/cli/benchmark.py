@@ -8,7 +8,8 @@ from omegaconf import DictConfig
 from rnnvision.checks import at_least, whole_numbers
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import arguments_of, named_arguments, plain, typed_words
-from rnnvision.cli.frame.setup import least_batch, optimizer_arguments, takes_steps
+from rnnvision.cli.frame.setup import least_batch, takes_steps
+from rnnvision.cli.frame.trainer.optimisation import optimizer_arguments
 from rnnvision.errors import UsageError
 from rnnvision.report.benchmark_plot import plot_benchmark
 from rnnvision.report.style import drawn

@@ -93,7 +93,9 @@ def _data_of(classifier: "Classifier", cfg: DictConfig) -> "ImageData":
     if kept := [key for key in OF_TRAINING if key in given]:
         raise UsageError(f"data.{kept[0]}: is that of the training, which the checkpoint says; leave it out")
     known = _described(classifier)
-    check_arguments("data", given, ImageData, known.read)
+    legal = {*annotations_of(ImageData), *annotations_of(known.read)}
+    unknown = dict.fromkeys({*map(str, cfg.data)} - legal)  # null is no reason to pass over one
+    check_arguments("data", given | unknown, ImageData, known.read)
     with arguments_of("data"):
         data = ImageData.of_checkpoint(classifier.description, parts=(cfg.split,), **given)
         data.tested_split = cfg.split

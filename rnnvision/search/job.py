@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from rnnvision.errors import FailureError
 from rnnvision.runs import Run, is_first_process
 from rnnvision.runs.lock import Lock
 from rnnvision.runs.read import LOCK, TRACKING
@@ -48,6 +49,8 @@ class Job:
         Called by whatever runs the job when it runs it, since by then the folder may hold more than when it was made.
         Where SLURM has started several processes for it, the first one alone waits for the folder and clears it.
         """
+        if self.folder.is_symlink():
+            raise FailureError(f"{self.folder}: is a link, and its run would write elsewhere; remove it")
         if is_first_process():
             self._wait()
         goes_on = self.goes_on
@@ -65,7 +68,7 @@ class Job:
         """Remove what a start left that came to nothing, but the lock, which somebody may be about to take, and its run
         at the trackers, of which each job has one."""
         lock = Lock(self.folder / LOCK)
-        if not self.folder.is_dir() or self.folder.is_symlink() or not lock.acquire():
+        if not self.folder.is_dir() or not lock.acquire():
             return
         with lock:
             for path in self.folder.iterdir():

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +24,9 @@ def fault(folder: Path, process: int, code: int | None, said: str, *, by_torchru
     text = (folder / "log").read_text(errors="replace")
     status = folder / "run" / "status.json"
     log = "".join(file.read_text(errors="replace") for file in folder.glob("run/*.log"))
-    left = left_running(process)
+    until = time.monotonic() + 2  # processes that are killed with the first one take a moment
+    while (left := left_running(process)) and time.monotonic() < until:
+        time.sleep(0.1)
     for number in left:
         with suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)

@@ -75,7 +75,7 @@ OTHERS = {  # verb -> its moments, besides those that all verbs have
     "watch": {"answer": Moment("rnnvision.inference.classifier:Classifier.anytime")},
     "benchmark": {"rate": Moment("rnnvision.insight:matrix_rate", after=True)},
     "export": {"load": Moment("rnnvision.inference:load", after=True)},
-    "report": {"page": Moment("rnnvision.cli.report:write_report")},
+    "report": {"page": Moment("rnnvision.cli.frame.reporting.write:write_report")},
     "shards": {"made": Moment("rnnvision.data.shard_writer:make_shards")},
 }
 ALL = ("words", "lock", "configuration", "import", "opening", "opened", "end", "ended", "exit")

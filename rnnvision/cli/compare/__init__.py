@@ -18,7 +18,7 @@ from rnnvision.atomic import whole
 from rnnvision.cli.compare.comparison import FILE, Comparison, configurations, settings_from
 from rnnvision.cli.compare.run import Cell, measure, train
 from rnnvision.cli.frame.app import run_verb
-from rnnvision.cli.frame.arguments import arguments_of, plain
+from rnnvision.cli.frame.arguments import arguments_of, check_targets, plain
 from rnnvision.cli.frame.places import make_place
 from rnnvision.cli.frame.plugins import load_plugins
 from rnnvision.cli.frame.setup import (
@@ -26,9 +26,9 @@ from rnnvision.cli.frame.setup import (
     make_data,
     make_network,
     one_go_refusal,
-    optimizer_arguments,
     takes_steps,
 )
+from rnnvision.cli.frame.trainer.optimisation import check_schedule, optimizer_arguments
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.report.comparison import METHODS, Row, make_row, markdown, table, write_csv
 from rnnvision.report.comparison_plot import plot_comparison
@@ -98,6 +98,7 @@ def _check_budget(comparison: Comparison, cfg: DictConfig) -> None:
 
 def _check(configs: dict[str, DictConfig]) -> None:
     """What can be wrong in a configuration is found here, before anything is trained."""
+    from rnnvision.cli.frame.trainer.arguments import check_trainer
     from rnnvision.nn import fits_in_one_go
     from rnnvision.training import make_optimizer
 
@@ -106,6 +107,9 @@ def _check(configs: dict[str, DictConfig]) -> None:
         key = json.dumps([OmegaConf.to_container(cfg[group], resolve=True) for group in ("data", "augmentation")])
         data = read[key] = read.get(key) or make_data(cfg)
         optimizer = optimizer_arguments(cfg)
+        check_schedule(cfg)
+        check_targets(cfg)
+        check_trainer(plain(cfg.trainer))
         try:
             _, network = make_network(cfg, data)
             freeze_network(cfg, network)

@@ -18,8 +18,9 @@ from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.device import make_trainer
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE
 from rnnvision.cli.frame.plugins import load_plugins_of
-from rnnvision.cli.frame.setup import optimizer_arguments, takes_steps
+from rnnvision.cli.frame.setup import takes_steps
 from rnnvision.cli.frame.strangers.rules import read_run_config
+from rnnvision.cli.frame.trainer.optimisation import optimizer_arguments
 from rnnvision.data import ImageData
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.insight import anytime_curve, forget_peak, latency, multiply_adds, peak_memory, throughput

@@ -44,6 +44,7 @@ from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
 from rnnvision.cli.frame.tracking.facts import typed_facts
+from rnnvision.cli.frame.trainer.device_type import hardware
 from rnnvision.cli.frame.trainer.environment import environment_kept
 from rnnvision.disk import DiskError, is_full
 from rnnvision.errors import FailureError, UsageError
@@ -193,8 +194,8 @@ def _run_job(
     import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
     with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
-            hardware = _hardware() if libraries else {}  # a verb without PyTorch does not import it for that
-            run.open({**environment(), **hardware, **typed_facts(config, run)})
+            found = hardware() if libraries else {}  # a verb without PyTorch does not import it for that
+            run.open({**environment(), **found, **typed_facts(config, run)})
         except OSError as error:
             leave(verb, *unwritable(error))
         try:
@@ -213,8 +214,7 @@ def _run_job(
             if message is None or wants_traceback:
                 traceback.print_exc()
             message = message or f"{type(error).__name__}: {error}"
-            if isinstance(error, DiskError) or is_full(error):
-                message += _resumption(run, config)
+            message += _resumption(run, config) if isinstance(error, DiskError) or is_full(error) else ""
             log.keep = _write_down(run, code, message, status_before)
             if code == EXIT_USAGE and not status_before:
                 run.leave_nothing(f"{verb}.log")
@@ -269,14 +269,6 @@ def _resumption(run: RunFolder, config: DictConfig) -> str:
     if "resume" not in config or Run(run.path).last_checkpoint is None:
         return ""
     return f"; go on: {allowing(typed_words())}{command([*own_config_dir(), override('resume', run.shown())])}"
-
-
-def _hardware() -> dict[str, object]:
-    """What of the machine only torch knows."""
-    import torch
-
-    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return {"threads": torch.get_num_threads(), "gpus": gpus}
 
 
 @contextmanager

@@ -236,6 +236,24 @@ def check_target(key: str, arguments: Any) -> type[Any]:
     return made
 
 
+def check_targets(config: DictConfig, groups: Sequence[str] = ("callbacks", "logger")) -> None:
+    """Check the classes that a configuration chooses by `_target_` and their arguments, without making any.
+
+    Raises:
+        UsageError: as `check_target` does.
+    """
+    for group in groups:
+        node = config.get(group) or {}
+        for name in node:
+            # What a run folder is part of is known when there is one.
+            written = OmegaConf.to_container(node, resolve=False)[name]  # type: ignore[index]
+            if isinstance(written, dict):
+                known = {k: v for k, v in written.items() if v is not None and "${" not in str(v)}
+                check_target(f"{group}.{name!s}", known)
+            elif written is not None:
+                check_target(f"{group}.{name!s}", written)
+
+
 def _instantiate(key: str, arguments: Any) -> Any:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 

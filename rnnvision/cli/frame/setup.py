@@ -14,6 +14,7 @@ from rnnvision.cli.frame.arguments import (
     plain,
 )
 from rnnvision.cli.frame.tracking.trackers import Trackers
+from rnnvision.cli.frame.trainer.optimisation import check_schedule, optimizer_arguments
 from rnnvision.errors import UsageError
 from rnnvision.masking import masked_values
 from rnnvision.runs import Run, RunFolder, versions
@@ -238,11 +239,10 @@ def make_class_weight(cfg: DictConfig, data: "ImageData") -> list[float] | None:
 
 def make_optimisation(cfg: DictConfig, network: "nn.Module", data: "ImageData", trainer: "L.Trainer") -> dict[str, Any]:
     """The arguments `optimizer` and `scheduler` of a Learner, each tried once: what is wrong in them is found here."""
-    from rnnvision.training import SCHEDULES, count_steps, make_optimizer, make_scheduler
-    from rnnvision.training.optim import plateau
+    from rnnvision.training import count_steps, make_optimizer, make_scheduler
 
     optimizer = optimizer_arguments(cfg)
-    scheduler = named_arguments("scheduler", cfg.scheduler, {**SCHEDULES, "plateau": plateau})
+    scheduler = check_schedule(cfg)
     with arguments_of("trainer"):
         steps = count_steps(
             data.num_train_batches(trainer.world_size, trainer.limit_train_batches),
@@ -258,15 +258,6 @@ def make_optimisation(cfg: DictConfig, network: "nn.Module", data: "ImageData", 
         "optimizer": partial(make_optimizer, **optimizer),
         "scheduler": partial(make_scheduler, total_steps=steps, **scheduler),
     }
-
-
-def optimizer_arguments(cfg: DictConfig) -> dict[str, Any]:
-    """The arguments of `make_optimizer` in `cfg.optimizer`, checked."""
-    from rnnvision.training import OPTIMIZERS, make_optimizer
-
-    return named_arguments(
-        "optimizer", cfg.optimizer, {name: (made, make_optimizer) for name, made in OPTIMIZERS.items()}
-    )
 
 
 def takes_steps(network: "nn.Module") -> bool:

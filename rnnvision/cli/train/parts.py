@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from rnnvision.checks import shortened
 from rnnvision.cli.frame.arguments import plain
-from rnnvision.cli.frame.setup import Training, frozen_parts, optimizer_arguments
+from rnnvision.cli.frame.setup import Training, frozen_parts
+from rnnvision.cli.frame.trainer.optimisation import optimizer_arguments
 
 if TYPE_CHECKING:
     from torch import nn

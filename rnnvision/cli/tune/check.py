@@ -1,7 +1,7 @@
 """What refuses the start of a study: checked before Hydra makes its folder."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,16 @@ from hydra import compose
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from rnnvision.cli.frame.arguments import plain, typed_words
+from rnnvision.cli.frame.arguments import check_arguments, check_targets, named_arguments, plain, typed_words
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
+from rnnvision.cli.frame.command_line.words import key_of
 from rnnvision.cli.frame.early.keys import check_keys
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.places import make_place
 from rnnvision.cli.frame.start import Start, check_start
+from rnnvision.cli.frame.trainer.optimisation import check_schedule, optimizer_arguments
 from rnnvision.cli.tune.axes import words_of
 from rnnvision.cli.tune.settings import refuse_foreign, settings_from, storage_of
 from rnnvision.errors import UsageError
@@ -42,6 +44,7 @@ class TuneStart(Start):
         check_start(config, self.verb, multirun)
         settings, _ = settings_from(config)
         if config.resume is None:
+            check_parts(config, typed_words())
             check_space(settings)
         check_storage(settings.storage, storage_of(settings))
         TuneStart.place = place_of(config)
@@ -55,6 +58,34 @@ def place_of(config: DictConfig) -> Place:
     """Where the trials run."""
     words = ["whole"] if plain(config.get("plugins")) else []
     return make_place(config.where, jobs=plain(config.jobs), words=words)
+
+
+def check_parts(config: DictConfig, typed: Sequence[str]) -> None:
+    """Check what nothing else does before the first trial: callbacks, loggers, and keys that are added with a +.
+
+    What these are held to is in Lightning and torch, which a study has no other use for.
+
+    Raises:
+        UsageError: with the key, and what is legal.
+    """
+    if plain(config.get("plugins")):
+        return
+    if any(key_of(word).startswith(("callbacks.", "logger.")) for word in typed):
+        check_targets(config)
+    added = {key_of(word).partition(".")[0] for word in typed if word.startswith("+")}
+    if "optimizer" in added:
+        optimizer_arguments(config)
+    if "scheduler" in added:
+        check_schedule(config)
+    if "model" in added:
+        from rnnvision.nn import MODELS
+
+        named_arguments("model", config.model, MODELS)
+    if added & {"data", "augmentation"}:
+        from rnnvision.data import CATALOG, Augmentation, ImageData
+
+        named_arguments("data", config.data, {name: (ImageData, entry.read) for name, entry in CATALOG.items()})
+        check_arguments("augmentation", plain(config.augmentation) or {}, Augmentation)
 
 
 def require_optuna() -> None:

@@ -9,9 +9,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from PIL import Image
+
 ALL = 768_000_000  # bytes that images in decoding may take together
 PER_PIXEL = 12  # bytes, of the formats of strangers at their worst (a progressive JPEG in CMYK)
 LITTLE = 2**24  # bytes that nobody asks for
+# Pillow's blocks of 16 MB stay with the thread that gives them back; those of more than 32 MB go back to the system.
+Image.core.set_block_size(2**26)
 
 
 class Memory:

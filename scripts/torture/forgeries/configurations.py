@@ -237,14 +237,16 @@ def _all() -> list[Forgery]:
     found: list[Forgery] = []
     for name, content in CONTENTS.items():
         found.append(Forgery(f"config.yaml: {name}", _in_run(content), OF_RUN, may_pass=True))
-        found.append(Forgery(f"own: {name}", _own(content), ("own experiment", "help")))
+        found.append(Forgery(f"own: {name}", _own(content), ("own experiment",)))
+        found.append(Forgery(f"own, with --help: {name}", _own(content), ("help",), may_pass=True))
     for name, content in HYDRAS.items():
-        ways = ("own experiment", "own experiment, several", "help")
+        ways = ("own experiment", "own experiment, several")
         found.append(Forgery(f"own: {name}", _own(content), ways))
+        found.append(Forgery(f"own, with --help: {name}", _own(content), ("help",), may_pass=True))
         found.append(Forgery(f"own primary: {name}", _own(content, "mine"), ("own primary", "own path")))
     for kind in ("a pipe", "a folder", "without an end", "a link to itself"):
         found.append(Forgery(f"config.yaml: {kind}", _special(CONFIG, kind), OF_RUN, may_pass=True))
-        found.append(Forgery(f"own: {kind}", _special("own/experiment/mine.yaml", kind), ("own experiment", "help")))
+        found.append(Forgery(f"own: {kind}", _special("own/experiment/mine.yaml", kind), ("own experiment",)))
     found += [
         Forgery("own: Latin-1", _own(b"name: caf\xe9\n"), ("own experiment",)),
         Forgery("own: UTF-16", _own("name: x\n".encode("utf-16")), ("own experiment",)),

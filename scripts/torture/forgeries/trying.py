@@ -95,6 +95,7 @@ def _be_the_command(words: tuple[str, ...], box: Path, printed: Path) -> None:
         for name, descriptor in (("out", 1), ("err", 2)):
             os.dup2(os.open(printed / name, os.O_WRONLY | os.O_CREAT), descriptor)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")  # where a test captures them
         os.chdir(box)
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))

@@ -35,7 +35,7 @@ LEGAL: dict[str, tuple[str, ...]] = dict.fromkeys(ZERO, ("zero",))
 LEGAL |= {key: (*LEGAL.get(key, ()), "half") for key in HALF}
 LEGAL |= {
     "max_steps": ("minus_1",),  # no limit
-    "devices": ("minus_1", "zero"),  # all of them; of watch and predict, where one computes
+    "devices": ("minus_1", "zero", "quoted"),  # all of them; of watch and predict, where one computes
     "num_sanity_val_steps": ("minus_1", "zero"),
     "save_top_k": ("minus_1", "zero"),
     "image_size": ("list",),

@@ -42,7 +42,7 @@ def key(verb: str, random: random.Random) -> Case:
     written = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     written = written if written.isalnum() else "1"
     word = f"{prefix}{wrong}" if prefix == "~" else f"{prefix}{wrong}={written}"
-    free = wrong in known or (prefix.startswith("+") and (verb == "tune" or _may_be_added(wrong)))
+    free = wrong in known or (prefix.startswith("+") and _may_be_added(wrong))
     return Case(
         f"key:{prefix or 'plain'}",
         verb,

@@ -1,6 +1,15 @@
 """Forged files given to commands, one in a fork with limits.
 
 Faults of the code that it found, mended with it:
+1 states of the optimiser of other shapes and types corrupted the heap; 2 its groups and rates of other kinds, 3
+states of schedules that hide methods, 4 counts of loops and 5 states of callbacks of other kinds ended in tracebacks;
+6 entries of a description of other types, 7 and missing ones did; 8 a description could ask for terabytes or for
+100,000 layers, 9 and for pairs of a million classes; 10 expanded tensors and 11 lists of the same lists had no end;
+12 compressed archives and 13 those of a .pt2 were unpacked to any size; 14 the description's data could name a cache
+folder, which was written; 15 weights that are not finite answered; 16 a best.ckpt of other weights ended a resumed
+run in a traceback; 17 an ONNX file's weights could be a pipe; 18 cards of other classes and images were believed; 19
+so were published weights without numbers; 20 tables of epochs and 21 records of runs with other kinds of values ended
+in tracebacks; 22 so did the index of results; 23 a file without an end was read for ever.
 """
 
 import random
@@ -15,7 +24,7 @@ from torture.trial import Outcome
 TITLE = "forged checkpoints, run folders, exported and published files"
 BAR = "no code run, no file outside changed, no hang, no crash; each used, or refused in one line"
 COUNT = 2_000  # more than there are: all of them
-FOUND = 0
+FOUND = 23
 
 
 def run(count: int, seed: int, folder: Path) -> Outcome:

@@ -280,7 +280,7 @@ CHECKPOINT: dict[str, Case] = {
     "save_on_exception": works(
         checkpoint("filename:mine", "save_on_exception:true", "every_n_epochs:9"),
         lambda s: "became" in s.result.err and "mine.ckpt" in s.files(),
-        *("model=mlp", "optimizer=sgd", "optimizer.lr=1000", "scheduler=constant", "trainer.gradient_clip_val=null"),
+        *("model=mlp", "optimizer.lr=1000", "optimizer.weight_decay=1000", "scheduler=constant"),
     ),
     "save_weights_only": works(
         checkpoint("filename:mine", "every_n_epochs:2", "save_weights_only:true"),

@@ -74,6 +74,10 @@ def test_memory_that_runs_out_anywhere_is_told_in_one_line() -> None:
         ("compare", ["models=[lstm]", "budget=epochs:99999999999"], "must be at most"),
         ("tune", ["model.hidden_size=8,16", "min_epochs=50"], "min_epochs=50: a trial has 20"),
         ("predict", ["ckpt=x", "source=[a,5]"], "must be a list of paths"),
+        ("compare", ["models=[lstm]", "callbacks.last.filename=true"], "must be text or null"),
+        ("compare", ['models=[lstm,"gru scan=clumns"]'], "Try: rnnvision compare 'models=[lstm,\"gru scan=columns\"]'"),
+        ("tune", ["model.hidden_size=8,16", "++model.head_dropohut=1"], "there is no such key"),
+        ("train", ["data=digit,digits"], "there is no digit in data; did you mean data=digits?"),
     ],
 )
 def test_words_that_exclude_each_other_or_mean_nothing(verb: Verb, name: str, words: list[str], says: str) -> None:

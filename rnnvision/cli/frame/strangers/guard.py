@@ -15,6 +15,7 @@ from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.strangers.interpolations import check_growth
 from rnnvision.cli.frame.strangers.reading import read_yaml
 from rnnvision.cli.frame.strangers.rules import check_option
+from rnnvision.errors import UsageError
 from rnnvision.masking import hide_in, masked_values, masked_word
 
 
@@ -43,7 +44,16 @@ def guard_hydra() -> None:
 
     @wraps(compose)
     def compose_config(self: Hydra, *arguments: Any, **options: Any) -> DictConfig:
-        found = compose(self, *arguments, **options)
+        try:
+            found = compose(self, *arguments, **options)
+        except RecursionError as error:
+            raise UsageError(
+                f"{others[-1] if others else own}: the defaults of a file there choose themselves"
+            ) from error
+        if OmegaConf.select(found, "hydra.callbacks.start") is None:  # which checks what begins
+            raise UsageError(
+                "--config-name: the file there is none of this verb; let it begin with defaults: [train, _self_]"
+            )
         content = OmegaConf.to_container(found, resolve=False)
         if others:
             check_growth(content, others[-1])

@@ -91,7 +91,7 @@ def read_record(typed: str, verb: str) -> tuple[Path, Record]:
 
 def _record(found: dict[str, Any]) -> Record | None:
     try:
-        if not all(_is_name(job["name"]) for job in found["jobs"]):
+        if not found["jobs"] or not all(_is_name(job["name"]) for job in found["jobs"]):
             return None
         return Record(
             verb=str(found["verb"]),

@@ -4,6 +4,7 @@ All of them are keys of `trainer`; those in `REFUSED` would contradict what this
 """
 
 import math
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -92,6 +93,9 @@ def check_trainer_values(
                 at_least(key, given[key], least)
         if "gradient_clip_val" in given:
             number("gradient_clip_val", given["gradient_clip_val"])
+    devices = given.get("devices", 1)
+    if isinstance(devices, str) and not re.fullmatch(r"auto|-1|\d+(,\s*\d+)*,?", devices):
+        raise UsageError(f"trainer.devices={devices}: must be a number, a list, such as [0,1], or auto")
     for key in ("max_epochs", "max_steps"):
         if given.get(key) == 0:
             raise UsageError(f"trainer.{key}=0: leaves nothing to train; choose at least 1")

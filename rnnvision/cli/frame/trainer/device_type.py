@@ -13,6 +13,14 @@ from rnnvision.errors import UsageError
 MOST_PROCESSES = 1024
 
 
+def hardware() -> dict[str, object]:
+    """What of the machine only torch knows."""
+    import torch
+
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {"threads": torch.get_num_threads(), "gpus": gpus}
+
+
 def device_type(accelerator: str) -> str:
     """cpu, cuda or mps: what an accelerator of Lightning's is on this machine."""
     import torch

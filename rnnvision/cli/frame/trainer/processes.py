@@ -101,10 +101,14 @@ def lost(trainer: L.Trainer, error: BaseException) -> str | None:
         return None
     launcher = trainer.strategy.launcher
     until = time.monotonic() + 3
-    while isinstance(launcher, Launcher) and time.monotonic() < until:
-        if found := ended(launcher):
+    if isinstance(launcher, Launcher):
+        while not (found := ended(launcher)) and time.monotonic() < until:
+            time.sleep(0.1)
+        launcher.kill(signal.SIGKILL)  # a stopped process hears nothing else
+        for process in launcher.procs:
+            process.wait()
+        if found:
             return found
-        time.sleep(0.1)
     seconds = next((c.seconds for c in trainer.callbacks if isinstance(c, Patience)), 0)  # type: ignore[attr-defined]
     if "timed out" in text or "timeout" in text:
         return (

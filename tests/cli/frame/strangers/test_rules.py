@@ -90,3 +90,13 @@ def test_a_run_folder_of_others_is_held_to_the_same(
     assert result.code == 2
     assert said in result.message
     assert len(result.message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "content", ["defaults: [mine]", "name: x", "defaults: [train, _self_]\nhydra: {run: {dir: x}}"]
+)
+def test_a_file_that_takes_the_place_of_ours_is_refused_in_a_line(content: str, verb: Verb) -> None:
+    Path("own").mkdir()
+    Path("own/mine.yaml").write_text(content)
+    message = one_line(verb, "train", "--config-dir", "own", "--config-name", "mine")
+    assert message.startswith(str(Path("own").absolute())) or message.startswith("--config-name: ")
