@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from rnnvision.checks import at_least, seed_number
+from rnnvision.checks import seed_number
 from rnnvision.cli.frame.arguments import (
     arguments_of,
     check_arguments,
@@ -69,8 +69,6 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers, **saving)
     check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
     check_loss(cfg)
-    with arguments_of(""):
-        at_least("pretrain_epochs", plain(cfg.get("pretrain_epochs", 1)), 1)
     begun_with = _begun_with(run) if cfg.resume is not None else None
     with arguments_of(""):
         seed_number("seed", cfg.seed)

@@ -13,7 +13,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, open_dict
 
-from rnnvision.cli.frame.arguments import own_config_dir, typed_words
+from rnnvision.checks import at_least
+from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain, typed_words
 from rnnvision.cli.frame.command_line.bare import NEED_CKPT, TAKE_SEVERAL, with_latest
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.known import makes_sweeps
@@ -121,6 +122,9 @@ def _check_config(config: DictConfig, verb: str) -> None:
     check_path_values(config)
     check_switches(config, usual_values(verb))
     check_choices(config, verb)
+    if "pretrain_epochs" in config:
+        with arguments_of(""):
+            at_least("pretrain_epochs", plain(config.pretrain_epochs), 1)
     checked_tags(config)
     check_names(config)
 

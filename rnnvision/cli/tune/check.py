@@ -72,7 +72,7 @@ def check_parts(config: DictConfig, typed: Sequence[str]) -> None:
         return
     if any(key_of(word).startswith(("callbacks.", "logger.")) for word in typed):
         check_targets(config)
-    added = {key_of(word).partition(".")[0] for word in typed if word.startswith("+")}
+    added = {key_of(word).partition(".")[0] for word in typed if word[0] == "+" or key_of(word).endswith(".name")}
     if "optimizer" in added:
         optimizer_arguments(config)
     if "scheduler" in added:

@@ -38,6 +38,7 @@ LEGAL |= {
     "devices": ("minus_1", "zero", "quoted"),  # all of them; of watch and predict, where one computes
     "num_sanity_val_steps": ("minus_1", "zero"),
     "save_top_k": ("minus_1", "zero"),
+    "freeze": ("empty_list",),
     "image_size": ("list",),
     "patch_size": ("list",),
     "tags": ("nan", "mixed", "negative", "inf", "huge", "text", "number", "true"),  # words are any

@@ -141,7 +141,7 @@ def kinds_for(key: str, value: Any) -> dict[str, str]:
 def value_case(verb: str, base: tuple[str, ...], key: str, value: Any, kind: str) -> Case:
     text = kinds_for(key, value)[kind]
     last = key.rpartition(".")[2]
-    free = key in FREE and kind not in ("interpolation", "environment", "resolver", "open_interpolation")
+    free = key in FREE and kind not in ("interpolation", "environment", "resolver")
     allowed = LEGAL.get(key, LEGAL.get(last, ()))
     none = kind == "null" and (value is None or key in NULLABLE or key.startswith("trainer."))  # Lightning's default
     none |= kind == "empty_list" and value == []
