@@ -69,7 +69,7 @@ def _table(value: Any, dtype: torch.dtype) -> bool:
 
 def _is_generator(state: Tensor) -> bool:
     try:
-        torch.Generator().set_state(state)
+        torch.Generator().set_state(state.clone())  # of a part of a larger tensor torch reads from elsewhere, and dies
     except (RuntimeError, TypeError):
         return False
     return True

@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
-from torture.forgeries.forgery import BEST, LAST, Forgery
+from torture.forgeries.forgery import BEST, LAST, PREVIOUS, Forgery
 
 WAYS = ("load", "resume")
+FILES = (BEST, LAST, PREVIOUS)  # all of a run: else it would go on from the one that is whole
 PICKLE = "best/data.pkl"
 RUNS = b"cposix\nsystem\nX\x0a\x00\x00\x00touch ran \x85R"  # os.system("touch ran ")
 DIGESTS = b"X\x09\x00\x00\x00rnnvision}X\x07\x00\x00\x00digests}X\x0a\x00\x00\x00state_dict}"
@@ -34,7 +35,7 @@ def archive(value: bytes, **how: Any) -> Callable[[Path], object]:
     """Files that are an archive of this pickle and a storage of 16 bytes, called 0."""
 
     def forge(box: Path) -> None:
-        for name in (BEST, LAST):
+        for name in FILES:
             with zipfile.ZipFile(box / name, "w", **how) as made:
                 made.writestr(PICKLE, value)
                 made.writestr("best/byteorder", "little")
@@ -48,7 +49,7 @@ def rewritten(change: Callable[[dict[str, bytes]], object], **how: Any) -> Calla
     """The honest archives, their entries changed."""
 
     def forge(box: Path) -> None:
-        for name in (BEST, LAST):
+        for name in FILES:
             with zipfile.ZipFile(box / name) as honest:
                 entries = {entry: honest.read(entry) for entry in honest.namelist()}
             change(entries)
@@ -99,7 +100,7 @@ def _many(entries: dict[str, bytes]) -> None:
 
 
 def _twice(box: Path) -> None:
-    for name in (BEST, LAST):
+    for name in FILES:
         with zipfile.ZipFile(box / name, "a") as made:
             pickle_name = next(entry for entry in made.namelist() if entry.endswith("data.pkl"))
             with warnings.catch_warnings():
@@ -108,7 +109,7 @@ def _twice(box: Path) -> None:
 
 
 def _bomb(box: Path) -> None:
-    for name in (BEST, LAST):
+    for name in FILES:
         bomb = zipfile.ZipFile(box / name, "w", zipfile.ZIP_DEFLATED)
         with bomb, bomb.open(PICKLE, "w", force_zip64=True) as entry:
             for _ in range(300):
@@ -117,7 +118,7 @@ def _bomb(box: Path) -> None:
 
 def _overlapping(box: Path) -> None:
     """A thousand entries of the directory that are the same megabyte."""
-    for name in (BEST, LAST):
+    for name in FILES:
         made = io.BytesIO()
         with zipfile.ZipFile(made, "w") as file:
             file.writestr("best/data/0", bytes(1_000_000))
@@ -136,7 +137,7 @@ def _saved(value: Any) -> Callable[[Path], object]:
     """What torch itself writes for a value that is no plain one."""
 
     def forge(box: Path) -> None:
-        for name in (BEST, LAST):
+        for name in FILES:
             torch.save({"rnnvision": {}, "digests": {}, "state_dict": {}, "more": value}, box / name)
 
     return forge
@@ -227,13 +228,13 @@ def _all() -> list[Forgery]:
 
 
 def _folder(box: Path) -> None:
-    for name in (BEST, LAST):
+    for name in FILES:
         (box / name).unlink()
         (box / name).mkdir()
 
 
 def _pipe(box: Path) -> None:
-    for name in (BEST, LAST):
+    for name in FILES:
         (box / name).unlink()
         os.mkfifo(box / name)
 

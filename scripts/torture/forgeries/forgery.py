@@ -13,6 +13,7 @@ from rnnvision.training.checkpoint import digests_of
 RUN = "run"  # within a box: the folder of an honest run
 OUTSIDE = "outside"  # beside the box: nothing there may be read into an answer, written or removed
 BEST, LAST = "run/checkpoints/best.ckpt", "run/checkpoints/last.ckpt"
+PREVIOUS = "run/checkpoints/previous.ckpt"
 SAFETENSORS, ONNX, PT2 = "model.safetensors", "model.onnx", "model.pt2"
 
 # The verb and the words of a command, in a box; `load` is rnnvision.load and one answer.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torture.forgeries import archives, checkpoints, states
-from torture.forgeries.forgery import BEST, LAST, Forgery
+from torture.forgeries.forgery import BEST, LAST, PREVIOUS, Forgery
 
 import rnnvision
 from rnnvision.errors import UsageError
@@ -38,7 +38,7 @@ ELSEWHERE = (
 
 def box_of(trained: bytes, folder: Path) -> Path:
     (folder / BEST).parent.mkdir(parents=True)
-    for name in (BEST, LAST):
+    for name in (BEST, LAST, PREVIOUS):
         (folder / name).write_bytes(trained)
     return folder
 

@@ -1,6 +1,7 @@
 """The command of a sweep: which words are of the sweep itself, and what a sweep that is gone on with began with."""
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from rnnvision.cli.frame.command_line.line import CommandLine
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
 from rnnvision.cli.frame.command_line.words import FLAGS, command, key_of, override, parsed
 from rnnvision.cli.frame.paths import READ, expanded, pin_latest
+from rnnvision.cli.frame.strangers.rules import is_trusted
 from rnnvision.cli.frame.strangers.words import check_words
 from rnnvision.cli.frame.sweep.record import FILE, Record, read_record
 from rnnvision.errors import UsageError
@@ -119,10 +121,22 @@ def _is_in(folder: Path, typed: str) -> bool:
 
 
 def go_where_it_began(sweep: SweepCommand) -> None:
-    """Of a sweep that is gone on with: work in its folder, and let messages show its whole command."""
+    """Of a sweep that is gone on with: work in its folder, and let messages show its whole command.
+
+    Raises:
+        UsageError: for one that names modules or configurations there, which whoever wrote its record may have made.
+    """
     if sweep.record is not None and sweep.folder is not None:
-        if Path(sweep.record.cwd).is_dir():  # else the whole of it has moved
-            os.chdir(sweep.record.cwd)
+        began = Path(sweep.record.cwd)
+        if began.is_dir() and not began.samefile(Path.cwd()):  # else the whole of it has moved
+            words = (*sweep.words, *(word for job in sweep.record.jobs for word in job.words))
+            if (sweep.flags or "plugins" in map(key_of, words)) and not is_trusted():
+                again = command([*sweep.flags, override("resume_sweep", sweep.folder.resolve())])
+                raise UsageError(
+                    f"resume_sweep={sweep.shown(sweep.folder)}: takes modules or configurations from {began}; "
+                    f"if they are yours, go there: cd {shlex.quote(str(began))} && {again}"
+                )
+            os.chdir(began)
         resumes = override("resume_sweep", sweep.shown(sweep.folder))
         sys.argv[1:] = [*sweep.flags, "-m", *sweep.words, *sweep.settings, resumes]
 

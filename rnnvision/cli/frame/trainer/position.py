@@ -97,14 +97,13 @@ class Position(Callback):
         self._begins_validation = begun["in_validation"]
         pl_module._validated_this_epoch = this_epoch
         hold_frozen(pl_module.network)  # as at the start of an epoch, which is behind
-        pl_module.sums = EpochSums.of(begun["sums"][_rank_in(trainer, begun["sums"])], pl_module.device)
+        pl_module.sums = EpochSums.of(_of_rank(trainer, begun["sums"]), pl_module.device)
         pl_module.samples_seen = -int(begun["sums"][:, 2].sum())  # which another process has seen
         if begun["batches"] < trainer.num_training_batches:  # else it is the next epoch that is read
             cast(Any, trainer.train_dataloader).begin_at(begun["batches"])
-        torch.set_rng_state(begun["random"][_rank_in(trainer, begun["random"])].cpu())
+        torch.set_rng_state(_of_rank(trainer, begun["random"]))
         if pl_module.device.type == "cuda" and "random_cuda" in begun:
-            state = begun["random_cuda"]
-            torch.cuda.set_rng_state(state[_rank_in(trainer, state)].cpu(), pl_module.device)
+            torch.cuda.set_rng_state(_of_rank(trainer, begun["random_cuda"]), pl_module.device)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._begins_validation and not trainer.sanity_checking:
@@ -163,11 +162,15 @@ def _of_all_ranks(trainer: L.Trainer, own: Tensor) -> Tensor:
     """(ranks, *own.shape) on the CPU; every rank has to ask for it."""
     if trainer.world_size == 1:
         return own.detach().cpu()[None].clone()
-    gathered = trainer.strategy.all_gather(own.to(trainer.strategy.root_device))
-    assert isinstance(gathered, Tensor)
-    return gathered.cpu().view(trainer.world_size, *own.shape)
+    mine = own.detach().to(trainer.strategy.root_device)
+    every = [torch.empty_like(mine) for _ in range(trainer.world_size)]
+    torch.distributed.all_gather(every, mine)
+    return torch.stack(every).cpu()
 
 
-def _rank_in(trainer: L.Trainer, found: Tensor) -> int:
-    """The place of this process, or of another one where there were fewer."""
-    return trainer.global_rank % len(found)
+def _of_rank(trainer: L.Trainer, found: Tensor) -> Tensor:
+    """The part of this process, or of another one where there were fewer.
+
+    It is a tensor of its own: of a part of a larger one torch would read the state of a generator from elsewhere.
+    """
+    return found[trainer.global_rank % len(found)].cpu().clone()

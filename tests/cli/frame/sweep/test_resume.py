@@ -1,5 +1,6 @@
 """A sweep that is gone on with: nothing is done twice, nothing is overwritten, jobs can only be added."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,19 @@ def test_the_latest_sweep_has_a_name(sweep: Sweep, place: FakePlace) -> None:
     result = sweep("resume_sweep=logs/train/multiruns/latest", "retry_failed=true")
     assert result.code == 0
     assert "folder    sw\n" in result.out
+
+
+def test_no_module_of_another_folder_is_imported_because_a_record_says_so(sweep: Sweep, tmp_path: Path) -> None:
+    sweep("-m", "seed=0,1")
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "theirs.py").write_text("from pathlib import Path\nPath('run').touch()\n")
+    record = json.loads(Path("sw/sweep.json").read_text())
+    record["cwd"] = str(there)
+    record["commands"] = [[*words, "plugins=[theirs]"] for words in record["commands"]]
+    Path("sw/sweep.json").write_text(json.dumps(record))
+    result = sweep("resume_sweep=sw")
+    assert result.code == 2
+    assert f": resume_sweep=sw: takes modules or configurations from {there}; " in result.message
+    assert f"cd {there} && rnnvision train resume_sweep=" in result.message
+    assert not list(tmp_path.rglob("run"))
