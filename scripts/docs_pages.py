@@ -1,4 +1,4 @@
-"""Pages of the site that are made and not written: those of the top folder, and the API. mkdocs calls what begins with `on_`."""
+"""Pages of the site that are made and not written: those of the top folder, and the API. mkdocs calls each `on_...`."""
 
 import re
 from pathlib import Path

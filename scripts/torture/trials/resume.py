@@ -1,7 +1,7 @@
 """A training is killed at one step after the other, once or twice, and resumed where it was moved to.
 
-Found: a row of metrics.csv that a kill between a checkpoint and the row had lost; an epoch that max_steps had cut, whose
-rest was never trained.
+Found: a row of metrics.csv that a kill between a checkpoint and the row had lost; an epoch that max_steps had cut, the
+rest of which was never trained.
 """
 
 import random
