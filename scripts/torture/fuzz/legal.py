@@ -5,7 +5,9 @@ from typing import Any
 TYPES: dict[str, Any] = {  # of keys that are usually null: a value that they can have
     **dict.fromkeys(("patch_size", "embed_size", "eval_batch_size", "max_train_samples", "num_workers", "gpus"), 1),
     **dict.fromkeys(("used_bits", "attention_size", "decoder_size", "state_size", "chunk_size", "head_size"), 1),
-    **dict.fromkeys(("model.num_heads", "model.layer.num_heads", "every", "startup_trials", "min_epochs"), 1),
+    **dict.fromkeys(
+        ("model.num_heads", "model.layer.num_heads", "every", "save_every", "startup_trials", "min_epochs"), 1
+    ),
     **dict.fromkeys(("r_min", "r_max", "max_phase", "clip", "gamma", "timeout", "stop_at"), 1.0),
     **{key: [1] for key in ("mean", "std", "layers", "patch_sizes", "embed_dims", "hidden_sizes", "mlp_ratios")},
     **{key: [1] for key in ("objectives", "freeze")},

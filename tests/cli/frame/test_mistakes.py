@@ -30,6 +30,7 @@ VALUES = {  # word -> how its message begins, after the word
     "pretrain=${oc.env:NO_SUCH_VARIABLE}": "Environment variable 'NO_SUCH_VARIABLE' not found",
     "tags=[${no_resolver:1}]": "Unsupported interpolation type no_resolver",
     "optimizer.lr=???": "has no value",
+    "trainer.max_epochs=${hydra:nothing}": "Hydra has no such setting",
     "optimizer.lr=${optimizer.lr}": "Recursive interpolation detected",
 }
 

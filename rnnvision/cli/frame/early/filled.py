@@ -48,6 +48,8 @@ def _check_entry(node: Any, key: Any, name: str) -> None:
                 .strip('"')
             )
             raise UsageError(f"{name}={text}: {why or 'refers to itself'}; give a value") from error
+        if written is None and "hydra:" in text:  # of which Hydra makes null
+            raise UsageError(f"{name}={text}: Hydra has no such setting; give a value")
     for inner, part in _entries(written):
         _check_entry(written, inner, f"{name}{part}")
 
