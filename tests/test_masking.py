@@ -42,6 +42,7 @@ def _nothing_is_hidden_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         ("https://me:pass-word@host/x", "https://me:***@host/x"),
         ("http://host/?a=1&api_key=abc&b=2", "http://host/?a=1&api_key=***&b=2"),
         ("task-0123456789abcdef0123", "task-0123456789abcdef0123"),
+        *([name] * 2 for name in ("sk-learn-images-of-cats", "hf_vision_transformer_base")),
         ("epoch 3   train loss 0.1234   12:34:56", "epoch 3   train loss 0.1234   12:34:56"),
     ],
 )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from rnnvision.atomic import whole
 from rnnvision.runs import Run, read_json
 
 METHODS = (
@@ -154,7 +155,7 @@ def table(rows: list[Row]) -> str:
 
 def write_csv(path: Path, rows: list[Row]) -> None:
     """All figures with all digits, one row a network; empty where one does not apply."""
-    with path.open("w", newline="") as file:
+    with whole(path) as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
         writer.writeheader()
         for row in rows:
