@@ -18,6 +18,23 @@ def test_the_same_command_begins_a_run_and_then_lets_it_be(train: Verb) -> None:
     assert all(path.read_bytes() == before for path, before in files.items() if path.name != ".lock")
 
 
+def test_what_is_typed_anew_is_heeded(train: Verb) -> None:
+    assert train(*AGAIN, "trainer.max_epochs=1").code == 0
+    result = train(*AGAIN, "trainer.max_epochs=2", "save_every=1")
+    assert result.code == 0
+    assert "max_epochs 1 -> 2" in result.out
+    assert "save_every null -> 1" in result.out
+
+
+def test_a_file_cannot_ask_for_it(train: Verb) -> None:
+    file = Path("mine/experiment/again.yaml")
+    file.parent.mkdir(parents=True)
+    file.write_text("# @package _global_\nauto_resume: true\n")
+    result = train("--config-dir", "mine", "experiment=again", "hydra.run.dir=run")
+    assert result.code == 2
+    assert result.message.endswith("cannot stand in a file; take it out")
+
+
 def test_a_start_that_came_to_nothing_is_begun_anew(train: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
     from rnnvision.training import Learner
 

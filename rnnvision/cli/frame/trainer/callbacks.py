@@ -34,8 +34,7 @@ def make_callbacks(
     from rnnvision.training import RunLog
 
     draws = any(not isinstance(logger, RunLog) for logger in loggers)
-    given = sorted((plain(node) or {}).items(), key=lambda item: item[0] == "last")  # it holds the states of the others
-    chosen = {key: value for key, value in given if value is not None}
+    chosen = {key: value for key, value in (plain(node) or {}).items() if value is not None}
     written: dict[str, str] = {}  # file -> the key of the callback that writes it
     for name, arguments in chosen.items():
         key = f"callbacks.{name}"
@@ -53,8 +52,9 @@ def make_callbacks(
             _check_average(key, arguments)
         if kind == "LearningRateMonitor" and not draws:
             raise UsageError(f"{key}: metrics.csv has the lr of each epoch; for more choose logger=tensorboard")
-    made = instantiate_all("callbacks", chosen)
-    for name, callback in zip(chosen, made, strict=True):
+    ordered = dict(sorted(chosen.items(), key=lambda item: item[0] == "last"))  # it holds the states of the others
+    made = instantiate_all("callbacks", ordered)
+    for name, callback in zip(ordered, made, strict=True):
         _check_filename(f"callbacks.{name}", callback)
     return made
 
