@@ -76,7 +76,7 @@ def make_row(label: str, folders: dict[int, Path]) -> Row:
         train_seconds=_mean(run.training_seconds for run in done),
         fitted=done[0].costs.get("fitted", False),
         failures=failures,
-        missing=tuple(dict.fromkeys(reason for run in done for reason in run.costs.get("missing", []))),
+        missing=tuple(dict.fromkeys(reason for run in done for reason in map(str, run.costs.get("missing", [])))),
     )
 
 
