@@ -57,9 +57,9 @@ def hide(value: object) -> None:
     text = str(value)
     if not _tells(text) or "${" in text:
         return
-    forms = {text, json.dumps(text)[1:-1], repr(text)[1:-1], quote(text, safe=""), shlex.quote(text)[1:-1]}
-    forms |= {text.replace("'", "''"), json.dumps(text, ensure_ascii=False)[1:-1]}
-    new = {form for form in forms if len(form) >= SHORTEST and text.strip("'\"") in (form, text)} - _hidden
+    forms = {text, json.dumps(text)[1:-1], repr(text)[1:-1], quote(text, safe=""), text.replace("'", "''")}
+    forms |= {json.dumps(text, ensure_ascii=False)[1:-1], shlex.quote(text).removeprefix("'").removesuffix("'")}
+    new = {form for form in forms if len(form) >= SHORTEST} - _hidden
     if new:
         _hidden.update(new)
         longest_first = sorted(_hidden, key=len, reverse=True)

@@ -51,8 +51,8 @@ def test_what_looks_like_a_secret_is_masked(text: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("form", [str, repr, json.dumps, shlex.quote, lambda text: quote(text, safe="")])
-def test_what_is_hidden_is_masked_in_each_form(form: object) -> None:
-    secret = 'it\'s a "pass\\word" é/1'
+@pytest.mark.parametrize("secret", ['it\'s a "pass\\word" é/1', 'my "pass"', "'my pass'"])
+def test_what_is_hidden_is_masked_in_each_form(form: object, secret: str) -> None:
     hide(secret)
     text = f"x={form(secret)}y"  # type: ignore[operator]
     assert secret.split()[0] not in masked(text).replace("x=", "")
