@@ -28,7 +28,7 @@ CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 NO_SECRETS = ("PWD", "OLDPWD")  # variables with such a name
 WORDS = ("", "null", "none", "true", "false", "???", MASK)  # values that say nothing
 LOOKS = re.compile(
-    r"(?<![\w-])(?:sk-(?=[\w-]*\d)[\w-]{16,}|hf_[a-zA-Z0-9]{20,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|xox[abeprs]-[\w-]{10,}|glpat-[\w-]{20,}"
+    r"(?<![\w-])(?:sk-(?=[\w-]*\d)[\w-]{16,}|hf_(?=[a-zA-Z0-9]{20})\w+|gh[pousr]_\w{20,}|github_pat_\w{20,}|xox[abeprs]-[\w-]{10,}|glpat-[\w-]{20,}"
     r"|AKIA[0-9A-Z]{16}|ASIA[0-9A-Z]{16}|AIza[\w-]{35}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)(?![\w-])"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
 )
