@@ -62,6 +62,7 @@ def test_a_folder_that_is_no_run_is_left_alone(train: Verb) -> None:
     [
         (("auto_resume=true",), "add hydra.run.dir=FOLDER"),
         ((*AGAIN, "resume=run"), "leave out resume="),
+        (("-m", "auto_resume=true", "seed=0,1"), "a sweep goes on with resume_sweep=FOLDER"),
         (("auto_resume=3", "hydra.run.dir=run"), "must be true or false"),
         ((*AGAIN, "save_every=0"), "save_every=0: must be"),
         ((*AGAIN, "save_every=5", "callbacks=none"), "no last checkpoint to write"),
