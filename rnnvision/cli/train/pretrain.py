@@ -63,7 +63,9 @@ class Reconstruction:
         network.use_reconstruction_head()
         last = ModelCheckpoint(self.folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
         stage = {**plain(cfg.trainer), "max_epochs": cfg.pretrain_epochs, "profiler": None}
-        trainer = make_trainer(stage, self.training.run, callbacks=[last], loggers=[RunLog(str(self.folder))])
+        logger = RunLog(str(self.folder))
+        saving = {"save_every": cfg.get("save_every")}
+        trainer = make_trainer(stage, self.training.run, callbacks=[last], loggers=[logger], **saving)
         artist = Learner(
             network,
             num_classes=len(data.class_names),
