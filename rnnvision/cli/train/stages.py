@@ -176,7 +176,7 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
         raise told_whole(error, trainer, data) from error
     except (MemoryError, RuntimeError, OSError) as error:
         if ran_out(error):
-            raise too_little_memory(learner, data) from error
+            raise too_little_memory(trainer, learner, data) from error
         if (reason := lost(trainer, error)) is None:
             raise
         raise FailureError(reason) from error
