@@ -1,4 +1,4 @@
-"""Pages of the site that are made and not written: those of the top folder, and the API. mkdocs calls `on_files`."""
+"""Pages of the site that are made and not written: those of the top folder, and the API. mkdocs calls each `on_...`."""
 
 import re
 from pathlib import Path
@@ -48,11 +48,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Let a page of docs/ find those of the top folder, which it has beside it here."""
+    return _to_top_pages(markdown, "../")
+
+
 def _from_the_top(text: str) -> str:
     """A page of the top folder as one of docs/: its links lose the folder, those to other top pages their capitals."""
-    text = re.sub(r"\]\(docs/([^)]+)\)", r"](\1)", text)
+    return _to_top_pages(re.sub(r"\]\(docs/([^)]+)\)", r"](\1)", text), "")
+
+
+def _to_top_pages(text: str, folder: str) -> str:
     for name, page in TOP.items():
-        text = text.replace(f"]({name}.md)", f"]({page}.md)")
+        text = text.replace(f"]({folder}{name}.md)", f"]({page}.md)")
     return text
 
 

@@ -18,11 +18,13 @@ from rnnvision.atomic import whole
 from rnnvision.cli.compare.comparison import FILE, Comparison, configurations, settings_from
 from rnnvision.cli.compare.run import Cell, measure, train
 from rnnvision.cli.frame.app import run_verb
-from rnnvision.cli.frame.arguments import arguments_of, check_targets, plain
+from rnnvision.cli.frame.arguments import arguments_of, plain
 from rnnvision.cli.frame.places import make_place
 from rnnvision.cli.frame.plugins import load_plugins
 from rnnvision.cli.frame.setup import (
+    check_loss,
     freeze_network,
+    loss_arguments,
     make_data,
     make_network,
     one_go_refusal,
@@ -99,8 +101,9 @@ def _check_budget(comparison: Comparison, cfg: DictConfig) -> None:
 def _check(configs: dict[str, DictConfig]) -> None:
     """What can be wrong in a configuration is found here, before anything is trained."""
     from rnnvision.cli.frame.trainer.arguments import check_trainer
+    from rnnvision.cli.frame.trainer.callbacks import check_callbacks_to_be
     from rnnvision.nn import fits_in_one_go
-    from rnnvision.training import make_optimizer
+    from rnnvision.training import check_anytime, make_optimizer
 
     read: dict[str, ImageData] = {}  # usually all have the same
     for label, cfg in configs.items():
@@ -108,11 +111,14 @@ def _check(configs: dict[str, DictConfig]) -> None:
         data = read[key] = read.get(key) or make_data(cfg)
         optimizer = optimizer_arguments(cfg)
         check_schedule(cfg)
-        check_targets(cfg)
+        check_loss(cfg)
+        check_callbacks_to_be(cfg)
         check_trainer(plain(cfg.trainer))
         try:
             _, network = make_network(cfg, data)
             freeze_network(cfg, network)
+            with arguments_of("loss"):
+                check_anytime(network, anytime=loss_arguments(cfg).get("anytime") or 0.0)
             with arguments_of("optimizer"):
                 if takes_steps(network):
                     make_optimizer(network, **optimizer)

@@ -122,9 +122,10 @@ def _check_config(config: DictConfig, verb: str) -> None:
     check_path_values(config)
     check_switches(config, usual_values(verb))
     check_choices(config, verb)
-    if "pretrain_epochs" in config:
-        with arguments_of(""):
-            at_least("pretrain_epochs", plain(config.pretrain_epochs), 1)
+    with arguments_of(""):
+        for key in ("pretrain_epochs", "save_every"):
+            if config.get(key) is not None or key == "pretrain_epochs" in config:
+                at_least(key, plain(config.get(key)), 1)
     checked_tags(config)
     check_names(config)
     check_typed(config)

@@ -9,7 +9,7 @@ from hydra import compose
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from rnnvision.cli.frame.arguments import check_arguments, check_targets, named_arguments, plain, typed_words
+from rnnvision.cli.frame.arguments import check_arguments, named_arguments, plain, typed_words
 from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.words import key_of
@@ -71,7 +71,9 @@ def check_parts(config: DictConfig, typed: Sequence[str]) -> None:
     if plain(config.get("plugins")):
         return
     if any(key_of(word).startswith(("callbacks.", "logger.")) for word in typed):
-        check_targets(config)
+        from rnnvision.cli.frame.trainer.callbacks import check_callbacks_to_be
+
+        check_callbacks_to_be(config)
     added = {key_of(word).partition(".")[0] for word in typed if word[0] == "+" or key_of(word).endswith(".name")}
     if "optimizer" in added:
         optimizer_arguments(config)

@@ -77,8 +77,15 @@ def _damage(path: Path) -> str | None:
 
 def _newest(folder: Path) -> Path | None:
     others = [path for path in sorted(folder.glob("*.ckpt")) if path.name not in (LAST, PREVIOUS)]
-    whole = [path for path in others if _damage(path) is None]
+    whole = [path for path in others if _is_whole(path)]
     return max(whole, key=lambda path: facts_of(path)["global_step"], default=None)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return _damage(path) is None
+    except CheckpointError:  # somebody has put it there
+        return False
 
 
 def _name(path: Path, name: Path) -> None:

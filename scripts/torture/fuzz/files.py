@@ -185,7 +185,7 @@ TABLES: dict[str, tuple[bytes, bool]] = {
     "tabs": (ROWS.replace(b",", b"\t"), True),
     "spaces": (ROWS.replace(b",", b" "), False),
     "bom": (BOM + ROWS, True),
-    "utf_16": (ROWS.decode().encode("utf-16"), False),
+    "utf_16": (ROWS.decode().encode("utf-16"), True),
     "latin_1": (ROWS.replace(b"cat,", b"k\xe4tzchen,"), False),
     "nul": (ROWS.replace(b"cat,", b"c\x00t,"), False),
     "quote": (ROWS.replace(b"cat,", b'"cat,'), False),

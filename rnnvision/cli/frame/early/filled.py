@@ -101,7 +101,7 @@ def check_path_values(config: DictConfig) -> None:
         needed = "give a path" if key in NEEDED else "give a path, or null"
         if isinstance(value, str):
             if not value.strip():
-                raise UsageError(f"{key}=: names no file or folder; {needed}")
+                raise UsageError(f"{key}=: names no folder or file; {needed}")
             if "\0" in value or any(len(part.encode(errors="replace")) > 255 for part in value.split("/")):
                 raise UsageError(f"{key}={value[:SHOWN]!s}...: is no path; a name has 255 bytes at most")
         elif isinstance(value, ListConfig) and key in PATH_LISTS:

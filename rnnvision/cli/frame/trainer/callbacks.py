@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.checks import at_least, choose_one, fraction, number
-from rnnvision.cli.frame.arguments import arguments_of, check_target, instantiate_all, plain
+from rnnvision.cli.frame.arguments import arguments_of, check_target, check_targets, instantiate_all, plain
 from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.errors import UsageError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
     from lightning.pytorch.loggers import Logger
 
+OUTPUT, ANY_FOLDER = "${hydra:runtime.output_dir}", "RUN"
 CHECKPOINTS = ("BestCheckpoint", "ModelCheckpoint")
 
 
@@ -34,8 +35,41 @@ def make_callbacks(
     from rnnvision.training import RunLog
 
     draws = any(not isinstance(logger, RunLog) for logger in loggers)
-    given = sorted((plain(node) or {}).items(), key=lambda item: item[0] == "last")  # it holds the states of the others
-    chosen = {key: value for key, value in given if value is not None}
+    chosen = {key: value for key, value in (plain(node) or {}).items() if value is not None}
+    check_callbacks(chosen, trainer, folder, draws=draws)
+    ordered = dict(sorted(chosen.items(), key=lambda item: item[0] == "last"))  # it holds the states of the others
+    made = instantiate_all("callbacks", ordered)
+    for name, callback in zip(ordered, made, strict=True):
+        _check_filename(f"callbacks.{name}", callback)
+    return made
+
+
+def check_callbacks_to_be(config: DictConfig) -> None:
+    """Check the callbacks and loggers of trainings whose folders are yet to be named.
+
+    Raises:
+        UsageError: as a training does.
+    """
+    check_targets(config, ("logger",))
+    found = OmegaConf.to_container(config.callbacks, resolve=False) if config.get("callbacks") else {}
+    assert isinstance(found, dict)
+    chosen = {str(name): _placed(value) for name, value in found.items() if value is not None}
+    check_callbacks(chosen, plain(config.trainer), Path(ANY_FOLDER), draws=True)
+
+
+def _placed(arguments: Any) -> Any:
+    """The arguments of a callback, in a folder of any name."""
+    if not isinstance(arguments, dict):
+        return arguments
+    return {k: v.replace(OUTPUT, ANY_FOLDER) if isinstance(v, str) else v for k, v in arguments.items()}
+
+
+def check_callbacks(chosen: dict[str, Any], trainer: Mapping[str, Any], folder: Path, *, draws: bool) -> None:
+    """Check callbacks, by their names, and complete their arguments.
+
+    Raises:
+        UsageError: for what one of them could not do; it names the key.
+    """
     written: dict[str, str] = {}  # file -> the key of the callback that writes it
     for name, arguments in chosen.items():
         key = f"callbacks.{name}"
@@ -53,10 +87,6 @@ def make_callbacks(
             _check_average(key, arguments)
         if kind == "LearningRateMonitor" and not draws:
             raise UsageError(f"{key}: metrics.csv has the lr of each epoch; for more choose logger=tensorboard")
-    made = instantiate_all("callbacks", chosen)
-    for name, callback in zip(chosen, made, strict=True):
-        _check_filename(f"callbacks.{name}", callback)
-    return made
 
 
 def _complete_monitor(key: str, kind: str, arguments: dict[str, Any], trainer: Mapping[str, Any]) -> None:

@@ -49,6 +49,8 @@ def read_table(path: Path) -> Table:
         DataError: that names the file and the line.
     """
     lines = list(StringIO(_text(path), newline=""))
+    if broken := next((number for number, line in enumerate(lines, 1) if "\0" in line), None):
+        raise DataError(f"{path}, line {broken}: has a zero byte, which no text has; save it as CSV in UTF-8")
     first = 0
     while first < len(lines) and not lines[first].strip():
         first += 1
