@@ -24,7 +24,7 @@ from rnnvision.cli.frame.command_line.line import CommandLine, read_command
 from rnnvision.cli.frame.command_line.own_files import check_own_files
 from rnnvision.cli.frame.command_line.refused import NO_SWEEPS
 from rnnvision.cli.frame.command_line.several import as_list
-from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.frame.command_line.words import MULTIRUN, command, override
 from rnnvision.cli.frame.early.again import with_resume
 from rnnvision.cli.frame.early.keys import check_keys
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
@@ -89,9 +89,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         allow_typed(sys.argv[1:])
         line = read_command(sys.argv[1:], verb, config_dir())
         if line.multirun and not makes_sweeps(verb):
-            once = command(
-                as_list(word, verb, config_dir()) for word in sys.argv[1:] if word not in ("-m", "--multirun")
-            )
+            once = command(as_list(word, verb, config_dir()) for word in sys.argv[1:] if word not in MULTIRUN)
             raise UsageError(f"-m: {verb} {NO_SWEEPS[verb]}; leave out -m: {once}")
         if "--version" in line.flags:
             print(versions().get("rnnvision", "not installed"))
