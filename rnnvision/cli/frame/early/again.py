@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.cli.frame.arguments import typed_words
 from rnnvision.cli.frame.command_line.line import CommandLine
-from rnnvision.cli.frame.command_line.words import FLAGS, key_of, override, parsed, yaml_text
+from rnnvision.cli.frame.command_line.words import NO_RUNS, key_of, override, parsed, yaml_text
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.strangers.rules import CONFIG, read_run_config
 from rnnvision.errors import UsageError
@@ -21,7 +21,6 @@ from rnnvision.runs.read import LOCK
 
 KEY = "auto_resume"
 OF_COMMAND = ("resume", KEY, "save_every", "name", "log_dir")  # what a run does not depend on
-ASKS_OTHERWISE = {*FLAGS, "--cfg", "-c", "--info", "-i"} - {"-m", "--multirun"}
 LEFTOVERS = ("checkpoints", "pretrain", "metrics.csv")  # of a start that came to nothing
 
 
@@ -33,7 +32,7 @@ def with_resume(line: CommandLine, verb: str) -> CommandLine:
     Raises:
         UsageError: where the folder is not the same in each call of the command.
     """
-    if verb != "train" or not ASKS_OTHERWISE.isdisjoint(line.flags):
+    if verb != "train" or not NO_RUNS.isdisjoint(line.flags):
         return line
     found = [read for word in line.overrides if key_of(word) == KEY and (read := parsed(word))]
     typed = found[-1] if found else None
