@@ -6,16 +6,15 @@ A cut transfer goes on where it ended, then from the other addresses; what is le
 import errno
 import hashlib
 import os
-import tempfile
 import time
 import urllib.request
-from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 from urllib.error import HTTPError, URLError
 
+from rnnvision.atomic import replaced
 from rnnvision.checks import counted
 from rnnvision.disk import LEFT_FREE, free, size
 from rnnvision.progress import done, work
@@ -26,7 +25,6 @@ PATIENCE = 120.0
 TRIES = 3  # of each address
 PAUSE = 1.0  # seconds before the second try of an address, twice as many before the third
 BLOCK = 2**18
-MARK = ".part-"  # in the name of what has not arrived yet
 
 
 @dataclass(frozen=True)
@@ -59,19 +57,8 @@ def fetch(source: Source, root: Path) -> None:
     path = root / source.path
     if path.is_file() and not wrong_md5(path, source.md5):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, part = tempfile.mkstemp("", f".{path.name}{MARK}", path.parent)
-    os.close(number)
-    try:
-        with Path(part).open("w+b") as file:
-            _obtain(source, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).chmod(0o644)  # mkstemp's are the user's alone, and data may be shared
-        Path(part).replace(path)
-    finally:
-        with suppress(OSError):
-            Path(part).unlink()
+    with replaced(path, durable=True) as temporary, temporary.open("w+b") as file:
+        _obtain(source, file)
 
 
 def _obtain(source: Source, file: BinaryIO) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
+from rnnvision.atomic import remove_leftovers
 from rnnvision.data.downloads import fetch, unpack
 from rnnvision.data.downloads.fetch import Source, wrong_md5
 from rnnvision.data.downloads.lock import held
@@ -193,9 +194,7 @@ def _clear(target: Path, sources: Sequence[Source]) -> None:
     """Remove what downloads and unpacking left that were killed."""
     for folder in {(target / source.path).parent for source in sources}:
         unpack.remove_begun(folder)
-        for source in sources:
-            for path in folder.glob(f".{source.name}{fetch.MARK}*"):
-                path.unlink(missing_ok=True)
+        remove_leftovers(folder, alone=True)  # the lock is of all downloads into this root
 
 
 def unpack_again(folder: Path, root: Path, sources: Sequence[Source]) -> str:
