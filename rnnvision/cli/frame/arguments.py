@@ -236,13 +236,13 @@ def check_target(key: str, arguments: Any) -> type[Any]:
     return made
 
 
-def check_targets(config: DictConfig) -> None:
+def check_targets(config: DictConfig, groups: Sequence[str] = ("callbacks", "logger")) -> None:
     """Check the classes that a configuration chooses by `_target_` and their arguments, without making any.
 
     Raises:
         UsageError: as `check_target` does.
     """
-    for group in ("callbacks", "logger"):
+    for group in groups:
         if (node := config.get(group)) is None:
             continue
         for name, made_of in cast(dict[str, Any], OmegaConf.to_container(node)).items():
