@@ -27,7 +27,7 @@ SHOWN = 3  # norms in a message; the file has all
 
 
 class NotFiniteError(TrainingError):
-    """The loss or the gradient of a step is no finite number; the weights are those of before it.
+    """The loss or the gradient of a step is no finite number; no checkpoint holds the weights after it.
 
     Attributes:
         facts: plain values: what, value, step (from 1), epoch (from 1), batches (from 1 in the epoch), lr, and
