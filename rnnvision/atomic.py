@@ -45,7 +45,7 @@ def replaced(path: Path, *, suffix: str = "", durable: bool = False, keep: Path 
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
-        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(temporary)):
             error.filename = str(path)  # of a write that failed Python does not say the file
         raise
     if durable:

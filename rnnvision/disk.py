@@ -9,6 +9,7 @@ from rnnvision.errors import FailureError
 
 # No space, no quota, no larger file: nothing is wrong with the name, and what is there stays.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LEFT_FREE = 2**28  # bytes that downloads and caches, which can be had again, do not take
 
 
 class DiskError(FailureError):

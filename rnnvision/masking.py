@@ -28,7 +28,7 @@ CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 NO_SECRETS = ("PWD", "OLDPWD")  # variables with such a name
 WORDS = ("", "null", "none", "true", "false", "???", MASK)  # values that say nothing
 LOOKS = re.compile(
-    r"(?<![\w-])(?:sk-[\w-]{16,}|hf_\w{20,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|xox[abeprs]-[\w-]{10,}|glpat-[\w-]{20,}"
+    r"(?<![\w-])(?:sk-(?=[\w-]*\d)[\w-]{16,}|hf_(?=[a-zA-Z0-9]{20})\w+|gh[pousr]_\w{20,}|github_pat_\w{20,}|xox[abeprs]-[\w-]{10,}|glpat-[\w-]{20,}"
     r"|AKIA[0-9A-Z]{16}|ASIA[0-9A-Z]{16}|AIza[\w-]{35}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)(?![\w-])"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
 )
@@ -57,9 +57,9 @@ def hide(value: object) -> None:
     text = str(value)
     if not _tells(text) or "${" in text:
         return
-    forms = {text, json.dumps(text)[1:-1], repr(text)[1:-1], quote(text, safe=""), shlex.quote(text)[1:-1]}
-    forms |= {text.replace("'", "''"), json.dumps(text, ensure_ascii=False)[1:-1]}
-    new = {form for form in forms if len(form) >= SHORTEST and text.strip("'\"") in (form, text)} - _hidden
+    forms = {text, json.dumps(text)[1:-1], repr(text)[1:-1], quote(text, safe=""), text.replace("'", "''")}
+    forms |= {json.dumps(text, ensure_ascii=False)[1:-1], shlex.quote(text).removeprefix("'").removesuffix("'")}
+    new = {form for form in forms if len(form) >= SHORTEST} - _hidden
     if new:
         _hidden.update(new)
         longest_first = sorted(_hidden, key=len, reverse=True)

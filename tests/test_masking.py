@@ -42,6 +42,7 @@ def _nothing_is_hidden_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         ("https://me:pass-word@host/x", "https://me:***@host/x"),
         ("http://host/?a=1&api_key=abc&b=2", "http://host/?a=1&api_key=***&b=2"),
         ("task-0123456789abcdef0123", "task-0123456789abcdef0123"),
+        *([name] * 2 for name in ("sk-learn-images-of-cats", "hf_vision_transformer_base")),
         ("epoch 3   train loss 0.1234   12:34:56", "epoch 3   train loss 0.1234   12:34:56"),
     ],
 )
@@ -50,8 +51,8 @@ def test_what_looks_like_a_secret_is_masked(text: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("form", [str, repr, json.dumps, shlex.quote, lambda text: quote(text, safe="")])
-def test_what_is_hidden_is_masked_in_each_form(form: object) -> None:
-    secret = 'it\'s a "pass\\word" é/1'
+@pytest.mark.parametrize("secret", ['it\'s a "pass\\word" é/1', 'my "pass"', "'my pass'"])
+def test_what_is_hidden_is_masked_in_each_form(form: object, secret: str) -> None:
     hide(secret)
     text = f"x={form(secret)}y"  # type: ignore[operator]
     assert secret.split()[0] not in masked(text).replace("x=", "")

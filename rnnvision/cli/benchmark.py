@@ -47,7 +47,8 @@ def benchmark(cfg: DictConfig, run: RunFolder) -> float:
     device = trainer.strategy.root_device
     dtype, context = step_precision(trainer)
     with arguments_of("model"), network_fits():
-        network = build(**arguments).to(device)
+        network = build(**arguments)
+    network.to(device)  # not within: CUDA takes more addresses than there is memory
     print(f"network   {arguments['name']}, {' x '.join(map(str, arguments['input_shape']))}")
     print(f"device    {device_line(trainer, cfg.trainer.precision)}")
     metrics = _cost(network, arguments["input_shape"])

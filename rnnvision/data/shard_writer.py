@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rnnvision.atomic import replaced
 from rnnvision.checks import counted
 from rnnvision.data.files import FileSplit
 from rnnvision.data.membership import PARTS
@@ -56,9 +57,8 @@ def make_shards(name: str, splits: Splits, root: Path, shards: Path, shard_mb: f
         "cut": splits.cut,
         "splits": described,
     }
-    last = shards / f"{META}.part"
-    last.write_text(json.dumps(meta, indent=1))
-    last.replace(shards / META)  # the last of all: without it the making was interrupted
+    with replaced(shards / META) as last:  # the last of all: without it the making was interrupted
+        last.write_text(json.dumps(meta, indent=1))
 
 
 def check_shards(shards: str) -> int:

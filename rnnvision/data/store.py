@@ -87,7 +87,7 @@ class Store:
         if not self.remote or path.is_file():
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with held(Path(f"{path}.fetch"), f"data      waiting for another process, which fetches {entry.file}") as alone:
+        with held(Path(f"{path}.fetch")) as alone:  # workers of one run wait for each other all the time
             if not path.is_file():
                 self._bring(entry, path, alone)
         return path

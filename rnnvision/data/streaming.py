@@ -154,7 +154,7 @@ class StreamingLoader(Loader):
     ) -> None:
         super().__init__(len(samples), batch_size, transform, shard_of=samples.shard_of, **options)
         self._device = torch.device(device)
-        self.first = 0  # batch of the epoch that is read
+        self.first = 0  # the batch with which the epoch begins that is read now
         self._labels = samples.labels
         self._stop = stop
         self._timeout = timeout

@@ -49,9 +49,8 @@ def read_until_sure(classifier: "Classifier", pixels: Tensor, stop_at: float, pa
     answers, run = torch.full_like(read, -1), torch.zeros_like(read)  # for how many tokens an answer has been sure
     for t in range(tokens.shape[1]):
         logits, state = network.step(tokens[left, t], state)
-        found[left] = (finite(logits.float(), classifier.path) / classifier.temperature_after(t + 1)).softmax(
-            dim=-1
-        )  # (b, K)
+        logits = finite(logits.float(), classifier.path) / classifier.temperature_after(t + 1)
+        found[left] = logits.softmax(dim=-1)  # (b, K)
         surest, answer = found[left].max(dim=-1)
         run[left] = (run[left] * (answer == answers[left]) + 1) * (surest >= stop_at)
         answers[left] = answer

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,6 @@ from rnnvision.errors import UsageError
 if TYPE_CHECKING:
     import pandas
     from torch import Tensor
-
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # ends a line, or tells a terminal what to do
 
 
 @dataclass(frozen=True)

@@ -205,8 +205,8 @@ class Scan(FixedBuffers):
         if self.num_tokens > MOST_TOKENS:
             argument = f"scan={scan}" if patch_size is None else f"patch_size={patch_size}"
             raise ValueError(
-                f"{argument}: reads an image of {height} x {width} as {self.num_tokens:,} tokens; choose larger ones, "
-                f"{MOST_TOKENS:,} at most"
+                f"{argument}: reads an image of {height} x {width} as {self.num_tokens:,} tokens, more than "
+                f"{MOST_TOKENS:,}; choose larger tokens"
             )
         self.token_size = channels * h * w
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from rnnvision.atomic import whole
 from rnnvision.runs import Run, read_json
 
 METHODS = (
@@ -75,7 +76,7 @@ def make_row(label: str, folders: dict[int, Path]) -> Row:
         train_seconds=_mean(run.training_seconds for run in done),
         fitted=done[0].costs.get("fitted", False),
         failures=failures,
-        missing=tuple(dict.fromkeys(reason for run in done for reason in run.costs.get("missing", []))),
+        missing=tuple(dict.fromkeys(reason for run in done for reason in map(str, run.costs.get("missing", [])))),
     )
 
 
@@ -154,7 +155,7 @@ def table(rows: list[Row]) -> str:
 
 def write_csv(path: Path, rows: list[Row]) -> None:
     """All figures with all digits, one row a network; empty where one does not apply."""
-    with path.open("w", newline="") as file:
+    with whole(path) as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
         writer.writeheader()
         for row in rows:

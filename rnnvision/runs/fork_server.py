@@ -71,7 +71,7 @@ class Fork:
 
     def __init__(self, server: socket.socket, words: Sequence[str], output: IO[Any]) -> None:
         self._server = server
-        self.number: int | None = None  # of the process, once it has begun
+        self.pid: int | None = None  # once it has begun
         self._code: int | None = None
         with suppress(ConnectionError):  # then there is no answer either
             socket.send_fds(server, [json.dumps(words).encode()], [output.fileno()])
@@ -90,15 +90,15 @@ class Fork:
     @property
     def has_begun(self) -> bool:
         self.poll()
-        return self.number is not None or self._code is not None
+        return self.pid is not None or self._code is not None
 
     def send_signal(self, signum: int) -> None:
         """Send it a signal; waits until it has begun."""
-        if self.number is None:
+        if self.pid is None:
             self._hear()
-        if self.number is not None and self._code is None:
+        if self.pid is not None and self._code is None:
             with suppress(ProcessLookupError):
-                os.kill(self.number, signum)
+                os.kill(self.pid, signum)
 
     def close(self) -> None:
         if self._code is None:
@@ -112,8 +112,8 @@ class Fork:
             answer = self._server.recv(LARGEST)
         if not answer:
             self._code = 1
-        elif self.number is None:
-            self.number = int(answer)
+        elif self.pid is None:
+            self.pid = int(answer)
         else:
             self._code = int(answer)
 

@@ -54,14 +54,14 @@ class Lock:
         """Take the lock, unless another process has it; makes its folder.
 
         Raises:
-            OSError: if the file cannot be made.
+            OSError: if the file cannot be made, or is a link: what it leads to would be written over.
         """
         if fcntl is None or self.is_held:
             return True
         while True:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
             except FileNotFoundError:  # the folder has been removed in this moment
                 continue
             try:

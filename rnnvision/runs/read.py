@@ -11,11 +11,12 @@ from typing import Any
 from rnnvision.runs.lock import Lock
 
 LOCK = ".lock"  # in a run folder: held by the process that writes there
-KINDS: dict[str, Any] = {  # of entries of status.json and environment.json
+KINDS: dict[str, Any] = {  # of entries of status.json, environment.json and costs.json
     **dict.fromkeys(("status", "started", "command"), str),
     "error": (str, type(None)),
     "seconds": (int, float),
-    "overrides": list,
+    **dict.fromkeys(("overrides", "missing"), list),
+    "fitted": bool,
     **dict.fromkeys(("choices", "git", "versions"), (dict, type(None))),
 }
 NUMBERS = ("epoch", "step", "seconds", "lr")  # columns of metrics.csv, beside figures as val/loss
@@ -103,7 +104,8 @@ class Run:
     @cached_property
     def costs(self) -> dict[str, Any]:
         """The costs that a comparison measured; see `rnnvision.cli.compare.costs`."""
-        return read_json(self.path / "costs.json")
+        found = read_json(self.path / "costs.json")
+        return figures_of(found) | {key: found[key] for key in ("fitted", "missing") if key in found}
 
     @cached_property
     def environment(self) -> dict[str, Any]:

@@ -187,26 +187,15 @@ def _name(config: Mapping[str, Piece], choices: Mapping[str, Value], folder: str
 
 
 def _metrics(folder: str, files: Collection[str]) -> dict[str, float]:
-    found = _numbers(read_object(folder, "metrics.json", files))
-    costs = _numbers(read_object(folder, "costs.json", files))
+    found = figures_of(read_object(folder, "metrics.json", files))
+    costs = figures_of(read_object(folder, "costs.json", files))
     for cost, (figure, factor) in OF_COSTS.items():
         if cost in costs:
             found.setdefault(figure, costs[cost] * factor)
     if "train/seconds" in found and os.path.isdir(f"{folder}/.hydra/resume"):  # noqa: PTH112  # a Path is slow
         rows = read_epochs(Path(folder) / "metrics.csv")  # metrics.json counts the epochs since the resume alone
-        found["train/seconds"] = sum(_number(row.get("seconds")) for row in rows) or found["train/seconds"]
+        found["train/seconds"] = sum(float(row.get("seconds") or 0) for row in rows) or found["train/seconds"]
     return found
-
-
-def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:
-    return figures_of(dict(figures))
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or 0)
-    except ValueError:  # a row that was cut
-        return 0.0
 
 
 def _plain(value: Any) -> Value:

@@ -130,7 +130,7 @@ def as_word(value: Any) -> str:
 
 def write_study(folder: Path, record: StudyRecord) -> Path:
     """Write trials.json and trials.csv into `folder`, each all of it or nothing; returns the former."""
-    text = json.dumps(_finite(asdict(record)), indent=1, allow_nan=False)
+    text = json.dumps(finite(asdict(record)), indent=1, allow_nan=False)
     path = _replace(folder / FILE, lambda file: file.write(f"{text}\n"))
     keys = [
         *record.space,
@@ -157,12 +157,12 @@ def _replace(path: Path, write: Callable[[TextIO], object]) -> Path:
     return path
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Plain data that any reader of JSON takes: what is no finite number becomes a text, which float() reads."""
     if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 

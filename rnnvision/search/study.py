@@ -28,7 +28,7 @@ LOOK = 0.05  # seconds between two looks at the trials that run: a trial that is
 ELSEWHERE = 1.0  # seconds between two looks at those of other processes
 STARTS = 3  # of a trial that somebody interrupts, before it has failed
 HOPELESS = 3  # failed trials, and no other, after which something else must be wrong
-INTERRUPTED = (130, 143, -2, -15)
+INTERRUPTED = (129, 130, 143, -1, -2, -10, -15)  # exit codes: SIGHUP, Ctrl-C, SIGTERM and SIGUSR1, heard or not
 
 
 class Watcher(Protocol):

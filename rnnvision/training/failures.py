@@ -27,7 +27,7 @@ SHOWN = 3  # norms in a message; the file has all
 
 
 class NotFiniteError(TrainingError):
-    """The loss or the gradient of a step is no finite number; the weights are those of before it.
+    """The loss or the gradient of a step is no finite number; no checkpoint holds the weights after it.
 
     Attributes:
         facts: plain values: what, value, step (from 1), epoch (from 1), batches (from 1 in the epoch), lr, and
@@ -96,7 +96,10 @@ def require_finite_state(checkpoint: Mapping[str, Any], buffers: Collection[str]
         for name, value in held.items()
         if isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex()) and name not in buffers
     }
-    if not found or bool(torch.stack([value.isfinite().all() for value in found.values()]).all()):
+    flags: dict[torch.device, list[Tensor]] = {}  # on a GPU, Adam counts its steps on the CPU
+    for value in found.values():
+        flags.setdefault(value.device, []).append(value.isfinite().all())
+    if all(bool(torch.stack(of_device).all()) for of_device in flags.values()):
         return
     name, value = next((name, value) for name, value in found.items() if not bool(value.isfinite().all()))
     raise diverged(name, math.nan if bool(value.isnan().any()) else math.inf, trainer)

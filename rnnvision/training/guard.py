@@ -92,7 +92,7 @@ class Guard:
         if not gradients or loss is None:
             return
         late = _is_read_late(loss)
-        if not late and loss.is_cpu and self._are_finite([*gradients, loss] if alone else gradients):
+        if not late and self._are_finite([*gradients, loss] if alone else gradients):
             return
         before, epoch = counts()
         step = Step(before + 1, epoch, tuple(batches), learning_rate(optimizer))
@@ -129,7 +129,7 @@ class Guard:
 
 
 def _is_read_late(loss: Tensor) -> bool:
-    return loss.is_cuda
+    return not loss.is_cpu
 
 
 def norms_of(network: nn.Module) -> dict[str, float]:
@@ -144,8 +144,8 @@ def _send(step: Step, network: nn.Module, loss: Tensor, gradients: list[Tensor],
     scale = loss.new_ones(()) if scaler is None or scaler._scale is None else scaler._scale
     norms = torch._foreach_norm(gradients, 2, WIDE.get(gradients[0].dtype))
     found = torch.stack([loss.float(), scale.float().reshape(()), *(norm.float() for norm in norms)])
-    here = found.to("cpu", non_blocking=True)  # into pinned memory
-    arrived = torch.cuda.Event() if loss.device.type == "cuda" else None
+    here = found.to("cpu", non_blocking=loss.is_cuda)  # into pinned memory; other devices have no event to wait for
+    arrived = torch.cuda.Event() if loss.is_cuda else None
     if arrived is not None:
         arrived.record()
     return _Pending(step, [names.get(id(gradient), "?") for gradient in gradients], here, arrived)

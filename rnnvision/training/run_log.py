@@ -109,8 +109,7 @@ class RunLog(Logger):
         row = self._rows.setdefault(step or 0, {"epoch": epoch, "step": step or 0})
         row.update({name: value for name, value in metrics.items() if name != "epoch"})
         if "train/loss" in metrics:  # the last metrics that Lightning reports of an epoch
-            now = time.monotonic()
-            row["seconds"], self._started = round(now - self._started, 3), now
+            row["seconds"], self._started = self.seconds, time.monotonic()
             self._write()
             if self.echo:
                 print(_line(row), flush=True)

@@ -18,6 +18,23 @@ def test_the_same_command_begins_a_run_and_then_lets_it_be(train: Verb) -> None:
     assert all(path.read_bytes() == before for path, before in files.items() if path.name != ".lock")
 
 
+def test_what_is_typed_anew_is_heeded(train: Verb) -> None:
+    assert train(*AGAIN, "trainer.max_epochs=1").code == 0
+    result = train(*AGAIN, "trainer.max_epochs=2", "save_every=1")
+    assert result.code == 0
+    assert "max_epochs 1 -> 2" in result.out
+    assert "save_every null -> 1" in result.out
+
+
+def test_a_file_cannot_ask_for_it(train: Verb) -> None:
+    file = Path("mine/experiment/again.yaml")
+    file.parent.mkdir(parents=True)
+    file.write_text("# @package _global_\nauto_resume: true\n")
+    result = train("--config-dir", "mine", "experiment=again", "hydra.run.dir=run")
+    assert result.code == 2
+    assert result.message.endswith("cannot stand in a file; take it out")
+
+
 def test_a_start_that_came_to_nothing_is_begun_anew(train: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
     from rnnvision.training import Learner
 
@@ -28,6 +45,19 @@ def test_a_start_that_came_to_nothing_is_begun_anew(train: Verb, monkeypatch: py
     assert not Path("run/checkpoints/last.ckpt").exists()
     assert train("hydra.run.dir=run").code == 2
     assert train(*AGAIN).code == 0
+
+
+def test_a_pre_training_goes_on_within_an_epoch(train: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rnnvision.training import Learner
+
+    words = (*AGAIN, "save_every=2", "pretrain=reconstruct", "pretrain_epochs=1", "data.batch_size=64")
+    step = Learner.training_step
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "training_step", lambda s, *batch: 1 / (s.trainer.global_step != 3) and step(s, *batch))
+        assert train(*words).code == 1
+    result = train(*words)
+    assert result.code == 0, result.out
+    assert "resume    in epoch 1 of the pre-training, after 2 of " in result.out
 
 
 def test_a_folder_that_is_no_run_is_left_alone(train: Verb) -> None:
@@ -45,6 +75,7 @@ def test_a_folder_that_is_no_run_is_left_alone(train: Verb) -> None:
     [
         (("auto_resume=true",), "add hydra.run.dir=FOLDER"),
         ((*AGAIN, "resume=run"), "leave out resume="),
+        (("-m", "auto_resume=true", "seed=0,1"), "a sweep goes on with resume_sweep=FOLDER"),
         (("auto_resume=3", "hydra.run.dir=run"), "must be true or false"),
         ((*AGAIN, "save_every=0"), "save_every=0: must be"),
         ((*AGAIN, "save_every=5", "callbacks=none"), "no last checkpoint to write"),

@@ -52,10 +52,10 @@ def test_too_little_memory_for_a_step_is_told_with_its_need_and_a_way_out(
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(Learner, "training_step", training_step)
-    result = verb("train", *WORDS, "data.batch_size=64")
+    result = verb("train", *WORDS, "data.batch_size=64", "trainer.accumulate_grad_batches=3")
     assert (result.code, status()) == (1, "failed")
     assert re.search(
         r"too small to train with data\.batch_size=64: a step needs about [0-9.e-]+ GiB; "
-        r"try data\.batch_size=32 trainer\.accumulate_grad_batches=2, which makes the same steps$",
+        r"try data\.batch_size=32 trainer\.accumulate_grad_batches=6, which makes the same steps$",
         result.message,
     )

@@ -277,6 +277,7 @@ MISTAKES = [  # arguments; how the message begins; what it names
     ({"order": "zzz"}, "order=zzz: ", [*ORDERS]),
     ({"scan": "permuted_pixels", "order_seed": "first"}, "order_seed=", ["first"]),
     ({"input_shape": (8, 6)}, "input_shape=", ["8"]),
+    ({"input_shape": (1, 2048, 2048), "scan": "pixels"}, "scan=pixels: ", ["4,194,304", "1,048,576"]),
 ]
 
 

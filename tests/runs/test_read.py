@@ -69,6 +69,18 @@ def test_a_file_that_holds_no_object_reads_as_empty(tmp_path: Path, content: str
     assert Run(tmp_path).status == ""
 
 
+def test_entries_of_another_kind_than_a_run_writes_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(
+        '{"test/accuracy": "0.9", "test/loss": 0.5, "epochs": 1e400, "big": 1%s}' % ("0" * 30)
+    )
+    (tmp_path / "costs.json").write_text('{"parameters": "7", "latency/p50": 0.1, "missing": "none", "fitted": true}')
+    (tmp_path / "environment.json").write_text('{"overrides": 3, "cores": 2}')
+    run = Run(tmp_path)
+    assert run.metrics == {"test/loss": 0.5, "epochs": float("inf")}
+    assert run.costs == {"latency/p50": 0.1, "fitted": True}
+    assert (run.overrides, run.environment) == ([], {"cores": 2})
+
+
 def test_runs_are_found_at_any_depth_numbers_in_their_order(tmp_path: Path) -> None:
     for name in ("10", "9", "2", "deep/er"):
         RunFolder(tmp_path / name, tmp_path / "logs", "train")

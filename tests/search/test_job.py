@@ -96,6 +96,15 @@ def test_a_lock_is_of_one_process_and_dies_with_it(tmp_path: Path) -> None:
     assert lock.holder() is None
 
 
+@pytest.mark.parametrize("leads_to", ["file", "nowhere/file"])
+def test_what_a_link_in_the_place_of_a_lock_leads_to_is_left_alone(tmp_path: Path, leads_to: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / ".lock").symlink_to(leads_to)
+    with pytest.raises(OSError, match="symbolic links"):
+        Lock(tmp_path / ".lock").acquire()
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_to_look_at_a_lock_through_a_link_does_not_free_it(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "latest").symlink_to("run")

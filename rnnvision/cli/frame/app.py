@@ -21,10 +21,10 @@ from rnnvision.cli.frame.command_line.files import config_dir, own_folder
 from rnnvision.cli.frame.command_line.help import help_text
 from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.line import CommandLine, read_command
-from rnnvision.cli.frame.command_line.own_files import check_own_files, yaml_fault
+from rnnvision.cli.frame.command_line.own_files import check_own_files
 from rnnvision.cli.frame.command_line.refused import NO_SWEEPS
 from rnnvision.cli.frame.command_line.several import as_list
-from rnnvision.cli.frame.command_line.words import command, override
+from rnnvision.cli.frame.command_line.words import MULTIRUN, command, override
 from rnnvision.cli.frame.early.again import with_resume
 from rnnvision.cli.frame.early.keys import check_keys
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
@@ -39,6 +39,7 @@ from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.cli.frame.start import check_checkpoint, check_unused, take
 from rnnvision.cli.frame.strangers.guard import guard_hydra
 from rnnvision.cli.frame.strangers.interpolations import allow_typed, allowing
+from rnnvision.cli.frame.strangers.reading import yaml_fault
 from rnnvision.cli.frame.strangers.words import refuse_secrets
 from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
@@ -88,9 +89,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         allow_typed(sys.argv[1:])
         line = read_command(sys.argv[1:], verb, config_dir())
         if line.multirun and not makes_sweeps(verb):
-            once = command(
-                as_list(word, verb, config_dir()) for word in sys.argv[1:] if word not in ("-m", "--multirun")
-            )
+            once = command(as_list(word, verb, config_dir()) for word in sys.argv[1:] if word not in MULTIRUN)
             raise UsageError(f"-m: {verb} {NO_SWEEPS[verb]}; leave out -m: {once}")
         if "--version" in line.flags:
             print(versions().get("rnnvision", "not installed"))
@@ -101,8 +100,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         if sweep is not None:
             go_where_it_began(sweep)
             line = sweep.line
-        else:
-            line = with_resume(line, verb)
+        line = with_resume(line, verb)
         if line.multirun or verb in ("tune", "compare"):
             refuse_secrets(line.overrides, verb)
         check_own_files(line.overrides, own_folder(), config_dir(), verb)

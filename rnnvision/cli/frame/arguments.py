@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -243,15 +243,13 @@ def check_targets(config: DictConfig, groups: Sequence[str] = ("callbacks", "log
         UsageError: as `check_target` does.
     """
     for group in groups:
-        node = config.get(group) or {}
-        for name in node:
-            # What a run folder is part of is known when there is one.
-            written = OmegaConf.to_container(node, resolve=False)[name]  # type: ignore[index]
-            if isinstance(written, dict):
-                known = {k: v for k, v in written.items() if v is not None and "${" not in str(v)}
-                check_target(f"{group}.{name!s}", known)
-            elif written is not None:
-                check_target(f"{group}.{name!s}", written)
+        if (node := config.get(group)) is None:
+            continue
+        for name, made_of in cast(dict[str, Any], OmegaConf.to_container(node)).items():
+            if isinstance(made_of, dict):  # what a run folder is part of is known when there is one
+                made_of = {k: v for k, v in made_of.items() if v is not None and "${" not in str(v)}
+            if made_of is not None:
+                check_target(f"{group}.{name}", made_of)
 
 
 def _instantiate(key: str, arguments: Any) -> Any:

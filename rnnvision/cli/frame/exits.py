@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from rnnvision.checks import message_line
 
-EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPT, EXIT_TERMINATED = 1, 2, 130, 143
+EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPT = 1, 2, 130
 
 
 def leave(verb: str, message: str, code: int) -> NoReturn:

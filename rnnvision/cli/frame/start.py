@@ -20,7 +20,7 @@ from rnnvision.cli.frame.command_line.files import config_dir
 from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
 from rnnvision.cli.frame.command_line.words import command, override
-from rnnvision.cli.frame.early.again import end_if_done
+from rnnvision.cli.frame.early.again import check_typed, end_if_done
 from rnnvision.cli.frame.early.filled import check_filled, check_path_values, check_sizes, check_switches
 from rnnvision.cli.frame.early.keys import check_choices, check_keys, usual_values
 from rnnvision.cli.frame.early.names import check_names
@@ -128,6 +128,7 @@ def _check_config(config: DictConfig, verb: str) -> None:
                 at_least(key, plain(config.get(key)), 1)
     checked_tags(config)
     check_names(config)
+    check_typed(config)
 
 
 def check_job(config: DictConfig, verb: str) -> None:

@@ -1,7 +1,6 @@
 """failure.json: all that is known of a step whose loss or gradient was no finite number, the images among it."""
 
 import json
-import math
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from rnnvision.atomic import whole
 from rnnvision.checks import one_line, shortened
 from rnnvision.errors import FailureError
 from rnnvision.runs import is_first_process
+from rnnvision.runs.study import finite
 from rnnvision.training.failures import ADVICE
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ def told_whole(error: "NotFiniteError", trainer: "L.Trainer", data: "ImageData")
     file = Path(trainer.default_root_dir) / FAILURE
     if is_first_process():
         with whole(file) as opened:
-            opened.write(json.dumps(_plain({**error.facts, "images": names}), indent=2) + "\n")
+            opened.write(json.dumps(finite({**error.facts, "images": names}), indent=2) + "\n")
     images = shortened(map(one_line, names), SHOWN)
     return FailureError(
         f"{error.head}: {error.told}; images {images}; all of it is in {os.path.relpath(file)}; {ADVICE}"
     )
 
 
-def too_little_memory(learner: "Learner", data: "ImageData") -> FailureError:
+def too_little_memory(trainer: "L.Trainer", learner: "Learner", data: "ImageData") -> FailureError:
     """What to say where memory ran out in training: the size of a batch, what a step needs, and what to type."""
     from rnnvision.insight import training_bytes
 
@@ -49,14 +49,8 @@ def too_little_memory(learner: "Learner", data: "ImageData") -> FailureError:
     with suppress(MemoryError, RuntimeError):  # it has just run out
         need = training_bytes(learner.network, data.input_shape, size) / 2**30
         least = data.smallest_batch
-        smaller = f"data.batch_size={size // 2} trainer.accumulate_grad_batches=2"
-        instead = f"try {smaller}, which makes the same steps" if size // 2 >= least else "choose a smaller network"
+        smaller = f"data.batch_size={size // 2} trainer.accumulate_grad_batches={2 * trainer.accumulate_grad_batches}"
+        same = "" if size % 2 else ", which makes the same steps"
+        instead = f"try {smaller}{same}" if size // 2 >= least else "choose a smaller network"
         return FailureError(f"{TOO_SMALL} data.batch_size={size}: a step needs about {need:.2g} GiB; {instead}")
     return FailureError(f"{TOO_SMALL} data.batch_size={size}; choose fewer")
-
-
-def _plain(value: Any) -> Any:
-    """Values that any reader of JSON takes: a number that is not finite becomes a text, which float() reads."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -21,6 +21,7 @@ class Reconstruction:
     """Train for `pretrain_epochs` on the images alone, and give the weights to the network of the training."""
 
     def __init__(self, training: Training) -> None:
+        from rnnvision.cli.train.resume.progress import resume_line
         from rnnvision.nn import MODELS
 
         cfg = training.cfg
@@ -40,11 +41,16 @@ class Reconstruction:
             )
         self.training = training
         self.folder = training.run.path / "pretrain"
-        self.line = f"pretrain  {cfg.pretrain} for {counted(cfg.pretrain_epochs, 'epoch')}, without labels"
+        self.last = self.folder / "last.ckpt"
+        training_proper = training.run.path / "checkpoints" / "last.ckpt"
+        self._is_behind = cfg.resume is not None and training_proper.is_file()
+        says = f"pretrain  {cfg.pretrain} for {counted(cfg.pretrain_epochs, 'epoch')}, without labels"
+        goes_on = not self._is_behind and self.last.is_file()
+        resumes = resume_line(self.last, " of the pre-training") if goes_on else ""
+        self.line = "\n".join(filter(None, (says, resumes)))
 
     def run(self) -> dict[str, float]:
-        training_proper = self.training.run.path / "checkpoints" / "last.ckpt"
-        if self.training.cfg.resume is None or not training_proper.is_file():
+        if not self._is_behind:
             self._train()
         rows = read_epochs(self.folder / "metrics.csv")
         figures = {new: float(rows[-1][old]) for old, new in FIGURES.items() if rows and rows[-1].get(old)}
@@ -63,7 +69,9 @@ class Reconstruction:
         network.use_reconstruction_head()
         last = ModelCheckpoint(self.folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
         stage = {**plain(cfg.trainer), "max_epochs": cfg.pretrain_epochs, "profiler": None}
-        trainer = make_trainer(stage, self.training.run, callbacks=[last], loggers=[RunLog(str(self.folder))])
+        logger = RunLog(str(self.folder))
+        saving = {"save_every": cfg.get("save_every")}
+        trainer = make_trainer(stage, self.training.run, callbacks=[last], loggers=[logger], **saving)
         artist = Learner(
             network,
             num_classes=len(data.class_names),
@@ -72,7 +80,6 @@ class Reconstruction:
             objective=cfg.pretrain,
             description={**learner.description, "objective": cfg.pretrain},
         )
-        found = self.folder / "last.ckpt"
-        fit(trainer, artist, data, found if found.is_file() else None)
+        fit(trainer, artist, data, self.last if self.last.is_file() else None)
         load_body(learner.network, network.state_dict())
         print("train     from the weights of the pre-training, with a new head", flush=True)

@@ -48,6 +48,8 @@ class Epochs:
     """Epochs of gradient steps, with a validation after each and checkpoints."""
 
     def __init__(self, training: Training) -> None:
+        from rnnvision.cli.train.resume.progress import resume_line
+
         self.training = training
         folder = training.run.path
         last = folder / "checkpoints" / "last.ckpt"
@@ -55,24 +57,13 @@ class Epochs:
         begun = (folder / "pretrain" / "last.ckpt").is_file()
         if training.cfg.resume is not None and self.last is None and not begun:
             raise UsageError(f"resume={training.run.shown()}: holds no checkpoints/last.ckpt; {_why_none(folder)}")
-        self.line = "\n".join(line for line in (self._resume_line(), self._validation_line()) if line)
+        lines = ("" if self.last is None else resume_line(self.last), self._validation_line())
+        self.line = "\n".join(line for line in lines if line)
 
     def _batches(self) -> int:
         """Of an epoch, in each process."""
         trainer = self.training.trainer
         return self.training.data.num_train_batches(trainer.world_size, trainer.limit_train_batches)
-
-    def _resume_line(self) -> str:
-        """Of an epoch that had begun."""
-        from rnnvision.cli.train.resume.progress import read_progress
-
-        progress = None if self.last is None else read_progress(self.last)
-        if progress is None or not progress.batches:
-            return ""
-        then = ", before the validation" if progress.in_validation else ""
-        return (
-            f"resume    in epoch {progress.epochs + 1}, after {progress.batches} of {progress.of_batches} batches{then}"
-        )
 
     def _validation_line(self) -> str:
         """Of a limit that ends the training before its first validation, at the end of an epoch."""
@@ -185,7 +176,7 @@ def fit(trainer: "L.Trainer", learner: "Learner", data: "ImageData", last: Path 
         raise told_whole(error, trainer, data) from error
     except (MemoryError, RuntimeError, OSError) as error:
         if ran_out(error):
-            raise too_little_memory(learner, data) from error
+            raise too_little_memory(trainer, learner, data) from error
         if (reason := lost(trainer, error)) is None:
             raise
         raise FailureError(reason) from error

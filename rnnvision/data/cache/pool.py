@@ -22,10 +22,10 @@ from torch import Tensor
 
 from rnnvision.data.cache.rows import DamagedError, RowFile, read_rows, write_rows
 from rnnvision.data.downloads.lock import held
+from rnnvision.disk import LEFT_FREE
 
 ROWS, PART, LOCK, ABOUT = ".rows", ".part", "lock", "about.json"
 MOST_FILES = 16  # of a pool; then the small ones are made one
-LEFT_FREE = 2**28  # bytes of the disk
 IN_USE = 86_400.0  # seconds since it was used last, within which a file may be mapped
 WAITING = "cache     waiting for another run, which is decoding these images"
 ABANDONED = 3600.0  # seconds after which the part of a file is nobody's any more

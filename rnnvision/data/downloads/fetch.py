@@ -6,18 +6,17 @@ A cut transfer goes on where it ended, then from the other addresses; what is le
 import errno
 import hashlib
 import os
-import shutil
-import tempfile
 import time
 import urllib.request
-from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 from urllib.error import HTTPError, URLError
 
+from rnnvision.atomic import replaced
 from rnnvision.checks import counted
+from rnnvision.disk import LEFT_FREE, free, size
 from rnnvision.progress import done, work
 
 TIMEOUT = 30.0  # seconds without a byte, after which a server is given up
@@ -26,8 +25,6 @@ PATIENCE = 120.0
 TRIES = 3  # of each address
 PAUSE = 1.0  # seconds before the second try of an address, twice as many before the third
 BLOCK = 2**18
-LEFT_FREE = 2**28  # bytes of the disk
-MARK = ".part-"  # in the name of what has not arrived yet
 
 
 @dataclass(frozen=True)
@@ -60,18 +57,8 @@ def fetch(source: Source, root: Path) -> None:
     path = root / source.path
     if path.is_file() and not wrong_md5(path, source.md5):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, part = tempfile.mkstemp("", f".{path.name}{MARK}", path.parent)
-    try:
-        with os.fdopen(number, "w+b") as file:
-            _obtain(source, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).chmod(0o644)  # mkstemp's are the user's alone, and data may be shared
-        Path(part).replace(path)
-    finally:
-        with suppress(OSError):
-            Path(part).unlink()
+    with replaced(path, durable=True) as temporary, temporary.open("w+b") as file:
+        _obtain(source, file)
 
 
 def _obtain(source: Source, file: BinaryIO) -> None:
@@ -87,6 +74,8 @@ def _obtain(source: Source, file: BinaryIO) -> None:
                 if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                     raise
                 faults[url] = _reason(error)
+                if isinstance(error, HTTPError) and error.code == 416:  # there is no more than what has arrived
+                    file.truncate(0)
                 if not _may_pass(error):
                     break
                 continue
@@ -130,16 +119,15 @@ def _copy(url: str, file: BinaryIO) -> None:
 
 
 def _check_room(file: BinaryIO, needed: int) -> None:
-    status = os.fstatvfs(file.fileno()) if hasattr(os, "fstatvfs") else None
-    free = status.f_bavail * status.f_frsize if status else shutil.disk_usage(tempfile.gettempdir()).free
-    if free < needed + LEFT_FREE:
-        megabytes = f"{needed / 1e6:,.0f} MB are" if needed else "it is"
-        raise OSError(errno.ENOSPC, f"no space left: {megabytes} to be written, and {free / 1e6:,.0f} MB are free")
+    left = free(Path(file.name).parent)
+    if left is not None and left < needed + LEFT_FREE:
+        more = f"{size(needed)} are" if needed else "more is"
+        raise OSError(errno.ENOSPC, f"no space left: {more} to be written, and {size(left)} are free")
 
 
 def _unlike(file: BinaryIO, md5: str | None) -> str:
     """What is wrong with the content that has arrived; "" where nothing is."""
-    if not (size := file.seek(0, os.SEEK_END)):
+    if not (length := file.seek(0, os.SEEK_END)):
         return "nothing arrived"
     file.seek(0)
     is_page = file.read(512).lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml"))
@@ -148,7 +136,7 @@ def _unlike(file: BinaryIO, md5: str | None) -> str:
     if found == md5 and not (md5 is None and is_page):
         return ""
     what = "a web page" if is_page else "another file"
-    return f"{what} of {counted(size, 'byte')} arrived" + (f", with the MD5 {found}, not {md5}" if md5 else "")
+    return f"{what} of {counted(length, 'byte')} arrived" + (f", with the MD5 {found}, not {md5}" if md5 else "")
 
 
 def _may_pass(error: Exception) -> bool:

@@ -20,7 +20,7 @@ SILENCE = 60.0  # without one, after which it is not waited for any longer
 
 
 @contextmanager
-def held(path: Path, waiting: str) -> Iterator[bool]:
+def held(path: Path, waiting: str | None = None) -> Iterator[bool]:
     """Hold the lock of this file, or go on without it where there can be none, or its holder gives no sign of life.
 
     It yields whether it is held. `waiting` is printed once where another process has it.
@@ -34,11 +34,11 @@ def held(path: Path, waiting: str) -> Iterator[bool]:
             lock.release()
 
 
-def _acquired(path: Path, waiting: str) -> "FileLock | None":
+def _acquired(path: Path, waiting: str | None) -> "FileLock | None":
     from filelock import FileLock, Timeout
 
     lock = FileLock(path, timeout=0, mode=0o600)
-    begin, told = time.monotonic(), False
+    begin = time.monotonic()
     while True:
         try:
             lock.acquire()
@@ -48,9 +48,9 @@ def _acquired(path: Path, waiting: str) -> "FileLock | None":
                 return None
         except (OSError, NotImplementedError):  # no such folder, or a file system without locks
             return None
-        if not told:
-            told = True
+        if waiting is not None:
             print(waiting, flush=True)
+            waiting = None
         time.sleep(WAIT)
 
 

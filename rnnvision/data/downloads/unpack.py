@@ -6,6 +6,7 @@ refused, and one that grows beyond what any data set does. The filters of tarfil
 """
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
@@ -21,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from rnnvision.checks import one_line
-from rnnvision.data.downloads.fetch import LEFT_FREE
+from rnnvision.disk import LEFT_FREE, free
 from rnnvision.progress import done, work
 
 MARK = ".unpacking-"  # in the name of the folder of what is not complete
@@ -47,6 +48,12 @@ def unpack(archive: Path, folder: Path) -> None:
         _move_into(fresh, folder)
 
 
+def remove_begun(folder: Path) -> None:
+    """Remove what killed processes have left that unpacked into a folder; no other one may do so now."""
+    for path in folder.glob(f"{MARK}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
 @contextmanager
 def unpacked(archive: Path, folder: Path) -> Iterator[Path]:
     """Within, the content of an archive lies in a folder of its own beside `folder`'s other content."""
@@ -66,7 +73,8 @@ def extract(archive: Path, folder: Path) -> None:
     try:
         with work(f"unpacking {archive.name}"):
             for name, content in _of_zip(archive) if archive.suffix == ".zip" else _of_tar(archive, limit):
-                members += 1
+                if (members := members + 1) > MOST_MEMBERS:
+                    raise UnpackError(f"it holds more than {MOST_MEMBERS:,} files and folders")
                 place = folder.joinpath(*_parts(name))
                 if content is None:
                     place.mkdir(parents=True, exist_ok=True)
@@ -75,11 +83,11 @@ def extract(archive: Path, folder: Path) -> None:
                 with place.open("wb") as file:
                     while block := content.read(2**20):
                         written += len(block)
-                        if written > limit or members > MOST_MEMBERS:
+                        if written > limit:
                             raise UnpackError(_too_much(limit))
                         file.write(block)
-                if members % 1000 == 1 and shutil.disk_usage(folder).free < LEFT_FREE:
-                    raise OSError("no space left on the disk")
+                if members % 1000 == 1 and (left := free(folder)) is not None and left < LEFT_FREE:
+                    raise OSError(errno.ENOSPC, "no space left on the device")
                 done()
     except UnpackError as error:
         raise UnpackError(f"{archive}: {error}") from error

@@ -26,7 +26,7 @@ SLOW = ("ppm", "ppm_plain", "bmp_rle")  # decoders written in Python, which take
 SLOW_WEIGHT = 8
 RAW = (b"BM", b"P", b"II", b"MM", b"\x89PNG")  # how files begin that may be as large as `MAX_RAW`
 JPEG_2000 = (b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51")
-WHOLE_NUMBERS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}  # bytes
+TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}  # of a TIFF
 
 
 def check_file(file: BinaryIO, start: bytes) -> int:
@@ -121,7 +121,7 @@ def _check_tags(file: BinaryIO, start: bytes) -> None:
     total = 0
     for at in range(0, len(entries) - (19 if big else 11), 20 if big else 12):
         _, kind, values = struct.unpack_from(f"{order}{entry}", entries, at)
-        total += values * WHOLE_NUMBERS.get(kind, 1)
+        total += values * TYPE_BYTES.get(kind, 1)
         if kind not in (1, 2, 7) and values > MAX_VALUES:
             raise ValueError(f"{values:,} numbers in a table")
     if total > MAX_PACKED:

@@ -15,7 +15,7 @@ from rnnvision.data.splits import DataError
 
 CHUNK = 16  # images in a thread's task: for small ones, handing over one by one would take as long as opening them
 
-MOST_THREADS = 8  # each may hold an image of `max_pixels`, in half a gigabyte
+MOST_THREADS = 8  # what they hold of large images together is bounded, see `memory`
 
 
 def open_many(paths: Iterable[Path | str], view: View, threads: int | None = None) -> Iterator[Tensor | DataError]:

@@ -31,7 +31,12 @@ class Memory:
     """
 
     def __init__(self, total: int) -> None:
-        self.total = self.free = total
+        self.total = total
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Nothing is taken, as in a fork: its parent's threads are not there to give back what they have."""
+        self.free = self.total
         self._turn, self._given_back = threading.Lock(), threading.Condition()
 
     @contextmanager
@@ -54,11 +59,5 @@ class Memory:
 
 MEMORY = Memory(ALL)
 
-
-def _begin_anew() -> None:
-    """In a fork: its parent's threads are not there to give back what they have."""
-    MEMORY.__init__(ALL)  # type: ignore[misc]
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=MEMORY.begin_anew)

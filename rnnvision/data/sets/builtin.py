@@ -54,7 +54,7 @@ def read_fake(
     most = MOST_FAKE // math.prod(image_shape)
     for name, count in (("num_classes", num_classes), ("num_train", num_train), ("num_test", num_test)):
         if count > most:
-            raise ValueError(f"{name}={count}: are more images of this size than the memory is for; at most {most}")
+            raise ValueError(f"{name}={count}: too many images of this size; at most {most}")
     generator = torch.Generator().manual_seed(derive_seed("fake", *image_shape, num_classes))
     patterns = torch.rand(num_classes, *image_shape, generator=generator)
 

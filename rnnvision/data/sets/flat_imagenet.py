@@ -11,7 +11,7 @@ import torch
 
 from rnnvision.data.downloads.fetch import wrong_md5
 from rnnvision.data.downloads.lock import held
-from rnnvision.data.downloads.unpack import UnpackError, extract, unpacked
+from rnnvision.data.downloads.unpack import UnpackError, extract, remove_begun, unpacked
 from rnnvision.data.files import FileSplit, encode
 from rnnvision.data.images import View
 from rnnvision.data.sets.locate import LOCK
@@ -69,7 +69,9 @@ def unpack_archives(base: Path) -> None:
     from torchvision.datasets.imagenet import ARCHIVE_META
 
     try:
-        with held(base / LOCK, "data      waiting for another process, which unpacks ImageNet"):
+        with held(base / LOCK, "data      waiting for another process, which unpacks ImageNet") as alone:
+            if alone:
+                remove_begun(base)
             for part in ("train", "val"):
                 if not (base / part).is_dir():
                     _unpack(base / ARCHIVE_META[part][0], ARCHIVE_META[part][1], base / part)

@@ -1,12 +1,12 @@
 """Locations of data sets on this machine, and their download."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
+from rnnvision.atomic import remove_leftovers
 from rnnvision.data.downloads import fetch, unpack
 from rnnvision.data.downloads.fetch import Source, wrong_md5
 from rnnvision.data.downloads.lock import held
@@ -193,11 +193,8 @@ def _bring(target: Path, sources: Sequence[Source]) -> None:
 def _clear(target: Path, sources: Sequence[Source]) -> None:
     """Remove what downloads and unpacking left that were killed."""
     for folder in {(target / source.path).parent for source in sources}:
-        for path in folder.glob(f"{unpack.MARK}*"):
-            shutil.rmtree(path, ignore_errors=True)
-        for source in sources:
-            for path in folder.glob(f".{source.name}{fetch.MARK}*"):
-                path.unlink(missing_ok=True)
+        unpack.remove_begun(folder)
+        remove_leftovers(folder, alone=True)  # the lock is of all downloads into this root
 
 
 def unpack_again(folder: Path, root: Path, sources: Sequence[Source]) -> str:
@@ -213,7 +210,7 @@ def _remove_new(folder: Path, before: set[Path]) -> None:
     """Leave no empty folder behind after a failed download."""
     new = [path for path in (*folder.parents, folder, folder / LOCK, *folder.rglob("*")) if path not in before]
     for path in sorted(new, reverse=True):
-        with suppress(OSError):  # not empty: a partial file that a later download continues
+        with suppress(OSError):  # not empty
             path.unlink() if path.name == LOCK else path.rmdir()
 
 

@@ -9,6 +9,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from rnnvision.atomic import replaced
 from rnnvision.errors import FailureError, UsageError
 
 NAME, VERSION = "onnxruntime-web", "1.30.0"
@@ -33,14 +34,12 @@ def runtime() -> Path:
         raise UsageError(f"format=web: takes {NAME} from npm, which is not installed; see https://nodejs.org")
     with tempfile.TemporaryDirectory() as temporary:
         archive = _fetched(npm, Path(temporary))
-        folder.mkdir(parents=True, exist_ok=True)
         with tarfile.open(archive) as package:
             for name, member in FILES.items():
                 content = package.extractfile(member)
                 assert content is not None
-                part = folder / f".{os.getpid()}.{name}"
-                part.write_bytes(content.read())
-                part.replace(folder / name)
+                with replaced(folder / name) as part:
+                    part.write_bytes(content.read())
     return folder
 
 

@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rnnvision.atomic import whole
+from rnnvision.atomic import replaced
+from rnnvision.masking import masked
 from rnnvision.runs.record import FACTS, Piece, Record, read_record, state_of
 
 FILE = ".results_index"
@@ -112,9 +113,9 @@ def write_index(root: Path, entries: dict[str, Entry]) -> None:
             record.overrides,
         ]
     content = {"version": VERSION, "pieces": pieces.all, "choices": choices.all, "names": names.all, "runs": runs}
-    text = json.dumps(content, separators=(",", ":"))
-    with suppress(OSError), whole(root / FILE) as file:
-        file.write(f"{zlib.crc32(text.encode()):08x}\n{text}")
+    text = masked(json.dumps(content, separators=(",", ":"))).encode()
+    with suppress(OSError), replaced(root / FILE) as temporary:  # not `whole`: the checksum is of the text as it is
+        temporary.write_bytes(b"%08x\n" % zlib.crc32(text) + text)
 
 
 def read_index(root: Path) -> dict[str, Entry]:

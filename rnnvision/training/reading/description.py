@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnvision.checks import one_line
+from rnnvision.checks import LONGEST_SIDE, one_line
 
 MOST_VALUES = 1 << 26  # of an image: 256 MB
-LARGEST_SIDE, LARGEST_SIZE = 1 << 16, 1 << 24
+LARGEST_SIZE = 1 << 24
 LONGEST_NAME = 10_000
 SHOWN = 80
 
@@ -41,7 +41,7 @@ def _shape(value: Any) -> bool:
     return (
         type(value) in (list, tuple)
         and len(value) == 3
-        and all(whole(side, 1, LARGEST_SIDE) for side in value)
+        and all(whole(side, 1, LONGEST_SIDE) for side in value)
         and math.prod(value) <= MOST_VALUES
     )
 
@@ -81,7 +81,7 @@ def _data(value: Any) -> bool:
 
 def _sides(value: Any) -> bool:
     sides = value if type(value) in (list, tuple) else [value]
-    return len(sides) in (1, 2) and all(whole(side, 1, LARGEST_SIDE) for side in sides)
+    return len(sides) in (1, 2) and all(whole(side, 1, LONGEST_SIDE) for side in sides)
 
 
 def _files(value: Any) -> bool:

@@ -80,7 +80,9 @@ def _cell(value: Any) -> bool:
 
 
 def _position(value: Any) -> bool:
-    return is_map(value) and all(name in value and is_right(value[name]) for name, is_right in POSITION.items())
+    if not is_map(value) or not all(name in value and is_right(value[name]) for name, is_right in POSITION.items()):
+        return False
+    return "random_cuda" not in value or _table(value["random_cuda"], torch.uint8)
 
 
 def _weights(value: Any) -> bool:

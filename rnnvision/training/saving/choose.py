@@ -8,10 +8,11 @@ from typing import Any
 
 from rnnvision.atomic import link, replaced
 from rnnvision.training.checkpoint import CheckpointError, DamagedError, read_checkpoint
+from rnnvision.training.reading.states import WEIGHTS
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 DAMAGED = "last.ckpt.damaged"  # what was last.ckpt, for whoever wants to look at it
-STATES = ("state_dict", "optimizer_states", "current_model_state")  # the tensors of a checkpoint
+TENSORS = (*WEIGHTS, "optimizer_states")  # entries that are as large as the network
 
 
 def facts_of(path: Path) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def facts_of(path: Path) -> dict[str, Any]:
 def _facts_of(path: Path, inode: int, changed_ns: int, size: int) -> dict[str, Any]:
     checkpoint = read_checkpoint(path)
     resumes = bool(checkpoint.get("optimizer_states")) and "loops" in checkpoint
-    return {"resumes": resumes} | {key: value for key, value in checkpoint.items() if key not in STATES}
+    return {"resumes": resumes} | {key: value for key, value in checkpoint.items() if key not in TENSORS}
 
 
 def mend_last(folder: Path) -> str | None:
@@ -77,8 +78,15 @@ def _damage(path: Path) -> str | None:
 
 def _newest(folder: Path) -> Path | None:
     others = [path for path in sorted(folder.glob("*.ckpt")) if path.name not in (LAST, PREVIOUS)]
-    whole = [path for path in others if _damage(path) is None]
+    whole = [path for path in others if _is_whole(path)]
     return max(whole, key=lambda path: facts_of(path)["global_step"], default=None)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return _damage(path) is None
+    except CheckpointError:  # somebody has put it there
+        return False
 
 
 def _name(path: Path, name: Path) -> None:

@@ -158,16 +158,6 @@ def bases(verb: str) -> tuple[tuple[str, ...], ...]:
     return (*BASES[verb], *((*BASES[verb][0], word) for word in chosen if word not in ELSEWHERE))
 
 
-def every_value(verb: str) -> Iterator[Case]:
-    """Each key with each nonsense, a key that many options have once."""
-    seen: set[tuple[str, str]] = set()
-    for base in bases(verb):
-        for key, value in leaves(verb, base):
-            if (key, type(value).__name__) not in seen and not key.endswith("_target_"):
-                seen.add((key, type(value).__name__))
-                yield from (value_case(verb, base, key, value, kind) for kind in kinds_for(key, value))
-
-
 def random_value(verb: str, random: random.Random) -> Case:
     base = random.choice(bases(verb))
     key, value = random.choice([leaf for leaf in leaves(verb, base) if not leaf[0].endswith("_target_")])

@@ -137,8 +137,8 @@ def call(server: ForkServer, attempt: Try, run_folder: Path, log: Path) -> tuple
         while (code := child.poll()) is None and time.monotonic() - began < LIMIT:
             time.sleep(0.05)
         child.close()
-    assert child.number is not None
-    return code if code is None or code >= 0 else 128 - code, child.number
+    assert child.pid is not None
+    return code if code is None or code >= 0 else 128 - code, child.pid
 
 
 def fault(server: ForkServer, attempt: Try, folder: Path) -> str | None:

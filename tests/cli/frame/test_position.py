@@ -4,13 +4,16 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import lightning as L
 import pytest
+import torch
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging
+from torch import Tensor
 
-from rnnvision.cli.frame.signals import STOP
+from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.cli.frame.trainer.position import Position
 from rnnvision.cli.frame.trainer.saving import Saving, last_of
 from rnnvision.cli.train.stages import fit
@@ -160,6 +163,21 @@ def test_a_signal_saves_before_the_next_batch(
     STOP.forget()
     train(tmp_path / "parts", pair, go_on=True)
     assert same(results(tmp_path / "parts"), results(tmp_path / "whole"))
+
+
+def test_processes_end_by_what_they_have_agreed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = SimpleNamespace(accumulate_grad_batches=1, world_size=2, strategy=SimpleNamespace(root_device="cpu"))
+
+    def all_reduce(code: Tensor, operation: object) -> None:
+        STOP.requested = 143  # a signal comes when this process has said that it has none
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", all_reduce)
+    monkeypatch.setattr(STOP, "requested", None)
+    monkeypatch.setattr(STOP, "_stage", "at work")
+    saving, learner = Saving(Position(), None), L.LightningModule()
+    saving.on_train_batch_start(cast(L.Trainer, told), learner, None, 0)
+    with pytest.raises(Stopped):
+        saving.on_train_batch_start(cast(L.Trainer, told), learner, None, 8)
 
 
 def test_a_row_that_was_not_written_any_more_is_in_the_checkpoint(

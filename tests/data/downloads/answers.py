@@ -59,4 +59,6 @@ class Answers:
         name = request.full_url.rpartition("/")[2]
         if name not in self.files:
             raise HTTPError(request.full_url, 404, "Not Found", Message(), None)
+        if self.ranges and begin >= max(1, len(self.files[name])):
+            raise HTTPError(request.full_url, 416, "Range Not Satisfiable", Message(), None)
         return Answer(self.files[name], begin if self.ranges else 0, self.cuts.pop(0) if self.cuts else 0)

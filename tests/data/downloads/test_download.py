@@ -136,7 +136,7 @@ def test_what_another_process_has_brought_meanwhile_is_used(root: Path, monkeypa
 
 
 def test_what_a_download_left_that_was_killed_is_removed(root: Path, answers: Answers) -> None:
-    left = [root / FOLDER / f".{FILES[0]}.gz{fetch.MARK}x", root / FOLDER / ".unpacking-x" / "a"]
+    left = [root / FOLDER / f".{FILES[0]}.gz.1.0abc.tmp", root / FOLDER / ".unpacking-x" / "a"]
     for path in left:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")

@@ -2,7 +2,9 @@
 
 import errno
 import hashlib
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +58,22 @@ def test_what_is_not_the_published_file_is_not_kept(
     assert names(tmp_path) == []
 
 
+def test_what_is_longer_than_the_file_is_begun_anew(
+    tmp_path: Path, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = urllib.request.urlopen
+
+    def answer(*request: Any, **options: Any) -> Any:
+        answers.files = {"x.bin": CONTENT + bytes(0 if answers.asked else 1000)}  # another file at first
+        return published(*request, **options)
+
+    monkeypatch.setattr(urllib.request, "urlopen", answer)
+    answers.cuts = [100]
+    fetch.fetch(SOURCE, tmp_path)
+    assert (tmp_path / "sub/x.bin").read_bytes() == CONTENT
+    assert [asked.begin for asked in answers.asked] == [0, len(CONTENT) + 900, 0]
+
+
 def test_a_damaged_file_is_replaced_only_by_the_published_one(tmp_path: Path, answers: Answers) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/x.bin").write_bytes(b"damaged")
@@ -70,7 +88,7 @@ def test_a_damaged_file_is_replaced_only_by_the_published_one(tmp_path: Path, an
 
 def test_a_disk_without_room_is_told_at_once(tmp_path: Path, answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "LEFT_FREE", 2**60)
-    with pytest.raises(OSError, match="no space left: 0 MB are to be written, and") as error:
+    with pytest.raises(OSError, match=r"no space left: 10\.2 kB are to be written, and") as error:
         fetch.fetch(SOURCE, tmp_path)
     assert error.value.errno == errno.ENOSPC
     assert len(answers.asked) == 1

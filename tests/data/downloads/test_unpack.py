@@ -79,6 +79,15 @@ def test_nothing_of_an_archive_that_means_harm_is_written(
 
 
 @pytest.mark.parametrize("suffix", ["tgz", "zip"])
+def test_files_without_content_are_counted_too(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "MOST_MEMBERS", 4)
+    write = tar if suffix == "tgz" else zipped
+    unpack.unpack(write(tmp_path / f"x.{suffix}", *((str(i), b"") for i in range(4))), tmp_path / "into")
+    with pytest.raises(UnpackError, match="holds more than 4 files and folders"):
+        unpack.unpack(write(tmp_path / f"x.{suffix}", *((str(i), b"") for i in range(5))), tmp_path / "into")
+
+
+@pytest.mark.parametrize("suffix", ["tgz", "zip"])
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
 def test_nothing_of_a_damaged_archive_is_written(tmp_path: Path, suffix: str, damage: str) -> None:
     write = tar if suffix == "tgz" else zipped

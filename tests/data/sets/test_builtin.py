@@ -85,6 +85,18 @@ def test_made_up_images_have_the_shape_and_the_counts_that_were_asked_for() -> N
     assert not torch.equal(splits.train.images[:8], splits.test.images[:8])
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_shape": (1000, 1000, 1000)}, r"image_shape=\[1000, 1000, 1000\]: has too many values"),
+        ({"num_train": 10**9}, r"num_train=1000000000: too many images of this size; at most 1369568"),
+    ],
+)
+def test_more_made_up_images_than_memory_is_for_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_fake((), None, **options)
+
+
 def test_made_up_images_are_learned_by_the_nearest_mean_as_far_as_the_noise_lets() -> None:
     def accuracy(noise: float) -> float:
         splits = read_fake((), None, noise=noise)

@@ -140,6 +140,7 @@ def archives(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_archives_are_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archives(tmp_path, monkeypatch)
+    (tmp_path / ".unpacking-killed" / "train").mkdir(parents=True)
     splits = read(tmp_path)
     assert labels_of(splits) == EXPECTED
     assert len(splits.train) == 9

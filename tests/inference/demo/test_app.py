@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rnnvision.data import DataError, ImageData
+from rnnvision.data.downloads.fetch import Source
 from rnnvision.data.sets.locate import nothing_downloaded, obtain
 from rnnvision.errors import UsageError
 from rnnvision.inference.demo import app as demo_app
@@ -242,11 +243,12 @@ def test_test_images_come_with_their_class_where_they_are_at_hand(
     assert asked(elsewhere, "/example").status == 404
 
 
-def test_within_nothing_downloaded_nothing_is_fetched(tmp_path: Path) -> None:
-    fetched: list[Path] = []
+def test_within_nothing_downloaded_nothing_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnvision.data.downloads.fetch.fetch", lambda *_: pytest.fail("something was fetched"))
     with nothing_downloaded(), pytest.raises(DataError, match=f"^things is not in {tmp_path}$"):
-        obtain("things", str(tmp_path), ("things",), lambda _: False, {"things.gz": None}, fetched.append)
-    assert fetched == []
+        obtain(
+            "things", str(tmp_path), ("things",), lambda _: False, [Source("things.gz", ("http://localhost/",), None)]
+        )
 
 
 def test_an_address_that_cannot_be_taken_is_told_with_another() -> None:

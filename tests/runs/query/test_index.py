@@ -87,6 +87,16 @@ def test_what_has_just_been_written_is_not_trusted(logs: Path, read: list[str]) 
     assert {found.get("test/accuracy") for found in find_records(logs) if found.folder == "train/runs/one"} == {0.96}
 
 
+def test_an_index_without_the_secrets_of_an_earlier_version_is_whole(logs: Path, read: list[str]) -> None:
+    make_run(logs / "train/runs/two", model="hf_0123456789abcdef0123456789")
+    settle(logs)
+    find_records(logs)
+    assert b"hf_" not in (logs / FILE).read_bytes()
+    read.clear()
+    find_records(logs)
+    assert read == []
+
+
 def test_a_damaged_index_is_made_anew(logs: Path, read: list[str]) -> None:
     first = plain(find_records(logs))
     good = (logs / FILE).read_bytes()

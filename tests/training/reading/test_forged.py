@@ -13,6 +13,7 @@ from torture.forgeries.forgery import BEST, LAST, PREVIOUS, Forgery
 import rnnvision
 from rnnvision.errors import UsageError
 from rnnvision.training import read_checkpoint
+from rnnvision.training.reading.states import wrong_state
 from tests.training.cases import make_data, make_learner
 
 # Lightning's own check of nested batches uses a function that torch has deprecated.
@@ -118,3 +119,18 @@ def test_tensors_of_one_memory_are_read_as_they_were(tmp_path: Path) -> None:
     }
     found = read_checkpoint(save(tmp_path / "a.ckpt", held=held))["held"]
     assert all(torch.equal(found[name], held[name]) for name in held)
+
+
+@pytest.mark.parametrize(("held", "fits"), [(torch.zeros(1, 16, dtype=torch.uint8), True), ([1], False)])
+def test_the_state_of_a_generator_on_a_gpu_is_a_table_too(held: object, fits: bool) -> None:
+    position = {
+        **dict.fromkeys(("epoch", "batches", "of_batches"), 1),
+        **dict.fromkeys(("ended", "in_validation"), False),
+        "sums": torch.zeros(1, 3, dtype=torch.float64),
+        "random": torch.get_rng_state()[None],
+        "rows": [],
+        "seconds": 0.5,
+        "validated": [-1, {}, False],
+    }
+    assert wrong_state({"position": position}) is None
+    assert (wrong_state({"position": {**position, "random_cuda": held}}) is None) == fits

@@ -61,6 +61,7 @@ def test_without_it_the_one_after_the_most_steps_does_that_has_a_state(
 ) -> None:
     at(tmp_path, previous=2, last=6, best=4, other=3, most=5)
     save(tmp_path / "weights.ckpt", global_step=9)
+    save(tmp_path / "foreign.ckpt", rnnvision={"format": 99}, **{**STATES, "global_step": 9})
     damage(tmp_path / "last.ckpt", tmp_path / "previous.ckpt", tmp_path / "most.ckpt")
 
     def refuse(*names: object) -> None:

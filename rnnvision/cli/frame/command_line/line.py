@@ -13,7 +13,15 @@ from rnnvision.cli.frame.command_line.groups import default_options, read_group
 from rnnvision.cli.frame.command_line.known import keys_of, near_key, refusal
 from rnnvision.cli.frame.command_line.space import SEARCHES, with_space
 from rnnvision.cli.frame.command_line.studies import with_best_trials
-from rnnvision.cli.frame.command_line.words import FLAGS, FOLDER_FLAGS, VALUE_FLAGS, command, override, parsed
+from rnnvision.cli.frame.command_line.words import (
+    FLAGS,
+    FOLDER_FLAGS,
+    MULTIRUN,
+    VALUE_FLAGS,
+    command,
+    override,
+    parsed,
+)
 from rnnvision.cli.frame.paths import PATH_KEYS, PATH_LISTS, expanded, is_path
 from rnnvision.errors import UsageError
 
@@ -34,7 +42,7 @@ class CommandLine:
 
     @property
     def multirun(self) -> bool:
-        return not {"-m", "--multirun"}.isdisjoint(self.flags)
+        return not set(MULTIRUN).isdisjoint(self.flags)
 
     @property
     def wants_help(self) -> bool:

@@ -14,21 +14,7 @@ from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.errors import UsageError
 
 PACKAGE = re.compile(r"^(?:\s*#.*\n|\s*\n)*?\s*#\s*@package\s+(\S+)")  # among the comments at the top
-
 HEADER = re.compile(r"#\s*@")  # which Hydra reads as a KEY VALUE of its own
-
-
-def yaml_fault(error: Exception) -> str | None:
-    """A parser's error on one line: FILE, line N: what is wrong; None for other errors."""
-    mark = getattr(error, "problem_mark", None)  # of yaml.MarkedYAMLError; yaml itself is a package of omegaconf's
-    if mark is None:
-        reason, position = getattr(error, "reason", None), getattr(error, "position", None)
-        if isinstance(error, ValueError) or reason is None or position is None:  # of yaml.reader.ReaderError
-            return None
-        return f"{getattr(error, 'name', 'a file')}: is no YAML: {reason} (character {position + 1})"
-    why = str(getattr(error, "problem", None) or "cannot be read")
-    hint = "; indent with spaces" if "\\t" in why else ""
-    return f"{mark.name}, line {mark.line + 1}: is no YAML: {why}{hint}"
 
 
 def check_own_files(words: Iterable[str], folder: Path | None, conf: Path, verb: str) -> None:

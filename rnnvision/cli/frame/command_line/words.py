@@ -19,6 +19,8 @@ FLAGS = ("--help", "--hydra-help", "--version", "--resolve", "--run", "--multiru
 FOLDER_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
 NAME_FLAGS = ("--config-name", "-cn", "--cfg", "-c", "--info", "-i", "--package", "-p")
 VALUE_FLAGS = (*FOLDER_FLAGS, *NAME_FLAGS)
+MULTIRUN = ("-m", "--multirun")
+NO_RUNS = {*FLAGS, "--cfg", "-c", "--info", "-i"} - {*MULTIRUN}  # flags that ask for something else than runs
 
 QUOTED_PATH = re.compile(r'"[\w./][\w./=+@%-]*"')
 

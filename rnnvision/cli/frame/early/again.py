@@ -8,8 +8,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from rnnvision.cli.frame.arguments import typed_words
 from rnnvision.cli.frame.command_line.line import CommandLine
-from rnnvision.cli.frame.command_line.words import FLAGS, key_of, override, parsed, yaml_text
+from rnnvision.cli.frame.command_line.words import NO_RUNS, key_of, override, parsed, yaml_text
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.strangers.rules import CONFIG, read_run_config
 from rnnvision.errors import UsageError
@@ -20,7 +21,6 @@ from rnnvision.runs.read import LOCK
 
 KEY = "auto_resume"
 OF_COMMAND = ("resume", KEY, "save_every", "name", "log_dir")  # what a run does not depend on
-ASKS_OTHERWISE = {*FLAGS, "--cfg", "-c", "--info", "-i"} - {"-m", "--multirun"}
 LEFTOVERS = ("checkpoints", "pretrain", "metrics.csv")  # of a start that came to nothing
 
 
@@ -32,9 +32,10 @@ def with_resume(line: CommandLine, verb: str) -> CommandLine:
     Raises:
         UsageError: where the folder is not the same in each call of the command.
     """
-    if verb != "train" or not ASKS_OTHERWISE.isdisjoint(line.flags):
+    if verb != "train" or not NO_RUNS.isdisjoint(line.flags):
         return line
-    typed = next((read for word in line.overrides if key_of(word) == KEY and (read := parsed(word))), None)
+    found = [read for word in line.overrides if key_of(word) == KEY and (read := parsed(word))]
+    typed = found[-1] if found else None
     value = None if typed is None or typed.is_sweep_override() else typed.value()
     if typed is not None and not isinstance(value, bool):
         raise UsageError(f"{KEY}={typed.get_value_element_as_str()}: must be true or false")
@@ -42,7 +43,7 @@ def with_resume(line: CommandLine, verb: str) -> CommandLine:
         return line
     if line.multirun:
         raise UsageError(f"{KEY}=true: is of one run; a sweep goes on with resume_sweep=FOLDER")
-    if any(word.startswith("resume=") for word in line.overrides):
+    if any(key_of(word) == "resume" for word in line.overrides):
         raise UsageError(f"{KEY}=true: finds out itself whether there is a run to go on with; leave out resume=")
     folders = [read for word in line.overrides if key_of(word) == "hydra.run.dir" and (read := parsed(word))]
     text = str(folders[-1].value()) if folders and not folders[-1].is_sweep_override() else "${"
@@ -70,6 +71,16 @@ def _clear(folder: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
+def check_typed(config: DictConfig) -> None:
+    """Refuse auto_resume in a file: whether a run goes on is found out before any file is read.
+
+    Raises:
+        UsageError: with what to do instead.
+    """
+    if config.get(KEY) and not any(key_of(word) == KEY for word in typed_words()):
+        raise UsageError(f"{KEY}: has to be typed, with hydra.run.dir=FOLDER, and cannot stand in a file; take it out")
+
+
 def end_if_done(config: DictConfig) -> None:
     """End a command with auto_resume whose run, as it is configured, is completed."""
     if config.get(KEY) is not True or config.get("resume") is None:
@@ -83,17 +94,11 @@ def end_if_done(config: DictConfig) -> None:
 
 def differences(before: DictConfig, now: DictConfig) -> dict[str, tuple[Any, Any]]:
     """The single values that two configurations of a run do not share, by their keys: before and now."""
+    from rnnvision.report.two_runs import flat
+
     old, new = (flat(masked_values(OmegaConf.to_container(config, resolve=False))) for config in (before, now))
     keys = [key for key in {**old, **new} if key.partition(".")[0] not in (*OF_COMMAND, "hydra")]
     return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
-
-
-def flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """A configuration as single values by their keys; an empty mapping is one."""
-    if not isinstance(value, dict) or not value:
-        return {prefix: value}
-    start = f"{prefix}." if prefix else ""
-    return {inner: item for key, content in value.items() for inner, item in flat(content, f"{start}{key}").items()}
 
 
 def in_words(changes: dict[str, tuple[Any, Any]]) -> str:

@@ -50,6 +50,16 @@ def read_pairs(file: Path) -> DictConfig:
     return content
 
 
+def yaml_fault(error: Exception) -> str | None:
+    """An error of YAML's own, in a file that Hydra reads, on one line; None for other errors."""
+    mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
+    if mark is not None:
+        return f"{mark.name}, line {mark.line + 1}: {_why(error)}"
+    if isinstance(position, int):  # of yaml's ReaderError, a character that cannot be
+        return f"{getattr(error, 'name', 'a file')}, character {position + 1}: {_why(error)}"
+    return None
+
+
 def _text(file: Path) -> str:
     try:
         if file.exists() and not file.is_file():  # a pipe would never end

@@ -9,15 +9,13 @@ from pathlib import Path
 from rnnvision.cli.frame.command_line.known import makes_sweeps
 from rnnvision.cli.frame.command_line.line import CommandLine
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS
-from rnnvision.cli.frame.command_line.words import FLAGS, command, key_of, override, parsed
+from rnnvision.cli.frame.command_line.words import MULTIRUN, NO_RUNS, command, key_of, override, parsed
 from rnnvision.cli.frame.paths import READ, expanded, pin_latest
 from rnnvision.cli.frame.strangers.rules import is_trusted
 from rnnvision.cli.frame.strangers.words import check_words
 from rnnvision.cli.frame.sweep.record import FILE, Record, read_record
 from rnnvision.errors import UsageError
 
-MULTIRUN = ("-m", "--multirun")
-OTHERS = {*FLAGS, "--cfg", "-c", "--info", "-i"} - {*MULTIRUN}  # flags that ask for something else than runs
 HYDRAS = ("hydra/launcher=", "hydra/sweeper=")  # words that choose Hydra's own multirun
 
 
@@ -58,7 +56,7 @@ def sweep_command(line: CommandLine, verb: str) -> SweepCommand | None:
     Raises:
         UsageError: for words of a sweep where there is none, and for a sweep that cannot be gone on with.
     """
-    if not makes_sweeps(verb) or not OTHERS.isdisjoint(line.flags):
+    if not makes_sweeps(verb) or not NO_RUNS.isdisjoint(line.flags):
         return None
     settings = tuple(word for word in line.overrides if is_setting(word))
     typed = next((word for word in settings if key_of(word) == "resume_sweep"), None)

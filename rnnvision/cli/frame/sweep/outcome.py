@@ -6,13 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from rnnvision.cli.frame.exits import EXIT_INTERRUPT, EXIT_TERMINATED, EXIT_USAGE
+from rnnvision.cli.frame.exits import EXIT_USAGE
+from rnnvision.cli.frame.signals import CODES
 from rnnvision.runs import Run, RunFolder, last_line, read_json
 from rnnvision.search import Job
 from rnnvision.search.job import OUTPUT
 
 SCORES = {"val/accuracy": "val", "test/accuracy": "test"}  # with their names in a line
-TOLD_TO_END = (EXIT_INTERRUPT, EXIT_TERMINATED, -signal.SIGINT, -signal.SIGTERM, -signal.SIGKILL)  # or soon after
+TOLD_TO_END = {*CODES.values(), *(-signum for signum in CODES), -signal.SIGKILL}  # the last one soon after
 MOST_FIGURES = 3  # of a verb that has neither
 
 

@@ -35,11 +35,11 @@ def make_callbacks(
     from rnnvision.training import RunLog
 
     draws = any(not isinstance(logger, RunLog) for logger in loggers)
-    given = sorted((plain(node) or {}).items(), key=lambda item: item[0] == "last")  # it holds the states of the others
-    chosen = {key: value for key, value in given if value is not None}
+    chosen = {key: value for key, value in (plain(node) or {}).items() if value is not None}
     check_callbacks(chosen, trainer, folder, draws=draws)
-    made = instantiate_all("callbacks", chosen)
-    for name, callback in zip(chosen, made, strict=True):
+    ordered = dict(sorted(chosen.items(), key=lambda item: item[0] == "last"))  # it holds the states of the others
+    made = instantiate_all("callbacks", ordered)
+    for name, callback in zip(ordered, made, strict=True):
         _check_filename(f"callbacks.{name}", callback)
     return made
 

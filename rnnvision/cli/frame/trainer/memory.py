@@ -14,8 +14,8 @@ TOO_LARGE = ("overflow", "negative dimension", "invalid size")  # sizes that are
 
 
 @contextmanager
-def network_fits(group: str = "model") -> Iterator[None]:
-    """Within, a network of the configuration's `group` is made.
+def network_fits() -> Iterator[None]:
+    """Within, a network is made, on the CPU.
 
     Linux promises more memory than it has, and ends the process that takes it up. So that it says no at once, this
     process may for the time being have no more addresses than there is free memory.
@@ -35,7 +35,7 @@ def network_fits(group: str = "model") -> Iterator[None]:
         asked = ASKED.search(str(error))
         need = f"{int(asked[1]) / 1e9:,.1f} GB for one of its tensors" if asked else "more memory than there is"
         left = "" if free is None else f", and {free / 1e9:,.1f} GB are free"
-        raise UsageError(f"{group}: this network needs {need}{left}; choose a smaller one") from error
+        raise UsageError(f"model: this network needs {need}{left}; choose a smaller one") from error
 
 
 @contextmanager

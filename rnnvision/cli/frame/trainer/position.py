@@ -72,7 +72,7 @@ class Position(Callback):
             "of_batches": int(trainer.num_training_batches),
             "ended": bool(has_ended and is_whole),
             "in_validation": self._in_validation,
-            "sums": _of_all_ranks(trainer, pl_module.sums.all().double()),
+            "sums": _of_all_ranks(trainer, pl_module.sums.all().cpu().double()),
             "validated": [step, dict(figures), pl_module._validated_this_epoch],
             "random": _of_all_ranks(trainer, torch.get_rng_state()),
             "rows": [] if log is None else log.rows_of(epoch, _ended_row(trainer) if has_ended and is_whole else None),

@@ -82,8 +82,9 @@ class Saving(Callback):
             return False
         code = torch.tensor(STOP.requested or 0, device=trainer.strategy.root_device)
         torch.distributed.all_reduce(code, torch.distributed.ReduceOp.MAX)
-        STOP.requested = STOP.requested or int(code) or None
-        return STOP.requested is not None
+        if agreed := int(code):  # a signal that has come since waits: the others know nothing of it
+            STOP.requested = STOP.requested or agreed
+        return agreed != 0
 
     def _end(self, trainer: L.Trainer) -> None:
         if self.last is not None:

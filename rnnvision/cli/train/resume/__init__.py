@@ -48,7 +48,7 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     before = plain(saved.get("callbacks")) or {}
     lost = hidden_keys(OmegaConf.to_container(saved, resolve=False))
     # With auto_resume the words are those that it began with.
-    keys = [*differences(saved, cfg), *lost] if cfg.get("auto_resume") is True else list(words)
+    keys = [*differences(saved, cfg), "save_every", *lost] if cfg.get("auto_resume") is True else list(words)
     changes = {}
     for key in keys:
         if key in ("resume", "auto_resume") or (key == "plugins" and cfg.plugins == saved.get("plugins")):

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rnnvision.cli.frame.early.again import OF_COMMAND, flat, in_words
+from rnnvision.cli.frame.early.again import OF_COMMAND, in_words
 from rnnvision.errors import UsageError
 from rnnvision.masking import masked_values
+from rnnvision.report.two_runs import flat
 from rnnvision.runs import Run
 
 if TYPE_CHECKING:

@@ -55,6 +55,16 @@ def read_progress(last: Path) -> Progress:
     )
 
 
+def resume_line(last: Path, stage: str = "") -> str:
+    """What to say of an epoch that had begun; "" where the checkpoint `last` is of the end of one."""
+    progress = read_progress(last)
+    if not progress.batches:
+        return ""
+    then = ", before the validation" if progress.in_validation else ""
+    number = f"{progress.epochs + 1}{stage}"
+    return f"resume    in epoch {number}, after {progress.batches} of {progress.of_batches} batches{then}"
+
+
 def go_on(trainer: L.Trainer, last: Path) -> None:
     """Prepare a Trainer that goes on from the checkpoint `last`."""
     # Of a callback that was taken out or changed: what may be is said when the run is resumed.

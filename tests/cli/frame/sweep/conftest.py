@@ -20,6 +20,7 @@ CODES = {
     "memory": -9,
     "interrupted": 143,
     "scancel": -9,
+    "hangup": 129,
 }
 
 
@@ -70,9 +71,8 @@ def _leave(job: Job, how: str) -> None:
     )
     if how == "wrong use":
         return
-    status = {"leaves": "interrupted", "quits": "interrupted", "scancel": "interrupted", "memory": "running"}.get(
-        how, how
-    )
+    interrupted = dict.fromkeys(("leaves", "quits", "scancel", "hangup"), "interrupted")
+    status = {**interrupted, "memory": "running"}.get(how, how)
     error = "it diverged\nin two lines" if how == "failed" else None
     (job.folder / "status.json").write_text(json.dumps({"status": status, "error": error, "seconds": 1.0}))
     (job.folder / "checkpoints").mkdir(exist_ok=True)

@@ -66,8 +66,11 @@ def test_fail_fast_stops_the_others(sweep: Sweep, place: FakePlace) -> None:
     assert states() == {"seed=0": "failed", "seed=1": "interrupted"}
 
 
-def test_a_job_that_saved_before_it_was_killed_goes_on_with_the_next_resume(sweep: Sweep, place: FakePlace) -> None:
-    assert sweep("-m", "seed=0,1", ends={"seed=0": "scancel"}).code == 1
+@pytest.mark.parametrize("how", ["scancel", "hangup"])
+def test_a_job_that_saved_before_it_ended_goes_on_with_the_next_resume(
+    sweep: Sweep, place: FakePlace, how: str
+) -> None:
+    assert sweep("-m", "seed=0,1", ends={"seed=0": how}).code == 1
     assert states() == {"seed=0": "interrupted", "seed=1": "completed"}
     place.ends.clear()
     assert sweep("resume_sweep=sw").code == 0
