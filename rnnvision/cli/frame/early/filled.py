@@ -15,7 +15,7 @@ SHOWN = 60
 OR_OTHERS = ("invert", "average")  # true, false, or a word
 NEEDED = ("log_dir",)  # paths that cannot be null
 BELOW_ROOT = ("data.labels", "data.images")
-LATER = "hydra:runtime.output_dir"  # what is known only when the run folder is there
+LATER = ("hydra:runtime.output_dir", "hydra:job.")  # what is known only when there is a run folder
 
 
 def check_filled(config: DictConfig) -> None:
@@ -35,7 +35,7 @@ def _check_entry(node: Any, key: Any, name: str) -> None:
     written = node._get_node(key)
     if OmegaConf.is_interpolation(node, key):
         text = str(written._value())
-        if LATER in text:
+        if any(part in text for part in LATER):
             return
         try:
             written = node[key]
