@@ -74,12 +74,13 @@ def row(name: str, trial: Trial, outcome: Outcome, seed: int, seconds: float) ->
 
 
 def commit() -> str:
-    """The commit that is tried, and whether it was changed since."""
+    """The commit that is tried, and whether anything but docs/, where the rows stand, was changed since."""
     root = Path(__file__).parents[1]
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=root, capture_output=True, text=True
-    )
-    return found.stdout.strip() or "no commit"
+    found = [
+        subprocess.run(["git", *words], cwd=root, capture_output=True, text=True).stdout.strip()
+        for words in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--", ".", ":!docs"])
+    ]
+    return (found[0] or "no commit") + (", changed" if found[1] else "")
 
 
 def write(page: Path, cells: list[str]) -> None:

@@ -155,7 +155,7 @@ def test_a_signal_saves_before_the_next_batch(
     }
     train(tmp_path / "whole", pair)
     ends_in(monkeypatch, name, step, None)
-    with pytest.raises(SystemExit) as stopped:
+    with pytest.raises(SystemExit) as stopped, STOP.at_work():
         train(tmp_path / "parts", pair)
     assert stopped.value.code == 143
     found = read_checkpoint(tmp_path / "parts" / "checkpoints" / "last.ckpt")["position"]

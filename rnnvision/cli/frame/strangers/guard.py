@@ -27,7 +27,7 @@ def guard_hydra() -> None:
     """
     own = config_dir().resolve()
     load, compose, save = ConfigRepository.load_config, Hydra.compose_config, core._save_config
-    others: list[str] = []  # folders that are not ours, of which something was read
+    others: list[str] = []  # folders that are not ours, of which something was read for what is composed now
 
     @wraps(load)
     def load_config(self: ConfigRepository, config_path: str) -> ConfigResult | None:
@@ -43,14 +43,15 @@ def guard_hydra() -> None:
         return load(self, config_path)
 
     @wraps(compose)
-    def compose_config(self: Hydra, *arguments: Any, **options: Any) -> DictConfig:
+    def compose_config(self: Hydra, config_name: str | None, *arguments: Any, **options: Any) -> DictConfig:
+        others.clear()
         try:
-            found = compose(self, *arguments, **options)
+            found = compose(self, config_name, *arguments, **options)
         except RecursionError as error:
             raise UsageError(
                 f"{others[-1] if others else own}: the defaults of a file there choose themselves"
             ) from error
-        if OmegaConf.select(found, "hydra.callbacks.start") is None:  # which checks what begins
+        if config_name and OmegaConf.select(found, "hydra.callbacks.start") is None:  # which checks what begins
             raise UsageError(
                 "--config-name: the file there is none of this verb; let it begin with defaults: [train, _self_]"
             )
