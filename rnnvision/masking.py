@@ -10,10 +10,9 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import wraps
-from typing import Any, ParamSpec, TextIO, TypeVar, cast
+from typing import Any, TextIO, cast
 from urllib.parse import quote
 
 MASK = "***"
@@ -34,8 +33,6 @@ LOOKS = re.compile(
 )
 ADDRESS = re.compile(r"(?<=://)([^/@\s:'\"]*):([^/@\s'\"]+)@")  # NAME:PASSWORD@
 QUERY = re.compile(rf"(?<=[?&])((?:{NAMES})=)([^&\s'\"]+)", re.IGNORECASE)
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
 
 _hidden: set[str] = set()
 _pattern: re.Pattern[str] | None = None
@@ -190,18 +187,14 @@ def masked_output() -> Iterator[None]:
             sys.stderr = before[1]
 
 
-def shows_no_secret(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """A function, during which nothing that is printed shows a secret, not even the traceback of a defect."""
-
-    @wraps(function)
-    def wrapped(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
-        hide_environment()
-        hide_in_words(sys.argv[1:])
-        with masked_output():
-            try:
-                return function(*arguments, **options)
-            except Exception:
-                traceback.print_exc()
-                raise SystemExit(1) from None
-
-    return wrapped
+@contextmanager
+def shows_no_secret() -> Iterator[None]:
+    """Within, also as `@shows_no_secret()`, nothing that is printed shows one, not even the traceback of a defect."""
+    hide_environment()
+    hide_in_words(sys.argv[1:])
+    with masked_output():
+        try:
+            yield
+        except Exception:
+            traceback.print_exc()
+            raise SystemExit(1) from None

@@ -12,10 +12,10 @@ from rnnvision.runs.lock import Lock
 
 LOCK = ".lock"  # in a run folder: held by the process that writes there
 KINDS: dict[str, Any] = {  # of entries of status.json, environment.json and costs.json
-    **dict.fromkeys(("status", "started", "command"), str),
+    **dict.fromkeys(("status", "started"), str),
     "error": (str, type(None)),
     "seconds": (int, float),
-    **dict.fromkeys(("overrides", "missing"), list),
+    **dict.fromkeys(("command", "overrides", "missing"), list),
     "fitted": bool,
     **dict.fromkeys(("choices", "git", "versions"), (dict, type(None))),
 }

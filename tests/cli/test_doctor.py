@@ -71,7 +71,7 @@ def test_files_that_were_read_do_not_count_as_used_memory(tmp_path: Path, monkey
         ("stat", f"anon 5\ninactive_file {GIB}"),
     ):
         (tmp_path / f"memory.{name}").write_text(text)
-    monkeypatch.setattr("rnnvision.cli.doctor.machine.CGROUP", str(tmp_path))
+    monkeypatch.setattr("rnnvision.others.CGROUP", str(tmp_path))
     assert next(memory()) == Finding("ok", "1.5 GiB of memory available")
 
 

@@ -29,6 +29,7 @@ def test_it_gives_the_number_that_training_ended_with(
     (edited / "model" / "lstm.yaml").write_text("name: sequence_classifier\nrecurrence: rnn\nhidden_size: 3\n")
     (edited / "data" / "digits.yaml").write_text("name: fake\nval_fraction: 0.5\n")
     monkeypatch.setattr(app, "config_dir", lambda: edited)
+    monkeypatch.setenv("RNNVISION_TRUST_CONFIG", "1")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)

@@ -105,7 +105,7 @@ def evenly(data: ImageData, samples: int | None) -> Iterable[tuple[Tensor, Tenso
     return data.test_dataloader()
 
 
-@shows_no_secret
+@shows_no_secret()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)

@@ -90,7 +90,7 @@ def time_steps(cfg: DictConfig, seconds: float) -> dict[str, Any]:
     }
 
 
-@shows_no_secret
+@shows_no_secret()
 def main() -> None:
     config, seconds, result = sys.argv[1:]
     try:

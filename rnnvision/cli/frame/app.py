@@ -72,7 +72,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
         _run_verb(verb, task, libraries)
 
 
-@shows_no_secret
+@shows_no_secret()
 def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
     open_streams()
     end_with_first_process()
@@ -214,7 +214,7 @@ def _run_job(
             message = message or f"{type(error).__name__}: {error}"
             message += _resumption(run, config) if isinstance(error, DiskError) or is_full(error) else ""
             log.keep = _write_down(run, code, message, status_before)
-            if code == EXIT_USAGE and not status_before:
+            if code == EXIT_USAGE and not status_before and not in_a_sweep:
                 run.leave_nothing(f"{verb}.log")
             STOP.write_down = None
             if not in_a_sweep:
