@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rnnvision.training.losses import check_anytime
     from rnnvision.training.optim import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
     from rnnvision.training.run_log import RunLog
-    from rnnvision.training.saving.choose import facts_of, mend_last
+    from rnnvision.training.saving.choose import best_is_lost, facts_of, mend_best, mend_last
     from rnnvision.training.saving.io import VerifiedCheckpointIO
     from rnnvision.training.temperature import Calibration, fit_temperature
 else:  # Lightning takes longer to import than torch, and reading a checkpoint does not need it
@@ -35,7 +35,7 @@ else:  # Lightning takes longer to import than torch, and reading a checkpoint d
         optim="OPTIMIZERS SCHEDULES count_steps make_optimizer make_scheduler",
         run_log="RunLog",
         temperature="Calibration fit_temperature",
-        **{"saving.choose": "facts_of mend_last", "saving.io": "VerifiedCheckpointIO"},
+        **{"saving.choose": "best_is_lost facts_of mend_best mend_last", "saving.io": "VerifiedCheckpointIO"},
     )
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "RunLog",
     "TrainingError",
     "VerifiedCheckpointIO",
+    "best_is_lost",
     "check_anytime",
     "check_class_weight",
     "class_weights",
@@ -60,6 +61,7 @@ __all__ = [
     "load_network",
     "make_optimizer",
     "make_scheduler",
+    "mend_best",
     "mend_last",
     "read_checkpoint",
     "require_network",

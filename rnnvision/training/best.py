@@ -78,8 +78,13 @@ class BestCheckpoint(ModelCheckpoint):
         return {**super().state_dict(), "best_loss": self.best_loss}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a state, also where the run folder has been renamed: Lightning would forget the best score."""
+        """Go on from a state, also where the run folder has been renamed: Lightning would forget the best score.
+
+        Where the file itself is gone, the best of the epochs that follow is kept.
+        """
         state = in_own_folder(state_dict, self)
+        if not Path(state["best_model_path"]).is_file():
+            return
         loss = state.get("best_loss")
         self.best_loss = loss if isinstance(loss, float) and state["best_k_models"] else math.inf
         super().load_state_dict(state)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from rnnvision.training import read_checkpoint
 from tests.cli.running import Copy, Verb
 from tests.training.legacy import flat, to_format_1
 
@@ -179,3 +180,20 @@ def test_a_run_of_an_earlier_version_goes_on(train: Verb, verb: Verb) -> None:
 
 def latest(verb: str) -> dict[str, float]:
     return json.loads(Path(f"logs/{verb}/latest/metrics.json").read_text())
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_best_checkpoint_that_is_lost_is_told_and_a_new_one_is_kept(trained: Copy, verb: Verb, gone: bool) -> None:
+    trained("run")
+    best = Path("run/checkpoints/best.ckpt")
+    best.unlink() if gone else _cut(best)
+    before = [Path(f"run/{name}.json").read_text() for name in ("status", "metrics")]
+    result = verb("train", "resume=run")
+    assert result.code == 2, "there is nothing that its scores could be of"
+    assert "nothing is left to train, and checkpoints/best.ckpt is damaged or gone" in result.message
+    assert [Path(f"run/{name}.json").read_text() for name in ("status", "metrics")] == before
+    result = verb("train", "resume=run", BY_EPOCHS, "trainer.max_epochs=9")
+    assert result.code == 0, result.err
+    assert "best.ckpt is missing: the best of the epochs from here on is kept" in result.out
+    assert read_checkpoint(best)["epoch"] >= 2
+    assert "no best checkpoint was saved" not in result.out

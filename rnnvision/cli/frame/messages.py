@@ -108,7 +108,14 @@ def verdict(error: Exception, verb: str) -> tuple[int, str | None]:
     if isinstance(error, UsageError):
         return EXIT_USAGE, with_command(str(error))
     told = str(error) if isinstance(error, FailureError) else no_space(error) if is_full(error) else None
-    return EXIT_FAILURE, told or memory_ran_out(error)
+    return EXIT_FAILURE, told or memory_ran_out(error) or _lost_worker(error)
+
+
+def _lost_worker(error: Exception) -> str | None:
+    """Of a worker that was killed: torch raises that wherever this process is just then, often in the network."""
+    if not isinstance(error, RuntimeError) or not str(error).startswith("DataLoader worker (pid"):
+        return None
+    return "a worker died while it read; was memory short? Try a smaller data.prefetch, or data.num_workers=0"
 
 
 def unwritable(error: OSError) -> tuple[str, int]:

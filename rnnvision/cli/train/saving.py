@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 
 
 def mend_checkpoints(run: RunFolder) -> None:
-    """Let a run that is resumed find a last.ckpt that is whole, and say where it is another than the one that was last.
+    """Let a run that is resumed find a last.ckpt that is whole; say where that, or the best one, is not what it was.
 
     Raises:
         CheckpointError: where it is damaged, and no other is whole.
     """
-    from rnnvision.training import mend_last
+    from rnnvision.training import mend_best, mend_last
 
     if not is_first_process():
         return
     for folder in ("pretrain", "checkpoints"):
-        if line := mend_last(run.path / folder):
-            print(f"resume    {line}", flush=True)
+        for mend in (mend_last, mend_best):
+            if line := mend(run.path / folder):
+                print(f"resume    {line}", flush=True)
 
 
 def require_space(training: "Training") -> None:

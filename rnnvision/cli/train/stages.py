@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.setup import Training
 from rnnvision.cli.frame.trainer.environment import OF_PROCESSES, environment_kept, interruption_told
 from rnnvision.errors import FailureError, UsageError
@@ -84,6 +85,7 @@ class Epochs:
         seconds = fit(trainer, learner, self.training.data, self.last)
         stopped = "; ".join(_early_stops(trainer, folder))
         if not learner.has_trained and self.last is not None:
+            _require_best(self.training)
             print(f"train     {_nothing_left(self.training, stopped)}", flush=True)
             return before
         if stopped and is_first_process() and not _limit_is_reached(trainer):
@@ -93,6 +95,23 @@ class Epochs:
         if learner.samples_seen:
             figures["train/samples_per_second"] = round(learner.samples_seen / seconds, 2)
         return figures
+
+
+def _require_best(training: Training) -> None:
+    """Refuse to score what is trained already by other weights than its best.
+
+    Raises:
+        UsageError: with what else can be done.
+    """
+    from rnnvision.training import best_is_lost
+
+    if best_is_lost(training.run.path / "checkpoints"):
+        last = Path(training.run.shown()) / "checkpoints" / "last.ckpt"
+        raise UsageError(
+            f"{training.run.shown()}: nothing is left to train, and checkpoints/best.ckpt is damaged or gone; what was "
+            f"scored stays in metrics.json; measure the last weights: "
+            f"{command([override('ckpt', last)], 'rnnvision evaluate')}"
+        )
 
 
 def _why_none(folder: Path) -> str:

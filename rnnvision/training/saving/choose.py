@@ -10,8 +10,8 @@ from rnnvision.atomic import link, replaced
 from rnnvision.training.checkpoint import CheckpointError, DamagedError, read_checkpoint
 from rnnvision.training.reading.states import WEIGHTS
 
-LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
-DAMAGED = "last.ckpt.damaged"  # what was last.ckpt, for whoever wants to look at it
+LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+DAMAGED = ".damaged"  # what was a checkpoint has this behind its name, for whoever wants to look at it
 TENSORS = (*WEIGHTS, "optimizer_states")  # entries that are as large as the network
 
 
@@ -52,14 +52,39 @@ def mend_last(folder: Path) -> str | None:
     chosen = previous if _damage(previous) is None else _newest(folder)
     if chosen is None:
         raise CheckpointError(f"{damage}; no other checkpoint in this folder is whole; begin a run of its own")
-    if last.exists():
-        last.replace(folder / DAMAGED)
-        kept = f"; the damaged one is now {DAMAGED}"
-    else:
-        kept = ""
+    kept = f"; the damaged one is now {_put_aside(last)}" if last.exists() else ""
     _name(chosen, last)
     what = f"{LAST} is damaged" if kept else f"{LAST} is missing"
     return f"{what}: the run goes on from {chosen.name}, after step {facts_of(last)['global_step']}{kept}"
+
+
+def mend_best(folder: Path) -> str | None:
+    """Put a damaged best.ckpt aside; a line where the best of the epochs so far is not there any more.
+
+    Of the epochs that follow the best one counts then.
+    """
+    best, kept = folder / BEST, ""
+    if best.is_file():
+        try:
+            facts_of(best)
+        except DamagedError:
+            kept = f"; the damaged one is now {_put_aside(best)}"
+    if not best_is_lost(folder):
+        return None
+    return f"{BEST} is {'damaged' if kept else 'missing'}: the best of the epochs from here on is kept{kept}"
+
+
+def best_is_lost(folder: Path) -> bool:
+    """Whether last.ckpt knows of a best.ckpt that is not there."""
+    if (folder / BEST).is_file() or not (folder / LAST).is_file():
+        return False
+    states = facts_of(folder / LAST).get("callbacks", {}).values()
+    return any(Path(str(state.get("best_model_path", ""))).name == BEST for state in states)
+
+
+def _put_aside(path: Path) -> str:
+    """Give a damaged file another name; returns it."""
+    return path.replace(path.with_name(path.name + DAMAGED)).name
 
 
 def _damage(path: Path) -> str | None:

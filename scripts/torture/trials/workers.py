@@ -1,7 +1,8 @@
 """A worker of a data loader, or a process of a distributed training, that dies, stops, hangs or raises.
 
 Found and mended: a stopped or hanging process of a distributed training was waited for half an hour; one that was
-killed, or had no memory, ended the others in a traceback, or in SIGKILL with the status "running".
+killed, or had no memory, ended the others in a traceback, or in SIGKILL with the status "running"; a worker that was
+killed while the first process computed was a traceback.
 """
 
 import os
@@ -22,7 +23,7 @@ from torture.trial import Outcome, begin
 TITLE = "a data-loader worker or a DDP rank killed, stopped, hung or raising"
 BAR = "ends within its timeout, exit 1, the cause named, nothing left running, status failed"
 COUNT = 84
-FOUND = 3
+FOUND = 4
 
 TIMEOUT = 3  # of a worker, in seconds
 WITHIN = 60.0  # for the whole run: imports, the timeout, and the end of its processes
@@ -75,6 +76,8 @@ class Worker:
     def failure(self, folder: Path, batch: int) -> str | None:
         act, said = WORKERS[self.how]
         words = (*STREAMED, f"data.num_workers={self.workers}")
+        if self.part == "test":  # which is one batch
+            batch = 0
         process = forked(words, folder, partial(_break, act, self.part, batch))
         wrong = fault(folder, process, ended(process, WITHIN), said)
         return f"{self}, batch {batch + 1}: {wrong}" if wrong else None

@@ -13,7 +13,7 @@ from rnnvision.errors import UsageError
 LONGEST_TEXT = 4096  # characters, as a path of Linux
 SHOWN = 60
 OR_OTHERS = ("invert", "average")  # true, false, or a word
-NEEDED = ("log_dir",)  # paths that cannot be null
+NEEDED = ("log_dir", "hydra.run.dir")  # paths that cannot be null
 BELOW_ROOT = ("data.labels", "data.images")
 LATER = ("hydra:runtime.output_dir", "hydra:job.")  # what is known only when there is a run folder
 
@@ -97,7 +97,7 @@ def check_path_values(config: DictConfig) -> None:
         UsageError: with the key.
     """
     for key in (*PATH_KEYS, *OR_WORDS, *BELOW_ROOT):
-        if key.startswith("hydra.") or key.partition(".")[0] not in config:
+        if (key.startswith("hydra.") and key != "hydra.run.dir") or key.partition(".")[0] not in config:
             continue
         value = OmegaConf.select(config, key)
         needed = "give a path" if key in NEEDED else "give a path, or null"

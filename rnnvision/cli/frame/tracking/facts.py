@@ -13,7 +13,7 @@ from rnnvision.cli.frame.arguments import plain, typed_words
 from rnnvision.cli.frame.command_line.groups import SEVERAL
 from rnnvision.cli.frame.command_line.words import parsed, yaml_text
 from rnnvision.errors import UsageError
-from rnnvision.masking import masked, masked_values, masked_word
+from rnnvision.masking import is_secret_key, masked, masked_values, masked_word
 from rnnvision.runs import RunFolder, read_json
 
 TAG = re.compile(r"[\w.][\w .:/-]{0,63}")  # what each of the trackers takes
@@ -33,7 +33,7 @@ def checked_tags(cfg: Mapping[str, Any] | DictConfig) -> list[str]:
     if tags is None:
         return []
     listed = tags if isinstance(tags, list) else [tags]
-    if any(masked(str(tag)) != str(tag) for tag in listed):
+    if any(_holds_secret(str(tag)) for tag in listed):
         raise UsageError("tags=***: one of them looks like a secret, and they are told to trackers; leave it out")
     wrong = [tag for tag in listed if isinstance(tag, bool) or not TAG.fullmatch(str(tag))]
     if not isinstance(tags, list) or wrong:
@@ -43,6 +43,11 @@ def checked_tags(cfg: Mapping[str, Any] | DictConfig) -> list[str]:
             f"characters each; write tags=[baseline,draft]"
         )
     return list(dict.fromkeys(map(str, tags)))
+
+
+def _holds_secret(tag: str) -> bool:
+    key, *value = re.split(r"\s*[:=]\s*", tag, maxsplit=1)
+    return masked(tag) != tag or (any(value) and is_secret_key(key))
 
 
 def choices_of(choices: Mapping[Any, Any], words: Iterable[str] = ()) -> dict[str, Any]:
