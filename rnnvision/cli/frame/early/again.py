@@ -52,23 +52,28 @@ def with_resume(line: CommandLine, verb: str) -> CommandLine:
     folder = Path(expanded(text))
     run = Run(folder)
     if not (folder / CONFIG).is_file() or (run.last_checkpoint is None and not run.completed):
-        if is_first_process():
-            _clear(folder)
+        if is_first_process() and _clear(folder):
+            print(f"resume    nothing was saved in {folder}: the run begins anew", flush=True)
         return line
     return replace(line, overrides=(*line.overrides, override("resume", folder)))
 
 
-def _clear(folder: Path) -> None:
-    """Remove what a start left that came to nothing, unless a process is at work there, or the folder is no run's."""
+def _clear(folder: Path) -> bool:
+    """Remove what a start left that came to nothing, unless a process is at work there, or the folder is no run's.
+
+    Returns:
+        Whether it was.
+    """
     lock = Lock(folder / LOCK)
     if not lock.path.is_file() or (folder / "metrics.json").exists() or not lock.acquire():
-        return
+        return False
     with lock:
         for path in (folder / name for name in LEFTOVERS):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+    return True
 
 
 def check_typed(config: DictConfig) -> None:
