@@ -180,7 +180,7 @@ def test_without_a_picture_it_is_wrong_use_and_no_file_is_written(
         "texts": "source=texts: there is no image in this folder, only 1 other file",
         "*.gif": "source=*.gif: no file matches",
         "-": "source=-: there is no path on standard input",
-        "": "source=: names no file or folder; give a path, or null",
+        "": "source=: names no folder or file; give a path, or null",
     }.items():
         result = predict("ckpt=run", f"source={source}", "output=a.jsonl")
         assert (result.code, result.message) == (2, f"rnnvision predict: {message}")
