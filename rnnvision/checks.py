@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 # What would break a line, or steer the terminal that shows it: control characters, marks that turn the direction round,
 # and what is not seen.
-LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufdd0-\ufdef\ufeff\ufffe\uffff]")
 MOST, LARGEST = 2**31 - 1, 1e9  # of counts, and of other numbers: what is larger was not meant, or has no end
 DEEPEST = 1_000  # layers, stages and glimpses of a network
 LONGEST_SIDE = 8192  # of the images that a network sees, in pixels

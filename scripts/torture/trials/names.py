@@ -96,7 +96,8 @@ def run(count: int, seed: int, folder: Path) -> Outcome:
 def _tried(place: str, name: str, folder: Path) -> tuple[str | None, bool]:
     work = folder / "a" / "b" / "c" / "d" / "e" / "work"
     work.mkdir(parents=True)
-    (folder / "home" / ".cache").mkdir(parents=True)  # where matplotlib keeps what it knows of fonts
+    (folder / "home" / ".cache").mkdir(parents=True)  # where matplotlib keeps what it knows of fonts,
+    (folder / "home" / ".config").mkdir()  # and where it looks for settings
     words = _words(place, name, work)
     if words is None:  # there is no such file
         return None, False
@@ -104,7 +105,7 @@ def _tried(place: str, name: str, folder: Path) -> tuple[str | None, bool]:
     ended = forked("tune" if place == "a study" else "train", words, work, HOME=str(folder / "home"))
     if ended is None:
         return "did not end", False
-    allowed = [work / "logs", folder / "home" / ".cache"]
+    allowed = [work / "logs", folder / "home" / ".cache", folder / "home" / ".config"]
     if place in ("log_dir", "hydra.run.dir"):  # which the user may choose
         with_home = name.replace("~", str(folder / "home"), 1) if name.split("/")[0] == "~" else name
         allowed.append(Path(f"{work}/{with_home}" if not with_home.startswith("/") else with_home))
