@@ -16,6 +16,7 @@ ENVIRONMENT_VARIABLE = "RNNVISION_DATA"
 SYSTEM_ROOT = Path("/usr/share/datasets")  # Debian's packages put data sets here
 NO_NETWORK = "data=digits and data=fake need no network"
 LOCK = ".download.lock"
+TRIES = 3  # of a download whose folder goes away
 _ONLY_LOCATE: ContextVar[bool] = ContextVar("only_locate", default=False)
 _downloads = ContextVar("_downloads", default=True)
 
@@ -155,16 +156,14 @@ def download(
         raise DataError(f"{name} is not in {', '.join(map(str, roots))}")
     target = roots[0]
     before = {path for path in (*target.parents, target, *target.rglob("*")) if path.exists()}
+    waiting = f"data      waiting for another process, which downloads {name}"
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        with held(target / LOCK, f"data      waiting for another process, which downloads {name}") as alone:
-            if alone:
-                _clear(target, sources)
-            if (found := find()) is None:  # nor has another process brought it meanwhile
-                try:
-                    _bring(target, sources)
-                except BaseException:
-                    _remove_new(target, before)
+        for left in reversed(range(TRIES)):
+            try:
+                found = _alone(target, sources, find, before, waiting)
+                break
+            except FileNotFoundError:  # another process, whose download failed, has removed the folder that it had made
+                if not left:
                     raise
     except OSError as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -180,6 +179,27 @@ def download(
             f"folder that holds {holds}{hint}; {NO_NETWORK}"
         ) from error
     return found or find()
+
+
+def _alone(
+    target: Path,
+    sources: Sequence[Source],
+    find: Callable[[], tuple[Path, Path] | None],
+    before: set[Path],
+    waiting: str,
+) -> tuple[Path, Path] | None:
+    """Download while no other process does, and leave nothing of a download that fails."""
+    target.mkdir(parents=True, exist_ok=True)
+    with held(target / LOCK, waiting) as alone:
+        if alone:
+            _clear(target, sources)
+        if (found := find()) is None:  # nor has another process brought it meanwhile
+            try:
+                _bring(target, sources)
+            except BaseException:
+                _remove_new(target, before)
+                raise
+    return found
 
 
 def _bring(target: Path, sources: Sequence[Source]) -> None:

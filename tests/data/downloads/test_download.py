@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import shutil
 from email.message import Message
 from http.client import IncompleteRead
 from pathlib import Path
@@ -12,6 +13,7 @@ from torchvision import datasets
 
 from rnnvision.data import CATALOG, DataError, Splits
 from rnnvision.data.downloads import fetch
+from rnnvision.data.downloads.fetch import Source
 from rnnvision.data.sets import locate
 from rnnvision.data.sets import mnist_family as idx
 from rnnvision.data.sets.mnist_family import FILES, read_family
@@ -149,3 +151,22 @@ def test_what_a_download_left_that_was_killed_is_removed(root: Path, answers: An
 def test_what_is_there_is_not_downloaded(root: Path) -> None:
     write_family(root / FOLDER)
     assert len(read(root).test) == 4
+
+
+def test_a_folder_that_another_process_takes_away_is_made_again(
+    root: Path, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = fetch.fetch
+    calls: list[Source] = []
+
+    def fetch_once(source: Source, folder: Path) -> None:
+        calls.append(source)
+        if len(calls) == 1:
+            shutil.rmtree(folder)
+            raise FileNotFoundError(2, "No such file or directory", str(folder / source.path))
+        fetched(source, folder)
+
+    monkeypatch.setattr(fetch, "fetch", fetch_once)
+    answers.files = PACKED
+    read(root)
+    assert sorted(path.name for path in (root / FOLDER).iterdir()) == sorted(PACKED)
