@@ -165,6 +165,16 @@ def test_a_signal_saves_before_the_next_batch(
     assert same(results(tmp_path / "parts"), results(tmp_path / "whole"))
 
 
+def test_a_signal_before_the_first_step_leaves_nothing_to_go_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends_in(monkeypatch, "on_train_start", 0, None)
+    with pytest.raises(SystemExit), STOP.at_work():
+        train(tmp_path, {})
+    assert not (tmp_path / "checkpoints" / "last.ckpt").exists()
+    STOP.forget()
+
+
 def test_processes_end_by_what_they_have_agreed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     told = SimpleNamespace(accumulate_grad_batches=1, world_size=2, strategy=SimpleNamespace(root_device="cpu"))
 

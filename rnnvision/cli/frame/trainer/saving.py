@@ -87,7 +87,7 @@ class Saving(Callback):
         return agreed != 0
 
     def _end(self, trainer: L.Trainer) -> None:
-        if self.last is not None:
+        if self.last is not None and trainer.global_step > self._saved:  # else there is nothing new to save
             self._save(trainer)
         STOP.obey()
 
