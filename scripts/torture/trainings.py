@@ -7,7 +7,6 @@ import multiprocessing.util
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor
 from rnnvision.cli.frame.places import prepare
 from rnnvision.cli.train import main
 from rnnvision.training import Learner, read_checkpoint
+from torture.trial import become, ended
 
 # Four epochs of twelve batches of the digits, the last one of 15 images.
 SMALL = (
@@ -42,8 +42,8 @@ def forked(words: Sequence[str], folder: Path, before: Callable[[], None] | None
     process = os.fork()
     if process:
         return process
-    code = 1
-    try:
+
+    def act() -> None:
         os.setpgid(0, 0)
         os.chdir(folder)
         with Path("log").open("ab") as log:
@@ -55,31 +55,8 @@ def forked(words: Sequence[str], folder: Path, before: Callable[[], None] | None
         if before is not None:
             before()
         main()
-        code = 0
-    except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else 1
-    except BaseException:
-        import traceback
 
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        multiprocessing.util._exit_function()  # type: ignore[attr-defined]  # at exit, which a fork leaves out
-        os._exit(code)
-
-
-def ended(process: int, timeout: float = 120.0) -> int | None:
-    """The exit code of a fork, minus the signal that killed it; None where it had to be killed after `timeout`."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        found, status = os.waitpid(process, os.WNOHANG)
-        if found:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.killpg(process, signal.SIGKILL)
-    os.waitpid(process, 0)
-    return None
+    become(act, at_end=multiprocessing.util._exit_function)  # type: ignore[attr-defined]  # which a fork leaves out
 
 
 def trained(words: Sequence[str], folder: Path, before: Callable[[], None] | None = None) -> int | None:

@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 
 @dataclass
@@ -96,6 +98,37 @@ def end(words: Sequence[str], folder: Path, timeout: float = 120, **variables: s
         process.communicate()
         return None
     return Ended(process.returncode, out, err)
+
+
+def become(act: Callable[[], object], *, at_end: Callable[[], object] | None = None) -> NoReturn:
+    """Do what a fork is for, and end it as a process of its own would: with the exit code of `act`, or a traceback."""
+    code = 1
+    try:
+        act()
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if at_end is not None:
+            at_end()
+        os._exit(code)
+
+
+def ended(process: int, timeout: float = 120.0) -> int | None:
+    """The exit code of a fork, minus the signal that killed it; None where it had to be killed after `timeout`."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        found, status = os.waitpid(process, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    os.killpg(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    return None
 
 
 def left_running(group: int) -> list[int]:

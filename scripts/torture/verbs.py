@@ -2,13 +2,12 @@
 
 import importlib
 import os
-import signal
 import sys
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from torture.trial import Ended
+from torture.trial import Ended, become, ended
 
 
 def prepared(*verbs: str) -> None:
@@ -26,43 +25,23 @@ def forked(verb: str, words: Sequence[str], folder: Path, timeout: float = 120.0
     streams = [folder / f".{name}.{verb}" for name in ("out", "err")]
     process = os.fork()
     if process == 0:
-        _become(verb, words, folder, streams, variables)
-    deadline = time.monotonic() + timeout
-    found, status = os.waitpid(process, os.WNOHANG)
-    while not found and time.monotonic() < deadline:
-        time.sleep(0.005)
-        found, status = os.waitpid(process, os.WNOHANG)
-    if not found:
-        os.killpg(process, signal.SIGKILL)
-        os.waitpid(process, 0)
+        become(partial(_run, verb, words, folder, streams, variables))
+    code = ended(process, timeout)
     out, err = (stream.read_text(errors="replace") if stream.is_file() else "" for stream in streams)
     for stream in streams:
         stream.unlink(missing_ok=True)
-    return Ended(os.waitstatus_to_exitcode(status), out, err) if found else None
+    return None if code is None else Ended(code, out, err)
 
 
-def _become(verb: str, words: Sequence[str], folder: Path, streams: Sequence[Path], variables: dict[str, str]) -> None:
-    code = 1
-    try:
-        os.setpgid(0, 0)
-        os.chdir(folder)
-        for number, stream in enumerate(streams, start=1):
-            descriptor = os.open(stream, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(descriptor, number)
-        for number, name in ((1, "stdout"), (2, "stderr")):
-            opened = open(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-            setattr(sys, name, opened)
-        os.environ.update(variables)
-        sys.argv = [f"{verb}.py", *words]
-        importlib.import_module(f"rnnvision.cli.{verb}").main()
-        code = 0
-    except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else 1
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+def _run(verb: str, words: Sequence[str], folder: Path, streams: Sequence[Path], variables: dict[str, str]) -> None:
+    os.setpgid(0, 0)
+    os.chdir(folder)
+    for number, stream in enumerate(streams, start=1):
+        descriptor = os.open(stream, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(descriptor, number)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        opened = open(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        setattr(sys, name, opened)
+    os.environ.update(variables)
+    sys.argv = [f"{verb}.py", *words]
+    importlib.import_module(f"rnnvision.cli.{verb}").main()

@@ -18,6 +18,7 @@ from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_USAGE
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.setup import make_training
 from rnnvision.cli.frame.strangers.reading import read_pairs
+from rnnvision.cli.frame.trainer.attributes import callbacks_of
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.insight import wait_for
 from rnnvision.masking import shows_no_secret
@@ -77,7 +78,7 @@ def time_steps(cfg: DictConfig, seconds: float) -> dict[str, Any]:
         training = make_training(cfg, RunFolder(folder, folder, "trial"))
         data, trainer = training.data, training.trainer
         watch = Stopwatch(seconds)
-        trainer.callbacks.append(watch)  # type: ignore[attr-defined]  # it is a list of Lightning's
+        callbacks_of(trainer).append(watch)
         trainer.fit(training.learner, datamodule=data)
     counted = watch.steps - WARMUP
     return {

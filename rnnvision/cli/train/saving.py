@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.trainer.attributes import callbacks_of, is_trial
 from rnnvision.disk import DiskError, free, size
 from rnnvision.runs import RunFolder, is_first_process
 
@@ -54,7 +55,7 @@ def _number(trainer: "L.Trainer") -> int:
     """The checkpoints that are there at once: those that are kept, the one before the last, and one being written."""
     from lightning.pytorch.callbacks import ModelCheckpoint
 
-    if trainer.fast_dev_run:  # type: ignore[attr-defined]
+    if is_trial(trainer):
         return 0
     found = [c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.save_top_k]
     kept = sum(max(callback.save_top_k, 1) for callback in found)
@@ -67,6 +68,6 @@ def _bytes(network: "nn.Module", optimizer: dict[str, object], trainer: "L.Train
 
     weights = sum(tensor.nbytes for tensor in network.state_dict().values())
     trained = sum(parameter.nbytes for parameter in network.parameters() if parameter.requires_grad)
-    averaged = any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+    averaged = any(isinstance(callback, WeightAveraging) for callback in callbacks_of(trainer))
     moments = 2 * ("betas" in optimizer) + ("alpha" in optimizer) + bool(optimizer.get("momentum"))
     return weights * (1 + averaged) + trained * moments

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.setup import Training
+from rnnvision.cli.frame.trainer.attributes import is_trial
 from rnnvision.cli.frame.trainer.environment import OF_PROCESSES, environment_kept, interruption_told
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import is_first_process, read_epochs, read_json
@@ -70,7 +71,7 @@ class Epochs:
         """Of a limit that ends the training before its first validation, at the end of an epoch."""
         trainer = self.training.trainer
         every, epochs, steps = trainer.check_val_every_n_epoch, trainer.max_epochs, trainer.max_steps
-        if every is None or trainer.limit_val_batches == 0 or trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if every is None or trainer.limit_val_batches == 0 or is_trial(trainer):
             return ""
         if epochs is not None and 0 < epochs < every:
             return f"note      no validation: trainer.check_val_every_n_epoch={every}, of trainer.max_epochs={epochs}"
@@ -125,7 +126,7 @@ def _early_stops(trainer: "L.Trainer", folder: Path) -> list[str]:
     """What each of the callbacks that stop early has against another epoch."""
     from rnnvision.cli.train.resume.progress import early_stop
 
-    if trainer.fast_dev_run:  # type: ignore[attr-defined]
+    if is_trial(trainer):
         return []
     found = (early_stop(callback, folder) for callback in trainer.early_stopping_callbacks)
     return [reason for reason in found if reason is not None]

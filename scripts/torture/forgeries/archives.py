@@ -45,17 +45,22 @@ def archive(value: bytes, **how: Any) -> Callable[[Path], object]:
     return forge
 
 
+def repack(path: Path, change: Callable[[dict[str, bytes]], object], **how: Any) -> None:
+    """Change the entries of an archive."""
+    with zipfile.ZipFile(path) as honest:
+        entries = {name: honest.read(name) for name in honest.namelist()}
+    change(entries)
+    with zipfile.ZipFile(path, "w", **how) as made:
+        for name, content in entries.items():
+            made.writestr(name, content)
+
+
 def rewritten(change: Callable[[dict[str, bytes]], object], **how: Any) -> Callable[[Path], object]:
     """The honest archives, their entries changed."""
 
     def forge(box: Path) -> None:
         for name in FILES:
-            with zipfile.ZipFile(box / name) as honest:
-                entries = {entry: honest.read(entry) for entry in honest.namelist()}
-            change(entries)
-            with zipfile.ZipFile(box / name, "w", **how) as made:
-                for entry, content in entries.items():
-                    made.writestr(entry, content)
+            repack(box / name, change, **how)
 
     return forge
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from torture.forgeries.archives import _Runs, content_of, laughs, tensor
+from torture.forgeries.archives import _Runs, content_of, laughs, repack, tensor
 from torture.forgeries.checkpoints import ARGUMENTS, ENTRIES
 from torture.forgeries.forgery import ONNX, OUTSIDE, PT2, SAFETENSORS, Forgery, put
 
@@ -120,12 +120,7 @@ def _other_domain(model: Any) -> None:
 
 def pt2(change: Callable[[dict[str, bytes]], Any], **how: Any) -> Callable[[Path], object]:
     def forge(box: Path) -> None:
-        with zipfile.ZipFile(box / PT2) as honest:
-            entries = {name: honest.read(name) for name in honest.namelist()}
-        change(entries)
-        with zipfile.ZipFile(box / PT2, "w", **how) as made:
-            for name, content in entries.items():
-                made.writestr(name, content)
+        repack(box / PT2, change, **how)
 
     return forge
 

@@ -11,8 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from rnnvision.training import Learner
-from torture.trainings import SMALL, difference, ended, forked, trained
-from torture.trial import Outcome
+from torture.trainings import SMALL, difference, forked, trained
+from torture.trial import Outcome, ended
 
 TITLE = "SIGKILL of a training run at random moments, restarted with the same command (auto_resume, save_every=1)"
 BAR = "no completed epoch lost, at most one step repeated each, the end bit-identical"

@@ -24,8 +24,8 @@ from rnnvision.data.augment import BatchTransform
 from rnnvision.training import Learner, read_checkpoint
 from rnnvision.training.scores import Scores
 from torture.failing import fault
-from torture.trainings import ended, forked
-from torture.trial import Outcome
+from torture.trainings import forked
+from torture.trial import Outcome, ended
 
 TITLE = "a NaN or an infinity somewhere in a training"
 BAR = "exit 1, one message, no step changes a weight with it, each checkpoint finite"

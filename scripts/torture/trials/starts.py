@@ -14,8 +14,8 @@ import time
 from functools import partial
 from pathlib import Path
 
-from torture.trainings import ended, forked
-from torture.trial import Outcome
+from torture.trainings import forked
+from torture.trial import Outcome, ended
 
 TITLE = "10 simultaneous starts in one folder"
 BAR = "one runs to its end, nine exit 2 with one line; every file is that of the one"

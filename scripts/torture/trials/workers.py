@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from torture.failing import fault
-from torture.trainings import ended, forked
-from torture.trial import Outcome, begin
+from torture.trainings import forked
+from torture.trial import Outcome, begin, ended
 
 TITLE = "a data-loader worker or a DDP rank killed, stopped, hung or raising"
 BAR = "ends within its timeout, exit 1, the cause named, nothing left running, status failed"

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import ProgressBar, Timer
 
 from rnnvision.cli.frame.live.line import SECONDS_BETWEEN, LiveLine, live_line
 from rnnvision.cli.frame.live.words import Part, Rate, duration, left, line_of, of_total, rate_words
+from rnnvision.cli.frame.trainer.attributes import callbacks_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -151,7 +152,7 @@ class LiveBar(ProgressBar):
 
     def _run_words(self, trainer: L.Trainer, of_epoch: int | None, of_run: int | None) -> str:
         """Time left of the run, where it does not end with this epoch."""
-        limits = [timer.time_remaining() for timer in trainer.callbacks if isinstance(timer, Timer)]  # type: ignore[attr-defined]
+        limits = [timer.time_remaining() for timer in callbacks_of(trainer) if isinstance(timer, Timer)]
         seconds = [limit for limit in limits if limit is not None]
         if of_run is not None and of_run != of_epoch and self._run_done:
             seconds.append(of_run * (time.monotonic() - self._run_began) / self._run_done)  # validations among it

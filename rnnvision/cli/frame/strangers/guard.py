@@ -67,5 +67,5 @@ def guard_hydra() -> None:
         save(cfg if kept == content else cast(DictConfig, OmegaConf.create(kept)), filename, output_dir)
 
     core._save_config = save_config
-    ConfigRepository.load_config = load_config  # type: ignore[method-assign]
-    Hydra.compose_config = compose_config  # type: ignore[method-assign]
+    ConfigRepository.load_config = load_config  # type: ignore[method-assign]  # Hydra has no hook there
+    Hydra.compose_config = compose_config  # type: ignore[method-assign]  # nor there

@@ -95,7 +95,7 @@ def _loader() -> Any:
     import yaml
     from omegaconf._utils import get_yaml_loader
 
-    class Bounded(get_yaml_loader()):  # type: ignore[misc]
+    class Bounded(get_yaml_loader()):  # type: ignore[misc]  # a class that is made at run time
         depth = values = 0
 
         def compose_node(self, parent: Any, index: Any) -> Any:

@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, WeightAveraging
 from torch import Tensor
 
+from rnnvision.cli.frame.trainer.attributes import callbacks_of
 from rnnvision.nn.parts import hold_frozen
 from rnnvision.training.learner import Learner
 from rnnvision.training.run_log import RunLog
@@ -40,7 +41,7 @@ class Position(Callback):
         self._in_validation = bool(trainer.validating)
         self._between_batches = not self._in_validation
         if self._in_validation:  # which sees the average
-            for average in (c for c in _callbacks(trainer) if isinstance(c, WeightAveraging)):
+            for average in (c for c in callbacks_of(trainer) if isinstance(c, WeightAveraging)):
                 average.on_validation_epoch_end(trainer, trainer.lightning_module)
         try:
             trainer.save_checkpoint(path)
@@ -148,10 +149,6 @@ def _ended_row(trainer: L.Trainer) -> dict[str, Any]:
     """The figures of the epoch that ends, as Lightning will log them when its checkpoints are written."""
     figures = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("train/") or k == "lr"}
     return {**figures, "step": trainer.fit_loop.epoch_loop._batches_that_stepped - 1}
-
-
-def _callbacks(trainer: L.Trainer) -> list[Callback]:
-    return cast(list[Callback], trainer.callbacks)  # type: ignore[attr-defined]
 
 
 def _run_log(trainer: L.Trainer) -> RunLog | None:

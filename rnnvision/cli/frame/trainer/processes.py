@@ -18,6 +18,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
 from rnnvision.cli.frame.exits import EXIT_FAILURE
+from rnnvision.cli.frame.trainer.attributes import callbacks_of
 from rnnvision.runs import RunFolder
 
 WAITS = 3  # times the seconds after which a worker is treated as hung, which another process may wait for first
@@ -33,7 +34,7 @@ def watch_processes(trainer: L.Trainer, run: RunFolder, timeout: float) -> None:
     strategy = trainer.strategy
     if trainer.world_size == 1 or not isinstance(strategy, DDPStrategy):
         return
-    trainer.callbacks.append(Patience(WAITS * timeout))  # type: ignore[attr-defined]
+    callbacks_of(trainer).append(Patience(WAITS * timeout))
     if type(strategy.launcher) is _SubprocessScriptLauncher and strategy.cluster_environment is not None:
         strategy._launcher = Launcher(run, strategy.cluster_environment, strategy.num_processes, strategy.num_nodes)
 
@@ -109,7 +110,7 @@ def lost(trainer: L.Trainer, error: BaseException) -> str | None:
             process.wait()
         if found:
             return found
-    seconds = next((c.seconds for c in trainer.callbacks if isinstance(c, Patience)), 0)  # type: ignore[attr-defined]
+    seconds = next((c.seconds for c in callbacks_of(trainer) if isinstance(c, Patience)), 0)
     if "timed out" in text or "timeout" in text:
         return (
             f"another process of this run gave nothing for {seconds:g} s; is it stopped? Or try a larger data.timeout"

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from rnnvision.checks import at_least
 from rnnvision.cli.frame.arguments import arguments_of
 from rnnvision.cli.frame.signals import STOP
+from rnnvision.cli.frame.trainer.attributes import is_trial
 from rnnvision.cli.frame.trainer.position import Position
 from rnnvision.errors import UsageError
 
@@ -92,6 +93,6 @@ class Saving(Callback):
         STOP.obey()
 
     def _save(self, trainer: L.Trainer) -> None:
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if not is_trial(trainer):
             self.position.save(trainer, str(self.last))
         self._saved = trainer.global_step

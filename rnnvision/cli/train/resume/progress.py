@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 
 from rnnvision.checks import counted
+from rnnvision.cli.frame.trainer.attributes import callbacks_of
 from rnnvision.runs import read_epochs
 from rnnvision.training import RunLog
 
@@ -76,7 +77,7 @@ def go_on(trainer: L.Trainer, last: Path) -> None:
         log.go_back_to(progress.first_row, progress.rows, progress.seconds)
     states = [(c, progress.callbacks.get(c.state_key)) for c in trainer.early_stopping_callbacks]
     stopped = any(early_stop(callback, last.parents[1], state) for callback, state in states if state is not None)
-    trainer.callbacks.append(GoOn(trainer, progress, has_stopped=stopped))  # type: ignore[attr-defined]
+    callbacks_of(trainer).append(GoOn(trainer, progress, has_stopped=stopped))
 
 
 class GoOn(Callback):
