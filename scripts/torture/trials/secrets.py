@@ -7,7 +7,8 @@ Found and mended while it was built:
 - a distributed job of a sweep was started with ${oc.env:NAME} filled in, for `ps` to see;
 - a resume wrote what a typed ${oc.env:NAME} stands for into config.yaml;
 - a message about a value, and a traceback, showed it, on the screen and in status.json and the log;
-- sweep.json, study.json and comparison.json kept secrets that were typed.
+- sweep.json, study.json and comparison.json kept secrets that were typed;
+- a resume refused a secret that was typed again where the run had it from the environment.
 """
 
 import gzip
@@ -24,7 +25,7 @@ from torture.verbs import forked, prepared
 TITLE = "a secret in the environment, a configuration and the command line"
 BAR = "0 hits in all that is written and printed"
 COUNT = 48
-FOUND = 7
+FOUND = 8
 
 SMALL = ("trainer=smoke", "device=cpu", "model=gru", "model.hidden_size=8", "data=locked", "plugins=[locked]")
 OWN = ("--config-dir", "own")

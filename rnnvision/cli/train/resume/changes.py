@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnvision.cli.frame.early.again import OF_COMMAND, in_words
 from rnnvision.errors import UsageError
-from rnnvision.masking import masked_values
+from rnnvision.masking import is_secret_key, masked_values
 from rnnvision.report.two_runs import flat
 from rnnvision.runs import Run
 
@@ -28,6 +28,8 @@ ENTRY = "configuration"  # of the description of a checkpoint
 
 def may_change(key: str) -> bool:
     """Whether a run goes on as it began with another value of this key."""
+    if key.startswith("data.") and is_secret_key(key):
+        return True  # it opens what is read, and may have been renewed
     return any(key == name or (name.endswith(".") and key.startswith(name)) for name in MAY_CHANGE)
 
 
