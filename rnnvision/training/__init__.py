@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from rnnvision.training.best import FIGURES, BestCheckpoint
     from rnnvision.training.checkpoint import (
         CheckpointError,
-        find_checkpoint,
         load_body,
         load_network,
         read_checkpoint,
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from rnnvision.training.losses import check_anytime
     from rnnvision.training.optim import OPTIMIZERS, SCHEDULES, count_steps, make_optimizer, make_scheduler
     from rnnvision.training.run_log import RunLog
-    from rnnvision.training.saving.choose import best_is_lost, facts_of, mend_best, mend_last
+    from rnnvision.training.saving.choose import best_is_lost, facts_of, find_checkpoint, mend_best, mend_last
     from rnnvision.training.saving.io import VerifiedCheckpointIO
     from rnnvision.training.temperature import Calibration, fit_temperature
 else:  # Lightning takes longer to import than torch, and reading a checkpoint does not need it
@@ -28,14 +27,17 @@ else:  # Lightning takes longer to import than torch, and reading a checkpoint d
         __name__,
         losses="check_anytime",
         best="FIGURES BestCheckpoint",
-        checkpoint="CheckpointError find_checkpoint load_body load_network read_checkpoint require_network",
+        checkpoint="CheckpointError load_body load_network read_checkpoint require_network",
         class_weight="check_class_weight class_weights",
         failures="TrainingError",
         learner="Learner",
         optim="OPTIMIZERS SCHEDULES count_steps make_optimizer make_scheduler",
         run_log="RunLog",
         temperature="Calibration fit_temperature",
-        **{"saving.choose": "best_is_lost facts_of mend_best mend_last", "saving.io": "VerifiedCheckpointIO"},
+        **{
+            "saving.choose": "best_is_lost facts_of find_checkpoint mend_best mend_last",
+            "saving.io": "VerifiedCheckpointIO",
+        },
     )
 
 __all__ = [

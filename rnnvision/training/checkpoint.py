@@ -60,25 +60,6 @@ class DamagedError(CheckpointError):
         super().__init__(f"{self.what}{_beside(path)}")
 
 
-def find_checkpoint(path: str | Path) -> Path:
-    """The checkpoint at a path: the file itself, or the best one of a run folder, else its last.
-
-    Raises:
-        CheckpointError: if there is none.
-    """
-    path = Path(path).expanduser()
-    if path.is_file():
-        return path.resolve()
-    if not path.exists():
-        raise CheckpointError(f"{path}: there is no such file or run folder")
-    for name in ("best", "last"):
-        if (found := path / "checkpoints" / f"{name}.ckpt").is_file():
-            return found.resolve()
-    before = path / "checkpoints" / "previous.ckpt"
-    other = f"; the one before the last is {before}" if before.is_file() else "; give a file or a run folder"
-    raise CheckpointError(f"{path}: holds no checkpoints/best.ckpt or checkpoints/last.ckpt{other}")
-
-
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read and verify a checkpoint file, its tensors on the CPU; nothing in it is run.
 

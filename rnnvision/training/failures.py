@@ -21,7 +21,7 @@ class TrainingError(FailureError):
     """Training that cannot continue. The message is one line for the user."""
 
 
-BETTER = "a smaller optimizer.lr or trainer.gradient_clip_val"
+BETTER = "a smaller optimizer.lr, or a (smaller) trainer.gradient_clip_val"
 ADVICE = f"try {BETTER}"
 SHOWN = 3  # norms in a message; the file has all
 

@@ -35,15 +35,30 @@ class RunLog(Logger):
         if self.path.is_file():
             try:
                 self._read()
-            except (ValueError, TypeError, KeyError, csv.Error) as error:
+            except (ValueError, csv.Error) as error:
                 raise UsageError(f"{self.path}: is no table of epochs, or is damaged ({error}); remove it") from error
 
     def _read(self) -> None:
         with self.path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
+            rows = list(csv.DictReader(file))
+        wrong = ""
+        for number, row in enumerate(rows, 2):
+            try:
+                if None in row or None in row.values():
+                    raise ValueError("has another number of values than the first line")
                 numbers: dict[str, Any] = {name: float(value) for name, value in row.items() if value}
                 step, epoch = int(row["step"]), int(row["epoch"])
                 self._rows[step] = {**numbers, "step": step, "epoch": epoch}
+            except (ValueError, KeyError) as error:
+                wrong = f"line {number}: {error}"
+        if wrong and not self._rows:
+            raise ValueError(wrong)
+        if wrong:
+            self._tell(f"note      {self.path.name} is damaged, the epochs that can be read stay: {wrong}")
+
+    @rank_zero_only
+    def _tell(self, line: str) -> None:
+        print(line, flush=True)
 
     @property
     def name(self) -> str:

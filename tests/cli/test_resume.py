@@ -128,14 +128,20 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_told(trained: Copy, verb: Ve
     assert len(result.message.splitlines()) == 1
 
 
+@pytest.mark.parametrize("gone", [False, True])
 @pytest.mark.parametrize("verb_name", ["evaluate", "predict"])
-def test_no_other_weights_are_measured_than_the_best(trained: Copy, verb: Verb, verb_name: str) -> None:
+def test_no_other_weights_are_measured_than_the_best(trained: Copy, verb: Verb, verb_name: str, gone: bool) -> None:
     trained("run")
-    _cut(Path("run/checkpoints/best.ckpt"))
+    best = Path("run/checkpoints/best.ckpt")
+    best.unlink() if gone else _cut(best)
     result = verb(verb_name, "ckpt=run", *(["source=."] if verb_name == "predict" else []))
     assert result.code == 2
-    assert "best.ckpt: is cut short" in result.message
-    assert "beside it lie others of this run: last.ckpt" in result.message
+    if gone:
+        assert "best.ckpt: is missing; to take the last weights in place of the best give run/" in result.message
+        assert result.message.endswith("run/checkpoints/last.ckpt")
+    else:
+        assert "best.ckpt: is cut short" in result.message
+        assert "beside it lie others of this run: last.ckpt" in result.message
 
 
 def test_a_run_without_a_last_checkpoint_is_told(trained: Copy, verb: Verb) -> None:
@@ -145,6 +151,9 @@ def test_a_run_without_a_last_checkpoint_is_told(trained: Copy, verb: Verb) -> N
     result = verb("train", "resume=run")
     assert result.code == 2
     assert "last.ckpt" in result.message
+    Path("run/metrics.json").unlink()  # as of a run that was stopped
+    result = verb("train", "resume=run")
+    assert "2 epochs of it ended, so what was saved is gone; begin a run of its own" in result.message
 
 
 def test_the_checkpoint_of_another_network_is_refused(train: Verb, verb: Verb, trained: Copy) -> None:
@@ -194,6 +203,6 @@ def test_a_best_checkpoint_that_is_lost_is_told_and_a_new_one_is_kept(trained: C
     assert [Path(f"run/{name}.json").read_text() for name in ("status", "metrics")] == before
     result = verb("train", "resume=run", BY_EPOCHS, "trainer.max_epochs=9")
     assert result.code == 0, result.err
-    assert "best.ckpt is missing: the best of the epochs from here on is kept" in result.out
+    assert "best.ckpt is missing: the best of the epochs that follow is kept, if any do" in result.out
     assert read_checkpoint(best)["epoch"] >= 2
     assert "no best checkpoint was saved" not in result.out

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnvision.errors import UsageError
 from rnnvision.training import RunLog
 from tests.training.cases import make_data, make_learner, make_trainer
 
@@ -106,3 +107,24 @@ def test_a_training_fills_it(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     for name in ("train/loss", "train/accuracy", "val/loss", "val/accuracy", "lr"):
         assert float(found[-1][name]) == pytest.approx(float(trainer.callback_metrics[name]))
     assert capsys.readouterr().out.count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    "line", ['x,,"', "1,19,2.5", "1,19,2.5,0.25,1.5,0.75,0.1,3.0,4.0,5.0", "1,19,2.5,0.25,?,0.75,0.1,3"]
+)
+def test_a_damaged_line_is_told_and_the_epochs_that_can_be_read_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    log_epoch(RunLog(str(tmp_path), echo=False), 0)
+    with (tmp_path / "metrics.csv").open("a") as file:
+        file.write(line + "\n")
+    log = RunLog(str(tmp_path), echo=False)
+    assert "metrics.csv is damaged, the epochs that can be read stay: line 3: " in capsys.readouterr().out
+    log.go_back_to(1)
+    assert [row["epoch"] for row in rows(tmp_path)] == ["0"]
+
+
+def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("dear diary\ntoday\n")
+    with pytest.raises(UsageError, match="is no table of epochs, or is damaged"):
+        RunLog(str(tmp_path))

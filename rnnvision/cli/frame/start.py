@@ -51,7 +51,8 @@ class Start(Callback):
                 for key in OF_SWEEPS:
                     config.pop(key, None)
         if self.verb == "train":
-            end_if_done(config)
+            with self._refusals():
+                end_if_done(config)
         announce_run(self.verb, config, config.hydra.runtime.choices)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -65,14 +66,19 @@ class Start(Callback):
         take(run)
 
     def _check(self, config: DictConfig, multirun: bool) -> None:
+        with self._refusals(), as_hydra_has_it(config):
+            self.check(config, multirun)
+            if not multirun:
+                run = RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb)
+                self.take(run)
+                if config.get("resume") is None and not self.is_shared:
+                    check_unused(run)  # once more: another process may have ended there since
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Within, an error ends the process: Hydra would make a warning of it, and go on."""
         try:
-            with as_hydra_has_it(config):
-                self.check(config, multirun)
-                if not multirun:
-                    run = RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb)
-                    self.take(run)
-                    if config.get("resume") is None and not self.is_shared:
-                        check_unused(run)  # once more: another process may have ended there since
+            yield
         except CONFIG_ERRORS as error:
             leave(self.verb, explain(error, config_dir(), self.verb), EXIT_USAGE)
         except UsageError as error:
@@ -211,9 +217,13 @@ def _check_resume(config: DictConfig) -> None:
     folder = Path(expanded(typed)).resolve()
     if not (folder / ".hydra" / "config.yaml").is_file():
         lacks = "it has no .hydra/config.yaml" if folder.is_dir() else "there is no such folder"
+        lacks += ", as if copied without its hidden folders" if (folder / "checkpoints").is_dir() else ""
         run = next((p for p in folder.parents if (p / ".hydra" / "config.yaml").is_file()), None)
         hint = f"; try: {command([override('resume', run)])}" if run else ""
         raise UsageError(f"resume={typed}: {'lies in a run folder' if run else f'is no run folder ({lacks})'}{hint}")
+    if not (folder / ".hydra" / "config.yaml").stat().st_size:
+        file = Path(typed) / ".hydra" / "config.yaml"
+        raise UsageError(f"{file}: is empty; put back the file that belongs there, or begin a run of its own")
     if Path(str(config.hydra.run.dir)).resolve() != folder:
         raise UsageError(f"resume={typed}: goes on in that folder; leave out hydra.run.dir={config.hydra.run.dir}")
 

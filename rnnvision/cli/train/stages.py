@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from rnnvision.checks import counted
 from rnnvision.cli.frame.arguments import plain
 from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.setup import Training
@@ -119,7 +120,9 @@ def _why_none(folder: Path) -> str:
     """Why a run has no checkpoint to go on with; what it scored is written at the end of its training."""
     if (folder / "metrics.json").is_file():
         return "its training has ended, and none was saved (callbacks.last=null, callbacks=none), or it is gone"
-    return "it stopped before its first epoch ended"
+    if epochs := len(read_epochs(folder / "metrics.csv")):
+        return f"{counted(epochs, 'epoch')} of it ended, so what was saved is gone; begin a run of its own"
+    return "it stopped before anything was saved; begin a run of its own"
 
 
 def _early_stops(trainer: "L.Trainer", folder: Path) -> list[str]:

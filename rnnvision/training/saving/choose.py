@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from: last.ckpt, or where that is damaged or gone the newest that is whole."""
+"""Which checkpoint of a run is taken: the best to measure, the last to go on from, or else the newest that is whole."""
 
 import os
 import shutil
@@ -13,6 +13,29 @@ from rnnvision.training.reading.states import WEIGHTS
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 DAMAGED = ".damaged"  # what was a checkpoint has this behind its name, for whoever wants to look at it
 TENSORS = (*WEIGHTS, "optimizer_states")  # entries that are as large as the network
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """The checkpoint at a path: the file itself, or the best one of a run folder, else its last.
+
+    Raises:
+        CheckpointError: if there is none, and where a run had a best one that is gone.
+    """
+    path = Path(path).expanduser()
+    if path.is_file():
+        return path.resolve()
+    if not path.exists():
+        raise CheckpointError(f"{path}: there is no such file or run folder")
+    folder = path / "checkpoints"
+    best, last, before = folder / BEST, folder / LAST, folder / PREVIOUS
+    if best.is_file():
+        return best.resolve()
+    if last.is_file() and best_is_lost(folder):
+        raise CheckpointError(f"{best}: is missing; to take the last weights in place of the best give {last}")
+    if last.is_file():
+        return last.resolve()
+    other = f"; the one before the last is {before}" if before.is_file() else "; give a file or a run folder"
+    raise CheckpointError(f"{path}: holds no checkpoints/{BEST} or checkpoints/{LAST}{other}")
 
 
 def facts_of(path: Path) -> dict[str, Any]:
@@ -71,7 +94,7 @@ def mend_best(folder: Path) -> str | None:
             kept = f"; the damaged one is now {_put_aside(best)}"
     if not best_is_lost(folder):
         return None
-    return f"{BEST} is {'damaged' if kept else 'missing'}: the best of the epochs from here on is kept{kept}"
+    return f"{BEST} is {'damaged' if kept else 'missing'}: the best of the epochs that follow is kept, if any do{kept}"
 
 
 def best_is_lost(folder: Path) -> bool:

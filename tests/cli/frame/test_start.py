@@ -50,6 +50,24 @@ def own(name: str, text: str | bytes, group: str = "experiment") -> None:
 # Resuming -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("words", [("resume=run",), ("auto_resume=true", "hydra.run.dir=run")])
+def test_a_run_without_its_configuration_is_refused_and_nothing_of_it_removed(
+    verb: Verb, trained: Copy, words: tuple[str, ...]
+) -> None:
+    file = trained("run") / ".hydra" / "config.yaml"
+    file.write_text("")
+    assert refused(verb, "train", *words).endswith(
+        "config.yaml: is empty; put back the file that belongs there, or begin a run of its own"
+    )
+    file.write_text("a: [")
+    assert verb("train", *words).code == 2
+    file.unlink()
+    Path("run/metrics.json").unlink()  # as of a run that was killed
+    message = refused(verb, "train", *words)
+    assert "no .hydra/config.yaml" in message
+    assert "hidden folders" in message
+
+
 @pytest.mark.parametrize("name", ["train", "compare"])
 @pytest.mark.parametrize("other", [(), ("hydra.run.dir=X",), ("log_dir=X",), ("hydra.job.chdir=true",)])
 def test_a_resume_of_nothing_leaves_nothing_behind(verb: Verb, name: str, other: tuple[str, ...]) -> None:
@@ -113,7 +131,10 @@ def test_one_process_writes_into_a_folder(verb: Verb, trained: Copy) -> None:
         ("callbacks=ema", "single values can: callbacks.KEY=VALUE"),
         ("logger=none", "single values can: logger.KEY=VALUE"),
         ("device=cpu", "give trainer.accelerator=cpu, gpu or mps"),
-        ("seed=1", "seed: cannot change on resume, it would be another run; what can: trainer.(max_epochs, "),
+        (
+            "seed=1",
+            "seed: cannot change on resume (seed 0 -> 1), it would be another run; what can: trainer.(max_epochs, ",
+        ),
         ("callbacks.early_stopping.patience=9", "train resume=run +callbacks.early_stopping.patience=9"),
     ],
 )

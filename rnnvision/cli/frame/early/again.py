@@ -30,7 +30,7 @@ def with_resume(line: CommandLine, verb: str) -> CommandLine:
     Where the run has begun without getting that far, what it has left there is removed.
 
     Raises:
-        UsageError: where the folder is not the same in each call of the command.
+        UsageError: where the folder is not the same in each call of the command, or is not the whole of a run's.
     """
     if verb != "train" or not NO_RUNS.isdisjoint(line.flags):
         return line
@@ -51,10 +51,15 @@ def with_resume(line: CommandLine, verb: str) -> CommandLine:
         raise UsageError(f"{KEY}=true: needs a folder that is the same each time; add hydra.run.dir=FOLDER")
     folder = Path(expanded(text))
     run = Run(folder)
-    if not (folder / CONFIG).is_file() or (run.last_checkpoint is None and not run.completed):
+    if run.last_checkpoint is None and not run.completed:
         if is_first_process() and _clear(folder):
             print(f"resume    nothing was saved in {folder}: the run begins anew", flush=True)
         return line
+    if not (folder / CONFIG).is_file():
+        raise UsageError(
+            f"hydra.run.dir={folder}: holds a run, but no {CONFIG}: put that back (a copy needs the hidden folders "
+            f"too), or choose another folder"
+        )
     return replace(line, overrides=(*line.overrides, override("resume", folder)))
 
 

@@ -53,11 +53,11 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     for key in keys:
         if key in ("resume", "auto_resume") or (key == "plugins" and cfg.plugins == saved.get("plugins")):
             continue
+        before_it, value = plain(OmegaConf.select(saved, key)), _as_typed(cfg, key)
         if not may_change(key) and key not in lost:
-            raise UsageError(_refusal(key, words.get(key, key)))
-        before_it, value = OmegaConf.select(saved, key), _as_typed(cfg, key)
-        if key not in lost and plain(before_it) != value:
-            changes[key] = (plain(before_it), value)
+            raise UsageError(_refusal(key, words.get(key, key), before_it, value))
+        if key not in lost and before_it != value:
+            changes[key] = (before_it, value)
         OmegaConf.update(saved, key, value, force_add=True)
     for key in lost:
         if key not in keys:
@@ -80,12 +80,13 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     return saved
 
 
-def _refusal(key: str, word: str) -> str:
+def _refusal(key: str, word: str, before: Any, now: Any) -> str:
     if any(name.startswith(f"{key}.") for name in MAY_CHANGE):
         return f"{word}: an option cannot be chosen anew on resume; single values can: {key}.KEY=VALUE"
     if key == "device":
         return f"{word}: cannot be chosen anew on resume; give trainer.accelerator=cpu, gpu or mps"
-    return f"{key}: cannot change on resume, it would be another run; what can: {allowed()}"
+    from_to = "" if isinstance(before, dict) or isinstance(now, dict) else f" ({in_words({key: (before, now)})})"
+    return f"{key}: cannot change on resume{from_to}, it would be another run; what can: {allowed()}"
 
 
 def _check_callbacks(before: dict[str, Any], now: dict[str, Any]) -> None:
