@@ -32,6 +32,13 @@ def test_each_job_goes_on_from_where_it_is(sweep: Sweep, place: FakePlace) -> No
     assert files() == before
 
 
+def test_a_job_that_was_stopped_before_it_began_begins(sweep: Sweep, place: FakePlace) -> None:
+    sweep("-m", "seed=0,1", ends={"seed=0": "Ctrl-C as it begins"})
+    assert states() == {"seed=0": "interrupted"}
+    assert sweep("resume_sweep=sw").code == 0
+    assert {name: words[0] for name, words in place.commands.items()} == {"seed=0": "seed=0", "seed=1": "seed=1"}
+
+
 def test_more_values_add_jobs(sweep: Sweep, place: FakePlace) -> None:
     sweep("-m", "model=lstm", "seed=0,1")
     before = files()
