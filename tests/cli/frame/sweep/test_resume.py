@@ -8,6 +8,7 @@ import pytest
 from rnnvision.runs import Run
 from rnnvision.runs.lock import Lock
 from tests.cli.frame.sweep.conftest import FakePlace, Sweep, states
+from tests.cli.running import Verb
 
 
 def files() -> dict[str, bytes]:
@@ -60,6 +61,24 @@ def test_another_configuration_is_refused(sweep: Sweep, place: FakePlace, words:
     assert "is a sweep of another configuration: " in result.message
     assert result.message.endswith("Go on with it as it is: rnnvision train -m resume_sweep=sw")
     assert (files(), place.commands) == (before, {})
+
+
+def test_a_key_that_some_models_lack_is_for_a_new_sweep_whose_command_is_accepted(
+    verb: Verb, sweep: Sweep, place: FakePlace
+) -> None:
+    sweep("-m", "model=lstm,gru,cnn", "seed=0,1")
+    before = files()
+    message = sweep("resume_sweep=sw", "model.hidden_size=3").message
+    told, _, typed = message.partition(": rnnvision train ")
+    assert told == (
+        "rnnvision train: model.hidden_size: model=cnn has no such key, model=lstm, model=gru have; "
+        "a sweep that is resumed cannot take that, a new one can"
+    )
+    assert (files(), place.commands) == (before, {})
+    assert typed == "-m model=lstm,gru seed=0,1 model.hidden_size=3"
+    new = verb("train", *typed.split())
+    assert new.code == 0, new.err
+    assert len(place.commands) == 4
 
 
 def test_the_same_command_again_is_told_how_to_go_on(sweep: Sweep) -> None:
