@@ -16,6 +16,7 @@ from rnnvision.runs.read import LOCK, entries_of, figures_of, read_epochs
 
 MOST_BYTES = 2**26  # of a file that is read: what is no file may have no end
 FACTS = ("folder", "verb", "status", "name", "started", "seconds", "commit", "dirty", "tags", "error")
+STATUSES = ("running", "completed", "failed", "interrupted", "killed", "unknown")
 JOB = re.compile(r"^  job:\n    name: ['\"]?(\w+)", re.MULTILINE)
 CHOICES = re.compile(r"^    choices:\n((?:      .*\n?)+)", re.MULTILINE)
 CHOICE = re.compile(r"\$\{hydra:runtime\.choices\.(\w+)\}")
@@ -67,7 +68,7 @@ class Record:
 
     @property
     def status(self) -> str:
-        """running, completed, failed, interrupted, killed, or unknown."""
+        """One of `STATUSES`."""
         return str(self.facts["status"])
 
     @property

@@ -5,12 +5,12 @@ first trials. Here each choice has a sampler of its own, so that a resumed study
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from rnnvision.runs.study import Axis
-from rnnvision.search.settings import Settings, points
-from rnnvision.search.space import _label
+from rnnvision.search.settings import Settings
+from rnnvision.search.space import cell_of, distribution, nearest_cell, params_of, sizes_of
 from rnnvision.seeding import derive_seed
 
 if TYPE_CHECKING:
@@ -71,17 +71,59 @@ class Grid(Reseeded):
 
     def __init__(self, space: Mapping[str, Axis], make: Callable[[int], "BaseSampler"]) -> None:
         super().__init__(make, 0)
-        self._points = {key: [_label(value) for value in points(axis)] for key, axis in space.items()}
+        self._space, self._sizes = space, sizes_of(space) or ()
 
     def sample_independent(
         self, study: "Study", trial: "FrozenTrial", param_name: str, param_distribution: "BaseDistribution"
     ) -> Any:
-        left = trial.number
-        for key in reversed(self._points):
-            left, at = divmod(left, len(self._points[key]))
-            if key == param_name:
-                return self._points[key][at]
-        raise KeyError(param_name)
+        left, cell = trial.number, list[int]()
+        for size in reversed(self._sizes):
+            left, at = divmod(left, size)
+            cell.insert(0, at)
+        return params_of(tuple(cell), self._space)[param_name]
+
+
+class Distinct(Reseeded):
+    """What a sampler chooses in a space of countable settings, each once: where an earlier trial has the very same
+    values, the nearest ones that none has. The seed of a training is a value like any other, so that a second training
+    would give the same score."""
+
+    def __init__(self, space: Mapping[str, Axis], make: Callable[[int], "BaseSampler"], seed: int) -> None:
+        super().__init__(make, seed)
+        self._space = space
+
+    def infer_relative_search_space(self, study: "Study", trial: "FrozenTrial") -> Space:
+        return {key: distribution(axis) for key, axis in self._space.items()}
+
+    def sample_relative(self, study: "Study", trial: "FrozenTrial", search_space: Space) -> dict[str, Any]:
+        if search_space.keys() <= trial.params.keys():  # it is taken up again
+            return dict(trial.params)
+        relative = super().infer_relative_search_space(study, trial)
+        drawn = super().sample_relative(study, trial, relative)
+        for key, values in search_space.items():
+            if key not in drawn:
+                drawn[key] = self.sample_independent(study, trial, key, values)
+        every = study._storage.get_all_trials(study._study_id, deepcopy=False)  # also of other brackets
+        others = [other for other in every if other.number != trial.number]
+        seed = derive_seed(self._seed, trial.number, "nearest")
+        cell = nearest_cell(cell_of(drawn, self._space), set(cells_of(others, self._space)), self._space, seed)
+        return params_of(cell, self._space)
+
+
+def cells_of(trials: Iterable["FrozenTrial"], space: Mapping[str, Axis]) -> list[tuple[int, ...]]:
+    """The cells of the trials that have all their values: one may have died while it drew them."""
+    return [cell_of(trial.params, space) for trial in trials if space.keys() <= trial.params.keys()]
+
+
+def most_trials(study: "Study", settings: Settings) -> int | None:
+    """How many trials a study may have until it has tried every setting; None where they cannot be counted.
+
+    A study of an earlier version may have tried some several times.
+    """
+    if settings.size is None:
+        return None
+    cells = cells_of(study.get_trials(deepcopy=False), settings.space)
+    return settings.size + len(cells) - len(set(cells))
 
 
 def make_sampler(settings: Settings) -> "BaseSampler":
@@ -105,5 +147,10 @@ def make_sampler(settings: Settings) -> "BaseSampler":
         "nsga2": lambda seed: samplers.NSGAIISampler(seed=seed, population_size=startup),
     }
     chosen = make[settings.sampler]
-    found = Grid(settings.space, chosen) if settings.sampler == "grid" else Reseeded(chosen, settings.seed)
+    if settings.sampler == "grid":
+        found: Reseeded = Grid(settings.space, chosen)
+    elif settings.size is not None:
+        found = Distinct(settings.space, chosen, settings.seed)
+    else:
+        found = Reseeded(chosen, settings.seed)
     return cast("BaseSampler", found)  # Optuna asks for its methods alone

@@ -1,6 +1,7 @@
 """The settings of a study: what is searched, by what, for what. They are kept in its folder, and checked here."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from rnnvision.runs import read_json
 from rnnvision.runs.metrics import lower_is_better
 from rnnvision.runs.study import DIRECTIONS, Axis
 from rnnvision.search.objective import EPOCHS, Constraint, check_metric
+from rnnvision.search.space import sizes_of
 
 FILE = "study.json"
 SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes", "nsga2")
@@ -59,14 +61,10 @@ class Settings:
         return [Constraint.read(text) for text in self.constraints]
 
     @property
-    def grid_size(self) -> int | None:
-        """The number of combinations that a grid has; None of other samplers."""
-        if self.sampler != "grid":
-            return None
-        size = 1
-        for axis in self.space.values():
-            size *= len(points(axis))
-        return size
+    def size(self) -> int | None:
+        """The number of settings in the space; None where a number has no steps."""
+        sizes = sizes_of(self.space)
+        return None if sizes is None else math.prod(sizes)
 
     def write(self, folder: Path, n_trials: int) -> None:
         text = json.dumps({**asdict(self), "n_trials": n_trials}, indent=1)
@@ -201,17 +199,3 @@ def _check_space(sampler: str, space: Mapping[str, Axis]) -> None:
     numbers = [key for key, axis in space.items() if axis.kind != "choice"]
     if sampler == "cmaes" and len(numbers) < 2:
         raise UsageError("sampler=cmaes: needs two keys with numbers, interval(A,B) or range(A,B); choose sampler=tpe")
-
-
-def points(axis: Axis) -> list[Any]:
-    """The values of an axis that can be counted."""
-    if axis.kind == "choice":
-        return list(axis.choices)
-    low, high = axis.low or 0, axis.high or 0
-    step = axis.step or 1
-    values = [low + i * step for i in range(round((high - low) / step) + 1)]
-    return values if axis.kind == "int" else [_rounded(value) for value in values]
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.12g}")

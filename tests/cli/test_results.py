@@ -1,5 +1,6 @@
 """rnnvision results: runs as one table by condition and setting, and their removal."""
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -138,6 +139,24 @@ def test_logs_elsewhere_are_read_there(verb: Verb, logs: Path) -> None:
         (["log_dir=nowhere"], 2, "log_dir=nowhere: there is no such folder"),
         (["yes=true"], 2, "yes=true: is of rm alone: "),
         (["where=model=vit"], 1, "where=model=vit: holds for none of 7 runs in logs"),
+        (["where=status=killed"], 1, "where=status=killed: holds for none of 7 runs in logs$"),
+        (["where=status=killed,running"], 1, "where=status=killed,running: holds for none of 7 runs in logs$"),
+        (["where=model=ur_gru"], 1, "where=model=ur_gru: holds for none of 7 runs in logs$"),
+        (
+            ["where=status=kiled"],
+            1,
+            "where=status=kiled: holds for none of 7 runs in logs; did you mean status=killed?",
+        ),
+        (
+            ["root=logs", "by=model"],
+            2,
+            "root=logs: a folder stands alone; try: rnnvision results by=model logs; conditions stand in where=; try: ",
+        ),
+        (
+            ["model=rnn", "dir=logs/train"],
+            2,
+            "dir=logs/train: a folder stands alone; try: rnnvision results logs/train where=model=rnn; conditions ",
+        ),
         (["logs/evaluate"], 1, "logs/evaluate: no training is among 1 run; where=verb=... shows them: evaluate"),
         (["rm"], 2, "rm: say which runs, by a folder or by where=: "),
         (["rm", "where=model=rnn", "by=model"], 2, "by: is not of rm, which takes a folder, where, log_dir and yes"),
@@ -150,7 +169,8 @@ def test_logs_elsewhere_are_read_there(verb: Verb, logs: Path) -> None:
 def test_wrong_use_is_one_line(verb: Verb, logs: Path, words: list[str], code: int, message: str) -> None:
     result = verb("results", *words)
     assert (result.code, len(result.message.splitlines())) == (code, 1)
-    assert result.message.startswith(f"rnnvision results: {message}")
+    expected = f"rnnvision results: {message.removesuffix('$')}"  # as far as it is given, or the whole of it
+    assert result.message == expected if message.endswith("$") else result.message.startswith(expected)
     assert (logs / "train/runs/broken").is_dir()
 
 
@@ -259,12 +279,26 @@ def test_rm_leaves_runs_within_others_and_outside(verb: Verb, logs: Path) -> Non
     (logs / "train/runs/link").symlink_to(outside.resolve())
     assert verb("results", "rm", "where=model=vit", "yes=true").code == 1  # no run is it: links are not followed
     assert verb("results", "rm", "mine", "yes=true").message == (
-        "rnnvision results: folder=mine: is not in log_dir=logs; say log_dir=mine to mean it"
+        "rnnvision results: folder=mine: is not in log_dir=logs; to mean it: "
+        "rnnvision results rm mine yes=true log_dir=mine"
     )
+    assert (outside / "status.json").is_file()
     assert verb("results", "rm", "mine/run", "log_dir=mine/run", "yes=true").code == 1  # nothing lies in itself
     assert (outside / "status.json").is_file()
     assert verb("results", "rm", "where=verb=compare", "yes=true").code == 0
     assert not (logs / "compare/runs/both").exists()
+
+
+def test_rm_in_logs_elsewhere_is_told_by_a_command_that_does_it(verb: Verb, logs: Path) -> None:
+    logs.rename("old logs")
+    make_run(Path("logs/train/runs/here"), status="failed")
+    message = verb("results", "rm", "old logs", "where=status=failed", "yes=true").message
+    *_, typed = message.partition("to mean it: rnnvision results ")
+    assert typed == "rm 'old logs' where=status=failed yes=true 'log_dir=old logs'"
+    assert verb("results", *shlex.split(typed)).code == 0
+    assert not Path("old logs/train/runs/broken").exists()
+    assert Path("old logs/train/runs/gru_0").is_dir()
+    assert Path("logs/train/runs/here").is_dir()
 
 
 def test_rm_removes_nothing_twice(verb: Verb, logs: Path) -> None:

@@ -191,6 +191,16 @@ def test_a_study_goes_on_with_more_trials_and_stays_what_it_is(verb: Verb, study
     assert len(verb("tune", "hydra.run.dir=study", *SPACE).message.splitlines()) == 1  # it holds one already
 
 
+def test_a_study_that_has_tried_every_setting_ends_and_says_so(verb: Verb) -> None:
+    result = verb("tune", "model.hidden_size=4,8", *QUICK, "n_trials=5")
+    assert (result.code, len(read_study(Path("study")).trials)) == (0, 2), result.err
+    assert "trials    2 by tpe" in result.out
+    again = verb("tune", "resume=study", "n_trials=9")
+    for said in (result.out, again.out):
+        assert "ended     all 2 settings of the space have been tried\n" in said
+        assert "more      " not in said
+
+
 HOLDS = """
 import sys, time
 from pathlib import Path

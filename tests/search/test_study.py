@@ -15,6 +15,9 @@ from rnnvision.runs.lock import Lock
 from rnnvision.runs.study import Axis, read_study, write_study
 from rnnvision.search import study as study_module
 from rnnvision.search.places import Ended
+from rnnvision.search.sampling import most_trials
+from rnnvision.search.space import distribution
+from rnnvision.search.storage import open_study
 from tests.search.fake import EPOCHS, SPACE, FakePlace, Quiet, run, settings
 
 pytest.importorskip("optuna")
@@ -107,11 +110,64 @@ def test_n_trials_is_the_number_of_all(tmp_path: Path) -> None:
 def test_a_grid_has_each_combination_once(tmp_path: Path) -> None:
     axes = {"size": Axis("int", 1, 5, step=2), "lr": Axis("float", 0.1, 0.3, step=0.1)}
     study = settings(sampler="grid", space={"model": SPACE["model"], **axes})
-    assert study.grid_size == 27
+    assert study.size == 27
     found = run(tmp_path, study, 27, FakePlace(slots=3))
     assert len({str(trial.params) for trial in found.trials}) == 27
     assert found.trials[1].params == {"model": "lstm", "size": 1, "lr": 0.2}
     assert found.trials[-1].params == {"model": [1, 2], "size": 5, "lr": 0.3}
+
+
+FINITE = {
+    "size": Axis("int", 8, 32, step=8),
+    "lr": Axis("float", 0.1, 0.3, step=0.1),
+    "model": Axis("choice", choices=("lstm", [1, 2])),
+}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"sampler": "tpe", "startup_trials": 3},
+        {"sampler": "tpe", "startup_trials": 3, "pruner": "hyperband"},
+        {"sampler": "gp", "startup_trials": 3},
+        {"sampler": "cmaes", "pruner": "none"},
+        {"sampler": "nsga2", "startup_trials": 3},
+        {"sampler": "random"},
+    ],
+    ids=lambda told: "-".join(map(str, told.values())),
+)
+def test_no_setting_of_a_finite_space_is_trained_twice_also_when_killed(tmp_path: Path, told: dict[str, Any]) -> None:
+    study = settings(space=FINITE, **told)
+    assert study.size == 24
+    whole = run(tmp_path / "whole", study, 24, FakePlace(speed=7))
+    assert len({str(trial.params) for trial in whole.trials}) == 24
+    chance = random.Random(1)
+    for _ in range(5):
+        place = FakePlace(speed=7, dies_at=chance.randrange(2, 9))
+        run(tmp_path / "killed", study, 24, place)
+    assert outcome(run(tmp_path / "killed", study, 24, FakePlace(speed=7))) == outcome(whole)
+
+
+def test_trials_at_once_have_settings_of_their_own_and_a_seed_is_a_part_of_one(tmp_path: Path) -> None:
+    study = settings(space={"lr": Axis("choice", choices=(0.1, 0.2)), "size": FINITE["size"]}, startup_trials=2)
+    found = run(tmp_path, study, 8, FakePlace(slots=3))
+    assert len({str(trial.params) for trial in found.trials}) == 8
+
+
+def test_a_study_that_has_tried_a_setting_twice_goes_on_until_it_has_tried_all(tmp_path: Path) -> None:
+    """As earlier versions did."""
+    from optuna.trial import create_trial
+
+    study = settings(space=FINITE)
+    opened = open_study(tmp_path, study)
+    values = {"size": 8, "lr": 0.1, "model": "lstm"}
+    drawn_from = {key: distribution(axis) for key, axis in FINITE.items()}
+    for _ in range(3):
+        opened.add_trial(create_trial(value=0.5, params=values, distributions=drawn_from))
+    total = most_trials(opened, study)
+    assert total == 26
+    assert len({str(trial.params) for trial in run(tmp_path, study, total, FakePlace()).trials}) == 24
+    assert most_trials(opened, settings()) is None, "any number of an interval"
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from rnnvision.checks import nearest
 from rnnvision.cli.frame.command_line.plain import PLAIN, read_settings, run_plain
-from rnnvision.cli.frame.paths import is_path
+from rnnvision.cli.frame.paths import expanded, is_path
 from rnnvision.cli.results.select import select
 from rnnvision.errors import UsageError
 
@@ -61,12 +62,22 @@ def results(words: list[str]) -> None:
 
 
 def _check_conditions(words: Sequence[str], removing: bool) -> None:
-    """Refuse a condition that stands alone, as in `results model=lstm`, with the command that has it in where=."""
+    """Refuse a condition that stands alone, as in `results model=lstm`, with the command that has it in where=; where
+    its value is a folder, as in `results root=runs`, also with the one that looks there."""
     known = PLAIN["results"].keys
     alone = [word for word in words if "=" in word and word[0] != "-" and word.partition("=")[0] not in known]
     alone = [word for word in alone if not is_path(word)]
     if alone and nearest(alone[0].partition("=")[0], known) is None:
-        where = f"where={' and '.join(alone)}"
-        verb = ["rnnvision", "results", *(["rm"] if removing else [])]
-        kept = [word for word in words if word not in alone]
-        raise UsageError(f"{alone[0]}: conditions stand in where=; try: {shlex.join([*verb, *kept, where])}")
+        start = ["rnnvision", "results", *(["rm"] if removing else [])]
+        start += [word for word in words if word not in alone]
+        right = f"conditions stand in where=; try: {shlex.join([*start, _where(alone)])}"
+        for word in alone:
+            if Path(expanded(folder := word.partition("=")[2])).is_dir():
+                others = [other for other in alone if other != word]
+                there = shlex.join([*start, folder, *([_where(others)] if others else [])])
+                raise UsageError(f"{word}: a folder stands alone; try: {there}; {right}")
+        raise UsageError(f"{alone[0]}: {right}")
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f"where={' and '.join(conditions)}"

@@ -1,6 +1,7 @@
 """rnnvision results rm: remove run folders, after a look; never a live one, and nothing outside log_dir."""
 
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -33,9 +34,9 @@ def remove(selection: Selection, given: dict[str, str]) -> None:
     """
     log_dir = Path(expanded(given.get("log_dir", "logs")))
     if selection.root.resolve() != log_dir.resolve():
-        raise UsageError(
-            f"folder={given['folder']}: is not in log_dir={log_dir}; say log_dir={given['folder']} to mean it"
-        )
+        words = [word for word in sys.argv[1:] if not word.startswith("log_dir=")]
+        meant = shlex.join(["rnnvision", "results", *words, f"log_dir={given['folder']}"])
+        raise UsageError(f"folder={given['folder']}: is not in log_dir={log_dir}; to mean it: {meant}")
     answer = given.get("yes", "false")
     if answer not in ("true", "false"):
         raise UsageError(f"yes={answer}: must be true or false")

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnvision.checks import at_least, counted, nearest
+from rnnvision.cli.frame.command_line.files import config_dir, options_of
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs.query.index import find_records
 from rnnvision.runs.query.where import Keys, parse_where
-from rnnvision.runs.record import Record
+from rnnvision.runs.record import STATUSES, Record
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,14 @@ def select(given: dict[str, str]) -> Selection:
 
 
 def _nearest_value(where: str, keys: Keys, runs: list[Record]) -> str:
-    """The nearest of the values that runs have, of a condition KEY=VALUE whose value none has; "" for none."""
+    """The nearest of the values that a key has in runs, or may have, of a condition KEY=VALUE; "" for one of them."""
     for name, _, typed in re.findall(r"([\w./]+)\s*(=|~)\s*([^\s()]+)", where):
         key = keys.full(name, name)
         values = {str(value) for run in runs if (value := run.get(key)) is not None}
-        near = None if typed in values else nearest(typed, values)
-        if near is not None:
-            return f"; did you mean {name}={near}?"
+        values |= {*(STATUSES if key == "status" else options_of([config_dir()], key))}
+        for one in re.split(r"[,\"']+", typed.strip("\"'")):
+            if one not in values and (near := nearest(one, values)) is not None:
+                return f"; did you mean {name}={near}?"
     return ""
 
 

@@ -26,6 +26,7 @@ from rnnvision.runs.study import write_study
 from rnnvision.search.claims import Claim
 from rnnvision.search.job import Job
 from rnnvision.search.record import record_of
+from rnnvision.search.sampling import most_trials
 from rnnvision.search.settings import Settings
 from rnnvision.search.storage import open_study, running_in_one_line
 from rnnvision.search.study import Driver
@@ -42,9 +43,9 @@ def tune(cfg: DictConfig, run: RunFolder) -> float:
     os.chdir(HydraConfig.get().runtime.cwd)  # where relative paths are meant, for its trials too
     settings, total = settings_from(cfg)
     settings.write(run.path, total)
-    if settings.grid_size is not None:
-        total = min(total, settings.grid_size)
     study = open_study(run.path, settings, storage_of(settings))
+    most = most_trials(study, settings)
+    total = total if most is None else min(total, most)
     print(first_lines(settings, total, run.shown(), int(cfg.jobs)), flush=True)
     place = TuneStart.place or place_of(cfg)
     seconds = None if cfg.timeout is None else 60.0 * float(cfg.timeout)
@@ -60,7 +61,10 @@ def tune(cfg: DictConfig, run: RunFolder) -> float:
         write_study(run.path, record_of(study, settings, total, words_of))
         print(f"next      {resumption(settings, run.shown())}", flush=True)
         raise
-    return report(run, settings, record_of(study, settings, total, words_of, whole=True), total)
+    record = record_of(study, settings, total, words_of, whole=True)
+    if len(record.trials) == most:
+        print(f"ended     all {settings.size:,} settings of the space have been tried")
+    return report(run, settings, record, total)
 
 
 def make_jobs(settings: Settings, folder: Path, log_dir: str) -> Callable[[int, Mapping[str, Any]], Job]:

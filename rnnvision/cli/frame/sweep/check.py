@@ -77,8 +77,10 @@ def _refuse_foreign_key(key: str, compose: Compose, values: Sequence[Values]) ->
     if not having:
         return  # a misspelt key, which is explained as such
     several = f"{group}={','.join(word.partition('=')[2] for word in having)}"
-    words = [several if word.startswith(f"{group}=") else word for word in sys.argv[1:]]
-    apart = f"; sweep them apart: {command(words)}" if words != sys.argv[1:] else ""
+    typed = [word for word in sys.argv[1:] if not word.startswith("resume_sweep=")]
+    words = [several if word.startswith(f"{group}=") else word for word in typed]
+    how = "sweep them apart" if typed == sys.argv[1:] else "a sweep that is resumed cannot take that, a new one can"
+    apart = f"; {how}: {command(words)}" if words != typed else ""
     raise UsageError(
         f"{key}: {', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no such key, "
         f"{', '.join(having)} {'has' if len(having) == 1 else 'have'}{apart}"

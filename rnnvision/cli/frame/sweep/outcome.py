@@ -1,4 +1,4 @@
-"""How a job of a sweep ended: read from its folder, where a failure that it could not write down is written down."""
+"""How a job of a sweep ended: read from its folder, where an end that it could not write down is written down."""
 
 import math
 import signal
@@ -41,6 +41,9 @@ def outcome_of(job: Job, code: int, verb: str, *, stopped: bool = False) -> Outc
     if run.completed:
         return Outcome("completed", None, figures_of(run.metrics))
     if stopped or (run.status == "interrupted" and code in TOLD_TO_END):
+        if not run.status:  # stopped while it imported, or before its place had begun it
+            job.folder.mkdir(parents=True, exist_ok=True)
+            RunFolder(job.folder, job.folder, verb).write("status.json", {"status": "interrupted"})
         return Outcome("interrupted", None, {})
     error = run.error if run.status == "failed" else None
     if error is None:

@@ -21,6 +21,7 @@ CODES = {
     "interrupted": 143,
     "scancel": -9,
     "hangup": 129,
+    "unbegun": -9,
 }
 
 
@@ -47,8 +48,8 @@ class FakePlace:
         if not self.jobs:
             return []
         how = self.ends.get(self.jobs[0].name, "completed")
-        if how in ("Ctrl-C", "SIGTERM"):
-            raise KeyboardInterrupt if how == "Ctrl-C" else SystemExit(143)
+        if how in ("Ctrl-C", "SIGTERM", "Ctrl-C as it begins"):
+            raise SystemExit(143) if how == "SIGTERM" else KeyboardInterrupt
         job = self.jobs.pop(0)
         if how == "Ctrl-C as it ends":
             _leave(job, "interrupted")
@@ -58,7 +59,7 @@ class FakePlace:
 
     def stop(self, job: Job) -> None:
         self.stopped.append(job.name)
-        self.ends[job.name] = "interrupted"
+        self.ends[job.name] = "unbegun" if self.ends.get(job.name) == "Ctrl-C as it begins" else "interrupted"
 
     def close(self, patience: float = 0.0) -> None:
         pass
@@ -69,7 +70,7 @@ def _leave(job: Job, how: str) -> None:
     (job.folder / "output.log").write_text(
         "rnnvision train: seed=x: is wrong\n" if how == "wrong use" else "folder    x\n"
     )
-    if how == "wrong use":
+    if how in ("wrong use", "unbegun"):
         return
     interrupted = dict.fromkeys(("leaves", "quits", "scancel", "hangup"), "interrupted")
     status = {**interrupted, "memory": "running"}.get(how, how)

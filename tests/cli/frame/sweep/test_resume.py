@@ -8,6 +8,7 @@ import pytest
 from rnnvision.runs import Run
 from rnnvision.runs.lock import Lock
 from tests.cli.frame.sweep.conftest import FakePlace, Sweep, states
+from tests.cli.running import Verb
 
 
 def files() -> dict[str, bytes]:
@@ -32,6 +33,13 @@ def test_each_job_goes_on_from_where_it_is(sweep: Sweep, place: FakePlace) -> No
     assert files() == before
 
 
+def test_a_job_that_was_stopped_before_it_began_begins(sweep: Sweep, place: FakePlace) -> None:
+    sweep("-m", "seed=0,1", ends={"seed=0": "Ctrl-C as it begins"})
+    assert states() == {"seed=0": "interrupted"}
+    assert sweep("resume_sweep=sw").code == 0
+    assert {name: words[0] for name, words in place.commands.items()} == {"seed=0": "seed=0", "seed=1": "seed=1"}
+
+
 def test_more_values_add_jobs(sweep: Sweep, place: FakePlace) -> None:
     sweep("-m", "model=lstm", "seed=0,1")
     before = files()
@@ -53,6 +61,24 @@ def test_another_configuration_is_refused(sweep: Sweep, place: FakePlace, words:
     assert "is a sweep of another configuration: " in result.message
     assert result.message.endswith("Go on with it as it is: rnnvision train -m resume_sweep=sw")
     assert (files(), place.commands) == (before, {})
+
+
+def test_a_key_that_some_models_lack_is_for_a_new_sweep_whose_command_is_accepted(
+    verb: Verb, sweep: Sweep, place: FakePlace
+) -> None:
+    sweep("-m", "model=lstm,gru,cnn", "seed=0,1")
+    before = files()
+    message = sweep("resume_sweep=sw", "model.hidden_size=3").message
+    told, _, typed = message.partition(": rnnvision train ")
+    assert told == (
+        "rnnvision train: model.hidden_size: model=cnn has no such key, model=lstm, model=gru have; "
+        "a sweep that is resumed cannot take that, a new one can"
+    )
+    assert (files(), place.commands) == (before, {})
+    assert typed == "-m model=lstm,gru seed=0,1 model.hidden_size=3"
+    new = verb("train", *typed.split())
+    assert new.code == 0, new.err
+    assert len(place.commands) == 4
 
 
 def test_the_same_command_again_is_told_how_to_go_on(sweep: Sweep) -> None:

@@ -78,7 +78,9 @@ def test_a_job_that_saved_before_it_ended_goes_on_with_the_next_resume(
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize(("signal", "code"), [("Ctrl-C", 130), ("SIGTERM", 143), ("Ctrl-C as it ends", 130)])
+@pytest.mark.parametrize(
+    ("signal", "code"), [("Ctrl-C", 130), ("SIGTERM", 143), ("Ctrl-C as it ends", 130), ("Ctrl-C as it begins", 130)]
+)
 def test_what_ends_the_sweep_ends_its_jobs_and_says_how_to_go_on(
     sweep: Sweep, place: FakePlace, signal: str, code: int
 ) -> None:
@@ -86,7 +88,8 @@ def test_what_ends_the_sweep_ends_its_jobs_and_says_how_to_go_on(
     assert result.code == code
     assert place.stopped == ["seed=1"]  # a job that has just ended hears nothing of it
     assert states() == {"seed=0": "completed", "seed=1": "interrupted"}
-    assert "not begun" in result.out
+    with Path("sw/sweep.csv").open() as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["completed", "interrupted", "not begun"]
     assert "next      rnnvision train -m resume_sweep=sw\n" in result.out
     assert result.message == "rnnvision train: interrupted; 1 of 3 jobs completed"
 
