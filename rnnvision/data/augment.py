@@ -172,8 +172,8 @@ def _mixing(augmentation: Augmentation, num_classes: int) -> Callable[[Tensor, T
         return None
     from torchvision.transforms import v2
 
-    mixup = [v2.MixUp(alpha=augmentation.mixup, num_classes=num_classes)] if augmentation.mixup else []
-    cutmix = [v2.CutMix(alpha=augmentation.cutmix, num_classes=num_classes)] if augmentation.cutmix else []
+    mixup = [v2.MixUp(alpha=float(augmentation.mixup), num_classes=num_classes)] if augmentation.mixup else []
+    cutmix = [v2.CutMix(alpha=float(augmentation.cutmix), num_classes=num_classes)] if augmentation.cutmix else []
     return v2.RandomChoice([*mixup, *cutmix])
 
 

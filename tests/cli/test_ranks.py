@@ -52,6 +52,28 @@ def test_processes_that_nobody_starts_or_names_are_refused(
     assert len(result.message.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"LOCAL_RANK": "abc"}, "LOCAL_RANK=abc: is no whole number; unset this variable"),
+        ({"RANK": "0", "WORLD_SIZE": "q"}, "WORLD_SIZE=q: is no whole number"),
+        ({"SLURM_NTASKS": "-1"}, "SLURM_NTASKS=-1: is no whole number"),
+        ({"LOCAL_RANK": "3"}, "LOCAL_RANK=3: the environment says that another process writes the results"),
+        ({"WORLD_SIZE": "4", "RANK": "1"}, "RANK=1: the environment says that another process writes the results"),
+    ],
+    ids=str,
+)
+def test_what_an_environment_says_of_processes_that_are_not_there_is_refused(
+    verb: Verb, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = verb("train", "data=digits", "device=cpu", "model.hidden_size=8", "trainer=smoke")
+    assert result.code == 2
+    assert said in result.message
+    assert len(result.message.splitlines()) == 1
+
+
 def test_sigterm_ends_a_training_as_other_signals_do() -> None:
     """Lightning's handler would end it unsaved, and of several processes broadcast in the midst of another exchange."""
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)

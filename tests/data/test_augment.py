@@ -236,7 +236,7 @@ def test_a_draw_depends_on_each_of_seed_epoch_and_index(option: str, change: str
     assert not torch.equal(one, other)
 
 
-@pytest.mark.parametrize("mixed", [{}, {"mixup": 0.8}, {"cutmix": 1.0}, {"mixup": 0.8, "cutmix": 1.0}])
+@pytest.mark.parametrize("mixed", [{}, {"mixup": 0.8}, {"mixup": 1}, {"cutmix": 1}, {"mixup": 0.8, "cutmix": 1.0}])
 def test_the_generators_of_torch_are_left_alone(mixed: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(seed: int) -> None:
         raise AssertionError("the generators of the GPUs were seeded")

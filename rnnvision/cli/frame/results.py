@@ -99,17 +99,17 @@ def list_skipped(skipped: list[str], run: RunFolder) -> None:
 
 
 @contextmanager
-def unfailing_output() -> Iterator[None]:
+def unfailing_output() -> Iterator["Unfailing"]:
     """Within, nothing that is printed raises an error: a run does not end because nobody reads what it says."""
-    before = sys.stdout
-    sys.stdout = cast(TextIO, _Unfailing(before))
+    before, stream = sys.stdout, Unfailing(sys.stdout)
+    sys.stdout = cast(TextIO, stream)
     try:
-        yield
+        yield stream
     finally:
         sys.stdout = before
 
 
-class _Unfailing:
+class Unfailing:
     """A stream that escapes what its encoding lacks, and is silent once its reader has gone."""
 
     def __init__(self, stream: TextIO) -> None:

@@ -51,7 +51,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     from rnnvision.cli.frame.device import make_trainer, share_cores
     from rnnvision.cli.frame.trainer.arguments import check_batches
     from rnnvision.cli.frame.trainer.callbacks import make_callbacks
-    from rnnvision.cli.frame.trainer.processes import watch_processes
+    from rnnvision.cli.frame.trainer.processes import check_is_first, watch_processes
     from rnnvision.nn import fits_in_one_go
     from rnnvision.training import Learner, check_anytime
 
@@ -67,6 +67,7 @@ def make_training(cfg: DictConfig, run: RunFolder) -> Training:
     saving = {"save_every": cfg.get("save_every")}  # which a run of an earlier version does not have
     check_arguments("", saving, make_trainer)
     trainer = make_trainer(trainer_arguments, run, callbacks=callbacks, loggers=loggers, **saving)
+    check_is_first(trainer)
     check_arguments("", {"seed": cfg.seed, "label_smoothing": cfg.label_smoothing}, Learner)
     check_loss(cfg)
     begun_with = _begun_with(run) if cfg.resume is not None else None

@@ -1,5 +1,6 @@
 """What refuses a start: checked when the configuration is composed, before Hydra makes the run folder."""
 
+import os
 import shlex
 import sys
 import traceback
@@ -13,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, open_dict
 
-from rnnvision.checks import at_least
+from rnnvision.checks import at_least, one_line
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain, typed_words
 from rnnvision.cli.frame.command_line.bare import NEED_CKPT, TAKE_SEVERAL, with_latest
 from rnnvision.cli.frame.command_line.files import config_dir
@@ -33,7 +34,7 @@ from rnnvision.cli.frame.signals import STOP
 from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import UsageError
 from rnnvision.runs import Run, RunFolder, is_first_process
-from rnnvision.runs.ranks import name_of_ranks
+from rnnvision.runs.ranks import RANKS, name_of_ranks
 
 
 class Start(Callback):
@@ -204,7 +205,10 @@ def _check_not_a_sweep(config: DictConfig) -> None:
 
 
 def _check_ranks() -> None:
-    """Processes that torchrun starts have to agree on a folder."""
+    """What the environment says of processes is read by several libraries; those that torchrun starts need a folder."""
+    for name in (*RANKS, "WORLD_SIZE", "SLURM_NTASKS"):
+        if not (value := os.environ.get(name, "0")).isdecimal():
+            raise UsageError(f"{name}={one_line(value)}: is no whole number; unset this variable of the environment")
     if name_of_ranks() == "" and not any(word.startswith(("hydra.run.dir=", "resume=")) for word in sys.argv[1:]):
         raise UsageError(
             "torchrun has given its processes no name to call their folder by; add --standalone to torchrun, for "

@@ -155,12 +155,12 @@ def download(
     if not _downloads.get():
         raise DataError(f"{name} is not in {', '.join(map(str, roots))}")
     target = roots[0]
-    before = {path for path in (*target.parents, target, *target.rglob("*")) if path.exists()}
+    new = [path for path in _needed(target, sources) if not path.exists()]
     waiting = f"data      waiting for another process, which downloads {name}"
     try:
         for left in reversed(range(TRIES)):
             try:
-                found = _alone(target, sources, find, before, waiting)
+                found = _alone(target, sources, find, new, waiting)
                 break
             except FileNotFoundError:  # another process, whose download failed, has removed the folder that it had made
                 if not left:
@@ -185,7 +185,7 @@ def _alone(
     target: Path,
     sources: Sequence[Source],
     find: Callable[[], tuple[Path, Path] | None],
-    before: set[Path],
+    new: Sequence[Path],
     waiting: str,
 ) -> tuple[Path, Path] | None:
     """Download while no other process does, and leave nothing of a download that fails."""
@@ -197,7 +197,7 @@ def _alone(
             try:
                 _bring(target, sources)
             except BaseException:
-                _remove_new(target, before)
+                _remove(new)
                 raise
     return found
 
@@ -226,9 +226,13 @@ def unpack_again(folder: Path, root: Path, sources: Sequence[Source]) -> str:
     return f"what belongs there is in {files}"
 
 
-def _remove_new(folder: Path, before: set[Path]) -> None:
-    """Leave no empty folder behind after a failed download."""
-    new = [path for path in (*folder.parents, folder, folder / LOCK, *folder.rglob("*")) if path not in before]
+def _needed(target: Path, sources: Sequence[Source]) -> set[Path]:
+    """The folders of a download, and its lock. What else lies there may be much, or be another process's at work."""
+    return {target / LOCK, *(folder for source in sources for folder in (target / source.path).parents)}
+
+
+def _remove(new: Sequence[Path]) -> None:
+    """Leave no lock and no empty folder behind after a failed download."""
     for path in sorted(new, reverse=True):
         with suppress(OSError):  # not empty
             path.unlink() if path.name == LOCK else path.rmdir()

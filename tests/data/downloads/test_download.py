@@ -43,6 +43,19 @@ def read(root: Path | None) -> Splits:
     return read_family("mnist", VERIFIED, CLASSES, None if root is None else str(root))
 
 
+def test_what_another_process_does_in_the_same_folder_is_not_looked_at(
+    root: Path, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanished(*_: object) -> list[Path]:
+        raise FileNotFoundError("a folder that another process was unpacking")
+
+    monkeypatch.setattr(Path, "rglob", vanished)
+    answers.error = URLError("no route to host")
+    with pytest.raises(DataError, match="no route to host"):
+        read(root)
+    assert not root.exists()
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -52,9 +52,11 @@ def _run_plain(verb: str, usage: str, task: Callable[[list[str]], None]) -> None
         print(versions().get("rnnvision", "not installed"))
         return
     try:
-        with unfailing_output(), STOP.at_work():
+        with unfailing_output() as output, STOP.at_work():
             task(words)
-            sys.stdout.flush()
+            output.flush()
+        if output.failure:
+            raise FailureError(f"standard output cannot be written ({output.failure})")
     except (Stopped, KeyboardInterrupt) as error:
         leave(verb, "interrupted", STOP.code_of(error))
     except UsageError as error:

@@ -19,7 +19,9 @@ from lightning.pytorch.strategies.launchers.subprocess_script import _Subprocess
 
 from rnnvision.cli.frame.exits import EXIT_FAILURE
 from rnnvision.cli.frame.trainer.attributes import callbacks_of
-from rnnvision.runs import RunFolder
+from rnnvision.errors import UsageError
+from rnnvision.runs import RunFolder, is_first_process
+from rnnvision.runs.ranks import RANKS
 
 WAITS = 3  # times the seconds after which a worker is treated as hung, which another process may wait for first
 GRACE = 10.0  # seconds in which the first process may notice by itself that another one has ended
@@ -37,6 +39,21 @@ def watch_processes(trainer: L.Trainer, run: RunFolder, timeout: float) -> None:
     callbacks_of(trainer).append(Patience(WAITS * timeout))
     if type(strategy.launcher) is _SubprocessScriptLauncher and strategy.cluster_environment is not None:
         strategy._launcher = Launcher(run, strategy.cluster_environment, strategy.num_processes, strategy.num_nodes)
+
+
+def check_is_first(trainer: L.Trainer) -> None:
+    """Refuse a training in one process that the environment calls another one's: it would write and print nothing.
+
+    Raises:
+        UsageError: that names the variables.
+    """
+    if trainer.world_size == 1 and not is_first_process():
+        wrong = [name for name in RANKS if os.environ.get(name, "0") != "0"]
+        typed = " ".join(f"{name}={os.environ[name]}" for name in wrong)
+        raise UsageError(
+            f"{typed}: the environment says that another process writes the results, and this run has one; "
+            f"unset {' '.join(wrong)}, or give trainer.devices=N"
+        )
 
 
 class Patience(Callback):
