@@ -28,7 +28,7 @@ from rnnvision.cli.frame.command_line.words import MULTIRUN, command, override
 from rnnvision.cli.frame.early.again import with_resume
 from rnnvision.cli.frame.early.keys import check_keys
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
-from rnnvision.cli.frame.exits import EXIT_USAGE, leave, open_streams
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, open_streams
 from rnnvision.cli.frame.live.counts import shown_counts
 from rnnvision.cli.frame.log import logged
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, composing_fault, unwritable, verdict
@@ -189,7 +189,10 @@ def _run_job(
     if in_a_sweep:  # a single run has been announced by `Start`, before Hydra writes its files
         announce_run(verb, config, hydra_config.runtime.choices)
     STOP.begin(partial(_write_interrupted, run, status_before))
-    import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
+    try:
+        import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
+    except FailureError as error:
+        leave(verb, str(error), EXIT_FAILURE)
     with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
         try:
             found = hardware() if libraries else {}  # a verb without PyTorch does not import it for that

@@ -1,11 +1,15 @@
 """The first seconds of a verb: its first line before PyTorch is there, and no import that nothing needs."""
 
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from rnnvision.cli.frame.early import starting
+from rnnvision.errors import FailureError
 
 ROOT = Path(__file__).parents[3]
 # Runs a verb and prints, where it prints its first line, which of these modules are there.
@@ -68,3 +72,15 @@ def test_every_verb_says_what_begins_before_pytorch_is_there(words: list[str], b
 @pytest.mark.parametrize("words", [["predict", "ckpt=none", "source=none.png"], ["models", "scan"]])
 def test_what_a_program_may_read_has_no_line_of_another_kind(words: list[str]) -> None:
     assert "start" not in run(*words).stdout
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), ImportError("libtorch_cpu.so: failed to map segment from shared object")]
+)
+def test_too_little_memory_for_the_libraries_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refuse(name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(importlib, "import_module", refuse)
+    with pytest.raises(FailureError, match="too little memory to load PyTorch"):
+        starting.import_libraries(("rnnvision.no_such_module",), whole=True)

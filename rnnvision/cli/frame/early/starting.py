@@ -10,13 +10,15 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
-from rnnvision.checks import counted
+from rnnvision.checks import counted, one_line
 from rnnvision.cli.frame.command_line.words import yaml_text
+from rnnvision.errors import FailureError
 from rnnvision.runs import is_first_process
 
 # The key whose value says best what a verb is about to do; a train or benchmark has none of them.
 SUBJECTS = ("resume", "ckpt", "run", "check", "models", "source")
 ANSWERS = ("predict", "watch", "models")  # their standard output may be read by a program
+NO_MEMORY = ("failed to map", "cannot allocate memory")  # in what the loader of shared objects says then
 WIDE = ("evaluate", "export", "demo")  # whose other lines have their text two columns further
 METRICS = "rnnvision.training.learner"  # what torchmetrics is imported for
 # What it imports of its own accord where it is installed, for plots, audio and pictures: a third of the time that
@@ -57,6 +59,9 @@ def import_libraries(names: tuple[str, ...], *, whole: bool) -> None:
     """Import what a verb needs, while the garbage collector rests; torchmetrics without its optional parts or `whole`.
 
     The collector would look through the hundreds of thousands of new objects again and again, a fifth of the time.
+
+    Raises:
+        FailureError: where there is too little memory for them.
     """
     if all(name in sys.modules for name in names):
         return
@@ -67,6 +72,12 @@ def import_libraries(names: tuple[str, ...], *, whole: bool) -> None:
                 importlib.import_module("torchmetrics")
         for name in names:
             importlib.import_module(name)
+    except (ImportError, OSError, MemoryError) as error:
+        if not isinstance(error, MemoryError) and not any(word in str(error).lower() for word in NO_MEMORY):
+            raise
+        raise FailureError(
+            f"too little memory to load PyTorch ({one_line(error)}); raise ulimit -v, or free some"
+        ) from error
     finally:
         gc.freeze()  # none of them will ever be garbage
         gc.enable()
