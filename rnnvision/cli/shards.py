@@ -8,7 +8,7 @@ from rnnvision.checks import counted, positive
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import arguments_of, named_arguments
 from rnnvision.cli.frame.command_line.words import command, override
-from rnnvision.errors import FailureError, UsageError
+from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder
 
 
@@ -59,7 +59,7 @@ def _check(folder: str) -> None:
     try:
         count = check_shards(folder)
     except DataError as error:
-        raise FailureError(str(error).replace("data.root=", "check=")) from error
+        raise type(error)(str(error).replace("data.root=", "check=")) from error
     print(f"{counted(count, 'file')} {'is as it was' if count == 1 else 'are as they were'} made")
 
 

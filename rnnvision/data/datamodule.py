@@ -241,7 +241,7 @@ class ImageData(L.LightningDataModule):
     def summary(self) -> str:
         """One line: sizes, where the data came from, and how it is served; what else to know is in `known.notes`."""
         augmented = "" if self.augmentation == Augmentation() else f"; augmentation: {self.augmentation}"
-        return f"{self.name}, {reading.in_words(self.known)}; {self.serving.reason}{augmented}"
+        return f"{self.name}, {reading.in_words(self.splits)}; {self.serving.reason}{augmented}"
 
     def _stop_for_bad_files(self, first: str) -> NoReturn:
         """Raise an error that names every file that cannot be read, now that one was met."""

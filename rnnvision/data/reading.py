@@ -183,13 +183,16 @@ def count_notes(splits: ServedSplits, parts: Iterable[str], before: Mapping[str,
     return notes
 
 
-def in_words(splits: Splits) -> str:
-    """Sizes and origin, in words."""
+def in_words(served: ServedSplits) -> str:
+    """Sizes and origin, in words; a size that may count files which are yet to be left out is said to be one."""
+    splits = served.known
+    unread = f", bad files of {' and '.join(served.unsifted)} still counted" if served.unsifted else ""
     sizes = " / ".join(f"{len(part):,}" for part in splits.parts().values())
     shape = " x ".join(map(str, splits.train.image_shape))
     kept = f"; {found}" if (found := of_cache(splits)) else ""
     return (
-        f"{sizes} images (train / val / test) of {shape}, {len(splits.class_names)} classes, from {splits.origin}{kept}"
+        f"{sizes} images (train / val / test{unread}) of {shape}, {len(splits.class_names)} classes, from "
+        f"{splits.origin}{kept}"
     )
 
 

@@ -155,6 +155,13 @@ class ServedSplits(Mapping[str, Samples]):
         """What is wrong with each file that was left out of the splits that have been read."""
         return [file.reason for name in PARTS for file in self._bad.get(name, [])]
 
+    @property
+    def unsifted(self) -> list[str]:
+        """The splits that still count the files which will be left out of them: those that have not been read."""
+        if "skip" not in self._on_bad_file:
+            return []
+        return [n for n, part in self.known.parts().items() if n not in self._bad and isinstance(part, EncodedSplit)]
+
     def unreadable(self, found: Mapping[str, list[BadFile]]) -> list[str]:
         """What is wrong with each file here that cannot be read: those `found`, and those of the other splits."""
         bad = []

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rnnvision.checks import counted
 from rnnvision.data.membership import MOST_COMPARED, NOT_COMPARED, PARTS, Record, chosen, path_keys, placed
-from rnnvision.errors import FailureError
+from rnnvision.errors import FailureError, UsageError
 
 Self = TypeVar("Self", bound="Samples")
 Whole = npt.NDArray[np.int64]
@@ -21,6 +21,10 @@ Whole = npt.NDArray[np.int64]
 
 class DataError(FailureError):
     """Data that is missing, damaged or not what it claims to be. The message is for the user, one line at the least."""
+
+
+class NoFolderError(DataError, UsageError):
+    """data.root leads to no folder: wrong use, while other data that is missing is a failure."""
 
 
 class Samples(ABC):

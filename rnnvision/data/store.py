@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rnnvision.data.downloads.lock import held
-from rnnvision.data.splits import DataError
+from rnnvision.data.splits import DataError, NoFolderError
 
 PART = ".part"
 CACHE_VARIABLE = "RNNVISION_CACHE"
@@ -115,7 +115,7 @@ def open_store(root: str, index: str) -> tuple[Store, bytes]:
     if not is_address(root):
         folder = Path(root).expanduser().resolve()
         if not folder.is_dir():
-            raise DataError(f"data.root={root}: there is no such folder")
+            raise NoFolderError(f"data.root={root}: there is no such folder")
         try:
             return Store(str(folder), folder), (folder / index).read_bytes()
         except FileNotFoundError as error:

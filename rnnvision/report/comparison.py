@@ -83,7 +83,7 @@ def make_row(label: str, folders: dict[int, Path]) -> Row:
 def _failure(run: Run) -> str | None:
     """Why a run has no row, or no costs in it."""
     if not run.completed:
-        return run.error or run.status or "did not begin"
+        return run.error or run.state or "did not begin"
     if not run.costs:
         return f"costs: {read_json(run.path / 'costs_error.json').get('error', 'not measured')}"
     return None

@@ -138,6 +138,8 @@ def _by_image(run: Run) -> dict[str, Prediction]:
     try:
         rows = read_predictions(run.path)
     except FileNotFoundError:
+        if not run.has_weights:
+            raise FileNotFoundError(f"{run.path} {run.why_unmeasured}") from None
         raise FileNotFoundError(
             f"{run.path} has no predictions.csv; rnnvision evaluate ckpt={run.path} writes one into its own run folder"
         ) from None

@@ -13,9 +13,9 @@ from rnnvision.atomic import remove_leftovers, whole
 from rnnvision.disk import is_full
 from rnnvision.runs.lock import Lock
 from rnnvision.runs.ranks import is_first_process
-from rnnvision.runs.read import LOCK
+from rnnvision.runs.read import LOCK, read_json
 
-STATUS = "status.json"
+STATUS, ENVIRONMENT = "status.json", "environment.json"
 _MADE: set[str] = set()  # folders that were not there before this process
 
 
@@ -28,6 +28,8 @@ class RunFolder:
         self._latest = Path(log_dir) / verb / "latest"
         self._latest_before: str | None = None
         self._started = time.time()
+        self._before: dict[str, dict[str, Any]] = {}  # records that `open` has written over
+        self.is_as_found = False  # of a run that is resumed: until something of what it has is changed
         self.lock = Lock(self.path / LOCK)  # held by the process that writes here
 
     def take(self) -> bool:
@@ -49,7 +51,7 @@ class RunFolder:
         Args:
             log: the name of its log.
         """
-        own = {".hydra", LOCK, STATUS, "environment.json", log}
+        own = {".hydra", LOCK, STATUS, ENVIRONMENT, log}
         if not is_first_process() or not self.lock.is_held or not {path.name for path in self.path.iterdir()} <= own:
             return
         with contextlib.suppress(OSError):
@@ -68,10 +70,16 @@ class RunFolder:
             remove_leftovers(self.path, alone=False)  # a report may be written here meanwhile
             for part in ("checkpoints", "pretrain"):
                 remove_leftovers(self.path / part, alone=True)
+        self._before = {name: found for name in (STATUS, ENVIRONMENT) if (found := read_json(self.path / name))}
         self.write_status("running")
-        self.write("environment.json", environment)
+        self.write(ENVIRONMENT, environment)
         if is_first_process() and not self._is_part():
             self.point_latest()
+
+    def put_back(self) -> None:
+        """Write what the run said of itself before `open`: a start that changed nothing else does not change that."""
+        for name, content in self._before.items():
+            self.write(name, content)
 
     def _is_part(self) -> bool:
         """Whether the run is a part of another one, as a training of a comparison or a trial of a study is, which has a

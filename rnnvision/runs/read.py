@@ -73,6 +73,21 @@ class Run:
         return self.status
 
     @property
+    def outcome(self) -> str:
+        """The state, with its error where it has one; "" where there is no record."""
+        return f"{self.state}{f': {self.error}' if self.error else ''}"
+
+    @property
+    def why_unmeasured(self) -> str:
+        """Of a run that has nothing to measure: what it lacks, and what has become of it."""
+        return f"has no predictions.csv, and no checkpoint{f'; the run is {self.state}' if self.state else ''}"
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it has a checkpoint to measure: its best, or its last."""
+        return any((self.path / "checkpoints" / f"{name}.ckpt").is_file() for name in ("best", "last"))
+
+    @property
     def completed(self) -> bool:
         return self.status == "completed"
 

@@ -70,7 +70,7 @@ def test_shards_are_made_of_it(train: Verb, verb: Verb) -> None:
         ("data.images=trian", 2, "did you mean train?"),
         ("data.image_colum=id", 2, "did you mean data.image_column?"),
         ("data.labels=sample_submission.csv", 1, "holds no row but its first line"),
-        ("data.root=birds/train.csv", 1, "data.labels=train.csv"),
+        ("data.root=birds/train.csv", 2, "data.labels=train.csv"),
         ("data.root=null", 2, "data.root=null: csv needs data.root=FOLDER"),
     ],
 )

@@ -104,13 +104,18 @@ def test_only_images_that_both_have_count(verb: Verb) -> None:
         ("0,a,a,0.9,0.1,\n0,a,a,0.9,0.1,\n", "two/predictions.csv: has image 0 more than once", SCORES),
         ("7,a,a,0.9,0.1,\n", "their predictions.csv have no image in common", "scores, of other images  a     b"),
         (None, "two has no predictions.csv; rnnvision evaluate ckpt=two writes one into its own run folder", SCORES),
+        ("", "two has no predictions.csv, and no checkpoint; the run is failed", SCORES),
     ],
-    ids=["truths differ", "twice", "other images", "no answers"],
+    ids=["truths differ", "twice", "other images", "no answers", "nothing saved"],
 )
 def test_answers_that_cannot_be_compared_are_not(verb: Verb, table: str | None, note: str, header: str) -> None:
     run("one", "aa"), run("two", "aa", hidden_size=16)
-    if table is None:
+    if not table:
         Path("two/predictions.csv").unlink()
+        if table is None:
+            Path("two/checkpoints").mkdir()
+            Path("two/checkpoints/best.ckpt").touch()
+        Path("two/status.json").write_text(json.dumps({"status": "failed", "error": "the loss became nan"}))
     else:
         Path("two/predictions.csv").write_text(f"image,truth,answer,probability,loss,settled\n{table}")
     result = verb("diff", "one", "two")

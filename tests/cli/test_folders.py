@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from rnnvision.data import ImageData
+from rnnvision.runs import Run
 from rnnvision.training import VerifiedCheckpointIO, read_checkpoint
 from tests.cli.running import Verb
 
@@ -74,6 +75,43 @@ def test_a_resumed_run_says_what_came(verb: Verb, run: str) -> None:
     assert result.code == 0, result.err
     assert _lines(result.out, "note")[0].startswith("since the training: 30 added")
     assert _metrics("run")["test/images"] >= before["test/images"]
+
+
+@pytest.mark.parametrize("before", ["completed", "interrupted", "running"])
+@pytest.mark.parametrize(("edit", "code"), [("gone", 2), ("damaged", 1), ("interrupted", 130)])
+def test_a_resume_that_does_not_get_to_its_first_step_changes_nothing(
+    verb: Verb, run: str, monkeypatch: pytest.MonkeyPatch, before: str, edit: str, code: int
+) -> None:
+    """Its figures and its checkpoints are those of the run as it was, and so is its status."""
+    files = [Path(run) / name for name in ("status.json", "environment.json", "train.log", ".hydra/config.yaml")]
+    files[0].write_text(files[0].read_text().replace("completed", before))
+    kept = [path.read_text() for path in files]
+    if edit == "gone":
+        Path("photos").rename("elsewhere")
+    elif edit == "damaged":
+        Path("photos/a/0.png").write_bytes(b"no image")
+    else:
+        monkeypatch.setattr("rnnvision.cli.frame.setup.make_data", interrupt)
+    result = verb("train", f"resume={run}", "trainer.max_epochs=8", "trainer.max_steps=-1")
+    assert result.code == code, result.err
+    assert len(result.message.splitlines()) == 1
+    assert [path.read_text() for path in files[: 3 if code != 130 else 2]] == kept[: 3 if code != 130 else 2]
+    assert files[3].read_text() == kept[3]
+    assert Run(Path(run)).state == {"running": "killed"}.get(before, before)
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate"])
+def test_a_folder_that_is_not_there_is_wrong_use(verb: Verb, train: Verb, run: str, name: str) -> None:
+    Path("photos").rename("elsewhere")
+    result = train(*OPTIONS) if name == "train" else verb("evaluate", f"ckpt={run}", "device=cpu")
+    assert result.code == 2
+    assert result.message.endswith("photos: there is no such folder; give data.root=FOLDER")
+    if name == "train":
+        assert len(list(Path("logs").rglob("status.json"))) == 0
 
 
 def test_the_first_lines_count_the_images_of_each_class(train: Verb) -> None:

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from rnnvision import load
+from rnnvision.data import ImageData
 from tests.cli.running import Verb
 
 COLOURS = {"ant": (255, 0, 0), "bee": (0, 255, 0), "cat": (0, 0, 255)}
@@ -54,6 +55,28 @@ def test_what_was_trained_without_the_bad_files_is_evaluated_so(train: Verb, ver
     assert "bad.jpg" in Path("out/skipped_files.txt").read_text()
     assert "bad.jpg" in result.out
     assert verb("evaluate", "ckpt=run", "device=cpu", "data.on_bad_file=stop").code == 1
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_bad_files_that_are_skipped_move_no_other_and_a_count_that_has_them_says_so(
+    train: Verb, verb: Verb, root: Path, part: str
+) -> None:
+    """In a run, when it is resumed, and in an evaluation: only of what has been read are they left out."""
+    found = ImageData("image_folder", root=str(root), cache=False).known.parts()
+    sizes = {name: len(samples) for name, samples in found.items()}
+    Path(found[part].name(0)).write_bytes(b"no picture")
+    words = (f"data.root={root}", "data.on_bad_file=skip", "hydra.run.dir=run")
+    begun = train(*OPTIONS, *words)
+    answers = Path("run/predictions.csv").read_text()
+    resumed = verb("train", "resume=run")
+    assert Path("run/predictions.csv").read_text() == answers
+    evaluated = verb("evaluate", "ckpt=run", "device=cpu")
+    for result, read in ((begun, ("train", "val")), (resumed, ("train", "val")), (evaluated, ("test",))):
+        assert result.code == 0, result.err
+        counts = " / ".join(str(size - (name == part and name in read)) for name, size in sizes.items())
+        unread = " and ".join(name for name in sizes if name not in read)
+        told = f"image_folder, {counts} images (train / val / test, bad files of {unread} still counted)"
+        assert told in result.out
 
 
 def test_streamed_and_resident_images_give_the_same_figures(train: Verb, root: Path) -> None:

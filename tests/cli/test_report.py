@@ -1,5 +1,6 @@
 """rnnvision report: of a run, an evaluation, several runs, and of folders that lack something."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -111,6 +112,36 @@ def test_the_runs_of_a_multirun_are_side_by_side(verb: Verb) -> None:
     assert ">model.recurrence</th>" in html
     assert "a_report" not in html
     assert Path("sweep/results.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        ({"status": "running"}, "killed"),
+        ({"status": "failed", "error": "the loss became nan"}, "failed: the loss became nan"),
+    ],
+    ids=["killed", "failed"],
+)
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_run_that_did_not_complete_says_how_it_ended(
+    trained: Copy, verb: Verb, record: dict[str, str], shown: str, saved: bool
+) -> None:
+    run = trained("run")
+    (run / "status.json").write_text(json.dumps(record))
+    if not saved:
+        for name in ("metrics.csv", "metrics.json", "predictions.csv", "classes.csv"):
+            (run / name).unlink()
+        shutil.rmtree(run / "checkpoints")
+    result = verb("report", "run=run")
+    assert result.code == 0, result.err
+    assert f"<dt>status</dt><dd>{shown}</dd>" in (run / "report.html").read_text()
+    assert (
+        f"run has no predictions.csv, and no checkpoint; the run is {shown.partition(':')[0]}" in result.out
+    ) != saved
+    shutil.copytree(trained("other"), "runs/other")
+    shutil.copytree(run, "runs/one")
+    assert verb("report", "run=runs").code == 0
+    assert f">{shown}</" in Path("runs/report.html").read_text()
 
 
 @pytest.mark.parametrize(

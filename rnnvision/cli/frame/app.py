@@ -249,17 +249,22 @@ def _write_interrupted(run: RunFolder, status_before: dict[str, Any]) -> None:
 
 
 def _write_status(run: RunFolder, status: str) -> None:
-    """Of a folder that several processes share, as those of a study do, the holder of its lock writes the record."""
-    if run.lock.is_held or run.lock.holder() is None:
+    """Of a folder that several processes share, as those of a study do, the holder of its lock writes the record.
+
+    One that has been told to go on with a run, and ends before it has changed anything, leaves the record as it was.
+    """
+    if run.is_as_found:
+        run.put_back()
+    elif run.lock.is_held or run.lock.holder() is None:
         run.write_status(status)
 
 
 def _write_down(run: RunFolder, code: int, message: str, status_before: dict[str, Any]) -> bool:
-    """Record how a run failed, and whether it was one: a resume that is refused leaves the folder as it was."""
-    if code == EXIT_USAGE or not run.is_used():
+    """Record how a run failed, and whether it was one: a resume that changed nothing leaves the folder as it was."""
+    if code == EXIT_USAGE or run.is_as_found or not run.is_used():
         run.refuse()
-    if code == EXIT_USAGE and status_before:
-        run.write("status.json", status_before)
+    if run.is_as_found or (code == EXIT_USAGE and status_before):
+        run.put_back()
         return False
     run.write_status("failed", message)
     return True

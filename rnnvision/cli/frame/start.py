@@ -25,7 +25,7 @@ from rnnvision.cli.frame.early.again import check_typed, end_if_done
 from rnnvision.cli.frame.early.filled import check_filled, check_path_values, check_sizes, check_switches
 from rnnvision.cli.frame.early.keys import check_choices, check_keys, usual_values
 from rnnvision.cli.frame.early.names import check_names
-from rnnvision.cli.frame.early.starting import announce_run
+from rnnvision.cli.frame.early.starting import announce_run, head, stream_of
 from rnnvision.cli.frame.early.values import check_values
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
@@ -235,7 +235,7 @@ def _check_resume(config: DictConfig) -> None:
 def check_checkpoint(cfg: DictConfig, verb: str) -> None:
     """Check that a checkpoint is given where the verb needs one, and that it is one.
 
-    Of a run folder without a checkpoint it says how the run ended.
+    Of a run folder without a checkpoint it says how the run ended; of one that is not completed that it is not.
 
     Raises:
         UsageError: with the status of the run, and its error.
@@ -247,11 +247,13 @@ def check_checkpoint(cfg: DictConfig, verb: str) -> None:
     if isinstance(found, ListConfig) and verb not in TAKE_SEVERAL:
         typed = ",".join(map(str, found))
         raise UsageError(f"ckpt=[{typed}]: {verb} takes one; try one after the other: -m ckpt={typed}")
-    folder = Path(str(found))
-    if found is None or not (folder / "status.json").is_file():
-        return
-    run = Run(folder)
-    if run.completed or any((folder / "checkpoints" / f"{name}.ckpt").is_file() for name in ("best", "last")):
-        return
-    error = f": {run.error}" if run.error else ""
-    raise UsageError(f"ckpt={cfg.ckpt}: holds no checkpoint; the run is {run.status or 'unfinished'}{error}")
+    for given in found if isinstance(found, ListConfig) else [found]:
+        path = Path(str(given))
+        run = Run(path.parents[1] if path.parent.name == "checkpoints" else path)
+        if given is None or run.completed or not (run.path / "status.json").is_file():
+            continue
+        if run.path == path and not run.has_weights:
+            raise UsageError(f"ckpt={given}: holds no checkpoint; the run is {run.outcome or 'unfinished'}")
+        if verb in NEED_CKPT and is_first_process():
+            told = f"{given}: the run is {run.state or 'unfinished'}, so its training may not be at its end"
+            print(f"{head('note', verb)}{told}", file=stream_of(verb), flush=True)

@@ -32,6 +32,7 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
     if in_a_sweep and _may_have_several_processes(cfg):
         return run_as_command(run)
     if cfg.resume is not None:
+        run.is_as_found = True
         mend_checkpoints(run)
         cfg = resumed(cfg, run)
     if cfg.get("report"):

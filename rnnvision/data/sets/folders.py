@@ -14,7 +14,7 @@ from rnnvision.data.sets.flat_imagenet import is_flat, read_flat, unpack_archive
 from rnnvision.data.sets.layout import Layout, classes_below, read_layout, shown_name, split_named
 from rnnvision.data.sets.locate import announce, search_roots
 from rnnvision.data.sets.tree import Tree, below
-from rnnvision.data.splits import DataError, Splits, splits_of
+from rnnvision.data.splits import DataError, NoFolderError, Splits, splits_of
 from rnnvision.progress import work
 
 IMAGENET_FOLDERS = ("", "imagenet", "ImageNet", "ILSVRC/Data/CLS-LOC", "tiny-imagenet-200")
@@ -44,9 +44,11 @@ def read_image_folder(
         raise ValueError("root=null: image_folder needs data.root=FOLDER with CLASS/*.jpg or train/CLASS/*.jpg in it")
     base = Path(root).expanduser().resolve()
     if base.is_file():
-        raise DataError(f"data.root={root}: is a file; give the folder of the classes, data.root={base.parent.parent}")
+        raise NoFolderError(
+            f"data.root={root}: is a file; give the folder of the classes, data.root={base.parent.parent}"
+        )
     if not base.is_dir():
-        raise DataError(f"data.root={root}: there is no such folder; give data.root=FOLDER")
+        raise NoFolderError(f"data.root={root}: there is no such folder; give data.root=FOLDER")
     tree = Tree()
     with work("finding files"):
         names, splits, notes = read_parts(base, tree, read_layout(base, tree), view, class_names, by_path=by_path)

@@ -117,7 +117,7 @@ def _row(folder: Path, entry: Entry, page: str) -> tuple[Cell, ...]:
         number(metrics.get("test/nll_calibrated", metrics.get("test/nll"))),
         number(metrics.get("test/ece_calibrated", metrics.get("test/ece"))),
         duration(run.training_seconds),
-        f"{run.status or 'no record'}{f': {run.error}' if run.error else ''}",
+        run.outcome or "no record",
     )
 
 

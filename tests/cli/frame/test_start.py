@@ -1,6 +1,7 @@
 """What refuses a start comes before the run folder; what a run was is said where it is asked for."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -282,6 +283,25 @@ def test_a_checkpoint_of_a_failed_run_says_why_there_is_none(
     assert result.message.endswith("holds no checkpoint; the run is failed: the disk is full")
 
 
+@pytest.mark.parametrize(("status", "shown"), [("running", "killed"), ("interrupted", "interrupted")])
+@pytest.mark.parametrize("ckpt", ["run", "run/checkpoints/best.ckpt"])
+def test_a_checkpoint_of_a_training_that_did_not_end_is_said_to_be_one(
+    trained: Copy, verb: Verb, ckpt: str, status: str, shown: str
+) -> None:
+    (trained("run") / "status.json").write_text(json.dumps({"status": status}))
+    Path("pixels.npy").write_bytes(b"")
+    told = f"{ckpt}: the run is {shown}, so its training may not be at its end"
+    result = verb("evaluate", f"ckpt={ckpt}", "device=cpu")
+    assert result.code == 0, result.err
+    assert f"note        {told}" in result.out.splitlines()
+    result = verb("predict", f"ckpt={ckpt}", "source=pixels.npy", "device=cpu")
+    assert f"note      {told}" in result.err.splitlines()  # where its answers are not
+    assert "note" not in result.out
+    shutil.rmtree("run/checkpoints")
+    result = verb("evaluate", "ckpt=run", "device=cpu")
+    assert (result.code, result.message.endswith(f"holds no checkpoint; the run is {shown}")) == (2, True)
+
+
 @pytest.mark.parametrize("begun", [0, 1])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, FailureError])
 def test_a_run_without_a_result_is_not_the_latest_one(
@@ -302,7 +322,8 @@ def test_a_run_without_a_result_is_not_the_latest_one(
 
 def test_data_that_is_not_there_is_not_the_latest_run(verb: Verb) -> None:
     assert verb("train", *QUICK, "hydra.run.dir=first").code == 0
-    assert verb("train", "data=image_folder", "data.root=nowhere", "device=cpu").code == 1
+    Path("empty").mkdir()
+    assert verb("train", "data=image_folder", "data.root=empty", "device=cpu").code == 1
     assert Path("logs/train/latest").resolve().name == "first"
 
 

@@ -6,7 +6,7 @@ import importlib.metadata
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from omegaconf import DictConfig, ListConfig
 
@@ -49,10 +49,20 @@ def announce_run(verb: str, config: DictConfig, choices: Mapping[Any, Any]) -> N
 
 def announce(verb: str, what: str) -> None:
     """Print what begins, unless PyTorch is there already: where people read, and not among answers for a program."""
-    stream = sys.stderr if verb in ANSWERS else sys.stdout
+    stream = stream_of(verb)
     if "torch" not in sys.modules and is_first_process() and (verb not in ANSWERS or stream.isatty()):
         separator = "; " if what else ""
-        print(f"{'start':{12 if verb in WIDE else 10}}{what}{separator}loading PyTorch", file=stream, flush=True)
+        print(f"{head('start', verb)}{what}{separator}loading PyTorch", file=stream, flush=True)
+
+
+def stream_of(verb: str) -> TextIO:
+    """Where a verb says what is for people: not among answers for a program."""
+    return sys.stderr if verb in ANSWERS else sys.stdout
+
+
+def head(word: str, verb: str) -> str:
+    """The begin of a line of a verb, as wide as that of its others."""
+    return f"{word:{12 if verb in WIDE else 10}}"
 
 
 def import_libraries(names: tuple[str, ...], *, whole: bool) -> None:

@@ -79,6 +79,8 @@ def _read_answers(found: Found, folder: Path) -> None:
     try:
         found.answers = read_predictions(folder)
     except FileNotFoundError:
+        if not (run := Run(folder)).has_weights:
+            raise UsageError(f"{folder.name} {run.why_unmeasured}") from None
         raise UsageError(
             f"{folder.name} holds no predictions.csv: an earlier version made it, or it did not get to its test; "
             f"this makes one: rnnvision evaluate ckpt={folder}, then rnnvision report run=logs/evaluate/latest"

@@ -88,6 +88,8 @@ def runs_in(folder: Path) -> list[Run]:
     if any(_is_a_run(run.path) for run in below):
         # Those that failed at their beginning too; not what other verbs, such as this one, have completed.
         return [run for run in below if not run.completed or _is_a_run(run.path)]
+    if (run := Run(folder)).status and not run.completed and not _holds_several(folder):
+        return [run]  # it failed at its beginning: of that there is a page, too
     raise UsageError(
         f"run={folder}: holds no run; give a run folder, or one of several; try: rnnvision report run=logs/train/latest"
     )

@@ -41,7 +41,7 @@ def _table(folder: Path, jobs: list[Run]) -> str:
     rows = [["job", "status", *FIGURES, "overrides"]]
     for run in jobs:
         figures = [_cell(run.metrics.get(name)) for name in FIGURES]
-        rows.append([str(run.path.relative_to(folder)), run.status or "unknown", *figures, " ".join(run.overrides)])
+        rows.append([str(run.path.relative_to(folder)), run.state or "unknown", *figures, " ".join(run.overrides)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     errors = ["", *(f"  <- {run.error}" if run.error else "" for run in jobs)]

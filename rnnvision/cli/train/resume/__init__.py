@@ -176,6 +176,7 @@ def _check_limits(cfg: DictConfig, run: RunFolder) -> None:
 def kept_if_refused(cfg: DictConfig, run: RunFolder) -> Iterator[None]:
     """Write down what a resumed run changes of its configuration, unless Lightning refuses to go on with it."""
     path = run.path / ".hydra" / "config.yaml"
+    run.is_as_found = False
     if cfg.resume is None or not is_first_process():
         yield
         return

@@ -15,7 +15,7 @@ from rnnvision.data.sets.csv_labels.named_files import NamedFiles
 from rnnvision.data.sets.csv_labels.table import Row, Table, read_table
 from rnnvision.data.sets.layout import split_named
 from rnnvision.data.sets.tree import below, is_litter
-from rnnvision.data.splits import DataError, Splits, splits_of
+from rnnvision.data.splits import DataError, NoFolderError, Splits, splits_of
 
 USUAL = ("labels.csv", "train.csv", "train_labels.csv")
 Labelled = dict[str, tuple[Row, str]]  # file -> its row and its label
@@ -54,9 +54,9 @@ def read_csv(
         raise ValueError("root=null: csv needs data.root=FOLDER with images and a CSV file of their labels in it")
     base = Path(root).expanduser().resolve()
     if base.is_file():
-        raise DataError(f"data.root={root}: is a file; choose data.root={base.parent} data.labels={base.name}")
+        raise NoFolderError(f"data.root={root}: is a file; choose data.root={base.parent} data.labels={base.name}")
     if not base.is_dir():
-        raise DataError(f"data.root={root}: there is no such folder")
+        raise NoFolderError(f"data.root={root}: there is no such folder")
     table = read_table(_labels_file(base, labels))
     files = NamedFiles(_images_folder(base, images))
     if not files.paths:

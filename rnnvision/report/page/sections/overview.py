@@ -91,10 +91,9 @@ def command_line(run: Run) -> str:
 
 
 def status_line(run: Run) -> str:
-    error = f": {run.error}" if run.error else ""
-    if run.status == "running" and any(name.startswith("test/") for name in run.metrics):
+    if run.state == "running" and any(name.startswith("test/") for name in run.metrics):
         return "tested"  # by the training that ends with this report
-    return f"{run.status or 'no record'}{error}"
+    return run.outcome or "no record"
 
 
 def code_line(machine: Mapping[str, object]) -> str:
