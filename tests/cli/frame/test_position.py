@@ -165,6 +165,20 @@ def test_a_signal_saves_before_the_next_batch(
     assert same(results(tmp_path / "parts"), results(tmp_path / "whole"))
 
 
+@pytest.mark.parametrize("step", [4, 8])
+def test_a_limit_of_steps_that_ends_an_epoch_leaves_its_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    pair = {"trainer": {"max_steps": 2 * BATCHES, "max_epochs": -1}}
+    train(tmp_path / "whole", pair)
+    ends_in(monkeypatch, "training_step", step - 1, None)
+    with pytest.raises(SystemExit), STOP.at_work():
+        train(tmp_path / "parts", pair)
+    STOP.forget()
+    train(tmp_path / "parts", pair, go_on=True)
+    assert same(results(tmp_path / "parts"), results(tmp_path / "whole"))
+
+
 def test_a_signal_before_the_first_step_leaves_nothing_to_go_on_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

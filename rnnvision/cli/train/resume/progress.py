@@ -92,6 +92,7 @@ class GoOn(Callback):
         steps = trainer.max_steps
         reached = progress.steps >= steps and not progress.in_validation
         self.max_steps = None if reached else steps  # None: there is no limit, or it is reached
+        self.validates = progress.in_validation
         self.patience = {callback: callback.patience for callback in trainer.early_stopping_callbacks}
         self.has_stopped = has_stopped
 
@@ -101,10 +102,17 @@ class GoOn(Callback):
             trainer.fit_loop.epoch_loop.max_steps = -1
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if self.max_steps is not None:
-            trainer.fit_loop.epoch_loop.max_steps = self.max_steps
+        if not self.validates:  # else the limit may be reached, and would end the training before the validation
+            self._limit_again(trainer)
         for callback, patience in self.patience.items():
             callback.patience = patience
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._limit_again(trainer)
+
+    def _limit_again(self, trainer: L.Trainer) -> None:
+        if self.max_steps is not None:
+            trainer.fit_loop.epoch_loop.max_steps = self.max_steps
 
 
 def early_stop(callback: EarlyStopping, folder: Path, saved: dict[str, Any] | None = None) -> str | None:
