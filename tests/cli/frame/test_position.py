@@ -87,7 +87,7 @@ def results(folder: Path) -> list[Any]:
     for name in ("last", "best"):
         checkpoint = read_checkpoint(folder / "checkpoints" / f"{name}.ckpt")
         entries = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "averaging_state", "current_model_state")
-        position = {**checkpoint["position"], "rows": None, "seconds": 0}
+        position = {**checkpoint["position"], "rows": None, "cut": None, "seconds": 0}
         text = json.dumps(checkpoint["callbacks"], default=str)
         callbacks = json.loads(re.sub(r"/\w[^\"]*/checkpoints", "/checkpoints", text))
         for state in callbacks.values():
@@ -204,11 +204,12 @@ def test_processes_end_by_what_they_have_agreed_on(monkeypatch: pytest.MonkeyPat
         saving.on_train_batch_start(cast(L.Trainer, told), learner, None, 8)
 
 
+@pytest.mark.parametrize("pair", [{}, {"trainer": {"max_steps": BATCHES + 2, "max_epochs": -1}}], ids=["whole", "cut"])
 def test_a_row_that_was_not_written_any_more_is_in_the_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: dict[str, Any]
 ) -> None:
     """Lightning logs the figures of an epoch after its checkpoint is written."""
-    train(tmp_path / "whole", {})
+    train(tmp_path / "whole", pair)
     end = RunLog.log_metrics
     with monkeypatch.context() as patch:
 
@@ -219,8 +220,8 @@ def test_a_row_that_was_not_written_any_more_is_in_the_checkpoint(
 
         patch.setattr(RunLog, "log_metrics", dies)
         with pytest.raises(LostError):
-            train(tmp_path / "parts", {})
-    train(tmp_path / "parts", {}, go_on=True)
+            train(tmp_path / "parts", pair)
+    train(tmp_path / "parts", pair, go_on=True)
     assert same(results(tmp_path / "parts"), results(tmp_path / "whole"))
 
 
