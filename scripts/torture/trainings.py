@@ -64,15 +64,15 @@ def trained(words: Sequence[str], folder: Path, before: Callable[[], None] | Non
     return ended(forked(words, folder, before))
 
 
-def killed_in_step(step: int) -> Callable[[], None]:
-    """SIGKILL at the beginning of a step of the whole training, counted from 0."""
+def killed_in_step(step: int, by: int = signal.SIGKILL) -> Callable[[], None]:
+    """A signal at the beginning of a step of the whole training, counted from 0."""
 
     def prepare_it() -> None:
         train = Learner.training_step
 
         def training_step(self: Learner, *arguments: Any) -> Tensor:
             if self.trainer.global_step == step:
-                os.killpg(0, signal.SIGKILL)
+                os.killpg(0, by)
             return train(self, *arguments)
 
         Learner.training_step = training_step  # type: ignore[assignment,method-assign]

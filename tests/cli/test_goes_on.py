@@ -184,3 +184,23 @@ def test_the_rest_of_an_epoch_that_was_left_is_trained(train: Verb, verb: Verb, 
     _assert_same("whole", "parts")
     rows = list(csv.DictReader(Path("parts/metrics.csv").read_text().splitlines()))
     assert [int(row["step"]) + 1 for row in rows] == [10, 20, 30, last]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("trainer.max_steps=15",), (*STOPPING, f"{STOP}.patience=1", "+trainer.val_check_interval=4")],
+    ids=["limit", "early stop"],
+)
+def test_the_figures_of_an_epoch_that_was_left_stay_where_nothing_is_trained(
+    train: Verb, verb: Verb, words: tuple[str, ...]
+) -> None:
+    def rows() -> list[dict[str, str]]:
+        found = csv.DictReader(Path("run/metrics.csv").read_text().splitlines())
+        return [{**row, "seconds": ""} for row in found]
+
+    assert train(*words, "hydra.run.dir=run").code == 0
+    before = rows(), figures_of("run")
+    result = verb("train", "resume=run")
+    assert result.code == 0, result.err
+    assert "nothing is left to train" in result.out
+    assert (rows(), figures_of("run")) == before

@@ -160,9 +160,10 @@ def _earlier(folder: Path, last: Path) -> dict[str, float]:
     written = {key: value for key, value in read_json(folder / "metrics.json").items() if key.startswith("train/")}
     progress = read_progress(last)
     rows = [row for row in read_epochs(folder / "metrics.csv") if int(row["epoch"]) < progress.first_row]
-    rows += [{key: str(value) for key, value in row.items()} for row in progress.rows]
+    rows += [{key: str(value) for key, value in row.items()} for row in progress.cut or progress.rows]
     found = {key: float(value) for row in rows for key, value in row.items() if key.startswith("train/") and value}
-    seconds = progress.seconds + sum(float(row["seconds"]) for row in rows if row.get("seconds"))
+    begun = 0.0 if progress.cut else progress.seconds
+    seconds = begun + sum(float(row["seconds"]) for row in rows if row.get("seconds"))
     return {**written, **found, "train/seconds": round(max(seconds, written.get("train/seconds", 0.0)), 3)}
 
 

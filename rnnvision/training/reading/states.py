@@ -51,6 +51,9 @@ POSITION: dict[str, Callable[[Any], bool]] = {
     ),
 }
 
+# What it has on a GPU only, and what an earlier version did not write.
+OF_SOME = {"random_cuda": lambda v: _table(v, torch.uint8), "cut": POSITION["rows"]}
+
 
 def wrong_state(checkpoint: Mapping[str, Any]) -> str | None:
     """The first entry of a training that is not built as Lightning writes it, in words; None where all are."""
@@ -82,7 +85,7 @@ def _cell(value: Any) -> bool:
 def _position(value: Any) -> bool:
     if not is_map(value) or not all(name in value and is_right(value[name]) for name, is_right in POSITION.items()):
         return False
-    return "random_cuda" not in value or _table(value["random_cuda"], torch.uint8)
+    return all(is_right(value[name]) for name, is_right in OF_SOME.items() if name in value)
 
 
 def _weights(value: Any) -> bool:

@@ -1,23 +1,32 @@
 """A training is killed at one step after the other, once or twice, and resumed where it was moved to.
 
-Found: a row of metrics.csv that a kill between a checkpoint and the row had lost; an epoch that max_steps had cut, the
-rest of which was never trained.
+One that a limit of steps ends is told to end (SIGTERM) the first time: it takes the step, and saves what follows it.
+
+Faults that it found:
+- a row of metrics.csv was lost by a kill between a checkpoint and the row
+- of an epoch that max_steps had cut the rest was never trained
+- the validation was lost where the run was stopped in the last step, and max_steps ended an epoch
+- the last row was lost where max_steps had cut an epoch, and a resume had nothing left to train
 """
 
 import random
+import signal
 from pathlib import Path
 
 from torture.trainings import BATCHES, SMALL, STEPS, difference, killed_in_step, killed_in_validation, trained
 from torture.trial import Outcome
 
-TITLE = "single and double resume from every position of a 48-step run, 0 and 2 workers, moved in between"
+TITLE = "single and double resume from every position of a 48-step run, 0 and 2 workers, max_steps, moved in between"
 BAR = "weights, optimiser, schedule, averages, best checkpoint, metrics and answers bit-identical"
-COUNT = 4 * STEPS
-FOUND = 2
+FOUND = 4
+LIMITED = ("trainer.max_epochs=-1", f"trainer.max_steps={STEPS}")
 WAYS = {
     "0 workers": ("augmentation.mixup=0.2",),
     "2 workers": ("augmentation=flip_shift", "data.format=streaming", "data.num_workers=2"),
+    "a limit that ends an epoch": LIMITED,
+    "a limit that cuts an epoch": (*LIMITED, "trainer.limit_train_batches=10"),
 }
+COUNT = len(WAYS) * 2 * STEPS
 
 
 def run(count: int, seed: int, folder: Path) -> Outcome:
@@ -39,8 +48,9 @@ def run(count: int, seed: int, folder: Path) -> Outcome:
 
 def _tried(folder: Path, position: int, words: tuple[str, ...], again: int | None) -> str | None:
     """Train in folder/run, kill in a step, move, resume, kill in the step `again` after it, resume; what went wrong."""
-    code = trained([*SMALL, *words, "save_every=1", "hydra.run.dir=run"], folder, killed_in_step(position))
-    if code != -9:
+    by, expected = (signal.SIGTERM, 143) if {*LIMITED} <= {*words} else (signal.SIGKILL, -9)
+    code = trained([*SMALL, *words, "save_every=1", "hydra.run.dir=run"], folder, killed_in_step(position, by))
+    if code != expected:
         return f"it ended with {code} before it was killed"
     (folder / "run").rename(folder / "moved")
     begin = [*SMALL, *words, "save_every=1", "auto_resume=true", "hydra.run.dir=moved"]

@@ -87,7 +87,7 @@ def results(folder: Path) -> list[Any]:
     for name in ("last", "best"):
         checkpoint = read_checkpoint(folder / "checkpoints" / f"{name}.ckpt")
         entries = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "averaging_state", "current_model_state")
-        position = {**checkpoint["position"], "rows": None, "seconds": 0}
+        position = {**checkpoint["position"], "rows": None, "cut": None, "seconds": 0}
         text = json.dumps(checkpoint["callbacks"], default=str)
         callbacks = json.loads(re.sub(r"/\w[^\"]*/checkpoints", "/checkpoints", text))
         for state in callbacks.values():
@@ -165,6 +165,20 @@ def test_a_signal_saves_before_the_next_batch(
     assert same(results(tmp_path / "parts"), results(tmp_path / "whole"))
 
 
+@pytest.mark.parametrize("step", [4, 8])
+def test_a_limit_of_steps_that_ends_an_epoch_leaves_its_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    pair = {"trainer": {"max_steps": 2 * BATCHES, "max_epochs": -1}}
+    train(tmp_path / "whole", pair)
+    ends_in(monkeypatch, "training_step", step - 1, None)
+    with pytest.raises(SystemExit), STOP.at_work():
+        train(tmp_path / "parts", pair)
+    STOP.forget()
+    train(tmp_path / "parts", pair, go_on=True)
+    assert same(results(tmp_path / "parts"), results(tmp_path / "whole"))
+
+
 def test_a_signal_before_the_first_step_leaves_nothing_to_go_on_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,11 +204,12 @@ def test_processes_end_by_what_they_have_agreed_on(monkeypatch: pytest.MonkeyPat
         saving.on_train_batch_start(cast(L.Trainer, told), learner, None, 8)
 
 
+@pytest.mark.parametrize("pair", [{}, {"trainer": {"max_steps": BATCHES + 2, "max_epochs": -1}}], ids=["whole", "cut"])
 def test_a_row_that_was_not_written_any_more_is_in_the_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: dict[str, Any]
 ) -> None:
     """Lightning logs the figures of an epoch after its checkpoint is written."""
-    train(tmp_path / "whole", {})
+    train(tmp_path / "whole", pair)
     end = RunLog.log_metrics
     with monkeypatch.context() as patch:
 
@@ -205,8 +220,8 @@ def test_a_row_that_was_not_written_any_more_is_in_the_checkpoint(
 
         patch.setattr(RunLog, "log_metrics", dies)
         with pytest.raises(LostError):
-            train(tmp_path / "parts", {})
-    train(tmp_path / "parts", {}, go_on=True)
+            train(tmp_path / "parts", pair)
+    train(tmp_path / "parts", pair, go_on=True)
     assert same(results(tmp_path / "parts"), results(tmp_path / "whole"))
 
 

@@ -121,8 +121,16 @@ def test_tensors_of_one_memory_are_read_as_they_were(tmp_path: Path) -> None:
     assert all(torch.equal(found[name], held[name]) for name in held)
 
 
-@pytest.mark.parametrize(("held", "fits"), [(torch.zeros(1, 16, dtype=torch.uint8), True), ([1], False)])
-def test_the_state_of_a_generator_on_a_gpu_is_a_table_too(held: object, fits: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "held", "fits"),
+    [
+        ("random_cuda", torch.zeros(1, 16, dtype=torch.uint8), True),
+        ("random_cuda", [1], False),
+        ("cut", [{"step": 3, "lr": 0.1}], True),
+        ("cut", [3], False),
+    ],
+)
+def test_what_only_some_positions_have_is_looked_at_too(name: str, held: object, fits: bool) -> None:
     position = {
         **dict.fromkeys(("epoch", "batches", "of_batches"), 1),
         **dict.fromkeys(("ended", "in_validation"), False),
@@ -133,4 +141,4 @@ def test_the_state_of_a_generator_on_a_gpu_is_a_table_too(held: object, fits: bo
         "validated": [-1, {}, False],
     }
     assert wrong_state({"position": position}) is None
-    assert (wrong_state({"position": {**position, "random_cuda": held}}) is None) == fits
+    assert (wrong_state({"position": {**position, name: held}}) is None) == fits

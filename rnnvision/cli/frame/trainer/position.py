@@ -53,7 +53,8 @@ class Position(Callback):
 
         `position` holds: `epoch`, counted from 0, and `batches`, which are trained of it, of `of_batches`; `random`
         (ranks, bytes), torch's generator, and `random_cuda`; `sums` (ranks, 3) of the epoch, `validated`; `rows` of
-        metrics.csv that are of this epoch, and its `seconds` so far.
+        metrics.csv that are of this epoch, and its `seconds` so far; `cut`, the rows in their place where the training
+        ended within it and does not go on.
         """
         if trainer.state.fn != "fit" or not isinstance(pl_module, Learner):
             return
@@ -67,6 +68,8 @@ class Position(Callback):
             _within_epoch(checkpoint["loops"]["fit_loop"], trainer, epoch, batches, validates=self._in_validation)
         step, figures = pl_module._validated
         log = _run_log(trainer)
+        rows = [] if log is None else log.rows_of(epoch)
+        ended = [] if log is None or not has_ended else log.rows_of(epoch, _ended_row(trainer))
         checkpoint[ENTRY] = {
             "epoch": epoch,
             "batches": batches,
@@ -76,7 +79,8 @@ class Position(Callback):
             "sums": _of_all_ranks(trainer, pl_module.sums.all().cpu().double()),
             "validated": [step, dict(figures), pl_module._validated_this_epoch],
             "random": _of_all_ranks(trainer, torch.get_rng_state()),
-            "rows": [] if log is None else log.rows_of(epoch, _ended_row(trainer) if has_ended and is_whole else None),
+            "rows": ended if has_ended and is_whole else rows,
+            "cut": [] if is_whole else ended,
             "seconds": 0.0 if log is None else log.seconds,
         }
         if pl_module.device.type == "cuda":

@@ -26,6 +26,7 @@ class Progress:
     of_batches: int
     in_validation: bool  # after these batches
     rows: list[dict[str, Any]]  # of metrics.csv, of the epoch `first_row`
+    cut: list[dict[str, Any]]  # the rows in their place where the training ended within this epoch and does not go on
     first_row: int  # earlier rows are in the file, what is there of this epoch and of later ones is trained again
     seconds: float  # of the epoch that had begun
     callbacks: dict[str, Any]  # state_key -> state
@@ -50,6 +51,7 @@ def read_progress(last: Path) -> Progress:
         of_batches=within.get("of_batches", 0),
         in_validation=within.get("in_validation", False),
         rows=[] if position is None else position["rows"],
+        cut=within.get("cut", []),
         first_row=epochs if position is None else position["epoch"],
         seconds=within.get("seconds", 0.0),
         callbacks=checkpoint.get("callbacks", {}),
@@ -73,11 +75,17 @@ def go_on(trainer: L.Trainer, last: Path) -> None:
     # Its place is told to the loader by `Position`.
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
     progress = read_progress(last)
-    for log in (logger for logger in trainer.loggers if isinstance(logger, RunLog)):
-        log.go_back_to(progress.first_row, progress.rows, progress.seconds)
+    _go_back(trainer, progress.first_row, progress.rows, progress.seconds)
     states = [(c, progress.callbacks.get(c.state_key)) for c in trainer.early_stopping_callbacks]
     stopped = any(early_stop(callback, last.parents[1], state) for callback, state in states if state is not None)
+    if progress.cut:  # until it is known that there is something left to train
+        _go_back(trainer, progress.first_row, progress.cut, progress.seconds)
     callbacks_of(trainer).append(GoOn(trainer, progress, has_stopped=stopped))
+
+
+def _go_back(trainer: L.Trainer, epoch: int, rows: list[dict[str, Any]], seconds: float = 0.0) -> None:
+    for log in (logger for logger in trainer.loggers if isinstance(logger, RunLog)):
+        log.go_back_to(epoch, rows, seconds)
 
 
 class GoOn(Callback):
@@ -92,8 +100,10 @@ class GoOn(Callback):
         steps = trainer.max_steps
         reached = progress.steps >= steps and not progress.in_validation
         self.max_steps = None if reached else steps  # None: there is no limit, or it is reached
+        self.validates = progress.in_validation
         self.patience = {callback: callback.patience for callback in trainer.early_stopping_callbacks}
         self.has_stopped = has_stopped
+        self.progress = progress
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         trainer.should_stop = self.has_stopped
@@ -101,10 +111,19 @@ class GoOn(Callback):
             trainer.fit_loop.epoch_loop.max_steps = -1
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if self.max_steps is not None:
-            trainer.fit_loop.epoch_loop.max_steps = self.max_steps
+        if not self.validates:  # else the limit may be reached, and would end the training before the validation
+            self._limit_again(trainer)
         for callback, patience in self.patience.items():
             callback.patience = patience
+        if self.progress.cut:
+            _go_back(trainer, self.progress.first_row, self.progress.rows)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._limit_again(trainer)
+
+    def _limit_again(self, trainer: L.Trainer) -> None:
+        if self.max_steps is not None:
+            trainer.fit_loop.epoch_loop.max_steps = self.max_steps
 
 
 def early_stop(callback: EarlyStopping, folder: Path, saved: dict[str, Any] | None = None) -> str | None:
