@@ -14,6 +14,8 @@ from rnnvision.errors import FailureError
 CONFIGURATION = 2**18  # bytes, as all below
 JSON = 2**24
 EPOCHS = 2**24  # metrics.csv: 50,000 epochs of 20 figures
+STUDY = 2**26  # trials.json: 20,000 trials of 100 epochs
+INDEX = 2**27  # of results: some 150,000 runs
 PREDICTIONS = 2**28  # predictions.csv: two million images under names of 80 letters
 
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0)  # opening a pipe waits for nobody
