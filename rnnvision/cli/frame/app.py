@@ -4,7 +4,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,7 +28,7 @@ from rnnvision.cli.frame.command_line.words import MULTIRUN, command, override
 from rnnvision.cli.frame.early.again import with_resume
 from rnnvision.cli.frame.early.keys import check_keys
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
-from rnnvision.cli.frame.exits import EXIT_USAGE, leave, open_streams
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, open_streams
 from rnnvision.cli.frame.live.counts import shown_counts
 from rnnvision.cli.frame.log import logged
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, composing_fault, unwritable, verdict
@@ -190,10 +190,13 @@ def _run_job(
         announce_run(verb, config, hydra_config.runtime.choices)
     STOP.begin(partial(_write_interrupted, run, status_before))
     import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
-    with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
+    with run.lock, ExitStack() as until_its_end:
         try:
+            log = until_its_end.enter_context(logged(run.path / f"{verb}.log", write=is_first_process()))
             found = hardware() if libraries else {}  # a verb without PyTorch does not import it for that
             run.open({**environment(), **found, **typed_facts(config, run)})
+        except FailureError as error:  # the log is no file
+            leave(verb, str(error), EXIT_FAILURE)
         except OSError as error:
             leave(verb, *unwritable(error))
         try:

@@ -167,11 +167,11 @@ def test_links_within_a_run_folder_and_to_it_are_fine(tmp_path: Path, outside: P
     refuse_links(tmp_path / "missing", HYDRA)
 
 
-@pytest.mark.parametrize("name", ["checkpoints", ".hydra", ".lock"])
+@pytest.mark.parametrize("name", ["checkpoints", ".hydra", ".lock", "train.log"])
 def test_a_resume_is_refused_before_it_writes(name: str, verb: Verb, trained: Copy, outside: Path) -> None:
     run = trained("run")
     elsewhere = Path("elsewhere")
-    if name == ".lock":
+    if name in (".lock", "train.log"):
         forge(run / name, "link", outside)
     else:
         (run / name).rename(elsewhere)
