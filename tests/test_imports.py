@@ -20,6 +20,7 @@ BASE = {
     "registry",
     "signature",
     "masking",
+    "regular",
     "others",
     "progress",
 }  # any room may import them

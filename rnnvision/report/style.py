@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnvision.atomic import replaced
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -68,8 +70,8 @@ def figure(path: Path, width: float, height: float) -> "Iterator[Figure]":
     with rc_context(SETTINGS):
         made = Figure(figsize=(width, height), layout="constrained")
         yield made
-        path.parent.mkdir(parents=True, exist_ok=True)
-        made.savefig(path)
+        with replaced(path, suffix=path.suffix) as temporary:
+            made.savefig(temporary)
 
 
 def plain_logarithms(axes: "Axes") -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from rnnvision.atomic import remove_leftovers, whole
 from rnnvision.disk import is_full
+from rnnvision.errors import FailureError
+from rnnvision.regular import open_in_place
 from rnnvision.runs.lock import Lock
 from rnnvision.runs.ranks import is_first_process
 from rnnvision.runs.read import LOCK, read_json
@@ -122,7 +124,10 @@ class RunFolder:
     def _write_over(self, name: str, text: str) -> None:
         """Write into the space that a file has already, where there is no more; without it, its lock still says that
         nobody is writing here."""
-        with contextlib.suppress(OSError), (self.path / name).open("r+b") as file:
+        with (
+            contextlib.suppress(OSError, FailureError),
+            os.fdopen(open_in_place(self.path / name, os.O_RDWR), "r+b") as file,
+        ):
             file.write(text.encode())
             file.truncate()
 

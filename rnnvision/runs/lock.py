@@ -10,6 +10,8 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+from rnnvision.regular import open_in_place
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -54,14 +56,15 @@ class Lock:
         """Take the lock, unless another process has it; makes its folder.
 
         Raises:
-            OSError: if the file cannot be made, or is a link: what it leads to would be written over.
+            FailureError: if the file is a link, and what it leads to would be written over, or no file.
+            OSError: if it cannot be made.
         """
         if fcntl is None or self.is_held:
             return True
         while True:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+                file = open_in_place(self.path, os.O_RDWR | os.O_CREAT)
             except FileNotFoundError:  # the folder has been removed in this moment
                 continue
             try:

@@ -6,8 +6,10 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from rnnvision.atomic import whole
+from rnnvision.regular import PREDICTIONS, open_table
 
 FILE = "predictions.csv"
+MOST_ROWS = 2_000_000  # a row of a few letters takes twenty times as much memory
 
 
 @dataclass(frozen=True)
@@ -53,29 +55,40 @@ def read_predictions(folder: Path) -> list[Prediction]:
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: that begins with the path, if it is another table, was cut within a row, or holds what is no answer.
+        ValueError: that begins with the path, if it is no file, too large, another table, was cut within a row, or
+            holds what is no answer.
     """
     path = folder / FILE
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path}: is no file")
-    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        rows = csv.DictReader(file)
-        if tuple(rows.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path}: its columns are not {', '.join(COLUMNS)}")
-        try:
-            return [
-                Prediction(
-                    row["image"],
-                    row["truth"],
-                    row["answer"],
-                    _probability(row["probability"]),
-                    float(row["loss"]),
-                    None if row["settled"] == "" else int(row["settled"]),
-                )
-                for row in rows
-            ]
-        except (TypeError, ValueError, csv.Error) as error:
-            raise ValueError(f"{path}: line {rows.line_num} is damaged ({error})") from error
+    try:
+        with open_table(path, PREDICTIONS, errors="surrogateescape") as file:
+            return _rows(csv.DictReader(file))
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _rows(rows: "csv.DictReader[str]") -> list[Prediction]:
+    if tuple(rows.fieldnames or ()) != COLUMNS:
+        raise ValueError(f"its columns are not {', '.join(COLUMNS)}")
+    found = []
+    try:
+        for row in rows:
+            found.append(_prediction(row))
+            if len(found) > MOST_ROWS:
+                raise ValueError(f"more than {MOST_ROWS:,} images")
+    except (TypeError, ValueError, csv.Error) as error:
+        raise ValueError(f"line {rows.line_num} is damaged ({error})") from error
+    return found
+
+
+def _prediction(row: dict[str, str]) -> Prediction:
+    return Prediction(
+        row["image"],
+        row["truth"],
+        row["answer"],
+        _probability(row["probability"]),
+        float(row["loss"]),
+        None if row["settled"] == "" else int(row["settled"]),
+    )
 
 
 def _probability(text: str) -> float:

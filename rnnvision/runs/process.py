@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+LONGEST_END = 2**16  # bytes of a log that are looked at for its last line
+
 
 class Child(Protocol):
     """A process that was started."""
@@ -49,6 +51,9 @@ class Process:
 
 def last_line(log: Path) -> str:
     """The last line of a log, without the name of the verb; "" where there is none."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()] or [""]
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LONGEST_END))
+        end = file.read(LONGEST_END).decode(errors="replace")
+    lines = [line.strip() for line in end.splitlines() if line.strip()] or [""]
     first, _, message = lines[-1].partition(": ")
     return message if first.startswith("rnnvision ") else lines[-1]

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rnnvision.regular import EPOCHS, JSON, open_table, read_bounded
 from rnnvision.runs.lock import Lock
 
 LOCK = ".lock"  # in a run folder: held by the process that writes there
@@ -24,9 +25,9 @@ TRACKING = "tracking.json"  # where the run is found at its trackers; one that b
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file of a run folder; {} where it is missing, was cut short or holds no object."""
+    """A JSON file of a run folder; {} where it is missing, was cut short, is too large or holds no object."""
     try:
-        found = json.loads(path.read_text()) if path.is_file() else {}  # a pipe would never end
+        found = json.loads(read_bounded(path, JSON))
     except (OSError, ValueError, RecursionError):
         return {}
     return entries_of(found)
@@ -160,12 +161,10 @@ def _rank(name: str) -> tuple[int, int, str]:
 
 def read_epochs(path: Path) -> list[dict[str, str]]:
     """The rows of a metrics.csv, one per epoch, without those that were damaged; [] where there is none."""
-    if not path.is_file():
-        return []
     try:
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        with open_table(path, EPOCHS, errors="replace") as file:
             return [row for row in csv.DictReader(file) if _is_epoch(row)]
-    except csv.Error:
+    except (OSError, ValueError, csv.Error):  # missing, too large, no table
         return []
 
 

@@ -3,18 +3,17 @@
 import json
 import os
 import re
-import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from rnnvision.regular import CONFIGURATION, JSON, read_bounded
 from rnnvision.runs.block_yaml import Value, flat_piece, piece_name, pieces
 from rnnvision.runs.lock import Lock
 from rnnvision.runs.read import LOCK, entries_of, figures_of, read_epochs
 
-MOST_BYTES = 2**26  # of a file that is read: what is no file may have no end
 FACTS = ("folder", "verb", "status", "name", "started", "seconds", "commit", "dirty", "tags", "error")
 STATUSES = ("running", "completed", "failed", "interrupted", "killed", "unknown")
 JOB = re.compile(r"^  job:\n    name: ['\"]?(\w+)", re.MULTILINE)
@@ -87,8 +86,8 @@ def read_record(folder: str | Path, name: str = "", files: Collection[str] | Non
     at = os.fspath(folder)
     files = {entry.name for entry in os.scandir(at)} if files is None else files
     status, environment = read_object(at, "status.json", files), read_object(at, "environment.json", files)
-    config = config_of(read_text(f"{at}/.hydra/config.yaml")) if ".hydra" in files else {}
-    hydra = read_text(f"{at}/.hydra/hydra.yaml") if ".hydra" in files else ""
+    config = config_of(read_text(f"{at}/.hydra/config.yaml", CONFIGURATION)) if ".hydra" in files else {}
+    hydra = read_text(f"{at}/.hydra/hydra.yaml", CONFIGURATION) if ".hydra" in files else ""
     choices = _choices(environment.get("choices"), hydra, config)
     git = environment.get("git") or {}
     facts: dict[str, Value] = {
@@ -117,31 +116,20 @@ def config_of(text: str) -> dict[str, Piece]:
     return {piece_name(piece): _shared(piece) for piece in pieces(text)}
 
 
-def read_text(path: str) -> str:
-    """A small file; "" where it cannot be read. Twice as fast as `open`, which counts when there are 50,000."""
+def read_text(path: str, most: int) -> str:
+    """A small file; "" where it cannot be read, or has more than so many bytes."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe that nobody writes is empty
-    except OSError:
+        return read_bounded(path, most).decode(errors="replace")
+    except (OSError, ValueError):
         return ""
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return ""
-        found = os.read(descriptor, 65536)
-        while len(found) % 65536 == 0 and len(found) < MOST_BYTES and (more := os.read(descriptor, 65536)):
-            found += more
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)
-    return found.decode(errors="replace")
 
 
 def read_object(folder: str, name: str, files: Collection[str]) -> dict[str, Any]:
-    """A JSON file; {} where it is missing, was cut short or holds no object."""
+    """A JSON file; {} where it is missing, was cut short, is too large or holds no object."""
     if name not in files:
         return {}
     try:
-        found = json.loads(read_text(f"{folder}/{name}"))
+        found = json.loads(read_text(f"{folder}/{name}", JSON))
     except (ValueError, RecursionError):
         return {}
     return entries_of(found)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rnnvision.atomic import whole
+from rnnvision.regular import STUDY, read_bounded
 
 FILE, TABLE = "trials.json", "trials.csv"
 KINDS = ("float", "int", "choice")
@@ -175,7 +176,7 @@ def read_study(folder: Path) -> StudyRecord:
     """
     path = folder / FILE
     try:
-        return _study(json.loads(path.read_text(encoding="utf-8", errors="surrogateescape")))
+        return _study(json.loads(read_bounded(path, STUDY).decode(errors="surrogateescape")))
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{path}: is damaged ({reason})") from error

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnvision.errors import UsageError
+from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs.lock import Lock
 from rnnvision.search.pruning import make_pruner
 from rnnvision.search.sampling import make_sampler
@@ -106,6 +106,9 @@ def _storage(folder: Path, url: str | None) -> "BaseStorage":
     from optuna.storages import JournalStorage, RDBStorage
     from optuna.storages.journal import JournalFileBackend
 
+    for file in (*folder.glob(f"{DATABASE}*"), *folder.glob(f"{JOURNAL}*")):  # with what SQLite keeps beside its own
+        if file.is_symlink() or not file.is_file():
+            raise FailureError(f"{file}: is a link or no file, and the study would be written elsewhere; remove it")
     if url == "journal":
         lock: Any = _JournalLock(folder / f"{JOURNAL}.lock")  # Optuna asks for its methods alone
         return JournalStorage(JournalFileBackend(str(folder / JOURNAL), lock_obj=lock))

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from rnnvision.atomic import whole
 from rnnvision.errors import UsageError
+from rnnvision.regular import EPOCHS, open_table
 
 
 class RunLog(Logger):
@@ -39,7 +40,7 @@ class RunLog(Logger):
                 raise UsageError(f"{self.path}: is no table of epochs, or is damaged ({error}); remove it") from error
 
     def _read(self) -> None:
-        with self.path.open(newline="", encoding="utf-8") as file:
+        with open_table(self.path, EPOCHS) as file:
             rows = list(csv.DictReader(file))
         wrong = ""
         for number, row in enumerate(rows, 2):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rnnvision.cli.frame.log import logged
+from rnnvision.regular import open_log
 from rnnvision.runs import RunFolder
 from tests.cli.running import Verb
 
@@ -104,8 +105,7 @@ def test_a_log_that_cannot_be_written_does_not_end_a_run(
             self.file.writelines(lines)
 
     path = tmp_path / "x.log"
-    opened = Path.open
-    monkeypatch.setattr(Path, "open", lambda self, *a, **k: Full(opened(self, *a, **k)) if self == path else None)
+    monkeypatch.setattr("rnnvision.cli.frame.log.open_log", lambda path: Full(open_log(path)))
     with logged(path):
         for line in ("one", "two", "three"):
             print(line)

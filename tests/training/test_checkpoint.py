@@ -238,6 +238,15 @@ def test_nothing_is_told(tmp_path: Path) -> None:
         find_checkpoint(missing)
 
 
+@pytest.mark.parametrize("suffix", ["ckpt", "safetensors", "onnx", "pt2"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_told(kind: str, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{suffix}"
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(CheckpointError, match=f"^{path}: is no file; give a file or a run folder"):
+        find_checkpoint(path)
+
+
 def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     path = save(tmp_path / "a.ckpt")

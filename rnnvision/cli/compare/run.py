@@ -10,12 +10,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from rnnvision.atomic import replaced, whole
 from rnnvision.cli.compare.comparison import Comparison, Entrant
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.frame.sweep.run import Queue
 from rnnvision.cli.frame.sweep.show import shown
 from rnnvision.errors import FailureError
-from rnnvision.masking import masked
 from rnnvision.runs import Run, RunFolder, last_line, read_json
 from rnnvision.search import Job
 from rnnvision.search.job import OUTPUT
@@ -64,7 +64,8 @@ class Cell:
         failed = self.folder / "costs_error.json"
         failed.unlink(missing_ok=True)
         if error := run_alone(place, self._job("costs", self.folder.name, words)):
-            failed.write_text(json.dumps({"error": masked(error)}) + "\n")
+            with whole(failed) as file:
+                file.write(json.dumps({"error": error}) + "\n")
 
     @property
     def is_measured(self) -> bool:
@@ -94,7 +95,8 @@ class Cell:
             config = path.with_suffix(".yaml")
             asked = cfg.copy()
             asked.callbacks, asked.logger = None, None  # they lead to a run folder, and a trial has none
-            OmegaConf.save(asked, config)
+            with replaced(config) as temporary:
+                OmegaConf.save(asked, temporary)
             words = [str(config), str(seconds), str(path)]
             if error := run_alone(place, self._job("trial", self.entrant.slug, words)):
                 raise FailureError(f"trial: {error}")

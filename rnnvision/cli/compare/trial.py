@@ -14,6 +14,7 @@ from typing import Any
 import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
+from rnnvision.atomic import whole
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_INTERRUPT, EXIT_USAGE
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.setup import make_training
@@ -103,7 +104,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPT)
     if is_first_process():
-        Path(result).write_text(json.dumps(found, indent=2) + "\n")
+        with whole(Path(result)) as file:
+            file.write(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -193,10 +193,13 @@ def _run_job(
         import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
     except FailureError as error:
         leave(verb, str(error), EXIT_FAILURE)
-    with run.lock, logged(run.path / f"{verb}.log", write=is_first_process()) as log:
+    with run.lock, ExitStack() as until_its_end:
         try:
+            log = until_its_end.enter_context(logged(run.path / f"{verb}.log", write=is_first_process()))
             found = hardware() if libraries else {}  # a verb without PyTorch does not import it for that
             run.open({**environment(), **found, **typed_facts(config, run)})
+        except FailureError as error:  # the log is no file
+            leave(verb, str(error), EXIT_FAILURE)
         except OSError as error:
             leave(verb, *unwritable(error))
         try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rnnvision.masking import masked
+from rnnvision.regular import open_log
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BAR = re.compile(r"\d+%\|")  # of a progress bar
@@ -86,12 +87,15 @@ def logged(path: Path, *, write: bool = True) -> Iterator[Log]:
 
     Of a verb whose standard output is answers, on any number of images and perhaps nobody else's to see, only notes and
     errors are.
+
+    Raises:
+        FailureError: if the log is a link, or no file.
     """
     wish = Log()
     if not write:
         yield wish
         return
-    with path.open("a", encoding="utf-8", errors="backslashreplace") as log:
+    with open_log(path) as log:
         before_this = log.tell()
         out, err = sys.stdout if path.name in OF_ANSWERS else Tee(sys.stdout, log), Tee(sys.stderr, log)
         before = sys.stdout, sys.stderr

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from rnnvision.atomic import whole
 from rnnvision.checks import counted, one_line
 from rnnvision.runs import Prediction, RunFolder, is_first_process, write_predictions
 
@@ -49,7 +50,7 @@ def _write_classes(path: Path, rows: Sequence[Prediction], names: Sequence[str])
     from rnnvision.insight.classes import class_scores
 
     truth, answers = [row.truth for row in rows], [row.answer for row in rows]
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with whole(path) as file:
         writer = csv.writer(file)
         writer.writerow(("class", "precision", "recall", "f1", "support"))
         for score in class_scores(truth, answers, names):
@@ -92,8 +93,8 @@ def list_skipped(skipped: list[str], run: RunFolder) -> None:
     """Beside a score: which files it leaves out."""
     if skipped:
         lines = "".join(f"{reason}\n" for reason in skipped)
-        # Names of files may be bytes that no encoding has; they are written as they are.
-        (run.path / "skipped_files.txt").write_text(lines, encoding="utf-8", errors="surrogateescape")
+        with whole(run.path / "skipped_files.txt") as file:
+            file.write(lines)
         shown = "".join(f"\n            {reason}" for reason in skipped)
         print(f"skipped     {counted(len(skipped), 'file')}, also in skipped_files.txt:{shown}")
 

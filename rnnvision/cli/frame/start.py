@@ -31,8 +31,9 @@ from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.signals import STOP
+from rnnvision.cli.frame.strangers.links import refuse_links
 from rnnvision.cli.frame.tracking.facts import checked_tags
-from rnnvision.errors import UsageError
+from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import Run, RunFolder, is_first_process
 from rnnvision.runs.ranks import RANKS, name_of_ranks
 
@@ -71,6 +72,7 @@ class Start(Callback):
             self.check(config, multirun)
             if not multirun:
                 run = RunFolder(str(config.hydra.run.dir), config.log_dir, self.verb)
+                refuse_links(run.path, str(config.hydra.output_subdir or ""))
                 self.take(run)
                 if config.get("resume") is None and not self.is_shared:
                     check_unused(run)  # once more: another process may have ended there since
@@ -84,6 +86,8 @@ class Start(Callback):
             leave(self.verb, explain(error, config_dir(), self.verb), EXIT_USAGE)
         except UsageError as error:
             leave(self.verb, with_command(str(error)), EXIT_USAGE)
+        except FailureError as error:
+            leave(self.verb, str(error), EXIT_FAILURE)
         except OSError as error:
             leave(self.verb, *unwritable(error))
         except Exception:

@@ -12,6 +12,7 @@ from torch import nn
 from rnnvision.atomic import replaced
 from rnnvision.inference.export.card import ExportError, card_of
 from rnnvision.inference.export.safetensors_file import read_safetensors, weights_of, write
+from rnnvision.regular import JSON, read_bounded
 from rnnvision.training import CheckpointError
 from rnnvision.training.saving.content import digest
 
@@ -92,8 +93,8 @@ def scores_of(classifier: "Classifier") -> dict[str, float]:
     """What the metrics.json of the checkpoint's run says of the test split, or of validation."""
     file = classifier.path.parent.parent / "metrics.json"
     try:
-        figures = json.loads(file.read_text())
-    except (OSError, ValueError):
+        figures = dict(json.loads(read_bounded(file, JSON)))
+    except (OSError, ValueError, TypeError, RecursionError):  # somebody else may have written it
         return {}
     for split in ("test/", "val/"):
         if found := {k: v for k, v in figures.items() if k.startswith(split) and isinstance(v, (int, float))}:

@@ -15,6 +15,7 @@ from typing import Any
 
 from rnnvision.atomic import replaced
 from rnnvision.masking import masked
+from rnnvision.regular import INDEX, read_bounded
 from rnnvision.runs.record import FACTS, Piece, Record, read_record, state_of
 
 FILE = ".results_index"
@@ -120,10 +121,8 @@ def write_index(root: Path, entries: dict[str, Entry]) -> None:
 
 def read_index(root: Path) -> dict[str, Entry]:
     """What the index says of each run folder; {} where there is none, or it is damaged or of another version."""
-    if not (root / FILE).is_file():
-        return {}
     try:
-        checksum, _, text = (root / FILE).read_bytes().partition(b"\n")
+        checksum, _, text = read_bounded(root / FILE, INDEX).partition(b"\n")
         if checksum != b"%08x" % zlib.crc32(text):
             return {}
         content = json.loads(text)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rnnvision.regular import open_log
 from rnnvision.search.job import OUTPUT, Job
 from rnnvision.search.places.local import THREADS
 from rnnvision.search.places.tied import tied
@@ -37,7 +38,7 @@ class Command:
             return 0
         command = tied(self.job.command())
         self.job.folder.mkdir(parents=True, exist_ok=True)
-        with (self.job.folder / OUTPUT).open("ab") as output:
+        with open_log(self.job.folder / OUTPUT) as output:
             self._process = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, env=self._child_environment()
             )

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 
 from rnnvision.others import cores
+from rnnvision.regular import open_log
 from rnnvision.runs.fork_server import Fork, ForkServer
 from rnnvision.runs.process import Child, Process
 from rnnvision.search.job import OUTPUT, Job
@@ -30,7 +31,7 @@ class Slot:
     def start(self, job: Job) -> None:
         command = job.command()
         job.folder.mkdir(parents=True, exist_ok=True)
-        self._output = (job.folder / OUTPUT).open("a")
+        self._output = open_log(job.folder / OUTPUT)
         try:
             self.job, self.child = job, self._child(command, self._output)
         except BaseException:  # Ctrl-C: it may have begun

@@ -26,6 +26,8 @@ def find_checkpoint(path: str | Path) -> Path:
         return path.resolve()
     if not path.exists():
         raise CheckpointError(f"{path}: there is no such file or run folder")
+    if not path.is_dir():  # a pipe, a device
+        raise CheckpointError(f"{path}: is no file; give a file or a run folder")
     folder = path / "checkpoints"
     best, last, before = folder / BEST, folder / LAST, folder / PREVIOUS
     if best.is_file():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from torture.forgeries.forgery import OUTSIDE, RUN, Forgery
 
 READ = ("results", "diff", "report")
+WRITTEN = ("train.log", "classes.csv", "metrics.csv", "metrics.json", "status.json", "summary.csv", ".lock")
+DRAWN = ("results.png", "confusion_matrix.png", "report.html")
 DEEP = "[" * 100_000 + "]" * 100_000
 DEEP_OBJECT = '{"a":' * 50_000 + "1" + "}" * 50_000
 MARKUP = "<script>alert(1)</script>"
@@ -35,8 +38,15 @@ def changed(name: str, **values: Any) -> Callable[[Path], object]:
 
 def piped(name: str) -> Callable[[Path], object]:
     def forge(box: Path) -> None:
-        (box / RUN / name).unlink()
+        (box / RUN / name).unlink(missing_ok=True)
         os.mkfifo(box / RUN / name)
+
+    return forge
+
+
+def sparse(name: str) -> Callable[[Path], object]:
+    def forge(box: Path) -> None:
+        os.truncate(box / RUN / name, 40 << 30)
 
     return forge
 
@@ -44,7 +54,7 @@ def piped(name: str) -> Callable[[Path], object]:
 def linked(name: str, to: str) -> Callable[[Path], object]:
     def forge(box: Path) -> None:
         path = box / RUN / name
-        path.unlink(missing_ok=True)
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         path.symlink_to(to)
 
     return forge
@@ -139,11 +149,13 @@ def _all() -> list[Forgery]:
         found[f"{file}: a pipe"] = piped(file)
         found[f"{file}: without an end"] = linked(file, "/dev/zero")
         found[f"{file}: a folder"] = a_folder(file)
+        found[f"{file}: of 40 GB"] = sparse(file)
     found |= {f"{file}: {name}": changed(file, **values) for name, (file, values) in VALUES.items()}
     found |= {name: written(*content) for name, content in TABLES.items()}
     for file in ("metrics.csv", "predictions.csv"):
         found[f"{file}: a pipe"] = piped(file)
         found[f"{file}: without an end"] = linked(file, "/dev/zero")
+        found[f"{file}: of 40 GB"] = sparse(file)
     found |= {
         "index: nested 100,000 deep": _index,
         "index: nested 100,000 deep, with its checksum": _index_with_checksum(DEEP),
@@ -154,7 +166,22 @@ def _all() -> list[Forgery]:
         "a loop of links": linked("loop", f"../{RUN}"),
         "a link out of the folder": linked("elsewhere", f"../../{OUTSIDE}"),
     }
-    return [Forgery(name, forge, READ, may_pass=True) for name, forge in found.items()]
+    read = [Forgery(name, forge, READ, may_pass=True) for name, forge in found.items()]
+    return [*read, *_written()]
+
+
+def _written() -> list[Forgery]:
+    """What a command writes into the folder, in whose place something else stands."""
+    found: list[Forgery] = []
+    for way, names in (("resume", WRITTEN), ("report", DRAWN)):
+        for name in names:
+            link = linked(name, f"../../{OUTSIDE}/victim")
+            found.append(Forgery(f"{name}: a link out of the folder", link, (way,), may_pass=True))
+            found.append(Forgery(f"{name}: a pipe to write to", piped(name), (way,), may_pass=True))
+    for name in ("checkpoints", ".hydra", ".hydra/resume"):
+        link = linked(name, f"{'../' * (2 + name.count('/'))}{OUTSIDE}")
+        found.append(Forgery(f"{name}: a link out of the folder", link, ("resume",)))
+    return found
 
 
 FORGERIES = _all()

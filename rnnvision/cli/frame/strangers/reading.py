@@ -11,8 +11,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from rnnvision.checks import one_line
 from rnnvision.errors import UsageError
+from rnnvision.regular import CONFIGURATION, read_bounded
 
-MOST_BYTES = 2**18
 MOST_VALUES = 20_000  # aliases filled in
 MOST_LETTERS = 2**20  # aliases filled in
 DEEPEST = 40
@@ -62,14 +62,11 @@ def yaml_fault(error: Exception) -> str | None:
 
 def _text(file: Path) -> str:
     try:
-        if file.exists() and not file.is_file():  # a pipe would never end
-            raise UsageError(f"{file}: is no file")
-        with file.open("rb") as opened:
-            content = opened.read(MOST_BYTES + 1)
+        content = read_bounded(file, CONFIGURATION)
     except OSError as error:
         raise UsageError(f"{file}: is no YAML: {error.strerror or error}") from error
-    if len(content) > MOST_BYTES:
-        raise UsageError(f"{file}: is larger than {MOST_BYTES // 1024} kB, which no configuration is")
+    except ValueError as error:
+        raise UsageError(f"{file}: {error}") from error
     try:
         return content.decode()
     except UnicodeDecodeError as error:

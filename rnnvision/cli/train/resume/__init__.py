@@ -8,6 +8,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from rnnvision.atomic import whole
 from rnnvision.checks import counted
 from rnnvision.cli.frame.arguments import plain, typed_words
 from rnnvision.cli.frame.command_line.own_files import written
@@ -180,10 +181,12 @@ def kept_if_refused(cfg: DictConfig, run: RunFolder) -> Iterator[None]:
     if cfg.resume is None or not is_first_process():
         yield
         return
-    before = path.read_text()
-    OmegaConf.save(OmegaConf.create(masked_values({**written(cfg), "resume": None})), path)
+    before = path.read_text(encoding="utf-8")
+    with whole(path) as file:
+        file.write(OmegaConf.to_yaml(OmegaConf.create(masked_values({**written(cfg), "resume": None}))))
     try:
         yield
     except UsageError:
-        path.write_text(before)
+        with whole(path) as file:
+            file.write(before)
         raise

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from rnnvision.cli.frame.strangers import reading
 from rnnvision.cli.frame.strangers.reading import read_pairs, read_yaml
 from rnnvision.errors import UsageError
+from rnnvision.regular import CONFIGURATION
 
 ALIASES = "\n".join(["a0: &a0 [x, x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}, *a{i - 1}]" for i in range(1, 20))])
 LETTERS = "\n".join(["a0: &a0 " + "x" * 1000, *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}, *a0]" for i in range(1, 12))])
@@ -82,4 +83,4 @@ def test_ours_are_far_from_the_bounds() -> None:
     assert files
     for file in files:
         read_yaml(file)
-        assert file.stat().st_size < reading.MOST_BYTES / 20
+        assert file.stat().st_size < CONFIGURATION / 20
