@@ -170,7 +170,7 @@ def test_a_run_that_stopped_before_anything_was_saved_is_told(
 ) -> None:
     with dying(monkeypatch, "on_train_epoch_start", False, 0):
         assert train(*MODEL["encoder_decoder"], *PRETRAIN, "hydra.run.dir=run").code == 130
-    check(verb("train", "resume=run"), 2, "resume=run", "before its first epoch ended")
+    check(verb("train", "resume=run"), 2, "resume=run", "before anything was saved")
     check(train(*PRETRAIN, "hydra.run.dir=run"), 2, "run: already holds a run")
 
 
