@@ -9,7 +9,7 @@ Found while it was built, by reading what torchvision does and by trying, each m
 - a transfer that was cut was not tried again, and a mirror only for MNIST;
 - nothing said that another process is waited for;
 - a process that had waited found the folder gone, which the one before it removed after its own failure;
-- a traceback, where a folder that another process was unpacking went away while a third looked through all that lies there.
+- a traceback, where a folder that another process was unpacking went away while a third looked through it.
 """
 
 import hashlib
