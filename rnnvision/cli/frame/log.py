@@ -63,7 +63,7 @@ class Tee(io.TextIOBase):
         return True
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override]  # an attribute there, which can be set
         return self._stream.encoding
 
 

@@ -32,6 +32,7 @@ from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, wit
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.signals import STOP
 from rnnvision.cli.frame.strangers.links import refuse_links
+from rnnvision.cli.frame.strangers.rules import CONFIG
 from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import Run, RunFolder, is_first_process
@@ -90,7 +91,7 @@ class Start(Callback):
             leave(self.verb, str(error), EXIT_FAILURE)
         except OSError as error:
             leave(self.verb, *unwritable(error))
-        except Exception:
+        except Exception:  # a defect of ours
             traceback.print_exc()
             sys.exit(EXIT_FAILURE)
 
@@ -223,14 +224,14 @@ def _check_ranks() -> None:
 def _check_resume(config: DictConfig) -> None:
     typed = str(config.resume)
     folder = Path(expanded(typed)).resolve()
-    if not (folder / ".hydra" / "config.yaml").is_file():
-        lacks = "it has no .hydra/config.yaml" if folder.is_dir() else "there is no such folder"
+    if not (folder / CONFIG).is_file():
+        lacks = f"it has no {CONFIG}" if folder.is_dir() else "there is no such folder"
         lacks += ", as if copied without its hidden folders" if (folder / "checkpoints").is_dir() else ""
-        run = next((p for p in folder.parents if (p / ".hydra" / "config.yaml").is_file()), None)
+        run = next((p for p in folder.parents if (p / CONFIG).is_file()), None)
         hint = f"; try: {command([override('resume', run)])}" if run else ""
         raise UsageError(f"resume={typed}: {'lies in a run folder' if run else f'is no run folder ({lacks})'}{hint}")
-    if not (folder / ".hydra" / "config.yaml").stat().st_size:
-        file = Path(typed) / ".hydra" / "config.yaml"
+    if not (folder / CONFIG).stat().st_size:
+        file = Path(typed) / CONFIG
         raise UsageError(f"{file}: is empty; put back the file that belongs there, or begin a run of its own")
     if Path(str(config.hydra.run.dir)).resolve() != folder:
         raise UsageError(f"resume={typed}: goes on in that folder; leave out hydra.run.dir={config.hydra.run.dir}")

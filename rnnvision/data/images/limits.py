@@ -74,7 +74,7 @@ def check_opened(image: Image.Image) -> None:
         raise ValueError(f"a side of {max(image.size):,} pixels, more than {MAX_SIDE:,}")
     if image.format != "TIFF":
         return
-    tags = image.tag_v2  # type: ignore[attr-defined]
+    tags = image.tag_v2  # type: ignore[attr-defined]  # which images of this format have
     sides = [tags.get(322, 0), tags.get(323, 0)]
     if all(isinstance(side, int) for side in sides):
         width, height = sides

@@ -186,6 +186,7 @@ def with_view(**defaults: Any) -> Callable[[Callable[..., Splits]], Callable[...
             )
             for f in OPTIONS
         ]
+        # inspect looks at it first; the type of functions does not have it
         reader.__signature__ = inspect.Signature([*own, *added], return_annotation=Splits)  # type: ignore[attr-defined]
         reader.__annotations__ = {p.name: p.annotation for p in (*own, *added)} | {"return": Splits}
         return reader

@@ -31,7 +31,7 @@ class LiveBar(ProgressBar):
         console: where; by default what this process prints to, as a terminal.
     """
 
-    # Lightning calls six hooks of a callback each step; None it leaves out.
+    # Lightning calls six hooks of a callback each step; None it leaves out, which its types do not say.
     on_train_batch_start = on_before_zero_grad = on_before_backward = None  # type: ignore[assignment]
     on_after_backward = on_before_optimizer_step = None  # type: ignore[assignment]
 

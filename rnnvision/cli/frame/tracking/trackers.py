@@ -53,7 +53,7 @@ class Trackers:
         try:
             self._begin(cfg)
             yield
-        except Exception:
+        except Exception:  # whatever it was, the trackers hear of it
             status = "failed"
             raise
         except BaseException:  # Ctrl-C, SIGTERM
