@@ -68,9 +68,19 @@ def test_jobs_come_out_once_with_their_codes(place: Local, folder: Path, monkeyp
     again = job(folder, "again", "0", "0")
     place.start(again)
     assert place.ended(10) == [(again, 0)]
+    wait_for((folder / "long" / "output.log").read_text)  # its server may import longer than that of the others
     place.stop(long)
     assert place.ended(10) == [(long, -signal.SIGTERM)]
     assert (folder / "short" / "output.log").read_text().startswith("threads ")
+
+
+def test_what_is_stopped_before_it_has_begun_never_does(place: Local, folder: Path) -> None:
+    (folder / "shared.py").write_text("import time\ndef prepare(*words):\n    time.sleep(60)\n")
+    early = job(folder, "early", "0", "0")
+    place.start(early)
+    place.stop(early)
+    assert place.ended(10) == [(early, 1)]
+    assert (folder / "early" / "output.log").read_text() == ""
 
 
 def test_what_still_runs_ends_when_the_place_closes(place: Local, folder: Path) -> None:
