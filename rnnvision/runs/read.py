@@ -11,6 +11,7 @@ from typing import Any
 from rnnvision.regular import EPOCHS, JSON, open_table, read_bounded
 from rnnvision.runs.lock import Lock
 
+CONFIG = ".hydra/config.yaml"  # in a run folder: the configuration that it was composed of
 LOCK = ".lock"  # in a run folder: held by the process that writes there
 KINDS: dict[str, Any] = {  # of entries of status.json, environment.json and costs.json
     **dict.fromkeys(("status", "started"), str),

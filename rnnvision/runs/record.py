@@ -12,7 +12,7 @@ from typing import Any
 from rnnvision.regular import CONFIGURATION, JSON, read_bounded
 from rnnvision.runs.block_yaml import Value, flat_piece, piece_name, pieces
 from rnnvision.runs.lock import Lock
-from rnnvision.runs.read import LOCK, entries_of, figures_of, read_epochs
+from rnnvision.runs.read import CONFIG, LOCK, entries_of, figures_of, read_epochs
 
 FACTS = ("folder", "verb", "status", "name", "started", "seconds", "commit", "dirty", "tags", "error")
 STATUSES = ("running", "completed", "failed", "interrupted", "killed", "unknown")
@@ -86,7 +86,7 @@ def read_record(folder: str | Path, name: str = "", files: Collection[str] | Non
     at = os.fspath(folder)
     files = {entry.name for entry in os.scandir(at)} if files is None else files
     status, environment = read_object(at, "status.json", files), read_object(at, "environment.json", files)
-    config = config_of(read_text(f"{at}/.hydra/config.yaml", CONFIGURATION)) if ".hydra" in files else {}
+    config = config_of(read_text(f"{at}/{CONFIG}", CONFIGURATION)) if ".hydra" in files else {}
     hydra = read_text(f"{at}/.hydra/hydra.yaml", CONFIGURATION) if ".hydra" in files else ""
     choices = _choices(environment.get("choices"), hydra, config)
     git = environment.get("git") or {}

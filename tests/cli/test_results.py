@@ -112,15 +112,6 @@ def test_logs_elsewhere_are_read_there(verb: Verb, logs: Path) -> None:
     assert "old/train/runs/lstm_0" in verb("results", "log_dir=old", "old/train/runs").out
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_table_that_cannot_be_written_is_no_success(logs: Path) -> None:
-    with Path("/dev/full").open("w") as full:
-        words = [sys.executable, "-m", "rnnvision.cli.results", "format=csv"]
-        result = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
-    assert result.returncode == 1
-    assert result.stderr == "rnnvision results: standard output cannot be written (No space left on device)\n"
-
-
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -10,6 +10,7 @@ from rnnvision.cli.frame.command_line.plain import read_settings, run_plain
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import UsageError
 from rnnvision.runs import Run
+from rnnvision.runs.read import CONFIG
 
 if TYPE_CHECKING:
     from rnnvision.report.two_runs import Answers
@@ -80,10 +81,10 @@ def _run(key: str, given: dict[str, str]) -> Run:
     if typed == "null":
         raise UsageError(f"{key}=null: give two run folders: rnnvision diff logs/train/runs/A logs/train/runs/B")
     path = Path(expanded(typed))
-    if (path / ".hydra" / "config.yaml").is_file():
+    if (path / CONFIG).is_file():
         return Run(path)
-    inside = next((folder for folder in path.parents if (folder / ".hydra" / "config.yaml").is_file()), None)
-    lacks = "it has no .hydra/config.yaml" if path.is_dir() else "there is no such folder"
+    inside = next((folder for folder in path.parents if (folder / CONFIG).is_file()), None)
+    lacks = f"it has no {CONFIG}" if path.is_dir() else "there is no such folder"
     raise UsageError(f"{key}={typed}: is no run folder ({lacks}){f'; try: {key}={inside}' if inside else ''}")
 
 
@@ -94,5 +95,5 @@ def _settings(run: Run) -> dict[str, Any]:
     from rnnvision.cli.frame.strangers.reading import read_pairs
     from rnnvision.report.two_runs import flat
 
-    file = run.path / ".hydra" / "config.yaml"
+    file = run.path / CONFIG
     return flat(cast(dict[str, Any], OmegaConf.to_container(read_pairs(file), resolve=False)))

@@ -24,7 +24,7 @@ from rnnvision.cli.frame.command_line.line import CommandLine, read_command
 from rnnvision.cli.frame.command_line.own_files import check_own_files
 from rnnvision.cli.frame.command_line.refused import NO_SWEEPS
 from rnnvision.cli.frame.command_line.several import as_list
-from rnnvision.cli.frame.command_line.words import MULTIRUN, command, override
+from rnnvision.cli.frame.command_line.words import MULTIRUN, NO_RUNS, command, override
 from rnnvision.cli.frame.early.again import with_resume
 from rnnvision.cli.frame.early.keys import check_keys
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
@@ -34,19 +34,19 @@ from rnnvision.cli.frame.log import logged
 from rnnvision.cli.frame.messages import CONFIG_ERRORS, composing_fault, unwritable, verdict
 from rnnvision.cli.frame.paths import locate_paths, pin_latest, register_resolvers
 from rnnvision.cli.frame.plugins import load_plugins_of
-from rnnvision.cli.frame.results import unfailing_output
+from rnnvision.cli.frame.results import require_written, unfailing_output
 from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.cli.frame.start import check_checkpoint, check_unused, take
 from rnnvision.cli.frame.strangers.guard import guard_hydra
 from rnnvision.cli.frame.strangers.interpolations import allow_typed, allowing
 from rnnvision.cli.frame.strangers.reading import yaml_fault
 from rnnvision.cli.frame.strangers.words import refuse_secrets
-from rnnvision.cli.frame.sweep.command import go_where_it_began, sweep_command
+from rnnvision.cli.frame.sweep.command import SweepCommand, go_where_it_began, sweep_command
 from rnnvision.cli.frame.sweep.launchers import print_table
 from rnnvision.cli.frame.sweep.run import run_sweep
 from rnnvision.cli.frame.tracking.facts import typed_facts
 from rnnvision.cli.frame.trainer.device_type import hardware
-from rnnvision.cli.frame.trainer.environment import environment_kept
+from rnnvision.cli.frame.trainer.environment import environment_with
 from rnnvision.disk import DiskError, is_full
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.masking import shows_no_secret
@@ -82,38 +82,20 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
 
     def job(config: DictConfig) -> float | None:
-        with _environment_set(FULL_ERROR, "1" if wants_traceback else None):  # children inherit the user's own wish
+        with environment_with(FULL_ERROR, "1" if wants_traceback else None):  # children inherit the user's own wish
             return _run_job(verb, task, config, wants_traceback, libraries)
 
     try:
         allow_typed(sys.argv[1:])
-        line = read_command(sys.argv[1:], verb, config_dir())
-        if line.multirun and not makes_sweeps(verb):
-            once = command(as_list(word, verb, config_dir()) for word in sys.argv[1:] if word not in MULTIRUN)
-            raise UsageError(f"-m: {verb} {NO_SWEEPS[verb]}; leave out -m: {once}")
-        if "--version" in line.flags:
-            print(versions().get("rnnvision", "not installed"))
+        if (read := _read_line(verb)) is None:
             return
-        if typed := [word for word in line.overrides if word.startswith("hydra.mode=")]:
-            raise UsageError(f"{typed[0]}: cannot be set; -m makes several runs, and nothing else does")
-        sweep = sweep_command(line, verb)
-        if sweep is not None:
-            go_where_it_began(sweep)
-            line = sweep.line
-        line = with_resume(line, verb)
-        if line.multirun or verb in ("tune", "compare"):
-            refuse_secrets(line.overrides, verb)
-        check_own_files(line.overrides, own_folder(), config_dir(), verb)
-        if line.wants_help:
-            with unfailing_output():
-                print(help_text(verb, config_dir()), flush=True)
-            return
-        if line.note and is_first_process():
-            print(line.note, flush=True)
+        line, sweep = read
         # Hydra raises what it would print, so that the message is ours.
-        with unfailing_output(), _environment_set(FULL_ERROR, "1"):
+        with unfailing_output(), environment_with(FULL_ERROR, "1"):
             multirun = None if sweep is None else partial(run_sweep, sweep, libraries=libraries)
             _run_hydra(verb, job, line, multirun)
+            if not NO_RUNS.isdisjoint(line.flags):
+                require_written()
     except (Stopped, KeyboardInterrupt) as error:
         leave(verb, "interrupted", STOP.code_of(error))
     except (*CONFIG_ERRORS, UsageError, FailureError) as error:  # before OSError, which some of Hydra's are too
@@ -127,6 +109,35 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         if (fault := yaml_fault(error) or composing_fault(error)) is None:
             raise
         leave(verb, fault, EXIT_USAGE)
+
+
+def _read_line(verb: str) -> tuple[CommandLine, SweepCommand | None] | None:
+    """The command that was typed and the sweep that it asks for; None where it asks for words alone, which are told."""
+    line = read_command(sys.argv[1:], verb, config_dir())
+    if line.multirun and not makes_sweeps(verb):
+        once = command(as_list(word, verb, config_dir()) for word in sys.argv[1:] if word not in MULTIRUN)
+        raise UsageError(f"-m: {verb} {NO_SWEEPS[verb]}; leave out -m: {once}")
+    if "--version" in line.flags:
+        print(versions().get("rnnvision", "not installed"))
+        return None
+    if typed := [word for word in line.overrides if word.startswith("hydra.mode=")]:
+        raise UsageError(f"{typed[0]}: cannot be set; -m makes several runs, and nothing else does")
+    sweep = sweep_command(line, verb)
+    if sweep is not None:
+        go_where_it_began(sweep)
+        line = sweep.line
+    line = with_resume(line, verb)
+    if line.multirun or verb in ("tune", "compare"):
+        refuse_secrets(line.overrides, verb)
+    check_own_files(line.overrides, own_folder(), config_dir(), verb)
+    if line.wants_help:
+        with unfailing_output():
+            print(help_text(verb, config_dir()))
+            require_written()
+        return None
+    if line.note and is_first_process():
+        print(line.note, flush=True)
+    return line, sweep
 
 
 def _run_hydra(
@@ -189,16 +200,13 @@ def _run_job(
     if in_a_sweep:  # a single run has been announced by `Start`, before Hydra writes its files
         announce_run(verb, config, hydra_config.runtime.choices)
     STOP.begin(partial(_write_interrupted, run, status_before))
-    try:
-        import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
-    except FailureError as error:
-        leave(verb, str(error), EXIT_FAILURE)
     with run.lock, ExitStack() as until_its_end:
         try:
+            import_libraries(libraries, whole=bool(config.get("plugins")))  # a plugin may use any part of torchmetrics
             log = until_its_end.enter_context(logged(run.path / f"{verb}.log", write=is_first_process()))
             found = hardware() if libraries else {}  # a verb without PyTorch does not import it for that
             run.open({**environment(), **found, **typed_facts(config, run)})
-        except FailureError as error:  # the log is no file
+        except FailureError as error:  # too little memory, or the log is no file
             leave(verb, str(error), EXIT_FAILURE)
         except OSError as error:
             leave(verb, *unwritable(error))
@@ -214,14 +222,7 @@ def _run_job(
             # After a signal any error is taken to be of it: the system may have told the workers, too.
             if STOP.requested is not None or not isinstance(error, Exception):
                 _leave_interrupted(verb, config, run, STOP.code_of(error))
-            code, message = verdict(error, verb)
-            if message is None or wants_traceback:
-                traceback.print_exc()
-            message = message or f"{type(error).__name__}: {error}"
-            message += _resumption(run, config) if isinstance(error, DiskError) or is_full(error) else ""
-            log.keep = _write_down(run, code, message, status_before)
-            if code == EXIT_USAGE and not status_before and not in_a_sweep:
-                run.leave_nothing(f"{verb}.log")
+            log.keep, code, message = _write_failed(verb, config, run, error, status_before, wants_traceback)
             STOP.write_down = None
             if not in_a_sweep:
                 leave(verb, message, code)
@@ -262,15 +263,33 @@ def _write_status(run: RunFolder, status: str) -> None:
         run.write_status(status)
 
 
-def _write_down(run: RunFolder, code: int, message: str, status_before: dict[str, Any]) -> bool:
-    """Record how a run failed, and whether it was one: a resume that changed nothing leaves the folder as it was."""
+def _write_failed(
+    verb: str,
+    config: DictConfig,
+    run: RunFolder,
+    error: Exception,
+    status_before: dict[str, Any],
+    wants_traceback: bool,
+) -> tuple[bool, int, str]:
+    """Record how a run failed: whether it was one, its exit code, and what to tell.
+
+    A resume that changed nothing leaves the folder as it was; wrong use in a folder of its own leaves none.
+    """
+    code, told = verdict(error, verb)
+    if told is None or wants_traceback:
+        traceback.print_exception(error)
+    message = told or f"{type(error).__name__}: {error}"
+    message += _resumption(run, config) if isinstance(error, DiskError) or is_full(error) else ""
     if code == EXIT_USAGE or run.is_as_found or not run.is_used():
         run.refuse()
-    if run.is_as_found or (code == EXIT_USAGE and status_before):
+    was_one = not (run.is_as_found or (code == EXIT_USAGE and status_before))
+    if was_one:
+        run.write_status("failed", message)
+    else:
         run.put_back()
-        return False
-    run.write_status("failed", message)
-    return True
+    if code == EXIT_USAGE and not status_before and HydraConfig.get().mode != RunMode.MULTIRUN:
+        run.leave_nothing(f"{verb}.log")
+    return was_one, code, message
 
 
 def _resumption(run: RunFolder, config: DictConfig) -> str:
@@ -278,11 +297,3 @@ def _resumption(run: RunFolder, config: DictConfig) -> str:
     if "resume" not in config or Run(run.path).last_checkpoint is None:
         return ""
     return f"; go on: {allowing(typed_words())}{command([*own_config_dir(), override('resume', run.shown())])}"
-
-
-@contextmanager
-def _environment_set(name: str, value: str | None) -> Iterator[None]:
-    with environment_kept(name):
-        os.environ.pop(name, None)
-        os.environ.update({} if value is None else {name: value})
-        yield

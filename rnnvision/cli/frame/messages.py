@@ -34,6 +34,7 @@ from rnnvision.cli.frame.trainer.arguments import trainer_key
 from rnnvision.cli.frame.trainer.memory import memory_ran_out
 from rnnvision.disk import is_full, no_space
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs.read import CONFIG
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 COMPOSING = ("hydra", "omegaconf", "antlr4", "yaml")
@@ -241,7 +242,7 @@ def _missing_key(key: str, conf: Path, verb: str) -> str:
 def _is_in_resumed_run(key: str) -> bool:
     """Whether the run of resume=RUN has the callback or logger of a key."""
     run = next((word.partition("=")[2] for word in sys.argv[1:] if word.startswith("resume=")), None)
-    file = Path(expanded(run or "")) / ".hydra" / "config.yaml"
+    file = Path(expanded(run or "")) / CONFIG
     if run is None or not file.is_file():
         return False
     saved = walk(OmegaConf.to_container(read_pairs(file)))

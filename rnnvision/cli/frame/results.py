@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rnnvision.atomic import whole
 from rnnvision.checks import counted, one_line
+from rnnvision.errors import FailureError
 from rnnvision.runs import Prediction, RunFolder, is_first_process, write_predictions
 
 if TYPE_CHECKING:
@@ -108,6 +109,17 @@ def unfailing_output() -> Iterator["Unfailing"]:
         yield stream
     finally:
         sys.stdout = before
+
+
+def require_written() -> None:
+    """Refuse to end well where what was printed is all that a command is for, and is lost on a full disk.
+
+    Raises:
+        FailureError: with the reason.
+    """
+    sys.stdout.flush()
+    if reason := getattr(sys.stdout, "failure", None):
+        raise FailureError(f"standard output cannot be written ({reason})")
 
 
 class Unfailing:

@@ -32,11 +32,11 @@ from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, wit
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.signals import STOP
 from rnnvision.cli.frame.strangers.links import refuse_links
-from rnnvision.cli.frame.strangers.rules import CONFIG
 from rnnvision.cli.frame.tracking.facts import checked_tags
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import Run, RunFolder, is_first_process
 from rnnvision.runs.ranks import RANKS, name_of_ranks
+from rnnvision.runs.read import CONFIG
 
 
 class Start(Callback):

@@ -14,6 +14,7 @@ from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import arguments_of, plain
 from rnnvision.cli.frame.command_line.words import yaml_text
 from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.results import require_written
 from rnnvision.cli.predict.sources import pictures_of
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.progress import work
@@ -130,9 +131,7 @@ def _write(answers: "Iterator[Answer]", table: "Table", kind: str, to: Path | No
 
     if to is None:
         _write_lines(sys.stdout, answers, table, kind)
-        sys.stdout.flush()
-        if reason := getattr(sys.stdout, "failure", None):
-            raise FailureError(f"output=-: standard output cannot be written ({reason})")
+        require_written()
         return
     # What is no file, such as /dev/null or a named pipe, is not to be replaced by one.
     part = to.with_name(f".{to.name}.part") if to.is_file() or not to.exists() else to

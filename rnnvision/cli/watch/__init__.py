@@ -9,6 +9,7 @@ from rnnvision.checks import at_least, choose_one, positive
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.arguments import arguments_of
 from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.results import require_written
 from rnnvision.cli.watch.reading import Reading, labels_line, reading_of
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import RunFolder
@@ -51,6 +52,7 @@ def watch(cfg: DictConfig, run: RunFolder) -> None:
             if t % every == 0 or t == reading.num_tokens:
                 print(f"{reading.place(t)}   {labels_line(reading.ranked(t, cfg.top_k))}", flush=True)
     print(f"answer    {reading.verdict()}")
+    require_written()
 
 
 def _show(reading: Reading, cfg: DictConfig) -> bool:

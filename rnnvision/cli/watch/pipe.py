@@ -105,4 +105,6 @@ def _printed(line: str) -> bool:
         os.dup2(nowhere, out.fileno())  # Python would fail to write the rest at its end
         os.close(nowhere)
         return False
+    except OSError as error:
+        raise FailureError(f"standard output cannot be written ({error.strerror})") from error
     return True

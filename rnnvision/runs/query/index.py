@@ -16,6 +16,7 @@ from typing import Any
 from rnnvision.atomic import replaced
 from rnnvision.masking import masked
 from rnnvision.regular import INDEX, read_bounded
+from rnnvision.runs.read import CONFIG
 from rnnvision.runs.record import FACTS, Piece, Record, read_record, state_of
 
 FILE = ".results_index"
@@ -70,7 +71,7 @@ def _look(root: Path, below: str, index: dict[str, Entry]) -> Iterator[tuple[str
                 files = {entry.name: entry for entry in entries}
         except OSError:
             continue
-        is_run = "status.json" in files or (".hydra" in files and os.path.isfile(f"{path}/.hydra/config.yaml"))  # noqa: PTH113
+        is_run = "status.json" in files or (".hydra" in files and os.path.isfile(f"{path}/{CONFIG}"))  # noqa: PTH113
         has_parts = not files.keys().isdisjoint(PARTS)
         if is_run and not (known is not None and known[0] == stamp):
             yield name, (stamp, has_parts, read_record(path, name or ".", files))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rnnvision.checks import choose_one
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, open_streams
 from rnnvision.cli.frame.paths import is_path
-from rnnvision.cli.frame.results import unfailing_output
+from rnnvision.cli.frame.results import require_written, unfailing_output
 from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import versions
@@ -45,18 +45,15 @@ def run_plain(verb: str, usage: str, task: Callable[[list[str]], None]) -> None:
 def _run_plain(verb: str, usage: str, task: Callable[[list[str]], None]) -> None:
     open_streams()
     words = sys.argv[1:]
-    if not set(HELP).isdisjoint(words):
-        print(usage)
-        return
-    if "--version" in words:
-        print(versions().get("rnnvision", "not installed"))
-        return
     try:
-        with unfailing_output() as output, STOP.at_work():
-            task(words)
-            output.flush()
-        if output.failure:
-            raise FailureError(f"standard output cannot be written ({output.failure})")
+        with unfailing_output(), STOP.at_work():
+            if not set(HELP).isdisjoint(words):
+                print(usage)
+            elif "--version" in words:
+                print(versions().get("rnnvision", "not installed"))
+            else:
+                task(words)
+            require_written()
     except (Stopped, KeyboardInterrupt) as error:
         leave(verb, "interrupted", STOP.code_of(error))
     except UsageError as error:

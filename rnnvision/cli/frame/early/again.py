@@ -12,12 +12,12 @@ from rnnvision.cli.frame.arguments import typed_words
 from rnnvision.cli.frame.command_line.line import CommandLine
 from rnnvision.cli.frame.command_line.words import NO_RUNS, key_of, override, parsed, yaml_text
 from rnnvision.cli.frame.paths import expanded
-from rnnvision.cli.frame.strangers.rules import CONFIG, read_run_config
+from rnnvision.cli.frame.strangers.rules import read_run_config
 from rnnvision.errors import UsageError
 from rnnvision.masking import masked_values
 from rnnvision.runs import Run, is_first_process
 from rnnvision.runs.lock import Lock
-from rnnvision.runs.read import LOCK
+from rnnvision.runs.read import CONFIG, LOCK
 
 KEY = "auto_resume"
 OF_COMMAND = ("resume", KEY, "save_every", "name", "log_dir")  # what a run does not depend on

@@ -14,6 +14,7 @@ from rnnvision.cli.frame.reporting.looks import Looks, looks_at
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.report.page.found import Found
 from rnnvision.runs import Run, read_predictions
+from rnnvision.runs.read import CONFIG
 
 if TYPE_CHECKING:
     from rnnvision.data import ImageData
@@ -59,7 +60,7 @@ def _evaluated(folder: Path) -> tuple[Path | None, str]:
     from rnnvision.cli.frame.strangers.reading import read_pairs
     from rnnvision.cli.frame.strangers.rules import read_run_config
 
-    path = folder / ".hydra" / "config.yaml"
+    path = folder / CONFIG
     if (folder / "checkpoints").is_dir() or not path.is_file() or not written(read_pairs(path)).get("ckpt"):
         return None, "test"
     config = read_run_config(folder)

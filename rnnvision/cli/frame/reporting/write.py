@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs import Run, StudyRecord, find_runs, read_study
+from rnnvision.runs.read import CONFIG
 
 if TYPE_CHECKING:
     from rnnvision.data.splits import Samples
@@ -113,7 +114,7 @@ def settings_of(run: Run) -> dict[str, str]:
     from rnnvision.cli.frame.strangers.reading import read_pairs
     from rnnvision.report.two_runs import flat
 
-    path = run.path / ".hydra" / "config.yaml"
+    path = run.path / CONFIG
     if not path.is_file():
         return {}
     content = OmegaConf.to_container(read_pairs(path), resolve=False)

@@ -14,11 +14,11 @@ from rnnvision.cli.frame.command_line.words import command
 from rnnvision.cli.frame.strangers.interpolations import check_growth, check_texts
 from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.errors import UsageError
+from rnnvision.runs.read import CONFIG
 
 TRUST = "RNNVISION_TRUST_CONFIG"
 OF_INSTANTIATE = ("_args_", "_partial_", "_convert_", "_recursive_")
 MISUSE = "could make Hydra write elsewhere, or run code"
-CONFIG = Path(".hydra") / "config.yaml"
 
 
 def is_trusted() -> bool:

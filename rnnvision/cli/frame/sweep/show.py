@@ -13,6 +13,7 @@ from rnnvision.cli.frame.live.rows import LiveRows, live_rows
 from rnnvision.cli.frame.live.words import Part, duration, line_of
 from rnnvision.cli.frame.sweep.outcome import Outcome
 from rnnvision.runs import read_epochs
+from rnnvision.runs.read import CONFIG
 from rnnvision.search import Job
 from rnnvision.search.job import OUTPUT
 
@@ -53,7 +54,7 @@ class Running:
             return
         self._changed = changed
         if self.epochs is None:
-            config = self.job.folder / ".hydra" / "config.yaml"
+            config = self.job.folder / CONFIG
             found = EPOCHS.search(config.read_text(errors="replace")) if config.is_file() else None
             self.epochs = int(found[1]) if found else 0
         rows = read_epochs(table)

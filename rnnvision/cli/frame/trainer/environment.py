@@ -26,6 +26,15 @@ def environment_kept(*names: str) -> Iterator[None]:
 
 
 @contextmanager
+def environment_with(name: str, value: str | None) -> Iterator[None]:
+    """Within, a variable has this value, or none."""
+    with environment_kept(name):
+        os.environ.pop(name, None)
+        os.environ.update({} if value is None else {name: value})
+        yield
+
+
+@contextmanager
 def interruption_told() -> Iterator[None]:
     """Within, a signal ends with its own exit code, where Lightning makes another one of it."""
     try:

@@ -22,6 +22,7 @@ from rnnvision.cli.train.resume.changes import ENTRY, MAY_CHANGE, allowed, may_c
 from rnnvision.errors import UsageError
 from rnnvision.masking import hidden_keys, masked_values
 from rnnvision.runs import Run, RunFolder, is_first_process
+from rnnvision.runs.read import CONFIG
 
 # What Lightning knows the state of a checkpoint by: with another of them it would begin to choose anew.
 CHOSEN_BY = (
@@ -176,7 +177,7 @@ def _check_limits(cfg: DictConfig, run: RunFolder) -> None:
 @contextmanager
 def kept_if_refused(cfg: DictConfig, run: RunFolder) -> Iterator[None]:
     """Write down what a resumed run changes of its configuration, unless Lightning refuses to go on with it."""
-    path = run.path / ".hydra" / "config.yaml"
+    path = run.path / CONFIG
     run.is_as_found = False
     if cfg.resume is None or not is_first_process():
         yield
