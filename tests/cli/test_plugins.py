@@ -318,7 +318,11 @@ def test_a_key_is_compared_with_those_of_the_model_in_a_folder_of_ones_own(verb:
 
 def test_a_model_file_without_a_name_is_told(verb: Verb) -> None:
     Path("my_conf/model/nameless.yaml").write_text("hidden_size: 3\n")
-    one_line(verb("train", "--config-dir", "my_conf", "model=nameless"), 2, "model.name=None: choose one of")
+    one_line(
+        verb("train", "--config-dir", "my_conf", "model=nameless"),
+        2,
+        "model.name: is in no file of model=; choose one of",
+    )
 
 
 def test_a_network_without_anything_to_train_is_told(verb: Verb) -> None:

@@ -87,6 +87,8 @@ def named_arguments(prefix: str, node: DictConfig, table: Mapping[str, Functions
     """
     arguments = plain(node)
     name = arguments.get("name")
+    if name is None:
+        raise UsageError(f"{prefix}.name: is in no file of {prefix}=; {choose_one('', table)}")
     if not isinstance(name, str) or name not in table:
         raise UsageError(f"{prefix}.name={name}: {choose_one(name, table, f'{prefix}.name=')}")
     entry = table[name]
