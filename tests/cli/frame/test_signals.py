@@ -15,6 +15,7 @@ from rnnvision.cli.frame.signals import CODES
 START = """
 import os, signal, sys, threading, time
 from pathlib import Path
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, under which the tests may run, has it ignored
 from rnnvision.cli.frame.signals import STOP, Stopped
 STOP.install()
 def send(signum=signal.SIGTERM):
