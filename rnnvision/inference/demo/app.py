@@ -26,6 +26,11 @@ TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".s
 INVERT: dict[str, bool | str] = {"auto": "auto", "true": True, "false": False}
 
 
+LAST = {"connection": "close"}  # the rest of an upload is not waited for
+UPLOADS = 4  # held in memory at a time
+UPLOAD_SECONDS = 20.0  # for all of one, with its turn
+
+
 class TooLargeError(Exception):
     """An upload of more than `MAX_UPLOAD` bytes."""
 
@@ -34,11 +39,12 @@ def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0
     """The application for a server that listens on `host`."""
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
-    from starlette.responses import FileResponse, JSONResponse
+    from starlette.requests import ClientDisconnect
+    from starlette.responses import FileResponse, JSONResponse, Response
     from starlette.routing import Route
 
     facts = facts_of(classifier)
-    one_at_a_time = asyncio.Lock()
+    one_at_a_time, turns = asyncio.Lock(), asyncio.Semaphore(UPLOADS)
 
     async def file(request: "Request") -> "Response":
         path = SERVED.get(request.path_params.get("name", "index.html"))
@@ -62,10 +68,16 @@ def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0
     async def reading(request: "Request") -> "Response":
         choice = INVERT.get(request.query_params.get("invert", "auto"), "auto")
         try:
-            content = await body(request)
+            content = await asyncio.wait_for(uploaded(request, turns), UPLOAD_SECONDS)
         except TooLargeError:
             most = f"{MAX_UPLOAD / 1e6:.0f} MB"
-            return JSONResponse({"error": f"this file is larger than {most}; choose a smaller one"}, status_code=413)
+            large = f"this file is larger than {most}; choose a smaller one"
+            return JSONResponse({"error": large}, status_code=413, headers=LAST)
+        except asyncio.TimeoutError:
+            late = f"this file did not arrive within {UPLOAD_SECONDS:.0f} s; choose a smaller one"
+            return JSONResponse({"error": late}, status_code=408, headers=LAST)
+        except ClientDisconnect:
+            return Response(status_code=400)  # which nobody reads
         return await answered(lambda: read(open_picture(content, classifier), classifier, choice).to_json())
 
     async def example(request: "Request") -> "Response":
@@ -91,8 +103,8 @@ def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0
     )
 
 
-async def body(request: "Request") -> bytes:
-    """The content of a request, given up as soon as it is too large.
+async def uploaded(request: "Request", turns: asyncio.Semaphore) -> bytes:
+    """The content of a request, read once it has its turn, and given up as soon as it is too large.
 
     Raises:
         TooLargeError: if it is.
@@ -100,8 +112,9 @@ async def body(request: "Request") -> bytes:
     if int(request.headers.get("content-length", "0")) > MAX_UPLOAD:
         raise TooLargeError
     content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > MAX_UPLOAD:
-            raise TooLargeError
+    async with turns:
+        async for part in request.stream():
+            content += part
+            if len(content) > MAX_UPLOAD:
+                raise TooLargeError
     return bytes(content)

@@ -27,6 +27,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_from(origin: str, host: str) -> bool:
+    """Whether an Origin header is of a page of this host."""
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:  # as http://[
+        return False
+
+
 class Guard:
     """Middleware: refuses requests that name another host, or come from another site's page, and adds `HEADERS`.
 
@@ -57,7 +65,7 @@ class Guard:
 
         if not self.knows(host):
             refused = "the request names a host that this server is not"
-        elif origin is not None and urlsplit(origin).netloc != host:
+        elif origin is not None and not is_from(origin, host):
             refused = "the request comes from the page of another site"
         else:
             return await self.app(scope, receive, send_with_headers)

@@ -10,6 +10,7 @@ from rnnvision.errors import UsageError
 from rnnvision.inference.demo.guard import is_loopback
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.applications import Starlette
 
 MAX_OPEN = 64  # requests at a time; more are told to come back
@@ -40,12 +41,15 @@ def address(taken: socket.socket, host: str) -> str:
     return f"http://{f'[{name}]' if ':' in name else name}:{taken.getsockname()[1]}"
 
 
-def serve(app: "Starlette", taken: socket.socket) -> None:
-    """Answer until Ctrl-C."""
+def make_server(app: "Starlette") -> "uvicorn.Server":
+    """A server for so many requests at a time, which waits for none without end."""
     import uvicorn
+
+    from rnnvision.inference.demo.patience import PatientProtocol
 
     options = uvicorn.Config(
         app,
+        http=PatientProtocol,
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -54,7 +58,12 @@ def serve(app: "Starlette", taken: socket.socket) -> None:
         limit_concurrency=MAX_OPEN,
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(options)
+    return uvicorn.Server(options)
+
+
+def serve(app: "Starlette", taken: socket.socket) -> None:
+    """Answer until Ctrl-C."""
+    server = make_server(app)
     # Of requests that Ctrl-C cuts off it would print tracebacks.
     logging.getLogger("uvicorn.error").addFilter(lambda record: not server.should_exit)
     with suppress(KeyboardInterrupt):  # the way to end it

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -16,10 +16,11 @@ from torch import Tensor
 from rnnvision.inference import Classifier
 from rnnvision.inference.demo.app import make_app
 from rnnvision.inference.demo.examples import Examples
-from rnnvision.inference.demo.server import address, listen
+from rnnvision.inference.demo.server import address, listen, make_server
 from rnnvision.nn import build
 from tests.nn.cases import tiny
 
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 SCRIPT = "<script>alert(1)</script>"  # a class of this name stays text
 DIGIT = {"input_shape": [1, 28, 28], "num_classes": 10, "hidden_size": 24, "scan": "rows"}
 
@@ -75,13 +76,15 @@ class Answer(NamedTuple):
         return json.loads(self.content)
 
 
-async def ask(app: Any, path: str, *parts: bytes, method: str | None = None, **headers: str) -> Answer:
-    """One request in ASGI; the parts of its content arrive one by one."""
+async def ask(
+    app: Any, path: str, *parts: bytes, method: str | None = None, receive: Receive | None = None, **headers: str
+) -> Answer:
+    """One request in ASGI; the parts of its content arrive one by one, or as `receive` gives them."""
     path, _, query = path.partition("?")
     left, sent = list(parts) or [b""], []
     given = {"host": "127.0.0.1:8000", **{name.replace("_", "-"): value for name, value in headers.items()}}
 
-    async def receive() -> dict[str, Any]:
+    async def by_parts() -> dict[str, Any]:
         if not left:  # the client stays
             await asyncio.Event().wait()
         part = left.pop(0)
@@ -104,7 +107,7 @@ async def ask(app: Any, path: str, *parts: bytes, method: str | None = None, **h
         "client": ("127.0.0.1", 5),
         "server": ("127.0.0.1", 8000),
     }
-    await app(scope, receive, send)
+    await app(scope, receive or by_parts, send)
     said = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return Answer(sent[0]["status"], said, b"".join(message.get("body", b"") for message in sent[1:]))
 
@@ -116,10 +119,8 @@ def asked(app: Any, path: str, *parts: bytes, **options: Any) -> Answer:
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """The address of a server in a thread."""
-    import uvicorn
-
     with listen("127.0.0.1", 0) as taken:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
+        server = make_server(app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
         thread.start()
         try:

@@ -183,6 +183,7 @@ def test_the_page_is_served_while_the_network_reads(monkeypatch: pytest.MonkeyPa
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "http://127.0.0.1:9000"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
     ],
 )
 def test_pages_of_other_sites_are_refused(headers: dict[str, str], status: int) -> None:
