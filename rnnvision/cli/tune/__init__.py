@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.command_line.words import override
+from rnnvision.cli.frame.strangers.places import places_among
 from rnnvision.cli.tune.axes import words_of
 from rnnvision.cli.tune.check import TuneStart, place_of
 from rnnvision.cli.tune.lines import Lines, first_lines
@@ -75,7 +76,8 @@ def make_jobs(settings: Settings, folder: Path, log_dir: str) -> Callable[[int, 
         path = folder / "trials" / name
         own = [override("name", name), override("log_dir", log_dir), override("hydra.run.dir", path)]
         fresh = (*settings.config_dir, *settings.words, *words_of(params), *own)
-        return Job(name, path, "rnnvision.cli.train", fresh, (*settings.config_dir, override("resume", path)))
+        resume = (*settings.config_dir, override("resume", path), *places_among(settings.words))
+        return Job(name, path, "rnnvision.cli.train", fresh, resume)
 
     return job
 

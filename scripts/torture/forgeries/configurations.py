@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from torture.forgeries.forgery import OUTSIDE, RUN, WAYS, Forgery
 
 CONFIG = f"{RUN}/.hydra/config.yaml"
@@ -70,6 +72,16 @@ CONTENTS: dict[str, str] = {  # of any file; added to an honest one of a run fol
     "an object within another": f"logger: {{csv: {{z: {RUNS}}}}}\n",
     "a partial": "logger: {csv: {_partial_: true, _target_: os.system}}\n",
 }
+LOGGER = "lightning.pytorch.loggers.TensorBoardLogger"
+CHECKPOINT = "lightning.pytorch.callbacks.ModelCheckpoint"
+PLACES: dict[str, Any] = {  # of a run folder
+    "data.cache": f"../{OUTSIDE}/cache",
+    "logger.csv.save_dir": f"../{OUTSIDE}",
+    "logger.z": {"_target_": LOGGER, "save_dir": f"../{OUTSIDE}", "name": "z"},
+    "logger.y": {"_target_": LOGGER, "save_dir": RUN, "name": f"../../{OUTSIDE}"},
+    "callbacks.z": {"_target_": CHECKPOINT, "dirpath": f"../{OUTSIDE}"},
+    "callbacks.y": {"_target_": CHECKPOINT, "dirpath": RUN, "filename": f"../../{OUTSIDE}/victim"},
+}
 HYDRAS: dict[str, str] = {  # of a folder of configurations
     "hydra.run.dir": f"hydra: {{run: {{dir: {ESCAPES}}}}}",
     "hydra.sweep.dir": f"hydra: {{sweep: {{dir: {ESCAPES}}}}}",
@@ -104,6 +116,15 @@ def _in_run(content: str) -> Callable[[Path], object]:
     def forge(box: Path) -> None:
         with (box / CONFIG).open("a") as file:
             file.write(content)
+
+    return forge
+
+
+def _placed(key: str, value: Any) -> Callable[[Path], object]:
+    def forge(box: Path) -> None:
+        config = OmegaConf.load(box / CONFIG)
+        OmegaConf.update(config, key, value, force_add=True)
+        OmegaConf.save(config, box / CONFIG)
 
     return forge
 
@@ -239,6 +260,8 @@ def _all() -> list[Forgery]:
         found.append(Forgery(f"config.yaml: {name}", _in_run(content), OF_RUN, may_pass=True))
         found.append(Forgery(f"own: {name}", _own(content), ("own experiment",)))
         found.append(Forgery(f"own, with --help: {name}", _own(content), ("help",), may_pass=True))
+    for key, value in PLACES.items():
+        found.append(Forgery(f"config.yaml: a place of {key}", _placed(key, value), ("resume",)))
     for name, content in HYDRAS.items():
         ways = ("own experiment", "own experiment, several")
         found.append(Forgery(f"own: {name}", _own(content), ways))

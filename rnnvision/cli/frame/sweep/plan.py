@@ -16,6 +16,7 @@ from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.words import command, override, parsed
 from rnnvision.cli.frame.start import as_hydra_has_it
 from rnnvision.cli.frame.strangers.interpolations import allowing
+from rnnvision.cli.frame.strangers.places import places_among
 from rnnvision.cli.frame.sweep.check import Compose, check_sweep
 from rnnvision.cli.frame.sweep.command import SweepCommand
 from rnnvision.cli.frame.sweep.expand import Point, Values, points_of, read_values
@@ -156,7 +157,7 @@ def _job(sweep: SweepCommand, entry: Entry, folder: Path, *, has_resume: bool) -
         place,
         f"rnnvision.cli.{sweep.verb}",
         (*sweep.flags, *entry.words, override("hydra.run.dir", place)),
-        (*sweep.flags, *of_hydra, override("resume", place)) if has_resume else (),
+        (*sweep.flags, *of_hydra, override("resume", place), *places_among(entry.words)) if has_resume else (),
     )
 
 

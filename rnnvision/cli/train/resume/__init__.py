@@ -16,6 +16,7 @@ from rnnvision.cli.frame.command_line.words import command, key_of
 from rnnvision.cli.frame.early.again import differences, in_words
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.plugins import load_plugins_of
+from rnnvision.cli.frame.strangers.places import check_places
 from rnnvision.cli.frame.strangers.rules import read_run_config
 from rnnvision.cli.frame.trainer.callbacks import CHECKPOINTS
 from rnnvision.cli.train.resume.changes import ENTRY, MAY_CHANGE, allowed, may_change, require_same
@@ -69,6 +70,7 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
             )
     _check_callbacks(before, plain(saved.get("callbacks")) or {})
     _check_limits(saved, run)
+    check_places(saved, run.path, own=cfg)
     locate_paths(saved, HydraConfig.get().runtime.cwd)
     load_plugins_of(saved, HydraConfig.get().runtime.cwd)
     saved.model = current_arguments(written(saved.model))
