@@ -21,11 +21,6 @@ FAULTS = (
     ),
     defect(
         "training",
-        "a compressed archive is read",
-        ("entry.compress_type != zipfile.ZIP_STORED", "entry.compress_type is None"),
-    ),
-    defect(
-        "training",
         "a state of another shape is given to the optimiser",
         ("value.shape != parameter.shape or", "value.numel() != parameter.numel() or"),
     ),
@@ -41,11 +36,6 @@ FAULTS = (
         "training",
         "weights of which some are infinite are read",
         ("not weight.isfinite().all():", "not weight.isfinite().any():"),
-    ),
-    defect(
-        "training",
-        "a description may ask for any number of weights",
-        ("take(tensors=1, numbers=value.numel() if value.is_meta else 0)", "take(tensors=1)"),
     ),
     defect(
         "training",
