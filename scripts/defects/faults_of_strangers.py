@@ -46,14 +46,6 @@ FAULTS = (
     # Configurations -------------------------------------------------------------------------------------------------
     defect(
         "cli",
-        "a configuration may be of any depth",
-        ("self.depth > DEEPEST or self.values > MOST_VALUES:", "self.values > MOST_VALUES:"),
-    ),
-    defect(
-        "cli", "an alias counts once", ('holds itself")\n        return found', 'holds itself")\n        return 1, 0')
-    ),
-    defect(
-        "cli",
         "a configuration may read any variable",
         ('function == "oc.env" and variable not in allowed_variables():', 'function == "oc.env" and not variable:'),
     ),
