@@ -98,8 +98,9 @@ def test_a_name_does_not_lead_out_of_the_folder_for_runs(verb: Verb, name: str) 
     assert "leave out / and what cannot be printed" in refused(verb, "train", "-m", "seed=0,1", word, *TINY)
 
 
-def test_a_name_that_is_too_long_is_refused(verb: Verb) -> None:
-    assert "180 bytes at most" in refused(verb, "train", f"name={'a' * 181}", *TINY)
+@pytest.mark.parametrize("name", ["a" * 181, "ä" * 91], ids=["letters", "bytes"])
+def test_a_name_that_is_too_long_is_refused(verb: Verb, name: str) -> None:
+    assert "180 bytes at most" in refused(verb, "train", override("name", name), *TINY)
 
 
 HOLDS = """
