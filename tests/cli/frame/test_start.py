@@ -341,6 +341,15 @@ def test_a_run_that_is_refused_leaves_no_folder(verb: Verb, there: tuple[str, ..
     assert not Path("logs/train/latest").is_symlink()
 
 
+def test_a_folder_that_cannot_be_locked_is_a_failure_and_no_wrong_use(verb: Verb) -> None:
+    Path("mine").write_text("")
+    Path("run").mkdir()
+    Path("run/.lock").symlink_to("../mine")
+    result = verb("train", "hydra.run.dir=run", *TINY)
+    assert result.code == 1
+    assert "run/.lock: is a link" in result.message
+
+
 def test_a_start_does_not_run_over_what_ended_while_it_began(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
     take = RunFolder.take
 
