@@ -16,8 +16,10 @@ from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.words import override
+from rnnvision.cli.frame.signals import STOP
+from rnnvision.cli.frame.start import take
 from rnnvision.errors import FailureError
-from rnnvision.runs import RunFolder
+from rnnvision.runs import Run, RunFolder
 from rnnvision.runs.lock import Lock
 from rnnvision.training import Learner
 from tests.cli.running import TINY, Copy, Verb
@@ -387,6 +389,19 @@ def test_an_interrupted_run_says_how_to_go_on_if_it_can(
     result = verb("train", *QUICK, "hydra.run.dir=a run")
     assert result.code == 143
     assert result.message == f"rnnvision train: interrupted{done}"
+
+
+def test_a_run_that_is_stopped_before_its_work_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(STOP, "write_down", None)
+    run = RunFolder(tmp_path / "run", tmp_path / "logs", "train")
+    take(run)
+    with run.lock:
+        assert STOP.write_down is not None
+        STOP.write_down()
+        assert Run(run.path).status == "interrupted"
+        run.write_status("completed")
+        STOP.write_down()
+        assert Run(run.path).status == "completed"
 
 
 def test_a_run_within_another_is_not_the_latest_one(verb: Verb) -> None:
