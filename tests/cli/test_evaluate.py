@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from rnnvision.cli.frame import app
@@ -92,6 +93,17 @@ def test_data_with_other_classes_is_refused_though_they_are_as_many(verb: Verb) 
     assert result.code == 1
     assert "digits: holds classes that the network does not know: 1, 2; it has a, b" in result.message
     assert len(result.message.splitlines()) == 1
+
+
+def test_a_score_that_is_no_number_is_not_kept(trained: Copy, verb: Verb) -> None:
+    path = trained("run") / "checkpoints" / "best.ckpt"
+    checkpoint = read_checkpoint(path)
+    checkpoint["state_dict"]["network.head.bias"][:2] = torch.tensor([-3e38, 3e38])  # finite, and the loss is not
+    VerifiedCheckpointIO().save_checkpoint(checkpoint, path)
+    result = verb("evaluate", "ckpt=run", "device=cpu", "hydra.run.dir=out")
+    assert result.code == 1
+    assert "the network gives no finite numbers" in result.message
+    assert not Path("out/metrics.json").exists()
 
 
 def test_a_network_of_other_classes_than_the_data_has_is_refused(trained: Copy, verb: Verb) -> None:
