@@ -128,3 +128,25 @@ def test_what_is_printed_and_written_shows_none(tmp_path: Path, capsys: pytest.C
         file.write(json.dumps({"a": "canary-1234"}))
     assert capsys.readouterr() == ("out ***\n", "err ***\n")
     assert (tmp_path / "a.json").read_text() == '{"a": "***"}'
+
+
+def test_lines_that_are_written_together_show_none(capsys: pytest.CaptureFixture[str]) -> None:
+    hide("canary-1234")
+    with masked_output():
+        sys.stdout.writelines(["one\n", "canary-1234\n"])
+    assert capsys.readouterr().out == "one\n***\n"
+
+
+def test_a_secret_that_begins_with_another_is_masked_whole() -> None:
+    hide("canary-12")
+    hide("canary-12-more")
+    assert masked("canary-12-more, canary-12") == "***, ***"
+
+
+@pytest.mark.parametrize("sign", ["", "+", "++"])
+def test_a_key_that_is_added_holds_a_secret_too(sign: str) -> None:
+    assert masked_word(f"{sign}token=abcd") == f"{sign}token=***"
+
+
+def test_each_of_several_secrets_is_masked() -> None:
+    assert masked_values({"api_keys": ["abcd", "efgh"], "sizes": [1234]}) == {"api_keys": ["***"] * 2, "sizes": [1234]}

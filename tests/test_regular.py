@@ -13,7 +13,7 @@ from rnnvision import regular
 from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.errors import UsageError
 from rnnvision.inference.export.hub import scores_of
-from rnnvision.regular import read_bounded
+from rnnvision.regular import open_in_place, open_log, read_bounded
 from rnnvision.runs import last_line, predictions, read_epochs, read_json, read_predictions
 from rnnvision.runs.query.index import FILE as INDEX
 from rnnvision.runs.query.index import read_index
@@ -123,3 +123,23 @@ def test_a_table_of_answers_has_so_many_rows(tmp_path: Path, monkeypatch: pytest
         more.write("a,b,c,0,0,\n")
     with pytest.raises(ValueError, match="more than 2 images"):
         read_predictions(tmp_path)
+
+
+def test_two_that_add_to_a_log_write_over_nothing(tmp_path: Path) -> None:
+    with open_log(tmp_path / "output.log") as one, open_log(tmp_path / "output.log") as other:
+        for _ in range(2):
+            one.write("one\n")
+            one.flush()
+            other.write("the other\n")
+            other.flush()
+    assert (tmp_path / "output.log").read_text() == "one\nthe other\n" * 2
+
+
+def test_who_may_read_a_file_that_is_made_the_umask_says(tmp_path: Path) -> None:
+    """A lock that nobody else can look at would be that of a run which was killed."""
+    before = os.umask(0o022)
+    try:
+        os.close(open_in_place(tmp_path / ".lock", os.O_RDWR | os.O_CREAT))
+    finally:
+        os.umask(before)
+    assert (tmp_path / ".lock").stat().st_mode & 0o777 == 0o644

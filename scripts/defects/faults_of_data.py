@@ -15,6 +15,7 @@ FAULTS = (
         "data",
         "a leak: without test/, val/ is both validation and test",
         ("test, val = val, None", "test = val"),
+        ("return Splits(train, val, **facts)", "return Splits(train, val, val=val, **facts)"),
     ),
     defect(
         "data",
@@ -28,6 +29,7 @@ FAULTS = (
         "data",
         "a fixed fifth is not the same share of each class",
         (", random_state=0, stratify=self.labels)", ", random_state=0)"),
+        ("stratified(self.labels.numpy(), math", "stratified(np.zeros(len(self), dtype=np.int64), math"),
     ),
     defect(
         "data",
@@ -36,11 +38,16 @@ FAULTS = (
             "Split(self.images[index], self.labels[index])",
             "Split(self.images[index], self.labels[index.sort().values])",
         ),
+        (
+            "Split(self.images[index], self.labels[index], None",
+            "Split(self.images[index], self.labels[index.sort().values], None",
+        ),
     ),
     defect(
         "data",
         "max_train_samples is ignored",
         ("torch.arange(min(self.max_train_samples, len(train)))", "torch.arange(len(train))"),
+        ("torch.arange(min(max_train_samples, len(splits.train)))", "torch.arange(len(splits.train))"),
     ),
     # Order, batches and augmentation --------------------------------------------------------------------------------
     defect(
@@ -57,6 +64,7 @@ FAULTS = (
         "data",
         "every streamed picture is cropped alike",
         ('derive_seed("picture", self._seed, epoch, index)', 'derive_seed("picture", self._seed, epoch)'),
+        ('derive_seed("picture", self._seed, epoch, number)', 'derive_seed("picture", self._seed, epoch)'),
     ),
     defect(
         "data",

@@ -57,6 +57,10 @@ FAULTS = (
             "self._step(batch)\n        if self.classifies:",
             "self._step(batch, self.label_smoothing)\n        if self.classifies:",
         ),
+        (
+            "return cross_entropy(output, labels), output",
+            "return cross_entropy(output, labels, label_smoothing=self.label_smoothing), output",
+        ),
     ),
     defect(
         "training",
@@ -67,11 +71,13 @@ FAULTS = (
         "training",
         "the training loss is summed once a batch",
         ("(loss.detach() * count, correct)", "(loss.detach(), correct)"),
+        ("(loss * count, correct)", "(loss, correct)"),
     ),
     defect(
         "training",
         "a loss that is NaN is trained on",
         ("not torch.isfinite(torch.tensor(loss))", "torch.isinf(torch.tensor(loss))"),
+        ("if not late and self._are_finite(", "if not late or self._are_finite("),
     ),
     defect(
         "training",
@@ -106,11 +112,19 @@ FAULTS = (
             """with path.open("wb") as file:
                 torch.save({**checkpoint, "digests": digests}, file)""",
         ),
+        (
+            'with replaced(path, durable=True, keep=keep) as temporary, temporary.open("wb") as file:',
+            'with path.open("wb") as file:',
+        ),
     ),
     defect(
         "training",
         "a run folder stands for its last checkpoint",
         ('for name in ("best", "last"):', 'for name in ("last", "best"):'),
+        (
+            "if best.is_file():\n        return best.resolve()",
+            "if last.is_file():\n        return last.resolve()",
+        ),
     ),
     defect(
         "training",

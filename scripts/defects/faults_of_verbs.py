@@ -11,23 +11,31 @@ FAULTS = (
         "a run is tested by its last checkpoint",
         ('best = run.path / "checkpoints" / "best.ckpt"', 'best = run.path / "checkpoints" / "last.ckpt"'),
     ),
-    defect("cli", "wrong use ends with 1", ("return EXIT_USAGE, str(error)", "return EXIT_FAILURE, str(error)")),
+    defect(
+        "cli",
+        "wrong use ends with 1",
+        ("return EXIT_USAGE, str(error)", "return EXIT_FAILURE, str(error)"),
+        ("return EXIT_USAGE, with_command(str(error))", "return EXIT_FAILURE, with_command(str(error))"),
+    ),
     defect(
         "cli",
         "a sweep with a failed job ends with 0",
         ("raise SystemExit(EXIT_FAILURE)", "raise SystemExit(0)"),
         ("raise SystemExit(1)", "raise SystemExit(0)"),
+        ('f"of {jobs} {rest}", EXIT_FAILURE)', 'f"of {jobs} {rest}", 0)'),
     ),
     defect(
         "cli",
         "a sweep's table shows the jobs of an earlier one",
         ('if job["started"] >= self._started - 1', 'if job["started"] >= 0'),
         ("if run.started >= self._started - 1", "if run.started >= 0"),
+        ("if run.started >= SweepTable.started - 1", "if run.started >= 0"),
     ),
     defect(
         "cli",
         "a resumed run may change its optimiser",
         ('MAY_CHANGE = ("trainer.",', 'MAY_CHANGE = ("optimizer.", "trainer.",'),
+        ('MAY_CHANGE = (\n    *(f"trainer.', 'MAY_CHANGE = (\n    "optimizer.",\n    *(f"trainer.'),
     ),
     defect(
         "cli",
@@ -35,7 +43,10 @@ FAULTS = (
         ("if key in saved and saved[key] != mine[key]:", 'if key == "name" and saved[key] != mine[key]:'),
     ),
     defect(
-        "cli", "a refused resume keeps the changed configuration", ("path.write_text(before)\n        raise", "raise")
+        "cli",
+        "a refused resume keeps the changed configuration",
+        ("path.write_text(before)\n        raise", "raise"),
+        ("with whole(path) as file:\n            file.write(before)\n        raise", "raise"),
     ),
     defect(
         "cli",
@@ -51,8 +62,21 @@ FAULTS = (
     ),
     defect("cli", "dropout does not know the seed", ("seed=cfg.seed,\n            description={", "description={")),
     defect("cli", "every training of a comparison has the seed 0", ('f"seed={self.seed}",', '"seed=0",')),
-    defect("cli", "latest points to a run that was refused", ("run.refuse()", "pass")),
-    defect("cli", "an interrupted run says that it is running", ('run.write_status("interrupted")', "pass")),
+    defect(
+        "cli",
+        "latest points to a run that was refused",
+        ("run.refuse()", "pass"),
+        (
+            "if code == EXIT_USAGE or run.is_as_found or not run.is_used():\n        run.refuse()",
+            "if code == EXIT_USAGE or run.is_as_found or not run.is_used():\n        pass",
+        ),
+    ),
+    defect(
+        "cli",
+        "an interrupted run says that it is running",
+        ('_write_status(run, "interrupted")\n    done', "done"),  # first: what is behind it stands elsewhere by now
+        ('run.write_status("interrupted")', "pass"),
+    ),
     defect(
         "cli",
         "a run overwrites another",
@@ -64,6 +88,7 @@ FAULTS = (
         "an unknown key is passed over",
         ("for key in cfg if key not in KEYS]", "for key in cfg if not key]"),
         ("for key in map(str, cfg):\n        if key not in legal:", "for key in map(str, cfg):\n        if not key:"),
+        ('if key in legal or key == "hydra":', "if key in legal or key:"),
     ),
     defect(
         "cli",
@@ -83,6 +108,10 @@ FAULTS = (
         (
             "if data.class_names != classifier.class_names:",
             "if len(data.class_names) != len(classifier.class_names):",
+        ),
+        (
+            "data.setup()\n    if data.class_names != classifier.class_names:",
+            "data.setup()\n    if len(data.class_names) != len(classifier.class_names):",
         ),
     ),
     defect(
@@ -136,8 +165,15 @@ FAULTS = (
         "insight",
         "a network is asked with its dropout on",
         ("network.eval()\n    correct, count", "network.train()\n    correct, count"),
+        ("network.eval()\n    chunk", "network.train()\n    chunk"),
     ),
     defect(
-        "insight", "counting leaves a network in evaluation mode", ("network.train(was_training)", "network.eval()")
+        "insight",
+        "counting leaves a network in evaluation mode",
+        (  # first: what is behind it stands elsewhere by now
+            "finally:\n        network.train(mode)\n        for handle in handles:\n            handle.remove()\n\n\n",
+            "finally:\n        network.eval()\n        for handle in handles:\n            handle.remove()\n\n\n",
+        ),
+        ("network.train(was_training)", "network.eval()"),
     ),
 )

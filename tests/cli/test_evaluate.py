@@ -6,10 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from rnnvision.cli.frame import app
 from rnnvision.cli.frame.arguments import config_dir
+from rnnvision.training import VerifiedCheckpointIO, read_checkpoint
 from tests.cli.running import TINY, Copy, Verb
 from tests.data.layouts import write_eurosat
 
@@ -91,6 +93,28 @@ def test_data_with_other_classes_is_refused_though_they_are_as_many(verb: Verb) 
     assert result.code == 1
     assert "digits: holds classes that the network does not know: 1, 2; it has a, b" in result.message
     assert len(result.message.splitlines()) == 1
+
+
+def test_a_score_that_is_no_number_is_not_kept(trained: Copy, verb: Verb) -> None:
+    path = trained("run") / "checkpoints" / "best.ckpt"
+    checkpoint = read_checkpoint(path)
+    checkpoint["state_dict"]["network.head.bias"][:2] = torch.tensor([-3e38, 3e38])  # finite, and the loss is not
+    VerifiedCheckpointIO().save_checkpoint(checkpoint, path)
+    result = verb("evaluate", "ckpt=run", "device=cpu", "hydra.run.dir=out")
+    assert result.code == 1
+    assert "the network gives no finite numbers" in result.message
+    assert not Path("out/metrics.json").exists()
+
+
+def test_a_network_of_other_classes_than_the_data_has_is_refused(trained: Copy, verb: Verb) -> None:
+    path = trained("run") / "checkpoints" / "best.ckpt"
+    checkpoint = read_checkpoint(path)
+    names = list(checkpoint["rnnvision"]["class_names"])
+    checkpoint["rnnvision"]["class_names"] = names[::-1]  # as many, and the same ones
+    VerifiedCheckpointIO().save_checkpoint(checkpoint, path)
+    result = verb("evaluate", "ckpt=run", "device=cpu")
+    assert result.code == 1
+    assert result.message.endswith(f"its classes are not those that {path.resolve()} was trained on")
 
 
 def test_only_a_root_that_is_recorded_may_fall_back_and_it_is_told(

@@ -43,6 +43,10 @@ def test_a_step_that_is_not_finite_is_told_with_its_images(
     labels = ImageData("digits").splits.train.labels
     assert [int(labels[int(image)]) for image in found["images"]] == seen[0].tolist()
     assert f"images {', '.join(found['images'][:5])} and 95 more" in result.message
+    if not stage:
+        monkeypatch.setattr(Learner, "training_step", train)
+        assert verb("train", "resume=run").code == 0
+        assert not Path("run/failure.json").exists()  # it was of an earlier try
 
 
 def test_too_little_memory_for_a_step_is_told_with_its_need_and_a_way_out(

@@ -8,7 +8,8 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from rnnvision.training import read_checkpoint
+from rnnvision.errors import UsageError
+from rnnvision.training import Learner, read_checkpoint
 from tests.cli.running import Copy, Verb
 from tests.training.legacy import flat, to_format_1
 
@@ -87,6 +88,21 @@ def test_a_refused_resume_changes_nothing(train: Verb, verb: Verb, word: str) ->
     assert [path.read_text() for path in kept] == before
     assert verb("train", "resume=run", "trainer.max_epochs=5").code == 0
     assert "max_epochs: 5" in kept[0].read_text()
+
+
+def test_what_is_refused_only_as_it_begins_changes_nothing_either(
+    trained: Copy, verb: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = trained("run") / ".hydra" / "config.yaml"
+    before = config.read_text()
+
+    def refuse(*_: object) -> None:
+        raise UsageError("it does not fit")
+
+    monkeypatch.setattr(Learner, "on_load_checkpoint", refuse)
+    result = verb("train", "resume=run", BY_EPOCHS, "trainer.max_epochs=9")
+    assert (result.code, "it does not fit" in result.message) == (2, True)
+    assert config.read_text() == before
 
 
 def test_a_sweep_cannot_resume(trained: Copy, verb: Verb) -> None:

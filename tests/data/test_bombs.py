@@ -1,5 +1,6 @@
 """Image files of little that ask for much are refused before a decoder sees them; threads share what there is."""
 
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +14,19 @@ from rnnvision.data.images import View, inspect_image, limits, open_seen
 from rnnvision.data.images.memory import LITTLE, Memory
 
 VIEW = View(image_size=8, convert=True)
+
+
+def tables_tiff(count: int) -> bytes:
+    """So many tables of a million numbers, of which none is there."""
+    entries = (struct.pack("<HHII", 65000 + number, 12, 2**20, 8) for number in range(count))
+    return struct.pack("<2sHIH", b"II", 42, 8, count) + b"".join(entries) + bytes(2**16)
+
+
 CASES: dict[str, tuple[Callable[[], bytes], str]] = {  # the smallest of each kind that is refused
     "a side": (lambda: bombs.png(2**20 + 1, 1, 1, 0), "a side of 1,048,577 pixels, more than 1,048,576"),
     "chunk": (lambda: bombs.chunk_png(2**25 + 1), "33,554,433 bytes in a chunk that holds no pixels"),
     "table": (lambda: bombs.strips_tiff(2**20 + 1), "1,048,577 numbers in a table"),
+    "tables": (lambda: tables_tiff(17), "142,606,336 bytes of tables"),
     "tile": (lambda: bombs.tile_tiff(2049), "tiles of 2049 x 2049 pixels in an image of 10 x 10"),
     "pages": (lambda: bombs.pages_tiff(20_000), "several frames"),
     "scans": (lambda: bombs.scans_jpeg(8, 100), "scans, more than 100"),

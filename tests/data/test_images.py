@@ -18,7 +18,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from rnnvision.data import DataError
-from rnnvision.data.images import SUFFIXES, View, cut, open_image
+from rnnvision.data.images import SUFFIXES, View, cut, inspect_image, open_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)  # (H, W, RGB)
 GREYS = np.random.default_rng(1).integers(0, 65536, (6, 9), dtype=np.uint16)
@@ -339,3 +339,17 @@ def test_a_second_page_without_a_size_is_refused(tmp_path: Path) -> None:
 def test_every_suffix_that_is_looked_for_is_read(tmp_path: Path, suffix: str) -> None:
     (PICTURE.convert("L") if suffix == ".pgm" else PICTURE).save(tmp_path / f"picture{suffix}")
     assert opened(tmp_path / f"picture{suffix}").shape == (3, 6, 9)
+
+
+def test_the_end_of_a_preview_is_not_that_of_the_image(tmp_path: Path) -> None:
+    path, preview, file = tmp_path / "a.jpg", io.BytesIO(), io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(pixels[:8, :8]).save(preview, "JPEG")
+    Image.fromarray(pixels).save(file, "JPEG")
+    data, segment = file.getvalue(), b"Exif\0\0" + preview.getvalue()
+    whole = data[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + data[2:]
+    path.write_bytes(whole)
+    inspect_image(path, View())
+    path.write_bytes(whole[:-100])
+    with pytest.raises(DataError, match="it is cut short"):
+        inspect_image(path, View())

@@ -161,6 +161,20 @@ def test_a_refused_run_gives_latest_back(folder: RunFolder, tmp_path: Path) -> N
     assert latest.resolve() == folder.path
 
 
+def test_a_start_that_is_refused_leaves_nothing_unless_others_have_put_something_there(folder: RunFolder) -> None:
+    assert folder.take()
+    with folder.lock:
+        folder.open({})
+        notes = folder.path / "notes.txt"
+        notes.touch()
+        before = sorted(folder.path.iterdir())
+        folder.leave_nothing("train.log")
+        assert sorted(folder.path.iterdir()) == before
+        notes.unlink()
+        folder.leave_nothing("train.log")
+        assert list(folder.path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["checkpoints", "pretrain", "metrics.csv", "metrics.json", "comparison.json"])
 def test_a_folder_with_results_is_used(folder: RunFolder, name: str) -> None:
     folder.open({})  # status.json and environment.json alone are none

@@ -1,5 +1,6 @@
 """A job: its command follows from its folder, and its status from its record and its lock."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -117,6 +118,22 @@ def test_to_look_at_a_lock_through_a_link_does_not_free_it(tmp_path: Path) -> No
         assert linked.acquire()
         assert subprocess.run(asks, capture_output=True, text=True, check=True).stdout == "False\n"
     assert subprocess.run(asks, capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+def test_a_lock_whose_file_was_removed_meanwhile_is_taken_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a run that was refused, which leaves nothing: of a file without a name nobody would find the lock."""
+    path, lockf = tmp_path / ".lock", fcntl.lockf
+
+    def removed(file: int, how: int) -> None:
+        lockf(file, how)
+        path.unlink()
+        monkeypatch.setattr(fcntl, "lockf", lockf)
+
+    monkeypatch.setattr(fcntl, "lockf", removed)
+    with Lock(path) as lock:
+        assert lock.acquire()
+        asks = [sys.executable, "-c", HOLDS.partition("if os.fork")[0], str(path)]
+        assert subprocess.run(asks, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_only_the_first_process_of_a_job_waits_for_its_folder(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

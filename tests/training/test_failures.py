@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from rnnvision.training import BestCheckpoint, TrainingError, read_checkpoint
-from rnnvision.training.failures import require_finite
+from rnnvision.training.failures import require_finite, require_finite_state
 from tests.training.cases import checkpoint_of, last, make_data, make_learner, make_trainer
 
 pytestmark = [
@@ -76,3 +76,12 @@ def test_a_score_beside_one_that_is_no_number_is_none() -> None:
     for value in (math.nan, math.inf):
         with pytest.raises(TrainingError, match=f"^test/nll is {value}: .*smaller optimizer.lr"):
             require_finite({"test/accuracy": 0.1, "test/nll": value})
+
+
+@pytest.mark.parametrize("entry", ["state_dict", "current_model_state"])
+def test_neither_an_average_nor_what_it_is_of_is_saved_where_it_is_not_finite(tmp_path: Path, entry: str) -> None:
+    good, bad = {"a": torch.ones(2)}, {"a": torch.tensor([1.0, math.nan])}
+    checkpoint = {"state_dict": good, "current_model_state": good}
+    require_finite_state(checkpoint, (), make_trainer(tmp_path))
+    with pytest.raises(TrainingError, match=r"weights \(a\) became nan"):
+        require_finite_state({**checkpoint, entry: bad}, (), make_trainer(tmp_path))

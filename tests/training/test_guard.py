@@ -82,6 +82,28 @@ def test_a_step_that_a_gpu_tells_of_late_is_in_no_checkpoint(
         assert read_checkpoint(checkpoint_of(tmp_path))["epoch"] == 0
 
 
+class Saves(Callback):
+    """Writes a checkpoint before the second step."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        if batch_idx == 1:
+            trainer.save_checkpoint(self.path)
+
+
+def test_a_checkpoint_within_an_epoch_waits_for_what_a_gpu_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnnvision.training.guard._is_read_late", lambda loss: True)
+    path = tmp_path / "within.ckpt"
+    trainer = make_trainer(tmp_path, callbacks=[Breaks(math.nan, 1), Saves(path)])
+    with pytest.raises(NotFiniteError, match=r"^the gradient became nan .*\(step 1\)"):
+        trainer.fit(make_learner(make_data()), datamodule=make_data())
+    assert not path.exists()
+
+
 def test_a_finite_gradient_stays_as_it_is() -> None:
     """And one whose norm is no float32 is finite."""
     network = torch.nn.Linear(2, 1)

@@ -96,6 +96,14 @@ def test_a_repeated_epoch_replaces_its_row(
     assert capsys.readouterr().out.count("epoch   2   ") == (2 if echo else 0)
 
 
+def test_the_rows_of_an_epoch_that_is_repeated_go(tmp_path: Path) -> None:
+    log = RunLog(str(tmp_path), echo=False)
+    for epoch in range(3):
+        log_epoch(log, epoch)
+    log.go_back_to(1)
+    assert [row["epoch"] for row in rows(tmp_path)] == ["0"]
+
+
 # Lightning's own check of nested batches uses a function that torch has deprecated.
 @pytest.mark.filterwarnings("ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning")
 def test_a_training_fills_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

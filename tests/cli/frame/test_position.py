@@ -204,6 +204,35 @@ def test_processes_end_by_what_they_have_agreed_on(monkeypatch: pytest.MonkeyPat
         saving.on_train_batch_start(cast(L.Trainer, told), learner, None, 8)
 
 
+class Noted(Saving):
+    """Notes the steps after which it would save."""
+
+    def __init__(self, every: int) -> None:
+        super().__init__(Position(), Path("last.ckpt"), every)
+        self.steps: list[int] = []
+
+    def _save(self, trainer: L.Trainer) -> None:
+        self.steps.append(trainer.global_step)
+        self._saved = trainer.global_step
+
+    def begin(self, batch: int) -> None:
+        told = SimpleNamespace(accumulate_grad_batches=1, world_size=1, global_step=batch)
+        self.on_train_batch_start(cast(L.Trainer, told), L.LightningModule(), None, batch)
+
+
+def test_it_saves_every_so_many_steps_and_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    saving = Noted(3)
+    for batch in range(10):
+        saving.begin(batch)
+    assert saving.steps == [3, 6, 9]
+    monkeypatch.setattr(STOP, "requested", 143)
+    monkeypatch.setattr(STOP, "_stage", "at work")
+    for batch, steps in ((9, [3, 6, 9]), (10, [3, 6, 9, 10])):
+        with pytest.raises(Stopped):
+            saving.begin(batch)
+        assert saving.steps == steps
+
+
 @pytest.mark.parametrize("pair", [{}, {"trainer": {"max_steps": BATCHES + 2, "max_epochs": -1}}], ids=["whole", "cut"])
 def test_a_row_that_was_not_written_any_more_is_in_the_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: dict[str, Any]

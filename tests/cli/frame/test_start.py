@@ -16,8 +16,10 @@ from rnnvision.cli.dispatch import VERBS
 from rnnvision.cli.frame.arguments import config_dir
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.words import override
+from rnnvision.cli.frame.signals import STOP
+from rnnvision.cli.frame.start import take
 from rnnvision.errors import FailureError
-from rnnvision.runs import RunFolder
+from rnnvision.runs import Run, RunFolder
 from rnnvision.runs.lock import Lock
 from rnnvision.training import Learner
 from tests.cli.running import TINY, Copy, Verb
@@ -98,8 +100,9 @@ def test_a_name_does_not_lead_out_of_the_folder_for_runs(verb: Verb, name: str) 
     assert "leave out / and what cannot be printed" in refused(verb, "train", "-m", "seed=0,1", word, *TINY)
 
 
-def test_a_name_that_is_too_long_is_refused(verb: Verb) -> None:
-    assert "180 bytes at most" in refused(verb, "train", f"name={'a' * 181}", *TINY)
+@pytest.mark.parametrize("name", ["a" * 181, "ä" * 91], ids=["letters", "bytes"])
+def test_a_name_that_is_too_long_is_refused(verb: Verb, name: str) -> None:
+    assert "180 bytes at most" in refused(verb, "train", override("name", name), *TINY)
 
 
 HOLDS = """
@@ -340,6 +343,15 @@ def test_a_run_that_is_refused_leaves_no_folder(verb: Verb, there: tuple[str, ..
     assert not Path("logs/train/latest").is_symlink()
 
 
+def test_a_folder_that_cannot_be_locked_is_a_failure_and_no_wrong_use(verb: Verb) -> None:
+    Path("mine").write_text("")
+    Path("run").mkdir()
+    Path("run/.lock").symlink_to("../mine")
+    result = verb("train", "hydra.run.dir=run", *TINY)
+    assert result.code == 1
+    assert "run/.lock: is a link" in result.message
+
+
 def test_a_start_does_not_run_over_what_ended_while_it_began(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
     take = RunFolder.take
 
@@ -377,6 +389,19 @@ def test_an_interrupted_run_says_how_to_go_on_if_it_can(
     result = verb("train", *QUICK, "hydra.run.dir=a run")
     assert result.code == 143
     assert result.message == f"rnnvision train: interrupted{done}"
+
+
+def test_a_run_that_is_stopped_before_its_work_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(STOP, "write_down", None)
+    run = RunFolder(tmp_path / "run", tmp_path / "logs", "train")
+    take(run)
+    with run.lock:
+        assert STOP.write_down is not None
+        STOP.write_down()
+        assert Run(run.path).status == "interrupted"
+        run.write_status("completed")
+        STOP.write_down()
+        assert Run(run.path).status == "completed"
 
 
 def test_a_run_within_another_is_not_the_latest_one(verb: Verb) -> None:

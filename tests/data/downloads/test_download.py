@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import shutil
+from contextlib import nullcontext
 from email.message import Message
 from http.client import IncompleteRead
 from pathlib import Path
@@ -159,6 +160,17 @@ def test_what_a_download_left_that_was_killed_is_removed(root: Path, answers: An
     answers.files = PACKED
     read(root)
     assert sorted(path.name for path in (root / FOLDER).iterdir()) == sorted([*PACKED, ".mine"])
+
+
+def test_what_another_one_may_still_write_stays(root: Path, answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its lock cannot be had, and it gives no sign of life."""
+    monkeypatch.setattr(locate, "held", lambda path, waiting: nullcontext(False))
+    begun = root / FOLDER / f".{FILES[0]}.gz.1.0abc.tmp"
+    begun.parent.mkdir(parents=True)
+    begun.write_bytes(b"x")
+    answers.files = PACKED
+    read(root)
+    assert begun.is_file()
 
 
 def test_what_is_there_is_not_downloaded(root: Path) -> None:

@@ -58,6 +58,17 @@ def test_what_is_not_the_published_file_is_not_kept(
     assert names(tmp_path) == []
 
 
+def test_a_page_is_not_the_file_though_no_md5_is_published(tmp_path: Path, answers: Answers) -> None:
+    source = Source("x.bin", URLS, None)
+    answers.files = {"x.bin": b"\n<HTML>Log in"}
+    with pytest.raises(OSError, match=f"^{URLS[0]}: a web page of 13 bytes arrived; {URLS[1]}: a web page of 13 bytes"):
+        fetch.fetch(source, tmp_path)
+    assert names(tmp_path) == []
+    answers.files = {"x.bin": CONTENT}
+    fetch.fetch(source, tmp_path)
+    assert (tmp_path / "x.bin").read_bytes() == CONTENT
+
+
 def test_what_is_longer_than_the_file_is_begun_anew(
     tmp_path: Path, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,10 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "zip absolute": (lambda f: zipped(f / "x.zip", GOOD, ("/out.txt", b"x")), "would be written outside"),
     "zip backslashes": (lambda f: zipped(f / "x.zip", GOOD, ("..\\out.txt", b"x")), "would be written outside"),
     "zip link": (lambda f: zipped(f / "x.zip", GOOD, ("l", b".."), mode=0o120777), "l in it is a link"),
+    "zip of bombs": (
+        lambda f: zipped(f / "x.zip", *((str(number), bytes(60_000)) for number in range(3))),
+        "it unpacks to more than",
+    ),
     "zip bomb": (lambda f: zipped(f / "x.zip", GOOD, ("b", bytes(10**6))), "it unpacks to more than"),
 }
 

@@ -1,7 +1,10 @@
 """Forged checkpoints, as the trial `forged` makes them: each is refused in one line, in this process."""
 
+import math
 import time
 import warnings
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,8 @@ from torture.forgeries.forgery import BEST, LAST, PREVIOUS, Forgery
 
 import rnnvision
 from rnnvision.errors import UsageError
-from rnnvision.training import read_checkpoint
+from rnnvision.training import VerifiedCheckpointIO, read_checkpoint
+from rnnvision.training.checkpoint import load_network
 from rnnvision.training.reading.states import wrong_state
 from tests.training.cases import make_data, make_learner
 
@@ -89,6 +93,51 @@ def test_a_state_that_is_not_of_the_training_is_refused(forgery: Forgery, traine
     data.setup()
     learner = make_learner(data, scheduler={"name": "cosine"})
     refused(lambda: learner.on_load_checkpoint(read_checkpoint(box / LAST)), box / LAST)
+
+
+# One value that is wrong among many that are right.
+SPOILED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a name": (lambda found: found["rnnvision"]["class_names"].append("x"), "it has 5 class_names, and num_classes=4"),
+    "a std": (lambda found: found["rnnvision"]["normalisation"].update(std=[0.0]), "its normalisation is"),
+    "a weight": (
+        lambda found: next(iter(found["state_dict"].values())).view(-1)[:1].fill_(math.nan),
+        "holds what is no finite number",
+    ),
+    "a state": (
+        lambda found: found["optimizer_states"][0]["state"][0]["exp_avg"].view(-1)[:1].fill_(math.inf),
+        "has a state exp_avg that is not finite",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_a_single_value_is_found(what: str, trained: bytes, tmp_path: Path) -> None:
+    spoil, said = SPOILED[what]
+    path = box_of(trained, tmp_path) / LAST
+    found = read_checkpoint(path)
+    spoil(found)
+    VerifiedCheckpointIO().save_checkpoint(found, path)
+    data = make_data()
+    data.setup()
+    learner = make_learner(data, scheduler={"name": "cosine"})
+
+    def use() -> None:
+        load_network(read_checkpoint(path))
+        learner.on_load_checkpoint(read_checkpoint(path))
+
+    with pytest.raises(UsageError, match=said):
+        use()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+def test_an_entry_that_an_archive_holds_twice_is_refused(trained: bytes, tmp_path: Path) -> None:
+    """Of which one reader would take the first, and another the last."""
+    path = box_of(trained, tmp_path) / BEST
+    with zipfile.ZipFile(path, "a") as archive:
+        first = next(entry for entry in archive.infolist() if "/data/" in entry.filename)
+        archive.writestr(first.filename, archive.read(first))
+    with pytest.raises(UsageError, match="two entries of the same name"):
+        read_checkpoint(path)
 
 
 def test_what_a_training_writes_is_what_is_checked(trained: bytes, tmp_path: Path) -> None:

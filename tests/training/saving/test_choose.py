@@ -39,6 +39,13 @@ def test_a_good_last_is_taken_and_nothing_else_is_read(tmp_path: Path, monkeypat
     assert read == ["last.ckpt"]  # once, for whoever asks
 
 
+def test_a_file_that_is_written_over_is_read_again(tmp_path: Path) -> None:
+    at(tmp_path, last=3, other=4)
+    assert facts_of(tmp_path / "last.ckpt")["global_step"] == 3
+    (tmp_path / "last.ckpt").write_bytes((tmp_path / "other.ckpt").read_bytes())  # of the same size
+    assert facts_of(tmp_path / "last.ckpt")["global_step"] == 4
+
+
 @pytest.mark.parametrize("gone", [False, True])
 def test_the_one_before_takes_the_place_of_a_damaged_or_missing_last(tmp_path: Path, gone: bool) -> None:
     at(tmp_path, previous=2, last=3, best=4)

@@ -42,6 +42,17 @@ def test_tensors_of_a_file_want_no_gradient_and_share_no_memory(tmp_path: Path) 
         assert all(torch.equal(one, other + 1) for one, other in zip(found, tensors, strict=True))
 
 
+def test_what_shares_memory_is_not_much_more_than_the_file(tmp_path: Path) -> None:
+    block = torch.arange(1000.0)
+    for count, fits in ((8, True), (9, False)):
+        path = write(tmp_path / f"{count}.ckpt", state_dict={}, value=[block.view(-1) for _ in range(count)])
+        if fits:
+            assert len(read_checkpoint(path)["value"]) == count
+        else:
+            with pytest.raises(CheckpointError, match="its tensors are far larger than what is stored of them"):
+                read_checkpoint(path)
+
+
 def _circle() -> list[Any]:
     circle: list[Any] = []
     circle.append(circle)

@@ -78,6 +78,17 @@ def test_what_is_gone_is_not_the_best_any_more(tmp_path: Path) -> None:
     assert (state["best_model_score"], state["kth_best_model_path"]) == (torch.tensor(2.0), "")
 
 
+@pytest.mark.parametrize(("mode", "best", "worst"), [("min", "a", "b"), ("max", "b", "a")])
+def test_the_best_of_several_is_still_the_best(tmp_path: Path, mode: str, best: str, worst: str) -> None:
+    callback = ModelCheckpoint(tmp_path, monitor="val/loss", mode=mode, save_top_k=2)
+    scores = {"a": torch.tensor(1.0), "b": torch.tensor(2.0)}
+    for name in scores:
+        (tmp_path / f"{name}.ckpt").touch()
+    state = in_own_folder({"best_k_models": {f"/elsewhere/{k}.ckpt": v for k, v in scores.items()}}, callback)
+    assert (state["best_model_path"], state["best_model_score"]) == (str(tmp_path / f"{best}.ckpt"), scores[best])
+    assert (state["kth_best_model_path"], state["kth_value"]) == (str(tmp_path / f"{worst}.ckpt"), scores[worst])
+
+
 @pytest.mark.parametrize("state", [None, [], {}, {"best_k_models": {"a.ckpt": 1.0}}, {"best_k_models": [1]}], ids=str)
 def test_a_state_of_another_kind_is_refused(tmp_path: Path, state: Any) -> None:
     with pytest.raises(CheckpointError, match="holds no scores of files"):

@@ -23,6 +23,8 @@ HYDRAS = {
 OTHERS = {
     "a file outside": ("defaults: [../../secret]", "a file outside of the folder"),
     "an object": ("callbacks: {x: {y: {_target_: os.getcwd}}}", "choose one of"),
+    "an object in a list": ("callbacks: {x: [{_target_: os.getcwd}]}", "choose one of"),
+    "arguments": ("callbacks: {x: {_args_: [1]}}", "how an object is made"),
     "a partial": ("callbacks: {x: {_partial_: true}}", "how an object is made"),
     "a variable": ("name: '${oc.env:SECRET}'", "reads the environment variable SECRET"),
     "itself": ("log_dir: '${name}${log_dir}'", "stand for itself"),
@@ -44,6 +46,13 @@ def test_what_is_hydras_own_is_refused_unless_trusted(part: str, verb: Verb, mon
     assert "RNNVISION_TRUST_CONFIG=1 rnnvision train --config-dir own" in message
     monkeypatch.setenv("RNNVISION_TRUST_CONFIG", "1")
     assert "RNNVISION_TRUST_CONFIG" not in verb("train", "--config-dir", "own", "experiment=mine", "--cfg", "job").err
+
+
+@pytest.mark.parametrize("word", ["0", "false", ""])
+def test_one_word_alone_vouches_for_it(word: str, verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    _own(HYDRAS["run.dir"])
+    monkeypatch.setenv("RNNVISION_TRUST_CONFIG", word)
+    assert "is Hydra's own" in one_line(verb, "train", "--config-dir", "own", "experiment=mine")
 
 
 @pytest.mark.parametrize("header", ["# @package hydra.callbacks", "# @package hydra"])
