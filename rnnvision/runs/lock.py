@@ -102,11 +102,11 @@ class Lock:
         if fcntl is None:
             return None
         try:
-            file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)  # it may be another user's
         except OSError:
             return None
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return _named(os.pread(file, 1000, 0))
         except OSError:

@@ -1,6 +1,7 @@
 """Run folders as they are read and written: what is missing or damaged is empty, and nothing is half written."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -173,6 +174,19 @@ def test_a_start_that_is_refused_leaves_nothing_unless_others_have_put_something
         notes.unlink()
         folder.leave_nothing("train.log")
         assert list(folder.path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can be another user")
+def test_a_run_of_another_user_that_runs_is_not_called_killed(folder: RunFolder, tmp_path: Path) -> None:
+    for part in (tmp_path, *tmp_path.parents[:2]):
+        part.chmod(0o755)
+    with folder.lock:
+        assert folder.take()
+        folder.open({})
+        look = f"from pathlib import Path; from rnnvision.runs import Run; print(Run(Path({str(folder.path)!r})).state)"
+        command = [sys.executable, "-c", look]
+        said = subprocess.run(command, capture_output=True, text=True, user=65534, timeout=60)
+    assert said.stdout == "running\n", said.stderr
 
 
 @pytest.mark.parametrize("name", ["checkpoints", "pretrain", "metrics.csv", "metrics.json", "comparison.json"])

@@ -71,7 +71,8 @@ def test_a_part_measures_on_a_cpu(part: str, tmp_path: Path, monkeypatch: pytest
         table = getattr(module, name)
         monkeypatch.setattr(module, name, {case: table[case] for case in cases})
     module.measure(Told("cpu", True, tmp_path), rows)
-    assert rows.failed == {}
+    lacks = () if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ("lstm bf16", "gru bf16")  # this processor
+    assert {row: why for row, why in rows.failed.items() if not row.startswith(lacks)} == {}
     assert rows.rows
     shown = module.markdown(json.loads((tmp_path / "rows.json").read_text())["rows"])
     assert "| " in shown
