@@ -177,6 +177,7 @@ def test_a_start_that_is_refused_leaves_nothing_unless_others_have_put_something
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_run_of_another_user_that_runs_is_not_called_killed(folder: RunFolder) -> None:
     assert folder.take()
     folder.open({})
