@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 
 from rnnvision.cli.frame.places import make_place
 from rnnvision.errors import FailureError, UsageError
-from rnnvision.runs import RunFolder
 from rnnvision.launch import module_command
+from rnnvision.runs import RunFolder
 from rnnvision.search import Job
 from rnnvision.search.places import Place
 from rnnvision.search.places.command import Command
