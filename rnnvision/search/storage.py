@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnvision.checks import message_line
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs.lock import Lock
 from rnnvision.search.pruning import make_pruner
-from rnnvision.search.sampling import make_sampler
-from rnnvision.search.settings import Settings
+from rnnvision.search.sampling import make_sampler, most_trials
+from rnnvision.search.settings import FILE, Settings
+from rnnvision.search.space import distribution
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -57,9 +59,38 @@ def open_study(folder: Path, settings: Settings, url: str | None = None) -> "Stu
     """
     try:
         with running_in_one_line(settings.storage), held(folder / CLAIM):
-            return _opened(folder, settings, url or settings.storage)
-    except (ImportError, OSError, ValueError) as error:
+            study = _opened(folder, settings, url or settings.storage)
+            _check_trials(study, settings)
+            return study
+    except (UsageError, FailureError):
+        raise
+    except (ImportError, OSError) as error:
         raise _refusal(settings.storage, error) from error
+    except Exception as error:  # of JSON, of enumerations, of SQL: whatever its rows hold
+        if not (folder / FILE).is_file():  # of a URL that is none
+            raise _refusal(settings.storage, error) from error
+        why = message_line(f"{type(error).__name__}: {error}")[:300]
+        raise UsageError(
+            f"storage={shown(settings.storage)}: is damaged, or of another study ({without_password(why)}); "
+            "put back a copy of it, or begin another study"
+        ) from error
+
+
+def _check_trials(study: "Study", settings: Settings) -> None:
+    """Read every trial once, and hold what is kept of it to the settings.
+
+    Raises:
+        Exception: of any class, for a storage that is damaged, or of another study.
+    """
+    from optuna.distributions import check_distribution_compatibility
+
+    if [way.name.lower() for way in study.directions] != list(settings.directions):
+        raise ValueError("it has other directions")
+    for trial in study.get_trials(deepcopy=False):
+        sum(trial.constraints.values())
+        for key in trial.params.keys() & settings.space.keys():
+            check_distribution_compatibility(trial.distributions[key], distribution(settings.space[key]))
+    most_trials(study, settings)
 
 
 def check_storage(storage: str | None, url: str | None) -> None:
