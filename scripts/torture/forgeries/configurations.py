@@ -1,7 +1,9 @@
 """Configurations of a stranger: of run folders, folders for --config-dir, and words of sweeps, studies, comparisons."""
 
+import contextlib
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -156,7 +158,13 @@ COMPARISON: dict[str, Any] = {
     "anytime_samples": 10,
     "overrides": ["device=cpu", "data=digits"],
 }
+ELSEWHERE = f"../{OUTSIDE}/made"
 WORDS = {
+    "lines of shell": 'where.setup=["touch ran"]',
+    "a machine": "where.address=there:6379",
+    "a log outside": f"log_dir=../{OUTSIDE}",
+    "a cache outside": f"data.cache={ELSEWHERE}",
+    "another run": f"resume={RUN}",
     "hydra's callbacks": f"+hydra.callbacks.z={RUNS}",
     "hydra's folder": f"hydra.run.dir={ESCAPES}",
     "hydra's launcher": "hydra/launcher=joblib",
@@ -183,6 +191,83 @@ def _record(folder: str, name: str, content: Any) -> Callable[[Path], object]:
 
 def _of_sweep(**values: Any) -> Callable[[Path], object]:
     return _record("sweep", "sweep.json", {**SWEEP, **values})
+
+
+def _elsewhere(box: Path) -> None:
+    """A folder to work in whose modules would be imported."""
+    there = box.parent / OUTSIDE
+    (there / "http.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    _of_sweep(cwd=str(there))(box)
+
+
+class _Ran:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch ran",)
+
+
+def _choice(key: str, *values: Any) -> dict[str, Any]:
+    return {"space": {key: {"kind": "choice", "choices": list(values)}}}
+
+
+def _number(**values: Any) -> dict[str, Any]:
+    return {"space": {"optimizer.lr": {"kind": "float", "low": 0.1, "high": 1.0, "choices": [], **values}}}
+
+
+STUDIES: dict[str, dict[str, Any]] = {
+    "an object of hydra's to search": _choice("+hydra.callbacks.e._target_", "logging.FileHandler", "x"),
+    "a launcher to search": _choice("hydra/launcher", "joblib", "basic"),
+    "plugins to search": _choice("plugins", ["theirs"], ["x"]),
+    "a cache outside to search": _choice("data.cache", ELSEWHERE, "x"),
+    "two words to search": _choice("seed=1 b", 1, 2),
+    "a database outside": {"storage": f"sqlite:///{ELSEWHERE}.db"},
+    "a server": {"storage": "mysql://there/x"},
+    "another sampler": {"sampler": "evil"},
+    "a list of pruners": {"pruner": ["x"]},
+    "startup_trials of text": {"startup_trials": "x"},
+    "min_epochs of text": {"min_epochs": "x"},
+    "max_epochs of text": {"max_epochs": "x"},
+    "no metrics": {"metrics": []},
+    "another direction": {"directions": ["up"]},
+    "a storage that is a number": {"storage": 5},
+    "nothing to search": {"space": {}},
+    "a range without a low end": _number(low=None),
+    "a range turned round": _number(low=2.0),
+    "a logarithm of nothing": _number(low=0.0, log=True),
+    "a step of nothing": _number(step=0.0),
+}
+DATABASES = {  # statements on an honest one
+    "no distribution": "UPDATE trial_params SET distribution_json='{'",
+    "another state": "UPDATE trials SET state='NOPE'",
+    "another direction": "UPDATE study_directions SET direction='UP'",
+    "a pickle": "INSERT INTO trial_system_attributes (trial_id, key, value_json) "
+    f"VALUES (1, 'cma:optimizer:0', '\"{pickle.dumps(_Ran()).hex()}\"')",
+}
+OF_TWO = {
+    "space": {
+        key: {"kind": "float", "low": 0.001, "high": 0.1, "choices": []} for key in ("label_smoothing", "loss.anytime")
+    },
+    **{"sampler": "cmaes", "startup_trials": 1, "n_trials": 2},
+}
+
+
+def _database(statement: str) -> Callable[[Path], object]:
+    """A study of CMA-ES with one trial, changed by a statement."""
+
+    def forge(box: Path) -> None:
+        import sqlite3
+
+        import optuna
+
+        _record("study", "study.json", {**STUDY, **OF_TWO})(box)
+        made = optuna.create_study(storage=f"sqlite:///{box}/study/study.db", study_name="x", direction="maximize")
+        trial = made.ask()
+        for key in OF_TWO["space"]:
+            trial.suggest_float(key, 0.001, 0.1)
+        made.tell(trial, 0.5)
+        with contextlib.closing(sqlite3.connect(box / "study" / "study.db")) as database, database:
+            database.execute(statement)
+
+    return forge
 
 
 def _linked_job(box: Path) -> None:
@@ -223,8 +308,13 @@ def _records() -> list[Forgery]:
     for name, values in compared.items():
         forge = _record("comparison", "comparison.json", {**COMPARISON, **values})
         found.append(Forgery(f"comparison.json: {name}", forge, ("comparison",)))
+    for name, values in STUDIES.items():
+        found.append(Forgery(f"study.json: {name}", _record("study", "study.json", {**STUDY, **values}), ("study",)))
+    for name, statement in DATABASES.items():
+        found.append(Forgery(f"study.db: {name}", _database(statement), ("study",), may_pass=name == "a pickle"))
     stored = _record("study", "study.json", {**STUDY, "storage": "${oc.env:PATH}"})
     found += [
+        Forgery("sweep.json: another folder to work in", _elsewhere, ("sweep",)),
         Forgery("sweep.json: no jobs", _of_sweep(jobs=[]), ("sweep",)),
         Forgery("sweep.json: jobs of text", _of_sweep(jobs="abc"), ("sweep",)),
         Forgery("study.json: a storage of a secret", stored, ("study",)),
