@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DATABASE, JOURNAL = "study.db", "study.journal"
 CLAIM = ".claim.lock"  # held while a trial is made, taken up or counted
+OF_SEVERAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # the end of a journal of SQLite's that names another file
 PATIENCE = 30.0  # seconds for another process that writes
 
 
@@ -140,6 +141,8 @@ def _storage(folder: Path, url: str | None) -> "BaseStorage":
     for file in (*folder.glob(f"{DATABASE}*"), *folder.glob(f"{JOURNAL}*")):  # with what SQLite keeps beside its own
         if file.is_symlink() or not file.is_file():
             raise FailureError(f"{file}: is a link or no file, and the study would be written elsewhere; remove it")
+    if _names_another(folder / f"{DATABASE}-journal"):
+        raise FailureError(f"{folder / DATABASE}-journal: names a file elsewhere, which SQLite would remove; remove it")
     if url == "journal":
         lock: Any = _JournalLock(folder / f"{JOURNAL}.lock")  # Optuna asks for its methods alone
         return JournalStorage(JournalFileBackend(str(folder / JOURNAL), lock_obj=lock))
@@ -154,6 +157,15 @@ def _storage(folder: Path, url: str | None) -> "BaseStorage":
         made.engine.dispose()
         new.replace(database)
     return RDBStorage(f"sqlite:///{database.absolute()}", engine_kwargs={"connect_args": {"timeout": PATIENCE}})
+
+
+def _names_another(journal: Path) -> bool:
+    """Whether what SQLite left of a write that was cut is of several databases at once, as none of a study's is."""
+    if not journal.is_file():
+        return False
+    with journal.open("rb") as file:
+        file.seek(max(0, journal.stat().st_size - len(OF_SEVERAL)))
+        return file.read() == OF_SEVERAL
 
 
 @contextmanager

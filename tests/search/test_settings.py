@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rnnvision.errors import UsageError
+from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs.study import Axis
 from rnnvision.search.settings import read_settings
 from rnnvision.search.storage import open_study
@@ -114,6 +114,14 @@ def test_a_database_that_is_damaged_is_one_line(tmp_path: Path, statement: str) 
         open_study(tmp_path, chosen)
     assert str(refused.value).startswith("storage=null: ")
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_journal_of_sqlites_that_names_a_file_elsewhere_is_refused(tmp_path: Path) -> None:
+    chosen = settings(storage=None, pruner="none")
+    open_study(tmp_path, chosen)
+    (tmp_path / "study.db-journal").write_bytes(b"x" * 512 + bytes.fromhex("d9d505f920a163d7"))
+    with pytest.raises(FailureError, match="names a file elsewhere"):
+        open_study(tmp_path, chosen)
 
 
 def test_a_journal_that_is_damaged_is_one_line(tmp_path: Path) -> None:
