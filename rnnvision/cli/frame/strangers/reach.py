@@ -16,7 +16,6 @@ OF_A_PLACE = (
     *("cpus", "gpus", "memory_gb", "nodes", "tasks"),
 )
 NAME = re.compile(r"[\w.,:-]*")
-RESUMED = ("resume", "resume_sweep")
 WRITTEN = ("log_dir", "output", "save", "to", "data.cache")  # keys of what is written
 WRITTEN_BELOW = ("save_dir", "tracking_uri", "artifact_location")  # of a logger, whatever that is called
 
@@ -55,8 +54,6 @@ def _reach(key: str, value: Any, folder: Path) -> str:
     if top == "where" and rest and value is not None:
         plain = not isinstance(value, str) or NAME.fullmatch(value)
         return "" if rest in OF_A_PLACE and plain else "would start a program, or speak to a machine"
-    if key in RESUMED and value is not None:
-        return "would go on with another run"
     if not isinstance(value, str):
         return ""
     if key == "name":

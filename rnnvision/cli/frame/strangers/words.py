@@ -14,6 +14,7 @@ from rnnvision.errors import UsageError
 from rnnvision.masking import MASK, masked_word
 
 HARMLESS = ("hydra.sweeper.params=null", "hydra.job.chdir=true", "hydra.job.chdir=false", "hydra.sweep.dir=")
+OF_ANOTHER = ("resume", "resume_sweep")
 FLAGS = ("--config-dir", "-cd")
 
 
@@ -37,6 +38,8 @@ def check_words(words: Iterable[str], flags: Sequence[str], where: Path) -> None
             raise UsageError(f"{shown}: {one_line(word)[:100]} is no word of a command")
         if _is_of_hydra(key) and not word.startswith(HARMLESS):
             raise UsageError(f"{shown}: {key} is Hydra's own, which {MISUSE}; {trusted}")
+        if key in OF_ANOTHER:
+            raise UsageError(f"{shown}: {one_line(word)[:200]} would go on with another run; {trusted}")
         check_texts({key: word}, shown)
     for word, how in reaching(words, where.parent).items():
         refuse_unless_typed(word, how, where)

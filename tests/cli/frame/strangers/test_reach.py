@@ -30,12 +30,11 @@ REACHING = [
     "data.cache=/elsewhere",
     "output=/elsewhere/model.onnx",
     "name=../elsewhere",
-    "resume=/elsewhere/run",
 ]
 WITHIN = [
     *("where=slurm", "where.cluster=local", "where.partition=gpu", "where.minutes=60", "where.gpus=[0,1]"),
     *("where.setup=[]", "where.address=null", "log_dir=logs", "log_dir=logs/mine", "data.cache=false", "name=mine"),
-    *("data.root=/pictures", "model=lstm,gru", "optimizer.lr=interval(0.1,1)", "resume=null", "~callbacks.ema"),
+    *("data.root=/pictures", "model=lstm,gru", "optimizer.lr=interval(0.1,1)", "~callbacks.ema"),
 ]
 
 
@@ -111,6 +110,7 @@ STUDY = {
         ({"storage": "mysql://there/x"}, "storage=mysql://there/x is elsewhere"),
         ({"storage": "${oc.env:HOME}"}, "is elsewhere"),
         ({"storage": "sqlite:///study/../made.db"}, "is elsewhere"),
+        ({"words": ["resume=/elsewhere/run"]}, "resume=/elsewhere/run would go on with another run; "),
         ({"words": ["log_dir=/elsewhere"]}, "would write outside of its folder"),
     ],
 )
