@@ -15,6 +15,7 @@ BASE = {
     "atomic",
     "disk",
     "checks",
+    "launch",
     "lazy",
     "seeding",
     "registry",

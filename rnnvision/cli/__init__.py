@@ -5,7 +5,7 @@ Signals are heard before a verb is imported.
 
 import sys
 
-if sys.argv[:1] == ["-m"]:  # python -m rnnvision.cli.VERB, which Python is about to look for
+if sys.argv[:1] == ["-m"]:  # rnnvision.cli.VERB, which Python is about to look for
     from rnnvision.cli.frame.signals import STOP
 
     STOP.install()

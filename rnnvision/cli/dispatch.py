@@ -5,6 +5,7 @@ import sys
 
 from rnnvision.cli.frame.exits import open_streams
 from rnnvision.cli.frame.signals import STOP, hold_signals
+from rnnvision.launch import module_command
 
 VERBS = {
     "train": "train a network, then test its best checkpoint",
@@ -28,7 +29,7 @@ VERBS = {
 
 
 def main() -> None:
-    """Replace this process by `python -m rnnvision.cli.VERB`.
+    """Replace this process by one of the module rnnvision.cli.VERB.
 
     Nothing here touches `sys.argv`: Hydra reads it, and Lightning repeats it for each process of a distributed run.
     """
@@ -51,7 +52,7 @@ def main() -> None:
     if words[0] not in VERBS:
         print(f"rnnvision: {_unknown(words)}", file=sys.stderr)
         sys.exit(2)
-    command = [sys.executable, "-m", f"rnnvision.cli.{words[0]}", *words[1:]]
+    command = module_command(f"rnnvision.cli.{words[0]}", *words[1:])
     sys.stdout.flush()
     hold_signals()
     os.execv(sys.executable, command)

@@ -149,6 +149,8 @@ class RunFolder:
     def _link_to(self, target: str) -> None:
         link = self._latest.absolute()
         temporary = link.with_name(f".latest.{os.getpid()}")
+        if link.exists() and not link.is_symlink():
+            return  # somebody's file
         with contextlib.suppress(OSError):  # file systems without links, or a folder that is not ours
             link.parent.mkdir(parents=True, exist_ok=True)
             temporary.symlink_to(target)

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
 
+from rnnvision.launch import BEFORE_MODULE, module_command
 from rnnvision.runs.parent import end_with_parent
 
 LARGEST = 2**17  # bytes of a request
@@ -27,7 +28,7 @@ FOR_COMMANDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 class ForkServer:
-    """Starts `python -m MODULE WORDS` as forks of one process, one after the other. It ends with its thread.
+    """Starts modules with their words as forks of one process, one after the other. It ends with its thread.
 
     Args:
         prepare: "module:function", which the server calls with `words` to import what the commands need.
@@ -39,14 +40,14 @@ class ForkServer:
         with theirs:
             told = [str(os.getpid()), str(theirs.fileno()), prepare, *words]
             self._server = subprocess.Popen(
-                [sys.executable, "-m", "rnnvision.runs.fork_server", *told],
+                module_command("rnnvision.runs.fork_server", *told),
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             )
 
     def __call__(self, command: Sequence[str], output: IO[Any]) -> "Fork":
-        """Start a command, which begins with `[sys.executable, "-m", module]`, and prints to `output`."""
-        return Fork(self.socket, command[2:], output)
+        """Start a command of `module_command`, which prints to `output`."""
+        return Fork(self.socket, command[BEFORE_MODULE:], output)
 
     @property
     def has_ended(self) -> bool:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -193,7 +194,7 @@ def _study(found: Any) -> StudyRecord:
         name=str(found["name"]),
         metrics=metrics,
         directions=directions,
-        space={key: _axis(axis) for key, axis in found["space"].items()},
+        space={key: read_axis(axis) for key, axis in found["space"].items()},
         trials=trials,
         words=tuple(map(str, found["words"])),
         config_dir=tuple(map(str, found.get("config_dir", ()))),
@@ -202,15 +203,33 @@ def _study(found: Any) -> StudyRecord:
     )
 
 
-def _axis(found: Any) -> Axis:
+def read_axis(found: Any) -> Axis:
+    """An axis as it lies in a file.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: for what is none.
+    """
     axis = Axis(**{**found, "choices": tuple(found["choices"])})
     if axis.kind not in KINDS:
         raise ValueError(f"{axis.kind} is no kind of parameter")
-    if axis.kind != "choice" and not (axis.low is not None and axis.high is not None and axis.low <= axis.high):
+    if axis.kind == "choice":
+        if not axis.choices:
+            raise ValueError("a choice of nothing")
+        return Axis("choice", choices=axis.choices)
+    if not (_is_number(axis.low, axis.kind) and _is_number(axis.high, axis.kind)) or axis.low > axis.high:  # type: ignore[operator]  # both are numbers
         raise ValueError(f"from {axis.low} to {axis.high} is no range")
+    if axis.step is not None and not (_is_number(axis.step, axis.kind) and axis.step > 0 and not axis.log):
+        raise ValueError(f"a step of {axis.step}")
     if axis.log and not (axis.low or 0) > 0:
         raise ValueError(f"a logarithm of {axis.low}")
-    return axis
+    return Axis(axis.kind, axis.low, axis.high, bool(axis.log), axis.step)
+
+
+def _is_number(value: object, kind: str) -> bool:
+    """Whether a value is a finite number, of the kind int a whole one that a float holds exactly."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return isinstance(value, int) and abs(value) <= 2**53 if kind == "int" else abs(value) <= sys.float_info.max
 
 
 def _trial(found: Any, metrics: int) -> TrialRow:

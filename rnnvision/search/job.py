@@ -1,12 +1,12 @@
 """A job: one plain run of a verb, in a process and a folder of its own, that may be begun, killed and gone on with."""
 
 import shutil
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from rnnvision.errors import FailureError
+from rnnvision.launch import module_command
 from rnnvision.runs import Run, is_first_process
 from rnnvision.runs.lock import Lock
 from rnnvision.runs.read import LOCK, TRACKING
@@ -56,7 +56,7 @@ class Job:
         goes_on = self.goes_on
         if not goes_on and is_first_process():
             self._clear()
-        return [sys.executable, "-m", self.module, *(self.resume if goes_on else self.fresh)]
+        return module_command(self.module, *(self.resume if goes_on else self.fresh))
 
     def _wait(self) -> None:
         """Wait for a process that is about to end; whom it waits for in vain the run itself names."""

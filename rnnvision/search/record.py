@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from rnnvision.checks import message_line
 from rnnvision.runs.study import StudyRecord, TrialRow
 from rnnvision.search.settings import Settings
 from rnnvision.search.space import values_of
@@ -45,6 +46,7 @@ def record_of(study: "Study", settings: Settings, total: int, words: Words, *, w
 def row_of(trial: "FrozenTrial", settings: Settings, words: Words) -> TrialRow:
     params = values_of(trial.params, settings.space)
     state = STATES[trial.state.name]
+    seconds, error = trial.user_attrs.get(SECONDS), trial.user_attrs.get(ERROR)
     return TrialRow(
         number=trial.number,
         state=state,
@@ -52,8 +54,8 @@ def row_of(trial: "FrozenTrial", settings: Settings, words: Words) -> TrialRow:
         params=params,
         overrides=words(params),
         steps=dict(sorted(trial.intermediate_values.items())),
-        seconds=trial.user_attrs.get(SECONDS),
-        error=trial.user_attrs.get(ERROR),
+        seconds=seconds if isinstance(seconds, (int, float)) else None,
+        error=None if error is None else message_line(str(error)),
         feasible=all(value <= 0 for value in trial.constraints.values()),
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from rnnvision.runs.study import Axis
+from rnnvision.search.cmaes import cma_es
 from rnnvision.search.settings import Settings
 from rnnvision.search.space import cell_of, distribution, nearest_cell, params_of, sizes_of
 from rnnvision.seeding import derive_seed
@@ -136,7 +137,7 @@ def make_sampler(settings: Settings) -> "BaseSampler":
         return samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True)
 
     def cmaes(seed: int) -> "BaseSampler":  # what is no number it draws at random
-        return samplers.CmaEsSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
+        return cma_es()(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
 
     make: dict[str, Callable[[int], BaseSampler]] = {
         "tpe": tpe,

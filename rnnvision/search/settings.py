@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rnnvision.atomic import whole
-from rnnvision.checks import at_least, choose_one, one_of, seed_number
+from rnnvision.checks import at_least, choose_one, message_line, one_of, seed_number
 from rnnvision.errors import UsageError
 from rnnvision.runs import read_json
 from rnnvision.runs.metrics import lower_is_better
-from rnnvision.runs.study import DIRECTIONS, Axis
+from rnnvision.runs.study import DIRECTIONS, Axis, read_axis
 from rnnvision.search.objective import EPOCHS, Constraint, check_metric
 from rnnvision.search.space import sizes_of
 
@@ -80,13 +80,48 @@ def read_settings(folder: Path) -> tuple[Settings, int]:
     """
     found = read_json(folder / FILE)
     try:
-        trials = int(found.pop("n_trials"))
-        axes = {key: Axis(**{**axis, "choices": tuple(axis["choices"])}) for key, axis in found.pop("space").items()}
-        lists = {key: tuple(value) for key, value in found.items() if isinstance(value, list)}
-        return Settings(**{**found, **lists}, space=axes), trials
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        why = f"it has no {FILE}" if not (folder / FILE).is_file() else f"{FILE} is damaged"
+        return _read(found), int(found["n_trials"])
+    except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
+        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else message_line(str(error))
+        why = f"it has no {FILE}" if not (folder / FILE).is_file() else f"{FILE} is damaged: {reason}"
         raise UsageError(f"resume={folder}: holds no study ({why})") from error
+
+
+def _read(found: dict[str, Any]) -> Settings:
+    """Settings as they lie in a file, held to what those of a command are."""
+    at_least("n_trials", found["n_trials"], 1)
+    texts = {key: _texts(key, found.get(key, [])) for key in ("metrics", "directions", "constraints", "words")}
+    if not texts["metrics"]:
+        raise ValueError("metrics: there is none")
+    for key in ("name", "storage"):
+        if not isinstance(found.get(key), str) and (key == "name" or found.get(key) is not None):
+            raise ValueError(f"{key}={found.get(key)}: must be text")
+    if (max_epochs := found.get("max_epochs")) is not None:
+        at_least("max_epochs", max_epochs, 1)
+    at_least("min_epochs", min_epochs := found.get("min_epochs", 1), 1)
+    pruner = found.get("pruner", "none")
+    return checked(
+        name=found["name"],
+        space={key: read_axis(axis) for key, axis in found["space"].items()},
+        metrics=texts["metrics"],
+        direction=texts["directions"],
+        sampler=found.get("sampler", "tpe"),
+        startup_trials=found.get("startup_trials"),
+        pruner=pruner,
+        min_epochs=None if pruner == "none" else min_epochs,
+        max_epochs=max_epochs,
+        constraints=texts["constraints"],
+        seed=found.get("seed", 0),
+        storage=found.get("storage"),
+        words=texts["words"],
+        config_dir=_texts("config_dir", found.get("config_dir", [])),
+    )
+
+
+def _texts(key: str, found: object) -> list[str]:
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise ValueError(f"{key}={found}: must be a list of texts")
+    return found
 
 
 def checked(

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnvision.checks import message_line
 from rnnvision.errors import FailureError, UsageError
 from rnnvision.runs.lock import Lock
 from rnnvision.search.pruning import make_pruner
-from rnnvision.search.sampling import make_sampler
-from rnnvision.search.settings import Settings
+from rnnvision.search.sampling import make_sampler, most_trials
+from rnnvision.search.settings import FILE, Settings
+from rnnvision.search.space import distribution
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 DATABASE, JOURNAL = "study.db", "study.journal"
 CLAIM = ".claim.lock"  # held while a trial is made, taken up or counted
+OF_SEVERAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # the end of a journal of SQLite's that names another file
 PATIENCE = 30.0  # seconds for another process that writes
 
 
@@ -57,9 +60,38 @@ def open_study(folder: Path, settings: Settings, url: str | None = None) -> "Stu
     """
     try:
         with running_in_one_line(settings.storage), held(folder / CLAIM):
-            return _opened(folder, settings, url or settings.storage)
-    except (ImportError, OSError, ValueError) as error:
+            study = _opened(folder, settings, url or settings.storage)
+            _check_trials(study, settings)
+            return study
+    except (UsageError, FailureError):
+        raise
+    except (ImportError, OSError) as error:
         raise _refusal(settings.storage, error) from error
+    except Exception as error:  # of JSON, of enumerations, of SQL: whatever its rows hold
+        if not (folder / FILE).is_file():  # of a URL that is none
+            raise _refusal(settings.storage, error) from error
+        why = message_line(f"{type(error).__name__}: {error}")[:300]
+        raise UsageError(
+            f"storage={shown(settings.storage)}: is damaged, or of another study ({without_password(why)}); "
+            "put back a copy of it, or begin another study"
+        ) from error
+
+
+def _check_trials(study: "Study", settings: Settings) -> None:
+    """Read every trial once, and hold what is kept of it to the settings.
+
+    Raises:
+        Exception: of any class, for a storage that is damaged, or of another study.
+    """
+    from optuna.distributions import check_distribution_compatibility
+
+    if [way.name.lower() for way in study.directions] != list(settings.directions):
+        raise ValueError("it has other directions")
+    for trial in study.get_trials(deepcopy=False):
+        sum(trial.constraints.values())
+        for key in trial.params.keys() & settings.space.keys():
+            check_distribution_compatibility(trial.distributions[key], distribution(settings.space[key]))
+    most_trials(study, settings)
 
 
 def check_storage(storage: str | None, url: str | None) -> None:
@@ -109,6 +141,8 @@ def _storage(folder: Path, url: str | None) -> "BaseStorage":
     for file in (*folder.glob(f"{DATABASE}*"), *folder.glob(f"{JOURNAL}*")):  # with what SQLite keeps beside its own
         if file.is_symlink() or not file.is_file():
             raise FailureError(f"{file}: is a link or no file, and the study would be written elsewhere; remove it")
+    if _names_another(folder / f"{DATABASE}-journal"):
+        raise FailureError(f"{folder / DATABASE}-journal: names a file elsewhere, which SQLite would remove; remove it")
     if url == "journal":
         lock: Any = _JournalLock(folder / f"{JOURNAL}.lock")  # Optuna asks for its methods alone
         return JournalStorage(JournalFileBackend(str(folder / JOURNAL), lock_obj=lock))
@@ -123,6 +157,15 @@ def _storage(folder: Path, url: str | None) -> "BaseStorage":
         made.engine.dispose()
         new.replace(database)
     return RDBStorage(f"sqlite:///{database.absolute()}", engine_kwargs={"connect_args": {"timeout": PATIENCE}})
+
+
+def _names_another(journal: Path) -> bool:
+    """Whether what SQLite left of a write that was cut is of several databases at once, as none of a study's is."""
+    if not journal.is_file():
+        return False
+    with journal.open("rb") as file:
+        file.seek(max(0, journal.stat().st_size - len(OF_SEVERAL)))
+        return file.read() == OF_SEVERAL
 
 
 @contextmanager

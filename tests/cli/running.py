@@ -16,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from rnnvision.cli.frame.signals import CODES, STOP
+from rnnvision.launch import BEFORE_MODULE
 from rnnvision.registry import Registry
 from rnnvision.search import Job
 from rnnvision.search.job import OUTPUT
@@ -82,8 +83,8 @@ def exit_code_of(name: str, *words: str) -> int:
 
 def run_here(job: Job) -> int:
     """A job without a process: within the verb that starts it, whose Hydra is put back."""
-    command = job.command()
-    module, words = command[2].removeprefix("rnnvision.cli."), command[3:]
+    module, *words = job.command()[BEFORE_MODULE:]
+    module = module.removeprefix("rnnvision.cli.")
     hydra, config = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
     with (job.folder / OUTPUT).open("a") as file, redirect_stdout(file), redirect_stderr(file):
         try:

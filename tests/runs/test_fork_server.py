@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnvision.launch import module_command
 from rnnvision.runs.fork_server import ForkServer
 from rnnvision.runs.process import last_line
 
@@ -49,7 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / f"{name}.py").write_text(text)
     (tmp_path / "computes.py").write_text(COMPUTES)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
     return tmp_path
 
 
@@ -61,7 +62,7 @@ def server(folder: Path) -> Iterator[ForkServer]:
 
 
 def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", *words]
+    return module_command(*words)
 
 
 def run(server: ForkServer, log: Path, *words: str) -> int:
@@ -116,8 +117,9 @@ def test_a_job_has_pytorch_and_can_use_all_threads(folder: Path) -> None:
 
 KILLED_AT_ONCE = """
 import os, signal, sys
+from rnnvision.launch import module_command
 from rnnvision.runs.fork_server import ForkServer
-ForkServer("shared:prepare")([sys.executable, "-m", "leaves"], open("run.log", "w"))
+ForkServer("shared:prepare")(module_command("leaves"), open("run.log", "w"))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -146,6 +146,16 @@ def test_the_other_processes_of_a_run_write_nothing(
     assert list(folder.path.iterdir()) == []
 
 
+def test_latest_takes_the_place_of_no_file(tmp_path: Path) -> None:
+    theirs = tmp_path / "logs" / "train" / "latest"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("precious")
+    RunFolder(tmp_path / "run", tmp_path / "logs", "train").open({})
+    assert not theirs.is_symlink()
+    assert theirs.read_text() == "precious"
+    assert list(theirs.parent.iterdir()) == [theirs]
+
+
 def test_a_refused_run_gives_latest_back(folder: RunFolder, tmp_path: Path) -> None:
     latest = tmp_path / "logs" / "train" / "latest"
     folder.open({})

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rnnvision.errors import FailureError
+from rnnvision.launch import BEFORE_MODULE, module_command
 from rnnvision.runs import RunFolder
 from rnnvision.runs.lock import Lock
 from rnnvision.search import Job
@@ -38,7 +39,7 @@ def leave(job: Job, *files: str) -> None:
 )
 def test_a_job_goes_on_from_its_last_checkpoint_else_anew(job: Job, left: list[str], words: tuple[str, ...]) -> None:
     leave(job, *left)
-    assert job.command() == [sys.executable, "-m", "says", *words]
+    assert job.command() == module_command("says", *words)
     kept = sorted(str(path.relative_to(job.folder)) for path in job.folder.rglob("*.*") if path.is_file())
     anew = [".lock", *(file for file in left if file == "tracking.json")]
     assert kept == (left if words == job.resume else anew if left else [])
@@ -46,7 +47,7 @@ def test_a_job_goes_on_from_its_last_checkpoint_else_anew(job: Job, left: list[s
 
 def test_a_verb_without_checkpoints_begins_anew(job: Job) -> None:
     leave(job, "checkpoints/last.ckpt")
-    assert Job(job.name, job.folder, "says", ("seed=0",)).command()[3:] == ["seed=0"]
+    assert Job(job.name, job.folder, "says", ("seed=0",)).command()[BEFORE_MODULE + 1 :] == ["seed=0"]
 
 
 def test_a_run_without_its_process_was_killed(job: Job) -> None:
@@ -142,5 +143,5 @@ def test_only_the_first_process_of_a_job_waits_for_its_folder(job: Job, monkeypa
     monkeypatch.setattr(Lock, "holder", lambda self: "process 7")
     monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("waits"))
     monkeypatch.setenv("SLURM_PROCID", "1")
-    assert job.command()[3:] == ["seed=0"]
+    assert job.command()[BEFORE_MODULE + 1 :] == ["seed=0"]
     assert (job.folder / "metrics.csv").is_file()

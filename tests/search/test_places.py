@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from rnnvision.cli.frame.places import make_place
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.launch import module_command
 from rnnvision.runs import RunFolder
 from rnnvision.search import Job
 from rnnvision.search.places import Place
@@ -167,7 +168,7 @@ def test_the_process_of_a_job_ends_with_the_one_that_waits_for_it(folder: Path) 
 def test_a_process_whose_starter_has_died_meanwhile_does_not_begin(folder: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as dead:
         pass
-    command = tied([sys.executable, "-m", "says", str(folder), "0", "0"])
+    command = tied(module_command("says", str(folder), "0", "0"))
     command[command.index(str(os.getpid()))] = str(dead.pid)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (-signal.SIGTERM, "")

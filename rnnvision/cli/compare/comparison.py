@@ -19,6 +19,7 @@ from rnnvision.cli.frame.command_line.words import key_of, override
 from rnnvision.cli.frame.messages import no_such
 from rnnvision.cli.frame.paths import locate_paths
 from rnnvision.cli.frame.strangers.interpolations import allowing
+from rnnvision.cli.frame.strangers.reach import reaching
 from rnnvision.cli.frame.strangers.words import check_words
 from rnnvision.errors import UsageError
 from rnnvision.runs import RunFolder, read_json
@@ -82,7 +83,8 @@ class Comparison:
 
     def resumption(self, folder: str) -> str:
         """What to type to go on with it in its folder."""
-        words = ["rnnvision", "compare", *self.config_dir, override("resume", folder)]
+        own = reaching(self.overrides, Path(folder))
+        words = ["rnnvision", "compare", *self.config_dir, override("resume", folder), *own]
         return allowing(self.overrides) + shlex.join(words)
 
     def words(self, entrant: Entrant) -> list[str]:

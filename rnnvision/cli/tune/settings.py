@@ -1,19 +1,21 @@
 """The settings of `tune`: those of a command, or of the study that it goes on with."""
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from rnnvision.checks import at_least, positive
+from rnnvision.checks import at_least, one_line, positive
 from rnnvision.cli.frame.arguments import arguments_of, own_config_dir, plain, typed_words
 from rnnvision.cli.frame.command_line.refused import OF_SWEEPS, REFUSED
-from rnnvision.cli.frame.command_line.words import command, key_of, override
-from rnnvision.cli.frame.strangers.interpolations import allowing
-from rnnvision.cli.frame.strangers.words import check_words
-from rnnvision.cli.tune.axes import space_of
+from rnnvision.cli.frame.command_line.words import command, key_of, override, parsed
+from rnnvision.cli.frame.strangers.interpolations import ENVIRONMENT, allowing
+from rnnvision.cli.frame.strangers.reach import reaching
+from rnnvision.cli.frame.strangers.words import check_words, refuse_unless_typed
+from rnnvision.cli.tune.axes import space_of, words_of
 from rnnvision.errors import UsageError
 from rnnvision.runs.study import Axis
 from rnnvision.search.objective import Constraint
@@ -53,7 +55,12 @@ def settings_from(cfg: DictConfig) -> tuple[Settings, int]:
         return _new(cfg, typed), int(cfg.n_trials)
     folder = Path(str(cfg.resume)).expanduser()
     kept, total = read_settings(folder)
-    check_words([*kept.words, *([f"storage={kept.storage}"] if kept.storage else [])], kept.config_dir, folder / FILE)
+    _check_space(kept.space)
+    searched = (word for key, axis in kept.space.items() for word in _words_of(key, axis))
+    stored = [f"storage={kept.storage}"] if kept.storage else []
+    check_words([*kept.words, *searched, *stored], kept.config_dir, folder / FILE)
+    if not _is_within(kept.storage, folder):
+        refuse_unless_typed(_storage_word(kept), "is elsewhere", folder / FILE)
     if kept.config_dir and not own_config_dir():
         raise UsageError(f"resume={cfg.resume}: began with configurations of your own; try: {resumption(kept, folder)}")
     _check_unchanged(cfg, typed, kept)
@@ -64,7 +71,23 @@ def resumption(settings: Settings, folder: str | Path) -> str:
     """What to type to go on with a study, where its trials run, which is of the command, among it."""
     where = [word for word in sys.argv[1:] if key_of(word).partition(".")[0] in ("jobs", "where")]
     words = [*settings.words, settings.storage or ""]
-    return allowing(words) + command([*settings.config_dir, override("resume", folder), *where], PROGRAM)
+    own = [*reaching(settings.words, Path(folder))]
+    own += [] if _is_within(settings.storage, Path(folder)) else [_storage_word(settings)]
+    return allowing(words) + command([*settings.config_dir, override("resume", folder), *own, *where], PROGRAM)
+
+
+def _is_within(storage: str | None, folder: Path) -> bool:
+    """Whether a study is kept in its own folder, or where a variable says that the user allows by its name."""
+    if storage in (None, "journal"):
+        return True
+    if (variable := re.fullmatch(r"\$\{oc\.env:(\w+)\}", storage or "")) is not None:
+        return variable[1] not in ENVIRONMENT
+    file = re.fullmatch(r"sqlite:///([^?#%:$]+)", storage or "")
+    return file is not None and Path(file[1]).parent.resolve() == folder.resolve() and not Path(file[1]).is_symlink()
+
+
+def _storage_word(settings: Settings) -> str:
+    return f"storage={settings.storage}" if "${" in str(settings.storage) else override("storage", settings.storage)
 
 
 def storage_of(settings: Settings) -> str | None:
@@ -74,10 +97,7 @@ def storage_of(settings: Settings) -> str | None:
 
 def _new(cfg: DictConfig, typed: Sequence[str]) -> Settings:
     space = _space(cfg)
-    for key in space:
-        top = key.lstrip("+").partition(".")[0]
-        if top in (*OWN, *OF_A_START, "plugins", "hydra") or key in REFUSED["tune"]:
-            raise UsageError(f"{key}: cannot be searched; choose a key of a training")
+    _check_space(space)
     objectives = plain(cfg.objectives)
     if objectives is not None and (not isinstance(objectives, list) or len(objectives) < 2):
         raise UsageError(f"objectives={objectives}: name two or more, or one as metric=NAME")
@@ -100,6 +120,28 @@ def _new(cfg: DictConfig, typed: Sequence[str]) -> Settings:
             words=[word for word in typed if not _is_own(word) and key_of(word) not in set(map(key_of, space))],
             config_dir=own_config_dir(),
         )
+
+
+def _check_space(space: Mapping[str, Axis]) -> None:
+    """Refuse keys that cannot be searched, typed or of a file, which may name anything.
+
+    Raises:
+        UsageError: that names the key.
+    """
+    for key, axis in space.items():
+        top = key.lstrip("+").partition(".")[0]
+        if top in (*OWN, *OF_A_START, "plugins", "hydra") or key in REFUSED["tune"]:
+            raise UsageError(f"{key}: cannot be searched; choose a key of a training")
+        for word in _words_of(key, axis):
+            read = parsed(word)
+            if read is None or read.is_delete() or read.package is not None or read.get_key_element() != key:
+                raise UsageError(f"{one_line(key)[:100]}: cannot be searched; choose a key of a training")
+
+
+def _words_of(key: str, axis: Axis) -> Iterator[str]:
+    """The words that a trial may be told of a key; of numbers one."""
+    for value in axis.choices if axis.kind == "choice" else [axis.low]:
+        yield from words_of({key: value})
 
 
 def _storage(cfg: DictConfig) -> str | None:

@@ -3,10 +3,12 @@
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 from rnnvision.checks import at_least, number
 from rnnvision.errors import UsageError
+from rnnvision.launch import ROOT
 from rnnvision.search.job import Job
 from rnnvision.search.places.command import Command
 from rnnvision.search.places.place import Ended
@@ -94,10 +96,14 @@ def _begin(address: str | None) -> Any:
         import ray
     except ImportError as error:
         raise UsageError('where=ray: needs Ray, which is not here; pip install "rnnvision[ray]"') from error
+    typed_in = Path.cwd()
+    os.chdir(ROOT)  # which Ray puts on the path of its workers; each job goes where it was typed, see Command
     try:
         ray.init(address=address or "local", **QUIET)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"address={address}: no Ray cluster answers there; begin one with ray start --head, or leave it out"
         ) from error
+    finally:
+        os.chdir(typed_in)
     return ray

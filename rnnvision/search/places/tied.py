@@ -1,4 +1,4 @@
-"""python -m rnnvision.search.places.tied PARENT MODULE WORDS: as `python -m MODULE WORDS`, but not beyond its parent.
+"""The module of a process with the words PARENT MODULE WORDS: as MODULE with its WORDS, but not beyond its parent.
 
 When that process dies, however that dies, Linux tells it to save and end (SIGTERM). Of SIGUSR2, by which SLURM tells
 every process of a job that its time is up, it hears nothing: that is for the one that waits for it.
@@ -9,12 +9,13 @@ import runpy
 import signal
 import sys
 
+from rnnvision.launch import BEFORE_MODULE, module_command
 from rnnvision.runs.parent import end_with_parent
 
 
 def tied(command: list[str]) -> list[str]:
-    """A command that begins with `[python, "-m"]` as one that is tied to this process, where the system can do that."""
-    return [*command[:2], __name__, str(os.getpid()), *command[2:]] if sys.platform == "linux" else command
+    """A command of `module_command` as one that is tied to this process, where the system can do that."""
+    return module_command(__name__, str(os.getpid()), *command[BEFORE_MODULE:]) if sys.platform == "linux" else command
 
 
 def main() -> None:

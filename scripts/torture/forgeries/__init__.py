@@ -1,6 +1,6 @@
 """Forged files: each made from an honest one, by somebody who knows the format and computes its digests anew."""
 
-from torture.forgeries import archives, checkpoints, configurations, exports, run_folders, states
+from torture.forgeries import archives, checkpoints, configurations, exports, records, run_folders, states
 from torture.forgeries.forgery import Forgery
 
 # A list a family; what is added to one is tried by the trial `forged`.
@@ -10,5 +10,6 @@ FAMILIES: dict[str, list[Forgery]] = {
     "states": states.FORGERIES,
     "run folders": run_folders.FORGERIES,
     "configurations": configurations.FORGERIES,
+    "records": records.FORGERIES,
     "exports": exports.FORGERIES,
 }

@@ -1,11 +1,8 @@
-"""Configurations of a stranger: of run folders, folders for --config-dir, and words of sweeps, studies, comparisons."""
+"""Configurations of a stranger: of run folders, and folders for --config-dir."""
 
-import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -22,9 +19,6 @@ WAYS |= {
     "own primary": ("train", "--config-dir", "own", "--config-name", "mine"),
     "own path": ("train", "--config-path", "own", "--config-name", "mine"),
     "help": ("train", "--config-dir", "own", "experiment=mine", "--help"),
-    "sweep": ("train", "-m", "resume_sweep=sweep"),
-    "study": ("tune", "resume=study"),
-    "comparison": ("compare", "resume=comparison"),
 }
 RUNS = "{_target_: os.system, command: touch ran}"
 ESCAPES = f"../{OUTSIDE}/run"
@@ -153,107 +147,6 @@ def _special(path: str, kind: str) -> Callable[[Path], object]:
     return forge
 
 
-SWEEP: dict[str, Any] = {
-    "verb": "train",
-    "cwd": ".",
-    "flags": [],
-    "commands": [[*TINY, "seed=0"]],
-    "jobs": [{"name": "seed=0", "words": [*TINY, "seed=0"]}],
-}
-STUDY: dict[str, Any] = {
-    "name": "x",
-    "metrics": ["val/accuracy"],
-    "directions": ["maximize"],
-    "space": {"model.hidden_size": {"kind": "choice", "choices": [4, 8]}},
-    "words": list(TINY[:3]),
-    "n_trials": 1,
-}
-COMPARISON: dict[str, Any] = {
-    "models": ["gru"],
-    "budget": "epochs:1",
-    "seeds": 1,
-    "rounds": 1,
-    "latency_rounds": 1,
-    "anytime_samples": 10,
-    "overrides": ["device=cpu", "data=digits"],
-}
-WORDS = {
-    "hydra's callbacks": f"+hydra.callbacks.z={RUNS}",
-    "hydra's folder": f"hydra.run.dir={ESCAPES}",
-    "hydra's launcher": "hydra/launcher=joblib",
-    "an option of hydra's": "+model@hydra.callbacks.z=gru",
-    "a secret variable": "name=${oc.env:PATH}",
-    "a decoded variable": "name=${oc.decode:'${oc.env:PATH}'}",
-    "no word": "((",
-}
-DEEP = "[" * 100_000 + "]" * 100_000
-
-
-def _record(folder: str, name: str, content: Any) -> Callable[[Path], object]:
-    def forge(box: Path) -> None:
-        if folder == "comparison":
-            shutil.copytree(box / RUN / ".hydra", box / folder / ".hydra")
-        (box / folder).mkdir(exist_ok=True)
-        if folder == "study":
-            (box / folder / ".hydra").mkdir()
-            (box / folder / ".hydra" / "config.yaml").write_text("name: x\n")
-        (box / folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
-
-    return forge
-
-
-def _of_sweep(**values: Any) -> Callable[[Path], object]:
-    return _record("sweep", "sweep.json", {**SWEEP, **values})
-
-
-def _linked_job(box: Path) -> None:
-    _of_sweep()(box)
-    (box / "sweep" / "seed=0").symlink_to(f"../../{OUTSIDE}")
-
-
-def _records() -> list[Forgery]:
-    found: list[Forgery] = []
-    for name, word in WORDS.items():
-        jobs = [{"name": "seed=0", "words": [*TINY, word]}]
-        found += [
-            Forgery(f"sweep.json: {name}", _of_sweep(commands=[[*TINY, word]], jobs=jobs), ("sweep",)),
-            Forgery(f"sweep.json: {name}, in a job alone", _of_sweep(jobs=jobs), ("sweep",)),
-            Forgery(
-                f"study.json: {name}", _record("study", "study.json", {**STUDY, "words": [*TINY, word]}), ("study",)
-            ),
-            Forgery(
-                f"comparison.json: {name}",
-                _record("comparison", "comparison.json", {**COMPARISON, "overrides": [word]}),
-                ("comparison",),
-            ),
-        ]
-    names: tuple[Any, ...] = (f"../{OUTSIDE}", "..", ".", "", f"/tmp/../{OUTSIDE}", "a/b", "a\0b", 5, None)
-    for called in names:
-        jobs = [{"name": called, "words": [*TINY, "seed=0"]}]
-        found.append(Forgery(f"sweep.json: a job called {called!r}", _of_sweep(jobs=jobs), ("sweep",)))
-    for flags in (["--config-path", "/etc"], ["--package", "hydra"], ["--config-name", "x"]):
-        found.append(Forgery(f"sweep.json: {flags[0]}", _of_sweep(flags=flags), ("sweep",)))
-    for file, folder in (("sweep.json", "sweep"), ("study.json", "study"), ("comparison.json", "comparison")):
-        for name, content in {"deep": DEEP, "a list": "[1]", "numbers": '{"a": 1}', "empty": ""}.items():
-            found.append(Forgery(f"{file}: {name}", _record(folder, file, content), (folder,)))
-    compared: dict[str, dict[str, Any]] = {
-        "0 seeds": {"seeds": 0},
-        "no budget": {"budget": "x"},
-        "keys of its own": {"x": 1},
-    }
-    for name, values in compared.items():
-        forge = _record("comparison", "comparison.json", {**COMPARISON, **values})
-        found.append(Forgery(f"comparison.json: {name}", forge, ("comparison",)))
-    stored = _record("study", "study.json", {**STUDY, "storage": "${oc.env:PATH}"})
-    found += [
-        Forgery("sweep.json: no jobs", _of_sweep(jobs=[]), ("sweep",)),
-        Forgery("sweep.json: jobs of text", _of_sweep(jobs="abc"), ("sweep",)),
-        Forgery("study.json: a storage of a secret", stored, ("study",)),
-        Forgery("a job of a sweep that is a link", _linked_job, ("sweep",), may_pass=True),
-    ]
-    return found
-
-
 def _all() -> list[Forgery]:
     found: list[Forgery] = []
     for name, content in CONTENTS.items():
@@ -279,7 +172,7 @@ def _all() -> list[Forgery]:
         Forgery("own: an object in a model", _own(f"z: {RUNS}\n", "model/mine", ""), ("own model",)),
         Forgery("own: a launcher", _own("_target_: os.system\n", "hydra/launcher/mine", ""), ("own launcher",)),
     ]
-    return [*found, *_records()]
+    return found
 
 
 FORGERIES = _all()

@@ -18,6 +18,7 @@ from rnnvision.cli.frame.command_line.line import read_command
 from rnnvision.cli.frame.command_line.words import FLAGS, VALUE_FLAGS, parsed
 from rnnvision.cli.frame.sweep.expand import read_values
 from rnnvision.errors import UsageError
+from rnnvision.launch import module_command
 from tests.cli.running import Verb, one_line
 
 CONF = config_dir()
@@ -250,3 +251,12 @@ def test_the_commas_in_the_names_of_jobs_are_not_those_between_paths(
         Path(name).mkdir(parents=True)
     (values,) = read_values(overrides("-m", word), {}, None)
     assert [read.value() for one in values.words if (read := parsed(one))] == paths
+
+
+def test_the_dispatcher_starts_a_process_that_imports_nothing_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(sys, "argv", ["rnnvision", "evaluate", "ckpt=run"])
+    monkeypatch.setattr(dispatch, "hold_signals", lambda: None)
+    monkeypatch.setattr("os.execv", lambda program, command: started.append(command))
+    dispatch.main()
+    assert started == [module_command("rnnvision.cli.evaluate", "ckpt=run")]

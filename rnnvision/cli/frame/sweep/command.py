@@ -119,20 +119,24 @@ def _is_in(folder: Path, typed: str) -> bool:
 
 
 def go_where_it_began(sweep: SweepCommand) -> None:
-    """Of a sweep that is gone on with: work in its folder, and let messages show its whole command.
+    """Of a sweep that is gone on with: work where it was typed, and let messages show its whole command.
 
     Raises:
-        UsageError: for one that names modules or configurations there, which whoever wrote its record may have made.
+        UsageError: for one that names modules or configurations there, which whoever wrote its record may have made,
+            and for a folder that does not hold that of the sweep, which its record may have made up.
     """
     if sweep.record is not None and sweep.folder is not None:
         began = Path(sweep.record.cwd)
         if began.is_dir() and not began.samefile(Path.cwd()):  # else the whole of it has moved
             words = (*sweep.words, *(word for job in sweep.record.jobs for word in job.words))
-            if (sweep.flags or "plugins" in map(key_of, words)) and not is_trusted():
+            takes = sweep.flags or "plugins" in map(key_of, words)
+            is_apart = not sweep.folder.resolve().is_relative_to(began.resolve())
+            if (takes or is_apart) and not is_trusted():
+                why = "takes modules or configurations from" if takes else "began in another folder,"
                 again = command([*sweep.flags, override("resume_sweep", sweep.folder.resolve())])
                 raise UsageError(
-                    f"resume_sweep={sweep.shown(sweep.folder)}: takes modules or configurations from {began}; "
-                    f"if they are yours, go there: cd {shlex.quote(str(began))} && {again}"
+                    f"resume_sweep={sweep.shown(sweep.folder)}: {why} {began}; "
+                    f"if {'they are' if takes else 'that is'} yours, go there: cd {shlex.quote(str(began))} && {again}"
                 )
             os.chdir(began)
         resumes = override("resume_sweep", sweep.shown(sweep.folder))

@@ -17,6 +17,7 @@ from rnnvision.cli.frame.command_line.words import command, override, parsed
 from rnnvision.cli.frame.start import as_hydra_has_it
 from rnnvision.cli.frame.strangers.interpolations import allowing
 from rnnvision.cli.frame.strangers.places import places_among
+from rnnvision.cli.frame.strangers.reach import reaching
 from rnnvision.cli.frame.sweep.check import Compose, check_sweep
 from rnnvision.cli.frame.sweep.command import SweepCommand
 from rnnvision.cli.frame.sweep.expand import Point, Values, points_of, read_values
@@ -59,8 +60,9 @@ class Plan:
 
     @property
     def resumption(self) -> str:
-        every = (word for job in self.record.jobs for word in job.words)
-        return allowing(every) + resumption(self.verb, self.shown)
+        every = [word for job in self.record.jobs for word in job.words]
+        own = reaching(self.record.words, self.folder)
+        return allowing(every) + resumption(self.verb, self.shown, *own)
 
     @property
     def slots(self) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnvision.launch import BEFORE_MODULE
 from rnnvision.runs import read_json
 from rnnvision.search import Job
 from rnnvision.search.places import Ended
@@ -37,7 +38,7 @@ class FakePlace:
         self.stopped: list[str] = []
 
     def start(self, job: Job) -> None:
-        self.commands[job.name] = job.command()[3:]
+        self.commands[job.name] = job.command()[BEFORE_MODULE + 1 :]
         job.folder.mkdir(parents=True, exist_ok=True)
         self.jobs.append(job)
 
