@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rnnvision.atomic import whole
+from rnnvision.checks import MOST
 from rnnvision.regular import STUDY, read_bounded
+from rnnvision.runs.metrics import computable, figure
 
 FILE, TABLE = "trials.json", "trials.csv"
 KINDS = ("float", "int", "choice")
@@ -177,7 +179,7 @@ def read_study(folder: Path) -> StudyRecord:
     path = folder / FILE
     try:
         return _study(json.loads(read_bounded(path, STUDY).decode(errors="surrogateescape")))
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{path}: is damaged ({reason})") from error
 
@@ -197,7 +199,7 @@ def _study(found: Any) -> StudyRecord:
         trials=trials,
         words=tuple(map(str, found["words"])),
         config_dir=tuple(map(str, found.get("config_dir", ()))),
-        importances={key: float(share) for key, share in found["importances"].items()},
+        importances={key: figure(float(share)) for key, share in found["importances"].items()},
         settings={key: str(value) for key, value in found["settings"].items()},
     )
 
@@ -206,6 +208,9 @@ def _axis(found: Any) -> Axis:
     axis = Axis(**{**found, "choices": tuple(found["choices"])})
     if axis.kind not in KINDS:
         raise ValueError(f"{axis.kind} is no kind of parameter")
+    for end in (axis.low, axis.high, axis.step):
+        if end is not None and not (_is_number(end) and computable(end)):
+            raise ValueError(f"{end} is no end of a range")
     if axis.kind != "choice" and not (axis.low is not None and axis.high is not None and axis.low <= axis.high):
         raise ValueError(f"from {axis.low} to {axis.high} is no range")
     if axis.log and not (axis.low or 0) > 0:
@@ -214,19 +219,37 @@ def _axis(found: Any) -> Axis:
 
 
 def _trial(found: Any, metrics: int) -> TrialRow:
+    error, seconds = found["error"], found["seconds"]
     trial = TrialRow(
-        number=int(found["number"]),
+        number=_count(found["number"]),
         state=found["state"],
         values=tuple(map(float, found["values"])),
         params=dict(found["params"]),
         overrides=tuple(map(str, found["overrides"])),
-        steps={int(step): float(score) for step, score in found["steps"].items()},
-        seconds=None if found["seconds"] is None else float(found["seconds"]),
-        error=found["error"],
+        steps={_count(step): float(score) for step, score in found["steps"].items()},
+        seconds=None if seconds is None else float(seconds),
+        error=None if error is None else str(error),
         feasible=bool(found["feasible"]),
     )
     if trial.state not in STATES:
         raise ValueError(f"trial {trial.number} is {trial.state}")
     if len(trial.values) not in ((metrics,) if trial.state == "completed" else (0, metrics)):
         raise ValueError(f"trial {trial.number} has {len(trial.values)} values for {metrics} metrics")
+    params = [value for value in trial.params.values() if _is_number(value)]
+    for number in (*trial.values, *trial.steps.values(), *params):  # a score may be no finite number
+        if not (computable(number) or (isinstance(number, float) and not math.isfinite(number))):
+            raise ValueError(f"trial {trial.number} has {str(number):.20}, which is no figure")
+    if trial.seconds is not None and not computable(trial.seconds):
+        raise ValueError(f"trial {trial.number} took {trial.seconds:g} s")
     return trial
+
+
+def _count(found: Any) -> int:
+    count = int(found)
+    if not 0 <= count <= MOST:
+        raise ValueError(f"{found} is no number of a trial or an epoch")
+    return count
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
