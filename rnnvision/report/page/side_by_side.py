@@ -1,6 +1,5 @@
 """The page of several runs: a table sorted by score, their curves in one plot, and in which settings they differ."""
 
-import os
 import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -114,7 +113,7 @@ def _ranking(folder: Path, ranked: Sequence[Entry], page: str) -> Section:
 def _row(folder: Path, entry: Entry, page: str) -> tuple[Cell, ...]:
     run, metrics = entry.run, entry.run.metrics
     own = run.path / page
-    name: Cell = Link(entry.name, os.path.relpath(own, folder)) if own.is_file() else entry.name
+    name: Cell = Link.to(entry.name, own, folder) if own.is_file() else entry.name
     return (
         name,
         "-" if entry.score is None else Bar(percent(entry.score), entry.score),
