@@ -5,10 +5,9 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from rnnvision.atomic import whole
-from rnnvision.checks import one_line
+from rnnvision.checks import one_line, table_cell
 from rnnvision.runs import Run, read_json
 from rnnvision.runs.metrics import computable
 
@@ -182,7 +181,8 @@ def write_csv(path: Path, rows: list[Row]) -> None:
         writer.writeheader()
         for row in rows:
             kept = asdict(row)
-            writer.writerow(kept | {name: "; ".join(kept[name]) for name in ("failures", "missing")})
+            kept |= {name: "; ".join(kept[name]) for name in ("failures", "missing")}
+            writer.writerow({name: table_cell(value) for name, value in kept.items()})
 
 
 def markdown(rows: list[Row], command: str, about: str, runs: Iterable[Run]) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rnnvision.atomic import whole
-from rnnvision.checks import MOST
+from rnnvision.checks import MOST, table_cell
 from rnnvision.regular import STUDY, read_bounded
-from rnnvision.runs.metrics import computable, figure
+from rnnvision.runs.metrics import computable
 
 FILE, TABLE = "trials.json", "trials.csv"
 KINDS = ("float", "int", "choice")
@@ -142,13 +142,12 @@ def write_study(folder: Path, record: StudyRecord) -> Path:
 
     def table(file: TextIO) -> None:
         writer = csv.writer(file)
-        writer.writerow(["trial", "state", *record.metrics, *keys, "epochs", "seconds", "error"])
+        writer.writerow(map(table_cell, ["trial", "state", *record.metrics, *keys, "epochs", "seconds", "error"]))
         for trial in record.trials:
             values = trial.values or [""] * len(record.metrics)
             params = [as_word(trial.params[key]) if key in trial.params else "" for key in keys]
-            writer.writerow(
-                [trial.number, trial.state, *values, *params, len(trial.steps), trial.seconds, trial.error or ""]
-            )
+            ending = (len(trial.steps), trial.seconds, trial.error or "")
+            writer.writerow(map(table_cell, [trial.number, trial.state, *values, *params, *ending]))
 
     _replace(folder / TABLE, table)
     return path
@@ -199,7 +198,7 @@ def _study(found: Any) -> StudyRecord:
         trials=trials,
         words=tuple(map(str, found["words"])),
         config_dir=tuple(map(str, found.get("config_dir", ()))),
-        importances={key: figure(float(share)) for key, share in found["importances"].items()},
+        importances={key: _share(float(share)) for key, share in found["importances"].items()},
         settings={key: str(value) for key, value in found["settings"].items()},
     )
 
@@ -238,10 +237,14 @@ def _trial(found: Any, metrics: int) -> TrialRow:
     params = [value for value in trial.params.values() if _is_number(value)]
     for number in (*trial.values, *trial.steps.values(), *params):  # a score may be no finite number
         if not (computable(number) or (isinstance(number, float) and not math.isfinite(number))):
-            raise ValueError(f"trial {trial.number} has {str(number):.20}, which is no figure")
+            raise ValueError(f"trial {trial.number} has {number!s:.20}, which is no figure")
     if trial.seconds is not None and not computable(trial.seconds):
         raise ValueError(f"trial {trial.number} took {trial.seconds:g} s")
     return trial
+
+
+def _share(found: float) -> float:
+    return found if 0 <= found <= 1 else math.nan
 
 
 def _count(found: Any) -> int:

@@ -89,7 +89,9 @@ def test_a_completed_run_without_a_score_is_a_failure_of_its_seed(tmp_path: Path
 
 def test_forged_figures_and_records_leave_the_others(tmp_path: Path) -> None:
     for seed in "01":
-        write_run(tmp_path / seed, {"test/accuracy": 0.75, "test/f1": 0.5, "train/seconds": 3.0}, {"memory/peak": 2**20})
+        write_run(
+            tmp_path / seed, {"test/accuracy": 0.75, "test/f1": 0.5, "train/seconds": 3.0}, {"memory/peak": 2**20}
+        )
     (tmp_path / "1/metrics.json").write_text('{"test/accuracy": 0.25, "test/f1": 1e999, "train/seconds": NaN}')
     (tmp_path / "1/costs.json").write_text('{"memory/peak": 1e999, "parameters": NaN, "missing": ["a\\nb\\u001b"]}')
     (tmp_path / "1/environment.json").write_text('{"gpus": 3, "git": {"commit": 5}}')

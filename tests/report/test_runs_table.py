@@ -118,8 +118,16 @@ def test_each_format_escapes_what_means_something_in_it() -> None:
     ]
     rows = list(csv.reader(shown["csv"].splitlines(keepends=True)))
     assert rows[0] == ["model", "optimizer.lr", "val/accuracy", "val/accuracy std", "train/seconds", "model/parameters"]
-    assert rows[1] == ["a|b_c & 100%\nx", "0.001", "0.98765", "0.00123", "61.24", "82826.0"]
+    assert rows[1] == ["a|b_c & 100%\\nx", "0.001", "0.98765", "0.00123", "61.24", "82826.0"]
     assert rows[2] == ["plain", "", "0.5", "", "", "7"]
+
+
+def test_what_a_stranger_has_named_neither_steers_a_terminal_nor_is_a_formula() -> None:
+    evil = Table(("=x", "status"), (("=1+1", "\x1b]0;pwn\x07completed\u202e"), (-0.5, "-0.5"), ("@a", "+b")))
+    lines = FORMATS["csv"](evil).splitlines()
+    assert lines == ["'=x,status", r"'=1+1,\x1b]0;pwn\x07completed\u202e", "-0.5,-0.5", "'@a,'+b"]
+    for form in FORMATS.values():
+        assert "\x1b" not in form(Table(("a\x1b",), (("b\x1b",),)))
 
 
 def test_the_suffix_of_a_file_is_its_format(tmp_path: Path) -> None:
