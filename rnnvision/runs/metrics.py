@@ -3,9 +3,7 @@
 import math
 
 LOWER = ("loss", "nll", "ece", "seconds", "milliseconds", "parameters", "multiply_adds", "memory", "skipped_files")
-LARGEST = (
-    1e100  # of a figure in a file: no float32 comes near it, and of larger ones neither squares nor sums are numbers
-)
+LARGEST = 1e100  # of a figure in a file: no float32 comes near it, and squares and sums of larger ones are none
 
 
 def computable(value: float) -> bool:
