@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 # What would break a line, or steer the terminal that shows it: control characters, marks that turn the direction round,
 # and what is not seen.
 LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufdd0-\ufdef\ufeff\ufffe\uffff]")
+FORMULA = ("=", "+", "-", "@")  # a program for tables takes a cell for one that begins so
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|nan)", re.IGNORECASE)
 MOST, LARGEST = 2**31 - 1, 1e9  # of counts, and of other numbers: what is larger was not meant, or has no end
 DEEPEST = 1_000  # layers, stages and glimpses of a network
 LONGEST_SIDE = 8192  # of the images that a network sees, in pixels
@@ -77,6 +79,19 @@ def one_line(name: object) -> str:
         'two\\nlines.png'
     """
     return LINE_BREAKS.sub(lambda found: found[0].encode("unicode_escape").decode(), str(name))
+
+
+def table_cell(value: object) -> object:
+    r"""A value as a table holds it that other programs open: text on one line, and none that they take for a formula.
+
+    Examples:
+        >>> table_cell("=1+1"), table_cell("-0.5"), table_cell("a\nb"), table_cell(-0.5)
+        ("'=1+1", '-0.5', 'a\\nb', -0.5)
+    """
+    if not isinstance(value, str):
+        return value
+    line = one_line(value)
+    return f"'{line}" if line[:1] in FORMULA and not NUMBER.fullmatch(line) else line
 
 
 def message_line(text: str) -> str:

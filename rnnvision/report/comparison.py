@@ -5,11 +5,13 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from rnnvision.atomic import whole
+from rnnvision.checks import one_line, table_cell
 from rnnvision.runs import Run, read_json
+from rnnvision.runs.metrics import computable
 
+ACCURACY = "test/accuracy"  # without it a training has no place in the table
 METHODS = (
     "accuracy: of the best checkpoint on the test split, mean +- sample standard deviation over the seeds.\n"
     "samples/s: over the whole training, validation included; with *, over timed steps alone.\n"
@@ -50,11 +52,11 @@ def make_row(label: str, folders: dict[int, Path]) -> Row:
     was disturbed says nothing of the others, medians.
     """
     runs = {seed: Run(folder) for seed, folder in folders.items()}
-    done = [run for run in runs.values() if run.completed]
+    done = [run for run in runs.values() if run.completed and _accuracy(run) is not None]
     failures = tuple(f"seed {seed}: {error}" for seed, run in runs.items() if (error := _failure(run)))
     if not done:
         return Row(label, 0, failures=failures)
-    accuracy = [run.metrics["test/accuracy"] for run in done]
+    accuracy = [found for run in done if (found := _accuracy(run)) is not None]
     recorded = _median(run.metrics.get("train/samples_per_second") for run in done)
     timed = _median(run.costs.get("train/samples_per_second") for run in done)
     memory = _median(run.costs.get("memory/peak") for run in done)
@@ -66,8 +68,8 @@ def make_row(label: str, folders: dict[int, Path]) -> Row:
         accuracy_min=min(accuracy),
         accuracy_max=max(accuracy),
         f1=_mean(run.metrics.get("test/f1") for run in done),
-        parameters=done[0].costs.get("parameters"),
-        multiply_adds=done[0].costs.get("multiply_adds"),
+        parameters=_count(done[0], "parameters"),
+        multiply_adds=_count(done[0], "multiply_adds"),
         samples_per_second=timed if recorded is None else recorded,
         samples_from=None if recorded is None and timed is None else "steps" if recorded is None else "run",
         latency=_median(run.costs.get("latency/p50") for run in done),
@@ -84,18 +86,35 @@ def _failure(run: Run) -> str | None:
     """Why a run has no row, or no costs in it."""
     if not run.completed:
         return run.error or run.state or "did not begin"
+    if _accuracy(run) is None:
+        return f"its metrics.json has no {ACCURACY}; remove {run.path.name} to train it again"
     if not run.costs:
         return f"costs: {read_json(run.path / 'costs_error.json').get('error', 'not measured')}"
     return None
 
 
-def _mean(values: Any) -> float | None:
-    found = [value for value in values if value is not None]
+def _count(run: Run, name: str) -> int | None:
+    """What was counted for one network, and is the same for every seed."""
+    found = run.costs.get(name)
+    return found if isinstance(found, int) else None
+
+
+def _accuracy(run: Run) -> float | None:
+    return next(iter(_there([run.metrics.get(ACCURACY)])), None)
+
+
+def _there(values: Iterable[float | None]) -> list[float]:
+    """The figures that there are: what nothing can be computed with is none."""
+    return [value for value in values if value is not None and computable(value)]
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    found = _there(values)
     return statistics.mean(found) if found else None
 
 
-def _median(values: Any) -> float | None:
-    found = [value for value in values if value is not None]
+def _median(values: Iterable[float | None]) -> float | None:
+    found = _there(values)
     return statistics.median(found) if found else None
 
 
@@ -137,7 +156,9 @@ def _cells(row: Row) -> list[str]:
 
 
 def _notes(row: Row) -> list[str]:
-    return [f"failed: {note}" for note in row.failures] + [f"not measured: {reason}" for reason in row.missing]
+    return [f"failed: {one_line(note)}" for note in row.failures] + [
+        f"not measured: {one_line(reason)}" for reason in row.missing
+    ]
 
 
 def table(rows: list[Row]) -> str:
@@ -160,7 +181,8 @@ def write_csv(path: Path, rows: list[Row]) -> None:
         writer.writeheader()
         for row in rows:
             kept = asdict(row)
-            writer.writerow(kept | {name: "; ".join(kept[name]) for name in ("failures", "missing")})
+            kept |= {name: "; ".join(kept[name]) for name in ("failures", "missing")}
+            writer.writerow({name: table_cell(value) for name, value in kept.items()})
 
 
 def markdown(rows: list[Row], command: str, about: str, runs: Iterable[Run]) -> str:
@@ -177,9 +199,10 @@ def _where(runs: Iterable[Run]) -> list[str]:
     found = []
     for machine in (run.environment for run in runs):
         if machine:
-            git = machine["git"] or {"commit": "unknown", "dirty": False}
-            hardware = ", ".join(machine["gpus"]) or machine["cpu"]
-            cores = f"{machine['cores']} cores, threads: {machine['threads']}"
-            code = f"torch {machine['versions']['torch']}; commit {git['commit'][:7]}"
-            found.append(f"{hardware}, {cores}; {code}{' (changed)' if git['dirty'] else ''}.")
+            git, versions = machine.get("git") or {}, machine.get("versions") or {}
+            gpus = machine.get("gpus") if isinstance(machine.get("gpus"), list) else []
+            hardware = ", ".join(map(str, gpus or [machine.get("cpu")]))
+            cores = f"{machine.get('cores')} cores, threads: {machine.get('threads')}"
+            code = f"torch {versions.get('torch')}; commit {str(git.get('commit') or 'unknown')[:7]}"
+            found.append(f"{hardware}, {cores}; {code}{' (changed)' if git.get('dirty') else ''}.")
     return list(dict.fromkeys(found))

@@ -22,7 +22,7 @@ def plot_comparison(path: Path, rows: list[Row]) -> None:
                 continue
             error = None if row.accuracy_std is None else 100 * row.accuracy_std
             for axes, name, value in ((compute, "compute", row.multiply_adds), (seconds, "seconds", row.train_seconds)):
-                if value:
+                if value is not None and value > 0:
                     style = {"fmt": marker(number), "color": colour(number), "capsize": 3}
                     axes.errorbar(value, 100 * row.accuracy, yerr=error, **style)
                     points[name][row.label] = (value, 100 * row.accuracy, colour(number))

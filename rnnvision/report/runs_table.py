@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rnnvision.report.table_text import Cell, Figure, Table
 from rnnvision.runs.block_yaml import Value
-from rnnvision.runs.metrics import lower_is_better
+from rnnvision.runs.metrics import figure, lower_is_better
 from rnnvision.runs.record import Record
 
 COLUMNS = ("val/accuracy", "test/accuracy", "train/seconds", "predict/milliseconds", "model/parameters")
@@ -73,7 +73,8 @@ def figure_of(records: Sequence[Record], key: str) -> Cell:
         return None
     numbers = [value for value in values if isinstance(value, (int, float))]
     if len(numbers) == len(values) and (key == "seconds" or any(key in record.metrics for record in records)):
-        return Figure(math.fsum(numbers) / len(numbers), spread_of(numbers))
+        figures = [figure(number) for number in numbers]
+        return Figure(math.fsum(figures) / len(figures), spread_of(figures))
     different = list(dict.fromkeys(values))
     if len(different) == 1:
         return different[0]

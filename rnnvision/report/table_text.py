@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnvision.atomic import whole
-from rnnvision.checks import one_line
+from rnnvision.checks import one_line, table_cell
 from rnnvision.runs.block_yaml import Value
 
 
@@ -64,7 +64,7 @@ class Table:
     @property
     def labels(self) -> list[str]:
         """The header for people."""
-        return [LABELS.get(name, name) for name in self.header]
+        return [LABELS.get(name, one_line(name)) for name in self.header]
 
     def without(self, *names: str) -> "Table":
         """The table without some of its columns."""
@@ -93,12 +93,13 @@ def terminal(table: Table) -> str:
 
 
 def csv_text(table: Table) -> str:
-    """All digits; the spread of a figure in a column of its own, and empty what there is not."""
+    """All digits; the spread of a figure in a column of its own, and empty what there is not. Text is no formula."""
     spread = [name in table.figures for name in table.header]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     header = zip(table.header, spread, strict=True)
-    writer.writerow([name for key, wide in header for name in ([key, f"{key} std"] if wide else [key])])
+    names = [name for key, wide in header for name in ([key, f"{key} std"] if wide else [key])]
+    writer.writerow(map(table_cell, names))
     for row in table.rows:
         cells = zip(row, spread, strict=True)
         writer.writerow([value for cell, wide in cells for value in (_both(cell) if wide else [_plain(cell)])])
@@ -178,7 +179,7 @@ def _both(cell: Cell) -> list[object]:
 def _plain(cell: Cell) -> object:
     if isinstance(cell, Figure):
         return cell.mean
-    return "" if cell is None else str(cell).lower() if isinstance(cell, bool) else cell
+    return "" if cell is None else str(cell).lower() if isinstance(cell, bool) else table_cell(cell)
 
 
 def _columns(table: Table) -> list[tuple[Cell, ...]]:

@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from rnnvision.atomic import whole
+from rnnvision.checks import MOST
 from rnnvision.regular import PREDICTIONS, open_table
 
 FILE = "predictions.csv"
@@ -87,8 +88,15 @@ def _prediction(row: dict[str, str]) -> Prediction:
         row["answer"],
         _probability(row["probability"]),
         float(row["loss"]),
-        None if row["settled"] == "" else int(row["settled"]),
+        None if row["settled"] == "" else _tokens(row["settled"]),
     )
+
+
+def _tokens(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= MOST:
+        raise ValueError(f"{text} is no number of tokens")
+    return count
 
 
 def _probability(text: str) -> float:

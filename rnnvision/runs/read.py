@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Any
 
 from rnnvision.regular import EPOCHS, JSON, open_table, read_bounded
 from rnnvision.runs.lock import Lock
+from rnnvision.runs.metrics import computable, figure
 
 CONFIG = ".hydra/config.yaml"  # in a run folder: the configuration that it was composed of
 LOCK = ".lock"  # in a run folder: held by the process that writes there
@@ -38,12 +40,19 @@ def entries_of(found: Any) -> dict[str, Any]:
     """The entries of a JSON object, without those of another kind than a run writes; {} for anything else."""
     if not isinstance(found, dict):
         return {}
-    return {key: value for key, value in found.items() if isinstance(value, KINDS.get(key, object))}
+    kept = {key: value for key, value in found.items() if isinstance(value, KINDS.get(key, object))}
+    if not computable(kept.get("seconds", 0)):
+        del kept["seconds"]
+    return kept
 
 
 def figures_of(found: dict[str, Any]) -> dict[str, Any]:
-    """Those entries that are numbers which can be computed with."""
-    return {key: v for key, v in found.items() if type(v) is float or (type(v) is int and abs(v) < 1 << 63)}
+    """Those entries that are numbers which can be computed with; of too large a float, as of an infinity, NaN."""
+    return {
+        key: figure(v) if type(v) is float else v
+        for key, v in found.items()
+        if type(v) is float or (type(v) is int and abs(v) < 1 << 63)
+    }
 
 
 class Run:
@@ -143,7 +152,8 @@ class Run:
         """Of all epochs, including those before an interruption, which metrics.json may not count."""
         if self.epochs:
             return sum(float(row["seconds"]) for row in self.epochs if row.get("seconds"))
-        return self.metrics.get("train/seconds")
+        seconds = self.metrics.get("train/seconds")
+        return seconds if seconds is not None and computable(seconds) else None
 
     @cached_property
     def _status(self) -> dict[str, Any]:
@@ -170,9 +180,15 @@ def read_epochs(path: Path) -> list[dict[str, str]]:
 
 
 def _is_epoch(row: dict[Any, Any]) -> bool:
-    """Whether what counts and measures in a row are numbers, and it has no more values than there are columns."""
+    """Whether what counts and measures in a row are numbers, and it has no more values than there are columns.
+
+    A figure may be no finite number, as that of a training that has diverged; the seconds may not.
+    """
     try:
         numbers = {name: float(value) for name, value in row.items() if value and ("/" in name or name in NUMBERS)}
-        return all(numbers[name].is_integer() for name in ("epoch", "step") if name in numbers)
+        whole = all(numbers[name].is_integer() for name in ("epoch", "step") if name in numbers)
+        return whole and all(
+            computable(value) or (name != "seconds" and not math.isfinite(value)) for name, value in numbers.items()
+        )
     except (TypeError, ValueError):
         return False

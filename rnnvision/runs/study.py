@@ -3,14 +3,15 @@
 import csv
 import json
 import math
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 from rnnvision.atomic import whole
+from rnnvision.checks import MOST, table_cell
 from rnnvision.regular import STUDY, read_bounded
+from rnnvision.runs.metrics import computable
 
 FILE, TABLE = "trials.json", "trials.csv"
 KINDS = ("float", "int", "choice")
@@ -141,13 +142,12 @@ def write_study(folder: Path, record: StudyRecord) -> Path:
 
     def table(file: TextIO) -> None:
         writer = csv.writer(file)
-        writer.writerow(["trial", "state", *record.metrics, *keys, "epochs", "seconds", "error"])
+        writer.writerow(map(table_cell, ["trial", "state", *record.metrics, *keys, "epochs", "seconds", "error"]))
         for trial in record.trials:
             values = trial.values or [""] * len(record.metrics)
             params = [as_word(trial.params[key]) if key in trial.params else "" for key in keys]
-            writer.writerow(
-                [trial.number, trial.state, *values, *params, len(trial.steps), trial.seconds, trial.error or ""]
-            )
+            ending = (len(trial.steps), trial.seconds, trial.error or "")
+            writer.writerow(map(table_cell, [trial.number, trial.state, *values, *params, *ending]))
 
     _replace(folder / TABLE, table)
     return path
@@ -178,7 +178,7 @@ def read_study(folder: Path) -> StudyRecord:
     path = folder / FILE
     try:
         return _study(json.loads(read_bounded(path, STUDY).decode(errors="surrogateescape")))
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{path}: is damaged ({reason})") from error
 
@@ -198,7 +198,7 @@ def _study(found: Any) -> StudyRecord:
         trials=trials,
         words=tuple(map(str, found["words"])),
         config_dir=tuple(map(str, found.get("config_dir", ()))),
-        importances={key: float(share) for key, share in found["importances"].items()},
+        importances={key: _share(float(share)) for key, share in found["importances"].items()},
         settings={key: str(value) for key, value in found["settings"].items()},
     )
 
@@ -226,26 +226,44 @@ def read_axis(found: Any) -> Axis:
 
 
 def _is_number(value: object, kind: str) -> bool:
-    """Whether a value is a finite number, of the kind int a whole one that a float holds exactly."""
+    """Whether a value is a number to compute with, of the kind int a whole one that a float holds exactly."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return isinstance(value, int) and abs(value) <= 2**53 if kind == "int" else abs(value) <= sys.float_info.max
+    return isinstance(value, int) and abs(value) <= 2**53 if kind == "int" else computable(value)
 
 
 def _trial(found: Any, metrics: int) -> TrialRow:
+    error, seconds = found["error"], found["seconds"]
     trial = TrialRow(
-        number=int(found["number"]),
+        number=_count(found["number"]),
         state=found["state"],
         values=tuple(map(float, found["values"])),
         params=dict(found["params"]),
         overrides=tuple(map(str, found["overrides"])),
-        steps={int(step): float(score) for step, score in found["steps"].items()},
-        seconds=None if found["seconds"] is None else float(found["seconds"]),
-        error=found["error"],
+        steps={_count(step): float(score) for step, score in found["steps"].items()},
+        seconds=None if seconds is None else float(seconds),
+        error=None if error is None else str(error),
         feasible=bool(found["feasible"]),
     )
     if trial.state not in STATES:
         raise ValueError(f"trial {trial.number} is {trial.state}")
     if len(trial.values) not in ((metrics,) if trial.state == "completed" else (0, metrics)):
         raise ValueError(f"trial {trial.number} has {len(trial.values)} values for {metrics} metrics")
+    params = [v for v in trial.params.values() if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    for number in (*trial.values, *trial.steps.values(), *params):  # a score may be no finite number
+        if not (computable(number) or (isinstance(number, float) and not math.isfinite(number))):
+            raise ValueError(f"trial {trial.number} has {number!s:.20}, which is no figure")
+    if trial.seconds is not None and not computable(trial.seconds):
+        raise ValueError(f"trial {trial.number} took {trial.seconds:g} s")
     return trial
+
+
+def _share(found: float) -> float:
+    return found if 0 <= found <= 1 else math.nan
+
+
+def _count(found: Any) -> int:
+    count = int(found)
+    if not 0 <= count <= MOST:
+        raise ValueError(f"{found} is no number of a trial or an epoch")
+    return count

@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from rnnvision.atomic import whole
+from rnnvision.checks import table_cell
 from rnnvision.errors import UsageError
 from rnnvision.regular import EPOCHS, open_table
 
@@ -85,7 +86,8 @@ class RunLog(Logger):
             writer.writerow(("name", "value"))
             # true, false, null as in a configuration
             words = {True: "true", False: "false", None: "null"}
-            writer.writerows((name, words[v] if isinstance(v, bool | None) else v) for name, v in self._summary.items())
+            rows = ((name, words[v] if isinstance(v, bool | None) else v) for name, v in self._summary.items())
+            writer.writerows(map(table_cell, row) for row in rows)
 
     @rank_zero_only
     def log_graph(self, *args: Any, **kwargs: Any) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import shutil
 import statistics
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from rnnvision.cli.compare import run as compare_run
-from rnnvision.cli.compare.run import steps_within
+from rnnvision.cli.compare.run import read_trial, steps_within
 from rnnvision.data import ImageData
 from rnnvision.insight import multiply_adds
 from rnnvision.search import Job
@@ -349,6 +350,42 @@ def test_an_augmentation_is_kept_from_what_is_fitted_at_once(verb: Verb) -> None
 
 
 @pytest.mark.parametrize(
+    "wrong",
+    [{"epoch_steps": None}, {"epoch_steps": 0}, {"step_seconds": 0.0}, {"step_seconds": 1e-300}, {"seconds": math.nan}],
+    ids=str,
+)
+def test_a_trial_that_does_not_say_how_long_a_step_takes_is_made_again(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    right = {"steps": 9, "seconds": 8.1, "step_seconds": 0.9}
+    right |= {"validation_seconds": 1.0, "epoch_steps": 10, "validate_every": 1}
+    file = tmp_path / "lstm.json"
+    assert read_trial(file) is None
+    for found, expected in ((right, right), (right | wrong, None)):
+        file.write_text(json.dumps(found))
+        assert read_trial(file) == expected
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seeds": 100_000_000},
+        {"rounds": 10**9},
+        {"latency_rounds": True},
+        {"anytime_samples": "all"},
+        {"budget": "epochs:99999999999"},
+        {"budget": 3},
+        {"models": ["rnn"] * 1001},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_comparison_without_an_end_is_none(compare: Verb, done: Path, wrong: dict[str, Any]) -> None:
+    file = done / "comparison.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | wrong))
+    result = compare("resume=all")
+    assert (result.code, len(result.message.splitlines())) == (2, 1)
+    assert result.message.endswith("its comparison.json is damaged, or of another version")
+
+
+@pytest.mark.parametrize(
     ("seconds", "expected"),
     [(100.0, (10, 10)), (45.0, (5, 9)), (3.0, (1, 3)), (0.1, (1, 1))],
 )
@@ -379,6 +416,7 @@ def test_steps_are_dealt_out_in_epochs_of_equal_length(seconds: float, expected:
         (["budget=minutes:-1"], ["budget=minutes:-1"]),
         (["budget=epochs:1.5"], ["budget=epochs:1.5"]),
         (["seeds=0"], ["seeds=0: must be a whole number of at least 1"]),
+        (["seeds=20000"], ["seeds=20000: must be a whole number from 1 to 10000"]),
         (["seeds=two"], ["seeds=two: must be a whole number"]),
         (["model=gru"], ["model=gru: cannot be set in compare", "models=[NAME,...]"]),
         (['models=[gru,"lstm freeze=heed"]'], ["models=lstm freeze=heed: freeze=heed: this network has no such part"]),

@@ -201,6 +201,14 @@ def test_rm_shows_then_removes_what_was_asked_for_and_nothing_else(verb: Verb, l
     assert (logs / "train/latest").resolve().name == "lstm_1"  # the newest that is left
 
 
+def test_rm_leaves_a_link_in_a_folder_that_is_elsewhere(verb: Verb, logs: Path) -> None:
+    Path("other").mkdir()
+    Path("other/latest").symlink_to("gone")
+    (logs / "x").symlink_to("../other")
+    assert verb("results", "rm", "where=status=failed", "yes=true").code == 0
+    assert Path("other/latest").is_symlink()
+
+
 @pytest.mark.parametrize(("answer", "removed"), [("y", True), ("yes", True), ("", False), ("n", False), ("x", False)])
 def test_rm_asks(verb: Verb, logs: Path, monkeypatch: pytest.MonkeyPatch, answer: str, removed: bool) -> None:
     asked: list[str] = []

@@ -12,7 +12,8 @@ from rnnvision.data import ImageData
 from rnnvision.inference import Classifier
 from rnnvision.inference.demo import facts_of
 from rnnvision.inference.export import FORMATS, ExportError
-from rnnvision.inference.export.hub import scores_of
+from rnnvision.inference.export.card import card_of
+from rnnvision.inference.export.hub import readme_of, scores_of
 from rnnvision.inference.export.measure import largest_difference
 from rnnvision.nn import READOUTS, RECURRENCES
 from rnnvision.training.losses import check_anytime
@@ -270,6 +271,17 @@ def test_the_code_in_its_readme_runs_and_names_of_classes_stay_text(
     names = rest.split("## Classes")[1].strip().removeprefix("```json\n").removesuffix("\n```").splitlines()
     assert len(names) == len(NAMES)
     assert all(line.startswith('"') and line.endswith('"') for line in names)  # so that none is markup
+
+
+def test_what_a_run_calls_its_figures_and_its_data_is_no_markup_of_the_readme(tmp_path: Path) -> None:
+    evil = "x |\n\n# Injected ![i](http://evil/t.png) <script>"
+    (tmp_path / "metrics.json").write_text(json.dumps({f"test/{evil}": 1.0, "test/big": 10**400, "test/f1": 0.5}))
+    classifier = classifier_of(LSTM)
+    classifier.path = tmp_path / "checkpoints" / "best.ckpt"
+    assert scores_of(classifier) == {"test/f1": 0.5}
+    text = readme_of({**card_of(classifier, "hub", ""), "data": {"name": evil}}, scores_of(classifier))
+    assert "Injected" not in text
+    assert "# sequence_classifier for images\n" in text
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:

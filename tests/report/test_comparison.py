@@ -77,6 +77,30 @@ def test_the_error_of_a_measurement_is_a_failure_of_its_run(tmp_path: Path) -> N
     assert make_row("a", {0: tmp_path}).failures == ("seed 0: costs: killed",)
 
 
+@pytest.mark.parametrize("figures", ["{}", '{"test/accuracy": NaN}', '{"test/accuracy": "0.9"}'])
+def test_a_completed_run_without_a_score_is_a_failure_of_its_seed(tmp_path: Path, figures: str) -> None:
+    for name in ("lstm_0", "lstm_1"):
+        write_run(tmp_path / name, {"test/accuracy": 0.75}, {"parameters": 7})
+    (tmp_path / "lstm_0/metrics.json").write_text(figures)
+    row = make_row("lstm", {seed: tmp_path / f"lstm_{seed}" for seed in (0, 1)})
+    assert (row.seeds, row.accuracy) == (1, 0.75)
+    assert row.failures == ("seed 0: its metrics.json has no test/accuracy; remove lstm_0 to train it again",)
+
+
+def test_forged_figures_and_records_leave_the_others(tmp_path: Path) -> None:
+    for seed in "01":
+        write_run(
+            tmp_path / seed, {"test/accuracy": 0.75, "test/f1": 0.5, "train/seconds": 3.0}, {"memory/peak": 2**20}
+        )
+    (tmp_path / "1/metrics.json").write_text('{"test/accuracy": 0.25, "test/f1": 1e999, "train/seconds": NaN}')
+    (tmp_path / "1/costs.json").write_text('{"memory/peak": 1e999, "parameters": NaN, "missing": ["a\\nb\\u001b"]}')
+    (tmp_path / "1/environment.json").write_text('{"gpus": 3, "git": {"commit": 5}}')
+    row = make_row("lstm", {0: tmp_path / "0", 1: tmp_path / "1"})
+    assert (row.accuracy, row.f1, row.train_seconds, row.memory, row.parameters) == (0.5, 0.5, 3.0, 2**20, None)
+    assert table([row]).endswith("not measured: a\\nb\\x1b")
+    assert "commit 5" in markdown([row], "rnnvision compare", "one epoch.", [Run(tmp_path / "1")])
+
+
 def test_the_page_says_how_and_where_it_was_measured(tmp_path: Path) -> None:
     write_run(tmp_path, {"test/accuracy": 0.75}, {})
     row = make_row("a", {0: tmp_path})

@@ -1,6 +1,7 @@
 """Tables of runs: mean and spread over seeds, the best, the settings that differ, and four formats."""
 
 import csv
+import math
 import statistics
 from pathlib import Path
 
@@ -38,6 +39,23 @@ def test_a_setting_has_mean_sample_deviation_and_best_of_its_completed_runs(runs
     assert figure.mean == pytest.approx(statistics.mean(SCORES["lstm"]), abs=1e-12)
     assert figure.spread == pytest.approx(statistics.stdev(SCORES["lstm"]), abs=1e-12)
     assert (lstm[4], lstm[6:], gru[4], gru[7]) == (0.97, (None, "lstm_2"), 0.6, "gru_1")
+
+
+@pytest.mark.parametrize("figures", [(1e308, 1e308), (1e999, -1e999), (1e200, -1e200), (10**400, 1)])
+def test_figures_that_have_no_mean_leave_the_table_of_all(tmp_path: Path, figures: tuple[float, float]) -> None:
+    for number, figure in enumerate(figures):
+        made = make_run(tmp_path / f"{number}", seed=number, val_accuracy=0.5)
+        (made / "metrics.json").write_text(f'{{"val/accuracy": {figure!r}}}'.replace("inf", "1e999"))
+    records = [read_record(tmp_path / name, name) for name in "01"]
+    table = groups_table(groups_of(records, ["model"], "val/accuracy"), "val/accuracy", [])
+    assert "nan" in FORMATS["table"](table) or figures[1] == 1  # a whole number that is none is left out
+    for record, figure in zip(records, figures, strict=True):  # as an index may have it
+        record.metrics["val/accuracy"] = figure
+    found = figure_of(records, "val/accuracy")
+    assert isinstance(found, Figure)
+    assert math.isnan(found.mean)
+    assert found.spread is not None
+    assert math.isnan(found.spread)
 
 
 def test_the_best_is_the_lowest_of_what_should_be_low(runs: list[Record]) -> None:
@@ -100,8 +118,16 @@ def test_each_format_escapes_what_means_something_in_it() -> None:
     ]
     rows = list(csv.reader(shown["csv"].splitlines(keepends=True)))
     assert rows[0] == ["model", "optimizer.lr", "val/accuracy", "val/accuracy std", "train/seconds", "model/parameters"]
-    assert rows[1] == ["a|b_c & 100%\nx", "0.001", "0.98765", "0.00123", "61.24", "82826.0"]
+    assert rows[1] == ["a|b_c & 100%\\nx", "0.001", "0.98765", "0.00123", "61.24", "82826.0"]
     assert rows[2] == ["plain", "", "0.5", "", "", "7"]
+
+
+def test_what_a_stranger_has_named_neither_steers_a_terminal_nor_is_a_formula() -> None:
+    evil = Table(("=x", "status"), (("=1+1", "\x1b]0;pwn\x07completed\u202e"), (-0.5, "-0.5"), ("@a", "+b")))
+    lines = FORMATS["csv"](evil).splitlines()
+    assert lines == ["'=x,status", r"'=1+1,\x1b]0;pwn\x07completed\u202e", "-0.5,-0.5", "'@a,'+b"]
+    for form in FORMATS.values():
+        assert "\x1b" not in form(Table(("a\x1b",), (("b\x1b",),)))
 
 
 def test_the_suffix_of_a_file_is_its_format(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> No
         ("image,label\n1,2\n", "its columns are not image, truth"),
         ("image,truth,answer,probability,loss,settled\n1,a,b,0.5,0.1,2\n2,a,b,0.\n", "line 3 is damaged"),
         ("image,truth,answer,probability,loss,settled\n1,a,b,0.5,0.1,x\n", "line 2 is damaged"),
+        ("image,truth,answer,probability,loss,settled\n1,a,b,0.5,0.1,0\n", "0 is no number of tokens"),
         ("image,truth,answer,probability,loss,settled\n1,a,b,0.5,0.1\n", "line 2 is damaged"),
         ("image,truth,answer,probability,loss,settled\n1,a,b,nan,nan,3\n", "nan is no probability"),
     ],

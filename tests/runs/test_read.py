@@ -77,7 +77,7 @@ def test_entries_of_another_kind_than_a_run_writes_are_left_out(tmp_path: Path) 
     (tmp_path / "costs.json").write_text('{"parameters": "7", "latency/p50": 0.1, "missing": "none", "fitted": true}')
     (tmp_path / "environment.json").write_text('{"overrides": 3, "cores": 2}')
     run = Run(tmp_path)
-    assert run.metrics == {"test/loss": 0.5, "epochs": float("inf")}
+    assert str(run.metrics) == "{'test/loss': 0.5, 'epochs': nan}"
     assert run.costs == {"latency/p50": 0.1, "fitted": True}
     assert (run.overrides, run.environment) == ([], {"cores": 2})
 
@@ -237,6 +237,19 @@ def test_a_file_that_is_not_finished_is_not_there(folder: RunFolder) -> None:
         cut()
     assert read_json(folder.path / "status.json")["status"] == "running"
     assert [path.name for path in folder.path.iterdir()] == ["status.json"]
+
+
+def test_figures_that_nothing_can_be_computed_with_are_none(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"a": 1e308, "b": -1e999, "c": 0.5, "train/seconds": Infinity}')
+    (tmp_path / "status.json").write_text('{"status": "completed", "seconds": 1e999}')
+    run = Run(tmp_path)
+    assert str(run.metrics) == "{'a': nan, 'b': nan, 'c': 0.5, 'train/seconds': nan}"
+    assert (run.training_seconds, run.status) == (None, "completed")
+    rows = ["0,0.5,1.5", "1,1e308,1.5", "2,0.5,inf", "3,0.5,1e308", "4,nan,2.0"]
+    (tmp_path / "metrics.csv").write_text("\n".join(["epoch,val/loss,seconds", *rows]) + "\n")
+    again = Run(tmp_path)
+    assert [row["epoch"] for row in again.epochs] == ["0", "4"]  # a training may diverge
+    assert again.training_seconds == 3.5
 
 
 def test_a_run_goes_on_from_its_training_else_from_what_came_before_it(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_the_table_has_a_column_each_and_values_as_they_are_typed(tmp_path: Path
     assert [row["model"] for row in rows] == ["[8,16]", "null", "", ""]
     assert [row["gone"] for row in rows] == ["", "true", "", ""]
     assert [row["val/accuracy"] for row in rows] == ["0.5", "", "", ""]
-    assert rows[1]["error"] == TRIALS[1].error
+    assert rows[1]["error"] == 'a, "b"\\nc \udcff'
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,14 @@ def test_the_table_has_a_column_each_and_values_as_they_are_typed(tmp_path: Path
         lambda text: text.replace('"number": 2', '"number": 1'),
         lambda text: text.replace('"number": 2', '"number": "two"'),
         lambda text: "[" * 100_000,
+        lambda text: text.replace('"number": 2', '"number": 1e999'),
+        lambda text: text.replace('"low": 0.0001', '"low": -1e308'),
+        lambda text: text.replace('"high": 0.01', '"high": Infinity'),
+        lambda text: text.replace('"low": 1,', '"low": "a",').replace('"high": 4', '"high": "b"'),
+        lambda text: text.replace("   0.5\n", "   1e308\n"),
+        lambda text: text.replace('"0": 0.25', '"0": -1e308'),
+        lambda text: text.replace('"optimizer.lr": 0.001', f'"optimizer.lr": {10**400}'),
+        lambda text: text.replace('"seconds": 1.5', '"seconds": Infinity'),
     ],
 )
 def test_what_is_damaged_is_told_with_its_path(damage: Callable[[str], str], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from rnnvision.runs import RunFolder, read_json
 FILE = "comparison.json"
 BUDGET = re.compile(r"epochs:(\d+)|minutes:(\d+(?:\.\d+)?|\.\d+)")
 OWN = ("models", "budget", "seeds", "rounds", "latency_rounds", "anytime_samples")
+COUNTS = {"seeds": 10_000, "rounds": 10**6, "latency_rounds": 10**6, "anytime_samples": MOST}  # the most of each
+MOST_MODELS = 1_000
 ELSEWHERE = ("resume", "log_dir", "name", *OF_SWEEPS)  # of this run, not of its trainings; may change on resume
 # Keys that are no group's, which one of the networks may have alone.
 FOR_ONE = ("label_smoothing", "loss.class_weight", "weights", "freeze")
@@ -126,12 +129,11 @@ def settings_from(cfg: DictConfig, run: RunFolder) -> Comparison:
 def _read(saved: dict[str, Any], resume: str) -> Comparison:
     try:
         found = Comparison(**saved | {key: tuple(saved.get(key, ())) for key in ("models", "overrides", "config_dir")})
-        texts = (*found.models, *found.overrides, *found.config_dir, found.budget)
-        counts = (found.seeds, found.rounds, found.latency_rounds)
-        right = all(isinstance(text, str) for text in texts) and all(type(n) is int and n > 0 for n in counts)
-        if right and BUDGET.fullmatch(found.budget) and found.models:
+        _check_lengths(saved, found.budget)
+        texts = (*found.models, *found.overrides, *found.config_dir)
+        if all(isinstance(text, str) for text in texts) and 0 < len(found.models) <= MOST_MODELS:
             return found
-    except TypeError:
+    except (TypeError, ValueError):
         pass
     raise UsageError(f"resume={resume}: its {FILE} is damaged, or of another version")
 
@@ -154,23 +156,35 @@ def _check_unchanged(cfg: DictConfig, typed: list[str], kept: Comparison) -> Non
 
 
 def _checked(cfg: DictConfig, overrides: tuple[str, ...]) -> Comparison:
-    numbers = {key: plain(cfg[key]) for key in ("seeds", "rounds", "latency_rounds", "anytime_samples")}
-    with arguments_of(""):
-        for key, value in numbers.items():
-            if key != "anytime_samples" or value is not None:
-                at_least(key, value, 1)
+    numbers = {key: plain(cfg[key]) for key in COUNTS}
     budget = str(cfg.budget)
-    amount = BUDGET.fullmatch(budget)
-    if amount is None or not float(amount[1] or amount[2]) > 0:
-        raise UsageError(f"budget={budget}: must be epochs:N or minutes:X, above 0, for example budget=epochs:5")
-    if float(amount[1] or amount[2]) > MOST:
-        raise UsageError(f"budget={budget}: must be at most {MOST}")
+    with arguments_of(""):
+        _check_lengths(numbers, budget)
     models = [str(label) for label in _as_list(plain(cfg.models))]
     if not models:
         raise UsageError("models=[]: name at least one, for example models=[lstm,gru]")
+    if len(models) > MOST_MODELS:
+        raise UsageError(f"models: {len(models)} are too many; name at most {MOST_MODELS}")
     _check_names(models)
     own = tuple(own_config_dir())
     return Comparison(models=tuple(models), budget=budget, overrides=overrides, config_dir=own, **numbers)
+
+
+def _check_lengths(numbers: Mapping[str, Any], budget: str) -> None:
+    """Check how often and how long, whether typed or of a file: none of it is without an end.
+
+    Raises:
+        TypeError: where the budget is no text.
+        ValueError: that names the setting and what is legal.
+    """
+    for key, most in COUNTS.items():
+        if key != "anytime_samples" or numbers.get(key) is not None:
+            at_least(key, numbers.get(key), 1, most)
+    amount = BUDGET.fullmatch(budget)
+    if amount is None or not float(amount[1] or amount[2]) > 0:
+        raise ValueError(f"budget={budget}: must be epochs:N or minutes:X, above 0, for example budget=epochs:5")
+    if float(amount[1] or amount[2]) > MOST:
+        raise ValueError(f"budget={budget}: must be at most {MOST}")
 
 
 def _check_names(models: list[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from rnnvision.atomic import replaced, whole
+from rnnvision.checks import at_least, number, positive
 from rnnvision.cli.compare.comparison import Comparison, Entrant
 from rnnvision.cli.frame.command_line.words import override
 from rnnvision.cli.frame.strangers.places import places_among
@@ -24,6 +25,7 @@ from rnnvision.search.places import Place
 
 TRIAL_SHARE, SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 1.0, 10.0  # of the budget; seconds
 ENDLESS = ("trainer.max_steps=-1", "trainer.max_time=null")  # the budget counts, whatever trainer= says
+SHORTEST_STEP = 1e-7  # seconds: no step is shorter
 LOOK = 1.0  # seconds between two looks at a measurement
 
 
@@ -90,7 +92,7 @@ class Cell:
             return [f"trainer.max_epochs={self.comparison.epochs}"]
         path = self.root / "trials" / f"{self.entrant.slug}.json"
         budget = 60 * self.comparison.minutes
-        if not (found := read_json(path)):
+        if (found := read_trial(path)) is None:
             seconds = min(LONGEST_TRIAL, max(SHORTEST_TRIAL, TRIAL_SHARE * budget))
             path.parent.mkdir(exist_ok=True)
             config = path.with_suffix(".yaml")
@@ -101,7 +103,8 @@ class Cell:
             words = [str(config), str(seconds), str(path)]
             if error := run_alone(place, self._job("trial", self.entrant.slug, words)):
                 raise FailureError(f"trial: {error}")
-            found = read_json(path)
+            if (found := read_trial(path)) is None:
+                raise FailureError(f"trial: {path} does not say how long a step takes")
         epochs, batches = steps_within(budget, found)
         print(
             f"          {self.entrant.label}: {epochs * batches:,} steps fit into {self.comparison.minutes:g} min, "
@@ -170,6 +173,20 @@ def _length(cell: Cell, cfg: DictConfig, place: Place) -> list[str] | str:
         return cell.length(cfg, place)
     except FailureError as error:
         return str(error)
+
+
+def read_trial(path: Path) -> dict[str, Any] | None:
+    """What a trial found; None where it was not made, or holds what is no count or no time."""
+    found = read_json(path)
+    try:
+        for name, least in (("epoch_steps", 1), ("validate_every", 1), ("steps", 0)):
+            at_least(name, found.get(name), least)
+        for name in ("seconds", "validation_seconds"):
+            number(name, found.get(name))
+        positive("step_seconds", found.get("step_seconds"))
+    except ValueError:
+        return None
+    return found if found["step_seconds"] >= SHORTEST_STEP else None
 
 
 def steps_within(seconds: float, trial: dict[str, Any]) -> tuple[int, int]:

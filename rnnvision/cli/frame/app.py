@@ -28,10 +28,10 @@ from rnnvision.cli.frame.command_line.words import MULTIRUN, NO_RUNS, command, o
 from rnnvision.cli.frame.early.again import with_resume
 from rnnvision.cli.frame.early.keys import check_keys
 from rnnvision.cli.frame.early.starting import announce_run, import_libraries
-from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, open_streams
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, leave_if_nowhere, open_streams, system_error
 from rnnvision.cli.frame.live.counts import shown_counts
 from rnnvision.cli.frame.log import logged
-from rnnvision.cli.frame.messages import CONFIG_ERRORS, composing_fault, unwritable, verdict
+from rnnvision.cli.frame.messages import CONFIG_ERRORS, composing_fault, verdict
 from rnnvision.cli.frame.paths import locate_paths, pin_latest, register_resolvers
 from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.results import require_written, unfailing_output
@@ -75,6 +75,7 @@ def run_verb(verb: str, task: Task, *, libraries: tuple[str, ...] = LIBRARIES) -
 @shows_no_secret()
 def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
     open_streams()
+    leave_if_nowhere(verb)
     end_with_first_process()
     OTHERS.load()  # from here: who computes beside this process while it starts
     register_resolvers()
@@ -104,7 +105,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
         code, message = verdict(error, verb)
         leave(verb, str(message), code)
     except OSError as error:
-        leave(verb, *unwritable(error))
+        leave(verb, *system_error(error))
     except Exception as error:
         if (fault := yaml_fault(error) or composing_fault(error)) is None:
             raise
@@ -209,7 +210,7 @@ def _run_job(
         except FailureError as error:  # too little memory, or the log is no file
             leave(verb, str(error), EXIT_FAILURE)
         except OSError as error:
-            leave(verb, *unwritable(error))
+            leave(verb, *system_error(error))
         try:
             with STOP.at_work():
                 if in_a_sweep:

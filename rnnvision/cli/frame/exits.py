@@ -1,18 +1,50 @@
 """Exit codes, and the way out with one of them."""
 
+import errno
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from rnnvision.checks import message_line
+from rnnvision.disk import is_full, no_space
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPT = 1, 2, 130
+NO_FOLDER = (errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)  # to write into
 
 
 def leave(verb: str, message: str, code: int) -> NoReturn:
     """Say why, and end the process."""
     print(f"rnnvision {verb}: {message_line(message)}", file=sys.stderr)
     sys.exit(code)
+
+
+def leave_if_nowhere(verb: str) -> None:
+    """End the process where the folder that the command is typed in is gone: paths mean nothing there."""
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        leave(verb, "the folder that this is typed in has been removed; go to one that exists: cd FOLDER", EXIT_USAGE)
+
+
+def system_error(error: OSError) -> tuple[str, int]:
+    """The message for what the system refuses, and the exit code: a run folder that cannot be written has a remedy."""
+    if is_full(error):
+        return f"{no_space(error)}, or choose a folder on another disk: log_dir=FOLDER", EXIT_FAILURE
+    file, why = error.filename, error.strerror or str(error) or type(error).__name__
+    denied = error.errno in (errno.EACCES, errno.EPERM)
+    if denied and file and not _may_be_read(Path(os.fsdecode(file))):
+        return f"{os.fsdecode(file)}: cannot be read ({why})", EXIT_FAILURE
+    if denied or error.errno in NO_FOLDER:
+        where = os.fsdecode(file) if file else "the run folder"
+        return f"{where}: {why}; choose a folder that can be written: log_dir=FOLDER", EXIT_USAGE
+    return f"{os.fsdecode(file)}: {why}" if file else f"{type(error).__name__}: {why}", EXIT_FAILURE
+
+
+def _may_be_read(path: Path) -> bool:
+    """Whether a file or a folder, or of one that is not there the folder that it would lie in, can be read."""
+    there = next((place for place in (path, *path.absolute().parents) if os.access(place, os.F_OK)), Path("/"))
+    return os.access(there, os.R_OK | os.X_OK if there.is_dir() else os.R_OK)
 
 
 def open_streams() -> None:

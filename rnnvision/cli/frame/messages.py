@@ -27,7 +27,7 @@ from rnnvision.cli.frame.command_line.known import (
 from rnnvision.cli.frame.command_line.own_files import misplaced, written
 from rnnvision.cli.frame.command_line.several import several_values
 from rnnvision.cli.frame.command_line.words import command, yaml_text
-from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, system_error
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.cli.frame.trainer.arguments import trainer_key
@@ -109,6 +109,8 @@ def verdict(error: Exception, verb: str) -> tuple[int, str | None]:
     if isinstance(error, UsageError):
         return EXIT_USAGE, with_command(str(error))
     told = str(error) if isinstance(error, FailureError) else no_space(error) if is_full(error) else None
+    if isinstance(error, PermissionError) and error.filename:
+        told, _ = system_error(error)
     return EXIT_FAILURE, told or memory_ran_out(error) or _lost_worker(error)
 
 
@@ -117,16 +119,6 @@ def _lost_worker(error: Exception) -> str | None:
     if not isinstance(error, RuntimeError) or not str(error).startswith("DataLoader worker (pid"):
         return None
     return "a worker died while it read; was memory short? Try a smaller data.prefetch, or data.num_workers=0"
-
-
-def unwritable(error: OSError) -> tuple[str, int]:
-    """The message for a run folder that cannot be written, and the exit code."""
-    if is_full(error):
-        return f"{no_space(error)}, or choose a folder on another disk: log_dir=FOLDER", EXIT_FAILURE
-    message = (
-        f"{error.filename or 'the run folder'}: {error.strerror}; choose a folder that can be written: log_dir=FOLDER"
-    )
-    return message, EXIT_USAGE
 
 
 def no_such(wrong: str, legal: list[str], near: str | None, typed: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rnnvision.atomic import whole
-from rnnvision.checks import counted, one_line
+from rnnvision.checks import counted, one_line, table_cell
 from rnnvision.errors import FailureError
 from rnnvision.runs import Prediction, RunFolder, is_first_process, write_predictions
 
@@ -55,7 +55,7 @@ def _write_classes(path: Path, rows: Sequence[Prediction], names: Sequence[str])
         writer = csv.writer(file)
         writer.writerow(("class", "precision", "recall", "f1", "support"))
         for score in class_scores(truth, answers, names):
-            writer.writerow((score.name, score.precision, score.recall, score.f1, score.support))
+            writer.writerow((table_cell(score.name), score.precision, score.recall, score.f1, score.support))
 
 
 def confused_line(rows: Sequence[Prediction], most: int = 5) -> str:

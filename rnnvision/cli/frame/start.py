@@ -27,8 +27,8 @@ from rnnvision.cli.frame.early.keys import check_choices, check_keys, usual_valu
 from rnnvision.cli.frame.early.names import check_names
 from rnnvision.cli.frame.early.starting import announce_run, head, stream_of
 from rnnvision.cli.frame.early.values import check_values
-from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave
-from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, unwritable, with_command
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, system_error
+from rnnvision.cli.frame.messages import CONFIG_ERRORS, explain, with_command
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.frame.signals import STOP
 from rnnvision.cli.frame.strangers.links import refuse_links
@@ -90,7 +90,7 @@ class Start(Callback):
         except FailureError as error:
             leave(self.verb, str(error), EXIT_FAILURE)
         except OSError as error:
-            leave(self.verb, *unwritable(error))
+            leave(self.verb, *system_error(error))
         except Exception:  # a defect of ours
             traceback.print_exc()
             sys.exit(EXIT_FAILURE)

@@ -160,7 +160,7 @@ def _above(folder: str) -> Iterator[str]:
 
 def _mend_latest(root: Path, left: Sequence[Record]) -> None:
     """Point each `latest` whose run is gone to the newest one that is left, as if the other had not been."""
-    for link in [folder / "latest" for folder in root.iterdir()]:
+    for link in [folder / "latest" for folder in root.iterdir() if not folder.is_symlink()]:
         if not link.is_symlink() or link.exists():
             continue
         verb = link.parent.name

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnvision.checks import at_least, counted, nearest
+from rnnvision.checks import at_least, counted, nearest, one_line
 from rnnvision.cli.frame.command_line.files import config_dir, options_of
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.errors import FailureError, UsageError
@@ -37,8 +37,8 @@ class Selection:
         """A line that says how to have the others; none where there are none."""
         if not self.others:
             return []
-        verbs = ", ".join(f"{verb} {count}" for verb, count in sorted(self.others.items()))
-        return [f"others    {verbs}; where=verb={min(self.others)} shows those"]
+        verbs = one_line(", ".join(f"{verb} {count}" for verb, count in sorted(self.others.items())))
+        return [f"others    {verbs}; where=verb={one_line(min(self.others))} shows those"]
 
 
 def select(given: dict[str, str]) -> Selection:

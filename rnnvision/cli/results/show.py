@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from rnnvision.checks import choose_one, counted, shortened
+from rnnvision.checks import choose_one, counted, one_line, shortened
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.results.select import Selection
 from rnnvision.errors import UsageError
@@ -91,8 +91,8 @@ def _conclude(selection: Selection, groups: Sequence[Group], metric: str) -> Non
     best = best_of((group.best for group in groups if group.best), metric)
     if best is not None:
         value = best.get(metric)
-        print(f"\nbest      {metric} {shown(metric, float(value or 0))}   {best.folder}")
-        print(f"next      {shlex.join(['rnnvision', 'report', f'run={best.folder}'])}")
+        print(f"\nbest      {metric} {shown(metric, float(value or 0))}   {one_line(best.folder)}")
+        print(f"next      {one_line(shlex.join(['rnnvision', 'report', f'run={best.folder}']))}")
     for line in selection.others_lines:
         print(line)
 

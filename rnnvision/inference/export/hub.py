@@ -4,12 +4,14 @@ It is made to be given away: it says nothing of where the data lay, nor which fi
 """
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from rnnvision.atomic import replaced
+from rnnvision.checks import LARGEST
 from rnnvision.inference.export.card import ExportError, card_of
 from rnnvision.inference.export.safetensors_file import read_safetensors, weights_of, write
 from rnnvision.regular import JSON, read_bounded
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from rnnvision.inference.classifier import Classifier
 
 CONFIG, WEIGHTS, README = "config.json", "model.safetensors", "README.md"
+PLAIN = re.compile(r"[\w/@.-]+")  # names that are no markup
 
 
 def write_hub(classifier: "Classifier", path: Path) -> None:
@@ -97,14 +100,16 @@ def scores_of(classifier: "Classifier") -> dict[str, float]:
     except (OSError, ValueError, TypeError, RecursionError):  # somebody else may have written it
         return {}
     for split in ("test/", "val/"):
-        if found := {k: v for k, v in figures.items() if k.startswith(split) and isinstance(v, (int, float))}:
+        named = {k: v for k, v in figures.items() if k.startswith(split) and PLAIN.fullmatch(k)}
+        if found := {k: v for k, v in named.items() if isinstance(v, (int, float)) and abs(v) <= LARGEST}:
             return found
     return {}
 
 
 def readme_of(card: dict[str, Any], scores: dict[str, float]) -> str:
-    """README.md: front matter, usage, scores, classes. Names are quoted as JSON, so that none is markup."""
-    data = card.get("data", {}).get("name", "images")
+    """README.md: front matter, usage, scores, classes. Names are plain, or quoted as JSON, so that none is markup."""
+    data = card.get("data", {}).get("name")
+    data = data if isinstance(data, str) and PLAIN.fullmatch(data) else "images"
     front = {
         "library_name": "rnnvision",
         "pipeline_tag": "image-classification",

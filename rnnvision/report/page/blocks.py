@@ -1,8 +1,11 @@
 """What a page is made of: sections of blocks. Plain data, no HTML: the template escapes every text."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +35,11 @@ class Link:
 
     text: str
     path: str
+
+    @classmethod
+    def to(cls, text: str, file: Path, folder: Path) -> "Link":
+        """From a page in `folder` to a file, whose name is nothing but a name: no scheme, no query, no fragment."""
+        return cls(text, f"./{quote(os.fsencode(os.path.relpath(file, folder)))}")
 
 
 Cell = str | Bar | Link

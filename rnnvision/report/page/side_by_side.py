@@ -1,6 +1,5 @@
 """The page of several runs: a table sorted by score, their curves in one plot, and in which settings they differ."""
 
-import os
 import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from rnnvision.report.page.sections.curves import overlaid_plots
 from rnnvision.report.page.sections.overview import title_of
 from rnnvision.report.page.words import duration, number, percent
 from rnnvision.runs import Run, versions
+from rnnvision.runs.metrics import computable
 
 MOST_KEYS = 40  # columns of the table of settings
 SCORE, VALIDATION = "test/accuracy", "val/accuracy"
@@ -27,7 +27,12 @@ class Entry:
 
     @property
     def score(self) -> float | None:
-        return self.run.metrics.get(SCORE)
+        return self.figure(SCORE)
+
+    def figure(self, name: str) -> float | None:
+        """One of its figures; None where that is no number to compute with, too."""
+        value = self.run.metrics.get(name)
+        return value if value is not None and computable(value) else None
 
 
 def runs_page(folder: Path, entries: Sequence[Entry], page: str) -> Page:
@@ -36,9 +41,9 @@ def runs_page(folder: Path, entries: Sequence[Entry], page: str) -> Page:
     The best is so on validation, where all have been validated: what is chosen by the test images looks better on them.
     """
     scored = [entry for entry in entries if entry.score is not None]
-    validated = all(VALIDATION in entry.run.metrics for entry in scored)
+    validated = all(entry.figure(VALIDATION) is not None for entry in scored)
     figure = VALIDATION if validated else SCORE
-    ranked = sorted(scored, key=lambda entry: -entry.run.metrics[figure])
+    ranked = sorted(scored, key=lambda entry: -(entry.figure(figure) or 0.0))
     ranked += [entry for entry in entries if entry.score is None]
     differing = differences([entry.settings for entry in ranked])
     best = ranked[0]
@@ -108,7 +113,7 @@ def _ranking(folder: Path, ranked: Sequence[Entry], page: str) -> Section:
 def _row(folder: Path, entry: Entry, page: str) -> tuple[Cell, ...]:
     run, metrics = entry.run, entry.run.metrics
     own = run.path / page
-    name: Cell = Link(entry.name, os.path.relpath(own, folder)) if own.is_file() else entry.name
+    name: Cell = Link.to(entry.name, own, folder) if own.is_file() else entry.name
     return (
         name,
         "-" if entry.score is None else Bar(percent(entry.score), entry.score),

@@ -1,6 +1,5 @@
 """The trials of a study as a table: the best ones in a terminal, all of them on a page."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,7 +82,7 @@ def trial_table(record: StudyRecord, folder: Path, to: Path, page: str) -> Table
     rows = []
     for trial in ranked[:MOST_ROWS]:
         own = folder / trial.folder / page
-        name: Cell = Link(str(trial.number), os.path.relpath(own, to)) if own.is_file() else str(trial.number)
+        name: Cell = Link.to(str(trial.number), own, to) if own.is_file() else str(trial.number)
         pairs = zip(metrics, trial.values, strict=True) if trial.values else ()
         values = [_score(metric, value) for metric, value in pairs] or _last(record, trial)
         params = [brief(trial.params[key]) if key in trial.params else "-" for key in keys]

@@ -20,7 +20,7 @@ from rnnvision.runs.read import CONFIG
 from rnnvision.runs.record import FACTS, Piece, Record, read_record, state_of
 
 FILE = ".results_index"
-VERSION = [1, *FACTS]
+VERSION = [2, *FACTS]
 SETTLED = 2.0  # seconds: what was changed within them may change again without a new time
 PARTS = ("comparison.json", "study.json", "sweep.json")  # a folder with one of them holds run folders
 FOREIGN = "meta.yaml"  # a folder with it is MLflow's, which has thousands of them

@@ -155,10 +155,15 @@ def test_runs_are_side_by_side_best_first(tmp_path: Path) -> None:
     (tmp_path / "1" / "report.html").touch()
     html = render(runs_page(tmp_path, entries, "report.html"))
     assert (
-        html.index('<a href="1/report.html">model=&lt;b&gt;</a>')
+        html.index('<a href="./1/report.html">model=&lt;b&gt;</a>')
         < html.index(">model=rnn<")
         < html.index(">model=gru<")
     )
+    odd = tmp_path / "javascript:alert(1)" / "a#?%b"
+    odd.mkdir(parents=True)
+    (odd / "report.html").touch()
+    html_of_odd = render(runs_page(tmp_path, [*entries, Entry(Run(odd), "odd", {})], "report.html"))
+    assert '<a href="./javascript%3Aalert%281%29/a%23%3F%25b/report.html">odd</a>' in html_of_odd
     assert Reader(html).open == []
     assert "90.00\N{NO-BREAK SPACE}%" in html
     assert '<th scope="col">lr</th>' not in html

@@ -58,7 +58,7 @@ def test_a_trial_that_has_a_report_is_linked_from_where_the_page_lies(tmp_path: 
     own.parent.mkdir(parents=True)
     own.touch()
     html = render(study_page(tmp_path / "study", SOME, tmp_path / "pages", "report.html"))
-    assert '<a href="../study/trials/0006/report.html">6</a>' in html
+    assert '<a href="./../study/trials/0006/report.html">6</a>' in html
     assert html.count(".html") == 1
 
 

@@ -100,7 +100,7 @@ def test_an_index_without_the_secrets_of_an_earlier_version_is_whole(logs: Path,
 def test_a_damaged_index_is_made_anew(logs: Path, read: list[str]) -> None:
     first = plain(find_records(logs))
     good = (logs / FILE).read_bytes()
-    other_version = good.replace(b'"version":[1', b'"version":[0')
+    other_version = good.replace(b'"version":[2', b'"version":[0')
     for damaged in (b"", good[:-100], good.replace(b"0.9", b"0.8"), b"00000000\n[]", other_version, b"\xff" * 99):
         (logs / FILE).write_bytes(damaged)
         read.clear()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rnnvision.checks import choose_one
-from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, open_streams
+from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE, leave, leave_if_nowhere, open_streams, system_error
 from rnnvision.cli.frame.paths import is_path
 from rnnvision.cli.frame.results import require_written, unfailing_output
 from rnnvision.cli.frame.signals import STOP, Stopped
@@ -44,6 +44,7 @@ def run_plain(verb: str, usage: str, task: Callable[[list[str]], None]) -> None:
 
 def _run_plain(verb: str, usage: str, task: Callable[[list[str]], None]) -> None:
     open_streams()
+    leave_if_nowhere(verb)
     words = sys.argv[1:]
     try:
         with unfailing_output(), STOP.at_work():
@@ -60,6 +61,8 @@ def _run_plain(verb: str, usage: str, task: Callable[[list[str]], None]) -> None
         leave(verb, str(error), EXIT_USAGE)
     except FailureError as error:
         leave(verb, str(error), EXIT_FAILURE)
+    except PermissionError as error:
+        leave(verb, *system_error(error))
 
 
 def read_settings(verb: str, words: Sequence[str], flags: Sequence[str] = ()) -> dict[str, str]:
