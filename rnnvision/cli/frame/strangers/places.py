@@ -14,14 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 from rnnvision.checks import one_line
 from rnnvision.cli.frame.arguments import plain, typed_words
 from rnnvision.cli.frame.command_line.words import command, key_of, override
+from rnnvision.cli.frame.strangers.reach import CACHE, FOLDERS, NAMES, SERVERS, leads_out
 from rnnvision.cli.frame.strangers.rules import TRUST, is_trusted
 from rnnvision.errors import UsageError
 from rnnvision.runs.read import CONFIG
 
-CACHE = "data.cache"
-FOLDERS = ("save_dir", "dirpath", "dir")  # arguments of loggers and callbacks
-NAMES = ("name", "version", "sub_dir", "filename", "id")  # of what lies in these
-SERVERS = ("tracking_uri", "artifact_location")
 OF_PLACES = re.compile(rf"{CACHE}|(logger|callbacks)\.\w+\.({'|'.join((*FOLDERS, *NAMES, *SERVERS))})")
 SQLITE = "sqlite:///"
 
@@ -69,7 +66,7 @@ def _strange(made_of: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, st
         if key in texts and not Path(texts[key]).resolve().is_relative_to(folder):
             yield key, texts[key]
     for key in NAMES:
-        if key in texts and (".." in Path(texts[key]).parts or Path(texts[key]).is_absolute()):
+        if key in texts and leads_out(texts[key]):
             yield key, texts[key]
     for key in SERVERS:
         if key in texts and not _is_above(texts[key], folder):

@@ -16,8 +16,11 @@ OF_A_PLACE = (
     *("cpus", "gpus", "memory_gb", "nodes", "tasks"),
 )
 NAME = re.compile(r"[\w.,:-]*")
-WRITTEN = ("log_dir", "output", "save", "to", "data.cache")  # keys of what is written
-WRITTEN_BELOW = ("save_dir", "tracking_uri", "artifact_location")  # of a logger, whatever that is called
+CACHE = "data.cache"
+WRITTEN = ("log_dir", "output", "save", "to", CACHE)  # keys of what is written
+FOLDERS = ("save_dir", "dirpath", "dir")  # arguments of loggers and callbacks
+NAMES = ("name", "version", "sub_dir", "filename", "id")  # of what lies in these
+SERVERS = ("tracking_uri", "artifact_location")
 
 
 def reaching(words: Iterable[str], folder: Path) -> dict[str, str]:
@@ -58,7 +61,10 @@ def _reach(key: str, value: Any, folder: Path) -> str:
         return ""
     if key == "name":
         return "leads out of its folder" if "/" in value or "\\" in value else ""
-    if key in WRITTEN or key.rpartition(".")[2] in WRITTEN_BELOW:
+    below = key.rpartition(".")[2] if top in ("logger", "callbacks") else ""
+    if below in NAMES:
+        return "leads out of its folder" if leads_out(value) else ""
+    if key in WRITTEN or below in (*FOLDERS, *SERVERS):
         own = key == "log_dir" and _is_where(value, folder)
         return "would write outside of its folder" if _is_outside(value) and not own else ""
     return ""
@@ -66,6 +72,11 @@ def _reach(key: str, value: Any, folder: Path) -> str:
 
 def _is_outside(path: str) -> bool:
     return bool(Path(path).is_absolute() or path[:1] == "~" or "${" in path or ":" in path or ".." in Path(path).parts)
+
+
+def leads_out(name: str) -> bool:
+    """Whether a name, of a folder or a file in another one, is a path out of that."""
+    return Path(name).is_absolute() or ".." in Path(name).parts
 
 
 def _is_where(log_dir: str, folder: Path) -> bool:
