@@ -216,7 +216,8 @@ def refusal(bad: list[str]) -> DataError:
         return DataError(f"{bad[0]}; mend or delete it, or leave it out with data.on_bad_file=skip")
     files = "\n  ".join(bad)
     return DataError(
-        f"{len(bad)} files cannot be used; mend or delete them, or leave them out with data.on_bad_file=skip:\n  {files}"
+        f"{len(bad)} files cannot be used; mend or delete them, or leave them out with data.on_bad_file=skip:"
+        f"\n  {files}"
     )
 
 

@@ -79,7 +79,7 @@ def _check(result: Result, code: int, *parts: str) -> None:
         (["+callbacks.best.colour=red"], ["callbacks.best.colour"]),
         (
             ["callbacks=[early_stopping,emma]"],
-            ["callbacks=emma: ", "default, early_stopping, ema", "Try: rnnvision train 'callbacks=[early_stopping,ema]'"],
+            ["callbacks=emma: ", "default, early_stopping, ema", "Try: rnnvision train 'callbacks=[early_stopping,ema"],
         ),
         (["logger=[csv,tensorbord]"], ["did you mean logger=tensorboard?", "train 'logger=[csv,tensorboard]'"]),
         (["--config-name=x"], ["--config-name x: there is no such file in conf/; leave it out, for that of train"]),
