@@ -97,7 +97,11 @@ def table_cell(value: object) -> object:
 def message_line(text: str) -> str:
     r"""A message as one line that a person can read to its end: whatever was typed may stand in it.
 
+    The lines of a list in it, each after two spaces, follow each other.
+
     Examples:
+        >>> message_line("2 files cannot be read:\n  a.png: is empty\n  b.png: is text")
+        '2 files cannot be read: a.png: is empty; b.png: is text'
         >>> message_line("name=a\nb: must be text")
         'name=a\\nb: must be text'
         >>> message_line("x" * 100_000 + ": is too long")[990:]
@@ -106,7 +110,7 @@ def message_line(text: str) -> str:
     words = re.sub(
         rf"\S{{{LONGEST_WORD + 1},}}", lambda w: f"{w[0][:LONGEST_WORD]}... ({len(w[0]):,} characters)", text.strip()
     )
-    line = one_line(words)
+    line = one_line(re.sub(r"(?<!:)\n  ", "; ", words).replace("\n  ", " "))
     return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]}..."
 
 

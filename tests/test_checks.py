@@ -219,5 +219,6 @@ def test_an_unknown_name_is_told_with_the_nearest() -> None:
 
 def test_a_message_is_one_line_that_ends() -> None:
     assert checks.message_line("a\nb\x1b[1m\u202e") == "a\\nb\\x1b[1m\\u202e"
+    assert checks.message_line("2 files:\n  a\nb.png\n  c.png") == "2 files: a\\nb.png; c.png"
     assert len(checks.message_line("x" * 100_000)) < 1100
     assert len(checks.message_line("x " * 100_000)) < 4100

@@ -216,7 +216,8 @@ def refusal(bad: list[str]) -> DataError:
         return DataError(f"{bad[0]}; mend or delete it, or leave it out with data.on_bad_file=skip")
     files = "\n  ".join(bad)
     return DataError(
-        f"{len(bad)} files cannot be used; mend or delete them, or leave them out with data.on_bad_file=skip\n  {files}"
+        f"{len(bad)} files cannot be used; mend or delete them, or leave them out with data.on_bad_file=skip:"
+        f"\n  {files}"
     )
 
 
@@ -230,5 +231,5 @@ def _check_classes(part: Samples, bad: list[BadFile], class_names: tuple[str, ..
             reasons = "\n  ".join(file.reason for file in bad if own[file.index])
             raise DataError(
                 f"train: {class_names[label]} would have no image: {counted(int(own.sum()), 'file')} of it cannot be "
-                f"read; mend one at least, or move the class out of the folder\n  {reasons}"
+                f"read; mend one at least, or move the class out of the folder:\n  {reasons}"
             )

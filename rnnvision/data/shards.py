@@ -254,7 +254,7 @@ def check(store: Store, meta: Meta, *, digest: bool = False) -> None:
             done()
     if faults:
         files, wrong = "\n  ".join(faults), f"{len(faults)} of {counted(len(meta.files), 'file')}"
-        raise DataError(f"{store.root}: {wrong} missing or damaged; copy or make them again\n  {files}")
+        raise DataError(f"{store.root}: {wrong} missing or damaged; copy or make them again:\n  {files}")
 
 
 def parse(content: bytes, name: str) -> Meta:

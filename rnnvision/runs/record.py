@@ -15,6 +15,7 @@ from rnnvision.runs.lock import Lock
 from rnnvision.runs.read import CONFIG, LOCK, entries_of, figures_of, read_epochs
 
 FACTS = ("folder", "verb", "status", "name", "started", "seconds", "commit", "dirty", "tags", "error")
+VERBS = ("train", "evaluate", "predict", "watch", "export", "demo", "benchmark", "compare", "tune", "report", "shards")
 STATUSES = ("running", "completed", "failed", "interrupted", "killed", "unknown")
 JOB = re.compile(r"^  job:\n    name: ['\"]?(\w+)", re.MULTILINE)
 CHOICES = re.compile(r"^    choices:\n((?:      .*\n?)+)", re.MULTILINE)
@@ -92,7 +93,7 @@ def read_record(folder: str | Path, name: str = "", files: Collection[str] | Non
     git = environment.get("git") or {}
     facts: dict[str, Value] = {
         "folder": name or at,
-        "verb": _verb(hydra, at),
+        "verb": _verb(hydra, at, files),
         "status": state_of(at, status.get("status") or "unknown"),
         "name": _name(config, choices, at),
         "started": status.get("started"),
@@ -159,13 +160,15 @@ def _choices(recorded: Any, hydra: str, config: Mapping[str, Piece]) -> dict[str
     return found
 
 
-def _verb(hydra: str, folder: str) -> Value:
-    """The verb that made a run; from the path where Hydra's record is missing."""
+def _verb(hydra: str, folder: str, files: Collection[str]) -> Value:
+    """The verb that made a run; where Hydra's record is missing, from the path, or what a training leaves."""
     if match := JOB.search(hydra):
         return match[1]
     parts = Path(folder).absolute().parts
     at = next((i for i in range(len(parts) - 1, 0, -1) if parts[i] in ("runs", "multiruns")), 0)
-    return parts[at - 1] if at else None
+    if at and parts[at - 1] in VERBS:
+        return parts[at - 1]
+    return "train" if {"checkpoints", "metrics.csv"} & set(files) else None
 
 
 def _name(config: Mapping[str, Piece], choices: Mapping[str, Value], folder: str) -> Value:

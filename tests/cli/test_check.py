@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rnnvision.cli.frame.plugins import registries
+from rnnvision.nn import RECURRENCES
 from tests.cli.running import Verb, forgotten
 
 GOOD = """
@@ -138,6 +139,17 @@ def test_a_rule_that_is_broken_is_named_with_its_part(verb: Verb, broken: str) -
     assert len(result.message.splitlines()) == 1, result.message
     assert result.message.startswith("rnnvision check: my_bad: ")
     assert message in result.message
+
+
+def test_a_layer_without_weights_is_held_to_its_contract_and_its_own_error_is_told(verb: Verb) -> None:
+    head = GOOD.partition("\n\n\n")[0] + "\n@RECURRENCES.register('sums')\nclass Sums(RecurrentLayer):\n"
+    sums = "        s = self.initial_state(len(x)) if s is None else s\n"
+    sums += "        y = x.sum(2, keepdim=True).cumsum(1) + s[0][:, None]\n"
+    Path("my_sums.py").write_text(f"{head}    def forward(self, x, s=None):\n{sums}        return y, (y[:, -1],)\n")
+    assert verb("check", "my_sums").code == 0
+    RECURRENCES.pop("sums")
+    Path("my_boom.py").write_text(f"{head}    def forward(self, x, s=None):\n        raise ValueError('boom')\n")
+    assert "my_boom: recurrence sums: ValueError: boom (my_boom.py, line " in verb("check", "my_boom").message
 
 
 @pytest.mark.parametrize(

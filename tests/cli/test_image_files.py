@@ -37,6 +37,7 @@ def test_a_bad_file_ends_the_run_without_a_score(train: Verb, root: Path, format
     assert result.code == 1
     assert "2 files cannot be used" in result.message
     assert all(str(path) in result.message for path in bad)
+    assert "\\n" not in result.message
     assert "Traceback" not in result.err
     assert "accuracy" not in result.out
     assert not Path("run/metrics.json").exists()

@@ -271,6 +271,12 @@ def test_two_plugins_that_give_the_same_name_are_told_apart(verb: Verb) -> None:
     )
 
 
+def test_a_file_in_place_of_a_module_is_told_and_not_run(verb: Verb) -> None:
+    Path("my_loud.py").write_text("raise SystemExit('ran')\n")
+    said = "plugins=[my_loud.py]: is no name of a module; did you mean my_loud? Try: "
+    one_line(verb("train", "plugins=[my_loud.py]", *QUICK), 2, said, "'plugins=[my_loud]'")
+
+
 @pytest.mark.parametrize("name", ["evaluate", "benchmark", "compare", "shards"])
 def test_every_verb_refuses_a_plugin_that_is_not_there(verb: Verb, name: str) -> None:
     one_line(verb(name, "plugins=[nowhere]"), 2, f"rnnvision {name}: plugins=[nowhere]: there is no module nowhere")

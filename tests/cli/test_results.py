@@ -1,5 +1,7 @@
 """rnnvision results: runs as one table by condition and setting, and their removal."""
 
+import errno
+import os
 import shlex
 import shutil
 import subprocess
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnvision.masking import MaskedStream
 from rnnvision.runs.lock import Lock
 from tests.cli.running import Copy, Verb
 from tests.runs.making import make_run
@@ -104,6 +107,22 @@ def test_a_file_has_the_format_of_its_name(verb: Verb, logs: Path) -> None:
     assert verb("results", "output=table.tex").out == "4 rows of 5 runs: table.tex\n"
     assert Path("table.tex").read_text() == verb("results", "format=latex").out
     assert Path("table.tex").read_text().startswith("\\begin{tabular}")
+
+
+def test_a_table_that_cannot_be_written_whole_leaves_what_was_there(
+    verb: Verb, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    Path("table.csv").write_text("old")
+    monkeypatch.setattr(MaskedStream, "write", full)
+    result = verb("results", "output=table.csv")
+    assert (result.code, "output=table.csv: cannot be written: No space left" in result.message) == (2, True)
+    assert Path("table.csv").read_text() == "old"
+    assert sorted(path.name for path in Path().iterdir()) == ["logs", "table.csv"]
+    verb("results", "output=/dev/null", "format=csv")
+    assert Path("/dev/null").is_char_device()
 
 
 def test_logs_elsewhere_are_read_there(verb: Verb, logs: Path) -> None:

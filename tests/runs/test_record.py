@@ -1,9 +1,13 @@
 """One run as a record: where each of its values comes from."""
 
 import json
+import shutil
 from pathlib import Path
 
-from rnnvision.runs.record import read_record
+import pytest
+
+from rnnvision.cli.frame.command_line.files import config_dir
+from rnnvision.runs.record import VERBS, read_record
 from tests.runs.making import make_run, write
 
 
@@ -37,6 +41,18 @@ def test_without_hydras_record_a_network_is_what_it_is_made_of(tmp_path: Path) -
     (folder / ".hydra/hydra.yaml").unlink()
     run = read_record(folder)
     assert [run.get(key) for key in ("model", "data", "verb")] == ["gru", "digits", "train"]
+
+
+@pytest.mark.parametrize(("left", "verb"), [("metrics.csv", "train"), ("checkpoints/", "train"), ("report.html", None)])
+def test_a_folder_that_is_named_like_no_verb_made_no_run(tmp_path: Path, left: str, verb: str | None) -> None:
+    folder = make_run(tmp_path / "newuser/runs/run")
+    shutil.rmtree(folder / ".hydra")
+    (folder / left).mkdir() if left.endswith("/") else (folder / left).touch()
+    assert read_record(folder).get("verb") == verb
+
+
+def test_every_verb_that_makes_runs_is_known() -> None:
+    assert set(VERBS) == {file.stem for file in config_dir().glob("[a-z]*.yaml")}
 
 
 def test_costs_of_a_comparison_are_figures_where_the_run_has_none(tmp_path: Path) -> None:

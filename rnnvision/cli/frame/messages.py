@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnvision.checks import choose_one, nearest
-from rnnvision.cli.frame.command_line.files import config_dir, own_folder
-from rnnvision.cli.frame.command_line.groups import default_options
+from rnnvision.cli.frame.command_line.files import config_dir, options_of, own_folder
+from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options
 from rnnvision.cli.frame.command_line.known import (
     OTHER_OPTIONS,
     below,
@@ -22,6 +22,7 @@ from rnnvision.cli.frame.command_line.known import (
     own_file_with,
     places_of,
     refusal,
+    unchosen,
     walk,
 )
 from rnnvision.cli.frame.command_line.own_files import misplaced, written
@@ -140,13 +141,19 @@ def _arranged(wrong: str, why: str, legal: str | None, right: str) -> str:
 def explain(error: Exception, conf: Path, verb: str) -> str:
     """The message for an error that Hydra or OmegaConf raised while the configuration was put together."""
     text = str(error)
-    if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         missing, groups = str(error.missing_cfg_file), default_options(conf, verb)
+        if text.startswith("Cannot find primary config"):
+            places = " or ".join(filter(None, ("conf/", str(own_folder() or ""))))
+            return f"--config-name {missing}: there is no such file in {places}; leave it out, for that of {verb}"
         group, _, option = missing.partition("/") if missing.partition("/")[0] in groups else missing.rpartition("/")
         inner, _, name = option.partition("/")
+        if error.options is None and group:  # one of a list, for which Hydra has no names
+            return _missing_option(group, option, options_of([conf, *filter(None, [own_folder()])], group), conf)
         if name and inner in groups and corrected(f"{group}={option}", f"{group}=") is None:
             return _beside_the_groups(inner, name)
-        return _missing_option(group, option, [o for o in error.options if not o.startswith("_")], conf)
+        if error.options is not None:
+            return _missing_option(group, option, [o for o in error.options if not o.startswith("_")], conf)
     if (found := re.search(r"Could not override '[^']*/([^'/]+)@", text)) and found[1] in default_options(conf, verb):
         return _beside_the_groups(found[1], "OPTION")
     if isinstance(error, ConfigCompositionException) and (found := re.search(r"Could not override '([^']+)'", text)):
@@ -215,6 +222,8 @@ def _missing_key(key: str, conf: Path, verb: str) -> str:
     legal = keys(config, conf, verb)
     if inner := below(key, legal):
         return f"{key}: cannot be replaced as a whole; choose one of {', '.join(inner)}"
+    if group in SEVERAL and (why := unchosen(config.get(group), group, name, conf)):
+        return f"{key}: {why}"
     if group in default_options(conf, verb) and (options := options_with(name, conf / group)):
         others = f"those that have it are {group}={', '.join(options)}"
         return f"{key}: this {group} has no such key, {others}; choose one of {', '.join(below(group, legal))}"

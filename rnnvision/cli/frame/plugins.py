@@ -79,8 +79,8 @@ def import_plugin(module: str, folder: Path) -> list[Part]:
     """
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    if not all(word.isidentifier() for word in module.split(".")):
-        hint = f"; did you mean {near}?" if (near := module_name(module)) else ""
+    if (near := module_name(module)) != module:  # x.py would be imported as x, and then be looked into for py
+        hint = f"; did you mean {near}?" if near else ""
         raise UsageError(f"plugins=[{module}]: is no name of a module{hint}")
     known, loaded = registries(), set(sys.modules)
     before = [dict(registry) for registry in known]

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from rnnvision.atomic import whole
 from rnnvision.checks import choose_one, counted, one_line, shortened
 from rnnvision.cli.frame.paths import expanded
 from rnnvision.cli.results.select import Selection
@@ -42,7 +43,7 @@ def show(selection: Selection, given: dict[str, str]) -> None:
     if output := given.get("output"):
         path = Path(expanded(output))
         try:
-            path.write_text(text, encoding="utf-8", errors="surrogateescape")
+            _write(path, text)
         except OSError as error:
             raise UsageError(f"output={output}: cannot be written: {error.strerror}") from error
         print(f"{counted(len(groups), 'row')} of {counted(len(runs), 'run')}: {output}")
@@ -52,6 +53,15 @@ def show(selection: Selection, given: dict[str, str]) -> None:
         _conclude(selection, groups, metric)
         if "folder" not in by and (mixed := _mixed(groups)):
             print(f"note      runs of one row differ in {shortened(mixed)} too; add it to by= to tell them apart")
+
+
+def _write(path: Path, text: str) -> None:
+    """A file is there whole, or not at all; what is none, such as /dev/stdout, is not to be replaced by one."""
+    if path.parent.is_dir() and (path.is_file() or not path.exists()):
+        with whole(path.resolve()) as file:
+            file.write(text)
+    else:
+        path.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def _mixed(groups: Sequence[Group]) -> list[str]:

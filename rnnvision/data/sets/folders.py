@@ -44,9 +44,8 @@ def read_image_folder(
         raise ValueError("root=null: image_folder needs data.root=FOLDER with CLASS/*.jpg or train/CLASS/*.jpg in it")
     base = Path(root).expanduser().resolve()
     if base.is_file():
-        raise NoFolderError(
-            f"data.root={root}: is a file; give the folder of the classes, data.root={base.parent.parent}"
-        )
+        near = base.parent.parent if base.suffix.lower() in SUFFIXES else base.parent  # an image lies in a class folder
+        raise NoFolderError(f"data.root={root}: is a file; give the folder of the classes, data.root={near}")
     if not base.is_dir():
         raise NoFolderError(f"data.root={root}: there is no such folder; give data.root=FOLDER")
     tree = Tree()

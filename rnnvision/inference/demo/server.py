@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rnnvision.errors import UsageError
 from rnnvision.inference.demo.guard import is_loopback
+from rnnvision.inference.demo.patience import patient_protocol
 
 if TYPE_CHECKING:
     import uvicorn
@@ -45,11 +46,9 @@ def make_server(app: "Starlette") -> "uvicorn.Server":
     """A server for so many requests at a time, which waits for none without end."""
     import uvicorn
 
-    from rnnvision.inference.demo.patience import PatientProtocol
-
     options = uvicorn.Config(
         app,
-        http=PatientProtocol,
+        http=patient_protocol(),
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -5,6 +5,7 @@ A layer is one layer, one direction, batch first. Shapes: B images, T tokens, F 
 
 import inspect
 from abc import ABC, abstractmethod
+from itertools import chain
 from typing import ClassVar
 
 import torch
@@ -56,8 +57,8 @@ class RecurrentLayer(nn.Module, ABC):
     def initial_state(
         self, batch_size: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        """The state before the first token, zeros; by default of the weights' device and dtype."""
-        like, shape = next(self.parameters()), (batch_size, self.hidden_size)
+        """The state before the first token, zeros; by default of the weights' device and dtype, torch's without any."""
+        like, shape = next(chain(self.parameters(), self.buffers()), torch.empty(0)), (batch_size, self.hidden_size)
         return tuple(like.new_zeros(shape, device=device, dtype=dtype) for _ in range(self.num_states))
 
     @torch.no_grad()

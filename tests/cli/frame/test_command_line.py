@@ -135,6 +135,13 @@ def test_flags_and_words_may_come_in_any_order() -> None:
         (["-x"], ["-x: there is no such flag", "rnnvision train --help"]),
         (["--cfg", "jobb"], ["job, hydra, all"]),
         (["--config-dir"], ["--config-dir: needs a value"]),
+        (["--config-dir="], ["--config-dir: needs a value"]),
+        (["-cd", ""], ["-cd: needs a value"]),
+        (["--config-name="], ["--config-name: needs a value"]),
+        (["~optimizer.lr"], ["~optimizer.lr: a setting cannot be taken away; give it a value, optimizer.lr=VALUE, or"]),
+        (["~trainer.max_epochs=20"], ["~trainer.max_epochs=20: a setting cannot be taken away"]),
+        (["~callbacks.best.monitor"], ["give it a value, callbacks.best.monitor=VALUE"]),
+        (["~seed"], ["give it a value, seed=VALUE"]),
         (["--config-dir", "nowhere"], ["nowhere: there is no such folder"]),
         (["help"], ["did you mean --help", "rnnvision train --help"]),
         (["1a=2"], ["a key is made of letters"]),
@@ -187,6 +194,11 @@ def test_null_switches_a_group_off_or_says_that_it_cannot_be(group: str, word: s
     else:
         with pytest.raises(UsageError, match=f"{group} cannot be off; leave it out for {group}="):
             overrides(word.format(group))
+
+
+@pytest.mark.parametrize("word", ["~callbacks.best", "~logger.csv", "~optimizer.lr_factors.head", "~hydra.run.dir"])
+def test_one_of_several_may_be_taken_away(word: str) -> None:
+    assert overrides(word) == (word,)
 
 
 @pytest.mark.parametrize("plus", ["+", "++"])

@@ -101,3 +101,10 @@ def test_it_is_refused_as_the_constructor_does(words: str, verb: Verb, monkeypat
     later = verb("train", *words.split())
     assert (early.code, later.code) == (2, 2)
     assert early.message == later.message
+
+
+def test_a_value_that_others_take_is_told_by_its_own_key(verb: Verb) -> None:
+    Path("own/experiment").mkdir(parents=True)
+    Path("own/experiment/mine.yaml").write_text("# @package _global_\nseed: ${now:%Y}\n")
+    result = verb("train", "--config-dir", "own", "experiment=mine")
+    assert (result.code, ": seed=20" in result.message) == (2, True), result.message

@@ -169,7 +169,14 @@ def test_classes_further_below_are_what_was_meant(tmp_path: Path, depth: str) ->
 def test_images_in_no_class_folder_are_counted(tmp_path: Path) -> None:
     draw(tmp_path / "..", [tmp_path.name])
     assert refusal(tmp_path).endswith("as CLASS/*.jpg; 5 images in it lie in no class folder")
-    assert "is a file; give the folder of the classes" in refusal(tmp_path / "0.png")
+
+
+def test_of_a_file_the_folder_is_told(tmp_path: Path) -> None:
+    image, other = tmp_path / "ant" / "0.png", tmp_path / "labels.sh"
+    image.parent.mkdir()
+    for path in (image, other):
+        path.touch()
+        assert refusal(path).endswith(f"is a file; give the folder of the classes, data.root={tmp_path}")
 
 
 @pytest.mark.parametrize("part", ["val", "test"])

@@ -13,7 +13,7 @@ from rnnvision.checks import nearest
 from rnnvision.cli.frame.command_line.files import own_folder
 from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.refused import NO_SWEEPS, REFUSED
-from rnnvision.cli.frame.command_line.words import override
+from rnnvision.cli.frame.command_line.words import command, override
 from rnnvision.cli.frame.paths import expanded
 
 SYNONYMS = {  # what other programs call a key
@@ -109,6 +109,25 @@ def options_with(key: str, group: Path) -> list[str]:
         return key in node or any(has(base) for base in bases if base.is_file())
 
     return sorted(file.stem for file in group.glob("*.yaml") if not file.stem.startswith("_") and has(file))
+
+
+def unchosen(node: DictConfig | None, group: str, name: str, conf: Path) -> str | None:
+    """Of a key that the callback or logger of an option would have which is not chosen: the option, what to type."""
+    part, _, inner = name.partition(".")
+    if node is None or part in node or not (options := options_with(part, conf / group)):
+        return None
+    option = part if part in options else options[0]
+    has = cast(DictConfig, OmegaConf.load(conf / group / f"{option}.yaml"))[part]
+    if inner not in has:
+        return f"is of {group}={option}, which is not chosen; it has {', '.join(k for k in has if k != '_target_')}"
+    typed = next((word for word in sys.argv[1:] if word.startswith(f"{group}=")), "")
+    value = typed.partition("=")[2]
+    if "," in value and not value.startswith("["):
+        return f"is of {group}={option}, which is not chosen in every run"
+    chosen = [one for one in value.strip("[]").split(",") if one not in ("", "none", "null")]
+    right = f"{group}=[{','.join([*chosen, option])}]" if chosen else f"{group}={option}"
+    words = [right if word == typed else word for word in sys.argv[1:]]
+    return f"is of {group}={option}, which is not chosen. Try: {command(words if typed else [right, *words])}"
 
 
 def places_of(group: str, option: str, conf: Path) -> tuple[list[str], str, str] | None:

@@ -2,14 +2,14 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from rnnvision.checks import nearest
 from rnnvision.cli.frame.command_line.bare import meant_by
-from rnnvision.cli.frame.command_line.groups import default_options, read_group
+from rnnvision.cli.frame.command_line.groups import SEVERAL, default_options, read_group
 from rnnvision.cli.frame.command_line.known import keys_of, near_key, refusal
 from rnnvision.cli.frame.command_line.space import SEARCHES, with_space
 from rnnvision.cli.frame.command_line.studies import with_best_trials
@@ -76,7 +76,7 @@ def _separated(words: Sequence[str], verb: str, conf: Path) -> tuple[list[str], 
             _refuse_spaces(word, waiting, words)
             settings.append(word)
         elif flag in VALUE_FLAGS:
-            if not equals and not (waiting and not waiting[0].startswith("-")):
+            if not (value if equals else waiting and waiting[0] and not waiting[0].startswith("-")):
                 raise UsageError(f"{flag}: needs a value")
             flags += [flag, _flag_value(flag, value if equals else waiting.pop(0))]
         elif word in FLAGS:
@@ -149,9 +149,24 @@ def _read(word: str, words: Sequence[str], verb: str, conf: Path, multirun: bool
     if key.startswith(OPEN) and equals and OPEN[0].partition(".")[0] in default_options(conf, verb):
         word = f"++{word}"
         found = parsed(word)
+    if found is not None and found.is_delete():
+        _refuse_deletion(word, key.lstrip("~"), default_options(conf, verb))
     if found is not None and (key or not equals) and not key.lstrip("+~").startswith("@"):
         return word
     raise UsageError(f"{word}: {_unreadable(word, words, verb, conf)}")
+
+
+def _refuse_deletion(word: str, key: str, groups: Iterable[str]) -> None:
+    """Refuse ~KEY of a setting, in whose place a default of the code would hold, unseen; what is one of several may go.
+
+    A group has a rule of its own, see `read_group`.
+    """
+    top, _, inner = key.partition(".")
+    one_of_several = (top in SEVERAL and "." not in inner) or key.startswith(OPEN)
+    if not (key in groups or top == "hydra" or not {"/", "@"}.isdisjoint(key) or one_of_several):
+        raise UsageError(
+            f"{word}: a setting cannot be taken away; give it a value, {key}=VALUE, or leave this word out"
+        )
 
 
 def _path_word(key: str, text: str, multirun: bool) -> str:

@@ -37,6 +37,9 @@ def check_values(config: DictConfig, typed: Iterable[str]) -> None:
 
 
 def _check_groups(config: DictConfig, tops: set[str]) -> None:
+    learner: dict[str, Any] = {key: config[key] for key in ("seed", "label_smoothing") if key in tops & set(config)}
+    if learner:  # first: data.seed is what seed is
+        _check("", learner, _defined("rnnvision.training.learner:Learner"))
     for group, calls in (("model", _model), ("data", _data), ("optimizer", _optimizer), ("scheduler", _scheduler)):
         node = config.get(group)
         if group in tops and isinstance(node, DictConfig) and isinstance(node.get("name"), str):
@@ -52,9 +55,6 @@ def _check_groups(config: DictConfig, tops: set[str]) -> None:
             usual = defaults(trainer)
             if UNSET not in usual.values():  # else the source does not say all that a Trainer takes
                 check_trainer_values(plain(config.trainer), usual, annotations(trainer))
-    learner: dict[str, Any] = {key: config[key] for key in ("seed", "label_smoothing") if key in tops & set(config)}
-    if learner:
-        _check("", learner, _defined("rnnvision.training.learner:Learner"))
     if "loss" in tops and isinstance(config.get("loss"), DictConfig):
         for place in ("class_weight:class_weights", "class_weight:check_class_weight", "losses:check_anytime"):
             _check("loss", plain(config.loss), _defined(f"rnnvision.training.{place}"))
