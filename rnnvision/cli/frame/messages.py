@@ -28,7 +28,7 @@ from rnnvision.cli.frame.command_line.own_files import misplaced, written
 from rnnvision.cli.frame.command_line.several import several_values
 from rnnvision.cli.frame.command_line.words import command, yaml_text
 from rnnvision.cli.frame.exits import EXIT_FAILURE, EXIT_USAGE
-from rnnvision.cli.frame.paths import expanded
+from rnnvision.cli.frame.paths import elsewhere, expanded
 from rnnvision.cli.frame.strangers.reading import read_pairs
 from rnnvision.cli.frame.trainer.arguments import trainer_key
 from rnnvision.cli.frame.trainer.memory import memory_ran_out
@@ -122,11 +122,9 @@ def _lost_worker(error: Exception) -> str | None:
 def unwritable(error: OSError) -> tuple[str, int]:
     """The message for a run folder that cannot be written, and the exit code."""
     if is_full(error):
-        return f"{no_space(error)}, or choose a folder on another disk: log_dir=FOLDER", EXIT_FAILURE
-    message = (
-        f"{error.filename or 'the run folder'}: {error.strerror}; choose a folder that can be written: log_dir=FOLDER"
-    )
-    return message, EXIT_USAGE
+        return f"{no_space(error)}, or {elsewhere('on another disk')}", EXIT_FAILURE
+    where = error.filename or "the run folder"
+    return f"{where}: {error.strerror}; {elsewhere('that can be written')}", EXIT_USAGE
 
 
 def no_such(wrong: str, legal: list[str], near: str | None, typed: str) -> str:

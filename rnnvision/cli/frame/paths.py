@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +63,19 @@ def _pinned(typed: str) -> str:
         if link.name == "latest" and link.is_symlink():
             return str(link.parent / link.readlink() / path.relative_to(link))
     return typed
+
+
+def elsewhere(which: str) -> str:
+    """What lets a run be written into another folder: the key that has been typed for it, or a copy of what goes on.
+
+    Args:
+        which: what is to be said of that folder, such as "on another disk".
+    """
+    typed = {word.lstrip("+").partition("=")[0] for word in sys.argv[1:]}
+    if not typed.isdisjoint(("resume", "resume_sweep")):
+        return f"copy it to a folder {which}, and go on there"
+    key = next((key for key in ("hydra.run.dir", "hydra.sweep.dir") if key in typed), "log_dir")
+    return f"choose a folder {which}: {key}=FOLDER"
 
 
 def locate_paths(cfg: "DictConfig", folder: str | Path) -> None:
