@@ -74,14 +74,22 @@ class RunFolder:
                 remove_leftovers(self.path / part, alone=True)
         self._before = {name: found for name in (STATUS, ENVIRONMENT) if (found := read_json(self.path / name))}
         self.write_status("running")
-        self.write(ENVIRONMENT, environment)
+        try:
+            self.write(ENVIRONMENT, environment)
+        except OSError:  # the disk is full: it has not begun
+            self.put_back()
+            raise
         if is_first_process() and not self._is_part():
             self.point_latest()
 
     def put_back(self) -> None:
         """Write what the run said of itself before `open`: a start that changed nothing else does not change that."""
         for name, content in self._before.items():
-            self.write(name, content)
+            try:
+                self.write(name, content)
+            except OSError as error:
+                if not is_full(error):
+                    raise
 
     def _is_part(self) -> bool:
         """Whether the run is a part of another one, as a training of a comparison or a trial of a study is, which has a

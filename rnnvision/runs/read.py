@@ -110,6 +110,16 @@ class Run:
         return next((path for path in found if path.is_file()), None)
 
     @property
+    def has_saved(self) -> bool:
+        """Whether there is a checkpoint of any name: what is not to be lost, and may be gone on from."""
+        return any(any((self.path / folder).glob("*.ckpt")) for folder in ("checkpoints", "pretrain"))
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has got as far as the end of an epoch, or a checkpoint."""
+        return self.has_saved or bool(self.epochs) or bool(read_epochs(self.path / "pretrain" / "metrics.csv"))
+
+    @property
     def error(self) -> str | None:
         return self._status.get("error")
 

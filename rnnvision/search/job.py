@@ -40,8 +40,9 @@ class Job:
 
     @property
     def goes_on(self) -> bool:
-        """Whether it has a checkpoint to go on from."""
-        return bool(self.resume) and Run(self.folder).last_checkpoint is not None
+        """Whether it has a checkpoint to go on from: its last, or of epochs that ended another one."""
+        run = Run(self.folder)
+        return bool(self.resume) and (run.last_checkpoint is not None or (run.has_saved and bool(run.epochs)))
 
     def command(self) -> list[str]:
         """What runs it now: from its last checkpoint, else from its start, without what an earlier start has left.

@@ -38,7 +38,10 @@ class RunLog(Logger):
             try:
                 self._read()
             except (ValueError, csv.Error) as error:
-                raise UsageError(f"{self.path}: is no table of epochs, or is damaged ({error}); remove it") from error
+                raise UsageError(
+                    f"{self.path}: is no table of epochs, or is damaged ({error}); put back what was there, or remove "
+                    f"it: the run goes on, and the figures of the epochs so far are gone"
+                ) from error
 
     def _read(self) -> None:
         with open_table(self.path, EPOCHS) as file:

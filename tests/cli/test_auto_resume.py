@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from rnnvision.cli.frame.early.again import _clear
+from rnnvision.training import facts_of
 from tests.cli.running import Copy, Verb
 
 AGAIN = ("auto_resume=true", "hydra.run.dir=run")
@@ -47,6 +49,46 @@ def test_a_start_that_came_to_nothing_is_begun_anew(train: Verb, monkeypatch: py
     assert train(*AGAIN).code == 0
 
 
+def test_a_run_that_writes_no_last_checkpoint_goes_on_from_its_best(
+    train: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rnnvision.training import Learner
+
+    words = (*AGAIN, "callbacks.last=null", "trainer.max_epochs=4", "trainer.max_steps=-1")
+    step, best, ends_in = Learner.training_step, Path("run/checkpoints/best.ckpt"), 0
+    monkeypatch.setattr(Learner, "training_step", lambda s, *b: 1 / (s.current_epoch != ends_in) and step(s, *b))
+    for ends_in in (1, 3):
+        assert train(*words).code == 1
+        saved = facts_of(best)["global_step"]
+        assert saved == 10 * ends_in  # each epoch is better than the one before
+    monkeypatch.undo()
+    result = train(*words)
+    assert result.code == 0
+    assert "goes on from best.ckpt, after step 30" in result.out
+
+
+def test_what_was_saved_is_never_removed() -> None:
+    run = Path("run")
+    (run / "checkpoints").mkdir(parents=True)
+    (run / ".lock").touch()
+    kept, others = run / "checkpoints" / "last.ckpt.damaged", [run / "metrics.csv", run / "checkpoints" / ".a.1.ff.tmp"]
+    for file in (kept, *others):
+        file.touch()
+    assert _clear(run)
+    assert kept.exists()
+    assert not others[0].exists()
+
+
+def test_a_fit_in_one_go_is_begun_anew(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = (*AGAIN, "model=linear_svm", "device=cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr("rnnvision.cli.train.score", lambda *_: 1 / 0)
+        assert verb("train", *words).code == 1
+    assert Path("run/checkpoints/best.ckpt").is_file()
+    result = verb("train", *words)
+    assert result.code == 0, result.err
+
+
 def test_a_pre_training_goes_on_within_an_epoch(train: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
     from rnnvision.training import Learner
 
@@ -66,7 +108,7 @@ def test_a_folder_that_is_no_run_is_left_alone(train: Verb) -> None:
     mine.touch()
     result = train(*AGAIN)
     assert result.code == 2
-    assert "already holds a run" in result.message
+    assert "holds a run, but no .hydra/config.yaml" in result.message
     assert mine.exists()
 
 

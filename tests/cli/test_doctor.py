@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from rnnvision.cli.doctor.data import WITHOUT_FILES
-from rnnvision.cli.doctor.device import computes
+from rnnvision.cli.doctor.device import check_devices, computes
 from rnnvision.cli.doctor.finding import Finding
 from rnnvision.cli.doctor.machine import GIB, clock, memory, shared_memory, space
 from rnnvision.cli.doctor.packages import DEVELOPMENT, GIVES, malware, needed, optional, python
 from rnnvision.cli.doctor.threads import shared
+from rnnvision.cli.frame.signals import STOP
 from rnnvision.data import CATALOG
 from rnnvision.data.cache.pool import Pool
 from rnnvision.data.sets import locate
@@ -50,6 +51,14 @@ def test_a_machine_without_torch_is_told_what_to_install(verb: Verb, monkeypatch
     assert "  fail  torch cannot be imported: ModuleNotFoundError" in result.out
     assert "\nWhat to do:\n  - torch cannot be imported" in result.out
     assert re.fullmatch(r"rnnvision doctor: \d checks failed", result.message)
+
+
+def test_no_signal_waits_for_the_import_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = []
+    monkeypatch.setattr("importlib.import_module", lambda name: stages.append((name, STOP._stage)))
+    with STOP.at_work():
+        next(check_devices())
+    assert stages == [("torch", "before"), ("torchvision", "before")]
 
 
 def test_a_torch_that_is_broken_does_not_end_the_other_checks(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,5 +127,31 @@ def test_a_disk_that_is_full_at_the_start_is_a_failure_and_no_wrong_use(
     result = train(*QUICK)
     assert result.code == 1
     assert result.message.endswith(
-        "run/status.json: no space left on the device; make space, or choose a folder on another disk: log_dir=FOLDER"
+        "run/status.json: no space left on the device; make space, or choose a folder on another disk: "
+        "hydra.run.dir=FOLDER"
     )
+
+    (Path("run/.hydra")).mkdir(parents=True, exist_ok=True)
+    Path("run/.hydra/config.yaml").write_text("a: 1\n")
+    assert train("resume=run").message.endswith("make space, or copy it to a folder on another disk, and go on there")
+
+
+def test_a_start_for_which_there_is_no_space_leaves_the_record_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rnnvision.runs import folder
+
+    run, whole = RunFolder(tmp_path, tmp_path, "train"), folder.whole
+    run.open({"host": "here"})
+    run.write_status("completed")
+    before = {path.name: path.read_text() for path in tmp_path.glob("*.json")}
+
+    def full(path: Path) -> Any:
+        if path.name == "environment.json":
+            raise OSError(*FULL.args, str(path))
+        return whole(path)
+
+    monkeypatch.setattr(folder, "whole", full)
+    with pytest.raises(OSError, match="No space"):
+        RunFolder(tmp_path, tmp_path, "train").open({"host": "there"})
+    assert {path.name: path.read_text() for path in tmp_path.glob("*.json")} == before

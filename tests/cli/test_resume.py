@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import torch
 from omegaconf import OmegaConf
 
 from rnnvision.errors import UsageError
+from rnnvision.runs import RunFolder
 from rnnvision.training import Learner, read_checkpoint
-from tests.cli.running import Copy, Verb
+from tests.cli.running import TINY, Copy, Verb
 from tests.training.legacy import flat, to_format_1
 
 BY_EPOCHS = "trainer.max_steps=-1"  # trainer=smoke counts steps
@@ -162,14 +164,48 @@ def test_no_other_weights_are_measured_than_the_best(trained: Copy, verb: Verb, 
 
 def test_a_run_without_a_last_checkpoint_is_told(trained: Copy, verb: Verb) -> None:
     trained("run")
-    for name in ("last", "previous"):
-        Path(f"run/checkpoints/{name}.ckpt").unlink(missing_ok=True)
+    for file in Path("run/checkpoints").iterdir():
+        file.unlink()
     result = verb("train", "resume=run")
     assert result.code == 2
     assert "last.ckpt" in result.message
     Path("run/metrics.json").unlink()  # as of a run that was stopped
+    RunFolder("run", "logs", "train").write_status("interrupted")
+    for word in ("resume=run", "auto_resume=true"):
+        result = verb("train", *((word,) if "auto" not in word else (word, "hydra.run.dir=run", *TINY)))
+        assert result.code == 2
+        assert "2 epochs of it ended, so what was saved is gone; begin a run of its own in another" in result.message
+        assert Path("run/metrics.csv").is_file()
+    Path("run/checkpoints/best.ckpt").write_bytes(b"cut")
     result = verb("train", "resume=run")
-    assert "2 epochs of it ended, so what was saved is gone; begin a run of its own" in result.message
+    assert "best.ckpt.damaged: damaged, or without the state of an optimiser; begin a run of its own" in result.message
+
+
+def test_without_a_last_checkpoint_the_best_is_gone_on_from(trained: Copy, verb: Verb) -> None:
+    trained("run")
+    for name in ("last.ckpt", "previous.ckpt"):
+        Path("run/checkpoints", name).unlink(missing_ok=True)
+    Path("run/metrics.csv").unlink()
+    result = verb("train", "resume=run", "trainer.max_epochs=3")
+    assert result.code == 0, result.err
+    assert "resume    last.ckpt is missing: the run goes on from best.ckpt, after step " in result.out
+    assert "resume    metrics.csv is missing: epoch 1 is not in it any more" in result.out
+
+
+def test_the_best_of_another_run_is_not_tested_as_its_own(
+    train: Verb, verb: Verb, trained: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained("mine")
+    assert train(BY_EPOCHS, "hydra.run.dir=other", "seed=7", "trainer.max_epochs=1").code == 0
+    shutil.copy("other/checkpoints/best.ckpt", "mine/checkpoints/best.ckpt")
+    before = Path("mine/metrics.json").read_bytes()
+    monkeypatch.setattr("rnnvision.cli.frame.setup.make_data", lambda *_: pytest.fail("the data was read"))
+    result = verb("train", "resume=mine")
+    assert result.code == 2
+    assert "checkpoints/best.ckpt: was trained with another configuration than" in result.message
+    assert "seed 7 -> 0" in result.message
+    assert len(result.message.splitlines()) == 1
+    assert Path("mine/metrics.json").read_bytes() == before
 
 
 def test_the_checkpoint_of_another_network_is_refused(train: Verb, verb: Verb, trained: Copy) -> None:

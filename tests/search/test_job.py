@@ -45,6 +45,13 @@ def test_a_job_goes_on_from_its_last_checkpoint_else_anew(job: Job, left: list[s
     assert kept == (left if words == job.resume else anew if left else [])
 
 
+def test_a_job_goes_on_from_its_best_checkpoint_once_an_epoch_has_ended(job: Job) -> None:
+    leave(job, "checkpoints/best.ckpt")
+    (job.folder / "metrics.csv").write_text("epoch,step,seconds\n0,9,1.0\n")
+    assert job.command()[3:] == ["resume=here"]
+    assert (job.folder / "checkpoints" / "best.ckpt").is_file()
+
+
 def test_a_verb_without_checkpoints_begins_anew(job: Job) -> None:
     leave(job, "checkpoints/last.ckpt")
     assert Job(job.name, job.folder, "says", ("seed=0",)).command()[BEFORE_MODULE + 1 :] == ["seed=0"]

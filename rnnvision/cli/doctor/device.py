@@ -1,25 +1,25 @@
 """Checks of torch and of the devices that it computes on."""
 
+import importlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from rnnvision.cli.doctor.finding import Finding
+from rnnvision.cli.frame.signals import STOP
 
 SAME_RELEASE = "pip install torch torchvision -c constraints.txt, which names versions that fit each other"
 
 
 def check_devices() -> Iterator[Finding]:
     """Whether torch and torchvision can be imported, and whether each device computes."""
-    try:
-        import torch
-    except Exception as error:  # a shared library that is missing raises OSError, another build RuntimeError
-        yield Finding("fail", f"torch cannot be imported: {_line(error)}", SAME_RELEASE)
-        return
-    try:
-        import torchvision  # noqa: F401  # its operators are registered
-    except Exception as error:
-        yield Finding("fail", f"torchvision cannot be imported: {_line(error)}", SAME_RELEASE)
+    for package in ("torch", "torchvision"):
+        if why := _broken(package):
+            yield Finding("fail", f"{package} cannot be imported: {why}", SAME_RELEASE)
+            if package == "torch":
+                return
+    import torch
+
     built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for the CPU"
     yield computes("cpu", f"torch {torch.__version__}, {built}: the CPU")
     with warnings.catch_warnings(record=True) as said:
@@ -33,6 +33,16 @@ def check_devices() -> Iterator[Finding]:
     if torch.backends.mps.is_available():
         yield computes("mps", "the GPU of this Mac")
     yield precision("cuda" if count else "cpu")
+
+
+def _broken(package: str) -> str:
+    """Why a package cannot be imported; "" where it can, and is: the operators of torchvision are registered then."""
+    try:
+        with STOP.importing():
+            importlib.import_module(package)
+    except Exception as error:  # a shared library that is missing raises OSError, another build RuntimeError
+        return _line(error)
+    return ""
 
 
 def computes(device: str, name: str) -> Finding:
@@ -50,8 +60,8 @@ def computes(device: str, name: str) -> Finding:
 
 def precision(device: str) -> Finding:
     """What trainer.precision=auto takes on a device, where half precision is tried."""
-    from rnnvision.training.precision import choose_precision
-
+    with STOP.importing():
+        from rnnvision.training.precision import choose_precision
     chosen, why = choose_precision("auto", device)
     return Finding("-", f"trainer.precision=auto is {chosen}: {why}")
 

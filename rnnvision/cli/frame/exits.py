@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rnnvision.checks import message_line
+from rnnvision.cli.frame.paths import elsewhere
 from rnnvision.disk import is_full, no_space
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPT = 1, 2, 130
@@ -30,14 +31,14 @@ def leave_if_nowhere(verb: str) -> None:
 def system_error(error: OSError) -> tuple[str, int]:
     """The message for what the system refuses, and the exit code: a run folder that cannot be written has a remedy."""
     if is_full(error):
-        return f"{no_space(error)}, or choose a folder on another disk: log_dir=FOLDER", EXIT_FAILURE
+        return f"{no_space(error)}, or {elsewhere('on another disk')}", EXIT_FAILURE
     file, why = error.filename, error.strerror or str(error) or type(error).__name__
     denied = error.errno in (errno.EACCES, errno.EPERM)
     if denied and file and not _may_be_read(Path(os.fsdecode(file))):
         return f"{os.fsdecode(file)}: cannot be read ({why})", EXIT_FAILURE
     if denied or error.errno in NO_FOLDER:
         where = os.fsdecode(file) if file else "the run folder"
-        return f"{where}: {why}; choose a folder that can be written: log_dir=FOLDER", EXIT_USAGE
+        return f"{where}: {why}; {elsewhere('that can be written')}", EXIT_USAGE
     return f"{os.fsdecode(file)}: {why}" if file else f"{type(error).__name__}: {why}", EXIT_FAILURE
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +65,19 @@ def _pinned(typed: str) -> str:
     return typed
 
 
+def elsewhere(which: str) -> str:
+    """What lets a run be written into another folder: the key that has been typed for it, or a copy of what goes on.
+
+    Args:
+        which: what is to be said of that folder, such as "on another disk".
+    """
+    typed = {word.lstrip("+").partition("=")[0] for word in sys.argv[1:]}
+    if not typed.isdisjoint(("resume", "resume_sweep")):
+        return f"copy it to a folder {which}, and go on there"
+    key = next((key for key in ("hydra.run.dir", "hydra.sweep.dir") if key in typed), "log_dir")
+    return f"choose a folder {which}: {key}=FOLDER"
+
+
 def locate_paths(cfg: "DictConfig", folder: str | Path) -> None:
     """Make the paths in a job's configuration mean what they mean in `folder`, where the command was typed.
 
@@ -71,16 +85,16 @@ def locate_paths(cfg: "DictConfig", folder: str | Path) -> None:
     """
     from omegaconf import ListConfig, OmegaConf, open_dict
 
-    elsewhere = Path(folder) != Path.cwd()
+    has_moved = Path(folder) != Path.cwd()
     with open_dict(cfg):
         for key in (*PATH_KEYS, *OR_WORDS):
             value = None if key.startswith("hydra.") else OmegaConf.select(cfg, key)
-            start = folder if elsewhere else ""
+            start = folder if has_moved else ""
             if isinstance(value, str):
                 OmegaConf.update(cfg, key, _literal(_from(start, value)))
             elif isinstance(value, ListConfig):
                 OmegaConf.update(cfg, key, [_literal(_from(start, str(path))) for path in value])
-    if elsewhere:
+    if has_moved:
         os.environ.setdefault("RNNVISION_DATA", os.path.join(folder, "data"))  # noqa: PTH118  # what ./data means
 
 

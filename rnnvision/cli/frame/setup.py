@@ -269,7 +269,7 @@ def one_go_refusal(cfg: DictConfig, data: "ImageData", world_size: int = 1) -> t
     from rnnvision.data import Augmentation
 
     why = f"model={cfg.model.name} is fitted in one go, not trained over epochs"
-    if cfg.get("resume") is not None:
+    if cfg.get("resume") is not None and cfg.get("auto_resume") is not True:  # which begins it anew
         return f"resume={cfg.resume}: {why}; there is nothing to go on with", "a run of its own"
     if data.augmentation != Augmentation():
         return f"augmentation: {why}, and sees each image as it is", "augmentation=none"

@@ -105,6 +105,15 @@ class Stop:
         finally:
             self.work_ends()
 
+    @contextmanager
+    def importing(self) -> Iterator[None]:
+        """Within, at work, a signal ends the process as before the work: an import of seconds would hold it up."""
+        before, self._stage = self._stage, "before"
+        try:
+            yield
+        finally:
+            self._stage = before
+
     def work_ends(self) -> None:
         """From here nothing is interrupted any more: how it went is written down, and the process ends."""
         self._stage, self._ended = "after", time.monotonic()

@@ -15,7 +15,7 @@ from rnnvision.cli.train.balance import balance_lines
 from rnnvision.cli.train.parts import part_lines
 from rnnvision.cli.train.resume import kept_if_refused, resumed
 from rnnvision.cli.train.resume.changes import ENTRY, configuration, place_lines, trained_on
-from rnnvision.cli.train.saving import mend_checkpoints, require_space
+from rnnvision.cli.train.saving import require_space
 from rnnvision.cli.train.score import make_tester, score
 from rnnvision.cli.train.stages import Stage, stages_of
 from rnnvision.cli.train.sweep_job import run_as_command
@@ -33,7 +33,6 @@ def train(cfg: DictConfig, run: RunFolder) -> float:
         return run_as_command(run)
     if cfg.resume is not None:
         run.is_as_found = True
-        mend_checkpoints(run)
         cfg = resumed(cfg, run)
     if cfg.get("report"):
         require_packages()

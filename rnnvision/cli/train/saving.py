@@ -1,8 +1,9 @@
 """The checkpoints of a run on its disk: the one it goes on from is whole, and there is space for those that come."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnnvision.cli.frame.arguments import plain
+from rnnvision.cli.frame.paths import elsewhere
 from rnnvision.cli.frame.trainer.attributes import callbacks_of, is_trial
 from rnnvision.disk import DiskError, free, size
 from rnnvision.runs import RunFolder, is_first_process
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
     from rnnvision.cli.frame.setup import Training
 
 
-def mend_checkpoints(run: RunFolder) -> None:
+def mend_checkpoints(run: RunFolder, callbacks: dict[str, Any]) -> None:
     """Let a run that is resumed find a last.ckpt that is whole; say where that, or the best one, is not what it was.
+
+    Args:
+        run: its folder.
+        callbacks: of its configuration, as it was trained so far.
 
     Raises:
         CheckpointError: where it is damaged, and no other is whole.
@@ -24,10 +29,12 @@ def mend_checkpoints(run: RunFolder) -> None:
 
     if not is_first_process():
         return
-    for folder in ("pretrain", "checkpoints"):
-        for mend in (mend_last, mend_best):
-            if line := mend(run.path / folder):
-                print(f"resume    {line}", flush=True)
+    last = callbacks.get("last") or {"save_top_k": 0}
+    is_written = last.get("save_top_k", 1) != 0
+    for folder, has_last in (("pretrain", True), ("checkpoints", is_written)):
+        lines = (mend_last(run.path / folder, is_written=has_last), mend_best(run.path / folder))
+        for line in filter(None, lines):
+            print(f"resume    {line}", flush=True)
 
 
 def require_space(training: "Training") -> None:
@@ -47,7 +54,7 @@ def require_space(training: "Training") -> None:
     if left is not None and left < needed:
         raise DiskError(
             f"{run.shown()}: no space left on the device for the checkpoints of this run: {number} of {size(each)}, "
-            f"{size(left)} are free; make space, or choose a folder on another disk: log_dir=FOLDER"
+            f"{size(left)} are free; make space, or {elsewhere('on another disk')}"
         )
 
 

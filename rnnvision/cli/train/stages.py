@@ -60,7 +60,10 @@ class Epochs:
         begun = (folder / "pretrain" / "last.ckpt").is_file()
         if training.cfg.resume is not None and self.last is None and not begun:
             raise UsageError(f"resume={training.run.shown()}: holds no checkpoints/last.ckpt; {_why_none(folder)}")
-        lines = ("" if self.last is None else resume_line(self.last), self._validation_line())
+        lines = (
+            *(() if self.last is None else (resume_line(self.last), _table_line(training, self.last))),
+            self._validation_line(),
+        )
         self.line = "\n".join(line for line in lines if line)
 
     def _batches(self) -> int:
@@ -116,12 +119,28 @@ def _require_best(training: Training) -> None:
         )
 
 
+def _table_line(training: Training, last: Path) -> str:
+    """Of a run whose metrics.csv is gone: a checkpoint has the rows of one epoch, its newest."""
+    from rnnvision.cli.train.resume.progress import read_progress
+    from rnnvision.training import RunLog
+
+    missing = any(isinstance(log, RunLog) and not log.path.exists() for log in training.trainer.loggers)
+    first = read_progress(last).first_row
+    if not missing or not first:
+        return ""
+    which = "epoch 1 is" if first == 1 else f"epochs 1 to {first} are"
+    return f"resume    metrics.csv is missing: {which} not in it any more"
+
+
 def _why_none(folder: Path) -> str:
     """Why a run has no checkpoint to go on with; what it scored is written at the end of its training."""
     if (folder / "metrics.json").is_file():
         return "its training has ended, and none was saved (callbacks.last=null, callbacks=none), or it is gone"
+    if saved := sorted(path.name for path in (folder / "checkpoints").glob("*.ckpt*")):
+        return f"{', '.join(saved)}: damaged, or without the state of an optimiser; begin a run of its own"
     if epochs := len(read_epochs(folder / "metrics.csv")):
-        return f"{counted(epochs, 'epoch')} of it ended, so what was saved is gone; begin a run of its own"
+        ended = f"{counted(epochs, 'epoch')} of it ended, so what was saved is gone"
+        return f"{ended}; begin a run of its own in another folder, or remove this one"
     return "it stopped before anything was saved; begin a run of its own"
 
 

@@ -61,26 +61,45 @@ def _facts_of(path: Path, inode: int, changed_ns: int, size: int) -> dict[str, A
     return {"resumes": resumes} | {key: value for key, value in checkpoint.items() if key not in TENSORS}
 
 
-def mend_last(folder: Path) -> str | None:
+def mend_last(folder: Path, *, is_written: bool = True) -> str | None:
     """Let last.ckpt in a folder of checkpoints be one that a run can go on from; a line where another took its place.
 
     That is previous.ckpt, from which the run goes on exactly as it did; else, of the others with the state of an
     optimiser, the one after the most steps. A damaged last.ckpt becomes last.ckpt.damaged.
+
+    Args:
+        folder: need not exist.
+        is_written: whether the run writes last.ckpt; otherwise the one after the most steps takes its place, since
+            what is there has that name from here.
 
     Raises:
         CheckpointError: where last.ckpt is damaged, and no other is whole.
     """
     last, previous = folder / LAST, folder / PREVIOUS
     damage = _damage(last)
-    if damage is None or not (last.exists() or previous.is_file()):
-        return None
+    if damage is None:
+        return None if is_written else _overtaken(folder)
     chosen = previous if _damage(previous) is None else _newest(folder)
+    if chosen is None and not (last.exists() or previous.is_file()):
+        return None
     if chosen is None:
         raise CheckpointError(f"{damage}; no other checkpoint in this folder is whole; begin a run of its own")
     kept = f"; the damaged one is now {_put_aside(last)}" if last.exists() else ""
     _name(chosen, last)
     what = f"{LAST} is damaged" if kept else f"{LAST} is missing"
-    return f"{what}: the run goes on from {chosen.name}, after step {facts_of(last)['global_step']}{kept}"
+    return f"{what}: the run goes on from {chosen.name}, after step {_step(last)}{kept}"
+
+
+def _overtaken(folder: Path) -> str | None:
+    last, newest = folder / LAST, _newest(folder)
+    if newest is None or _step(newest) <= _step(last):
+        return None
+    _name(newest, last)
+    return f"{LAST} is not written by this run: it goes on from {newest.name}, after step {_step(last)}"
+
+
+def _step(path: Path) -> int:
+    return int(facts_of(path)["global_step"])
 
 
 def mend_best(folder: Path) -> str | None:
@@ -129,7 +148,7 @@ def _damage(path: Path) -> str | None:
 def _newest(folder: Path) -> Path | None:
     others = [path for path in sorted(folder.glob("*.ckpt")) if path.name not in (LAST, PREVIOUS)]
     whole = [path for path in others if _is_whole(path)]
-    return max(whole, key=lambda path: facts_of(path)["global_step"], default=None)
+    return max(whole, key=_step, default=None)
 
 
 def _is_whole(path: Path) -> bool:

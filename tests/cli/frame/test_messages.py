@@ -98,7 +98,7 @@ def _check(result: Result, code: int, *parts: str) -> None:
         (["data=image_folder"], ["data.root=null: image_folder needs data.root=FOLDER"]),
         (["resume=nowhere"], ["resume=nowhere"]),
         (["log_dir=/dev/null/logs"], ["/dev/null", "log_dir=FOLDER"]),
-        (["hydra.run.dir=/dev/null/run"], ["/dev/null", "log_dir=FOLDER"]),
+        (["hydra.run.dir=/dev/null/run"], ["/dev/null", "that can be written: hydra.run.dir=FOLDER"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
 )

@@ -79,6 +79,12 @@ def test_at_work_a_signal_is_an_error_that_is_not_lost(tmp_path: Path, how: str)
     assert said == ("saved closed\n" if "saved" in body or "sends" in body else "closed\n")
 
 
+def test_an_import_that_takes_seconds_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "sends.py").write_text("import __main__\n__main__.send()\nprint('went on')\n")
+    code, said = ends("with STOP.at_work():\n    with STOP.importing():\n        import sends", tmp_path)
+    assert (code, said) == (143, "rnnvision train: interrupted\n")
+
+
 def test_what_is_being_closed_is_not_interrupted_again(tmp_path: Path) -> None:
     body = """
 with STOP.at_work():

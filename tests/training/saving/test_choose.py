@@ -81,7 +81,7 @@ def test_without_it_the_one_after_the_most_steps_does_that_has_a_state(
 
 def test_where_none_is_whole_nothing_changes(tmp_path: Path) -> None:
     assert mend_last(tmp_path / "nowhere") is None
-    at(tmp_path, best=4)
+    save(tmp_path / "best.ckpt", global_step=9)  # without the state of an optimiser
     assert mend_last(tmp_path) is None  # it has no last.ckpt, and never had
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.ckpt"]
     at(tmp_path, last=3)
@@ -90,6 +90,22 @@ def test_where_none_is_whole_nothing_changes(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"last\.ckpt: is cut short; .*; no other checkpoint in this folder is"):
         mend_last(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_where_there_is_no_last_at_all_the_newest_is_taken(tmp_path: Path) -> None:
+    at(tmp_path, best=4, other=3)
+    assert mend_last(tmp_path) == "last.ckpt is missing: the run goes on from best.ckpt, after step 4"
+    assert contents(tmp_path) == {"last.ckpt": 4, "best.ckpt": 4, "other.ckpt": 3}
+
+
+def test_a_last_that_the_run_does_not_write_is_overtaken(tmp_path: Path) -> None:
+    at(tmp_path, best=4)
+    mend_last(tmp_path, is_written=False)
+    assert mend_last(tmp_path, is_written=False) is None
+    at(tmp_path, best=7)
+    assert mend_last(tmp_path) is None
+    assert "goes on from best.ckpt, after step 7" in str(mend_last(tmp_path, is_written=False))
+    assert contents(tmp_path) == {"last.ckpt": 7, "best.ckpt": 7}
 
 
 def test_one_of_a_later_version_is_not_taken_for_damaged(tmp_path: Path) -> None:

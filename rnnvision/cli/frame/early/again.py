@@ -1,13 +1,14 @@
 """auto_resume=true: the same command begins a run, goes on with it after any death, and lets it be once it is done."""
 
-import shutil
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from rnnvision.atomic import remove_leftovers
 from rnnvision.cli.frame.arguments import typed_words
 from rnnvision.cli.frame.command_line.line import CommandLine
 from rnnvision.cli.frame.command_line.words import NO_RUNS, key_of, override, parsed, yaml_text
@@ -21,13 +22,15 @@ from rnnvision.runs.read import CONFIG, LOCK
 
 KEY = "auto_resume"
 OF_COMMAND = ("resume", KEY, "save_every", "name", "log_dir")  # what a run does not depend on
-LEFTOVERS = ("checkpoints", "pretrain", "metrics.csv")  # of a start that came to nothing
+LEFTOVERS = ("checkpoints", "pretrain")  # folders of a start that came to nothing
+TABLES = ("metrics.csv", "pretrain/metrics.csv", "pretrain/summary.csv")  # of one, without the row of an epoch
 
 
 def with_resume(line: CommandLine, verb: str) -> CommandLine:
-    """A command with the word resume=FOLDER, where it asks for auto_resume, and its run has a checkpoint to go on from.
+    """A command with the word resume=FOLDER, where it asks for auto_resume, and its run has got anywhere.
 
-    Where the run has begun without getting that far, what it has left there is removed.
+    Where the run has neither a checkpoint nor an epoch that ended, what it has left there is removed. From which
+    checkpoint it goes on, and whether it can, is found out as for any other run that is resumed.
 
     Raises:
         UsageError: where the folder is not the same in each call of the command, or is not the whole of a run's.
@@ -51,7 +54,7 @@ def with_resume(line: CommandLine, verb: str) -> CommandLine:
         raise UsageError(f"{KEY}=true: needs a folder that is the same each time; add hydra.run.dir=FOLDER")
     folder = Path(expanded(text))
     run = Run(folder)
-    if run.last_checkpoint is None and not run.completed:
+    if not (run.has_begun or run.completed):
         if is_first_process() and _clear(folder):
             print(f"resume    nothing was saved in {folder}: the run begins anew", flush=True)
         return line
@@ -73,11 +76,13 @@ def _clear(folder: Path) -> bool:
     if not lock.path.is_file() or (folder / "metrics.json").exists() or not lock.acquire():
         return False
     with lock:
-        for path in (folder / name for name in LEFTOVERS):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        for table in TABLES:
+            with suppress(OSError):
+                (folder / table).unlink()
+        for part in (folder / name for name in LEFTOVERS if not (folder / name).is_symlink()):
+            remove_leftovers(part, alone=True)
+            with suppress(OSError):  # what else lies there somebody has put there: then the folder is one in use
+                part.rmdir()
     return True
 
 

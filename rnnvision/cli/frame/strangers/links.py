@@ -5,18 +5,21 @@ from pathlib import Path
 
 from rnnvision.errors import UsageError
 
+WRITTEN = (".csv", ".json")  # endings of what a run writes beside its folders
+
 
 def refuse_links(folder: Path, hydra: str) -> None:
-    """Refuse a run folder that leads elsewhere; that it is reached over a link itself is its user's choice.
+    """Refuse a run folder that leads elsewhere, or in which a folder is in the place of a table or a record; that it is
+    reached over a link itself is its user's choice.
 
-    Files that are replaced as a whole, and logs, see to it themselves.
+    Files that are replaced as a whole, and logs, see to links themselves.
 
     Args:
         folder: where a run begins or goes on; it need not exist.
         hydra: the folder in it that Hydra writes its files into; "" where it writes none.
 
     Raises:
-        UsageError: that names the link.
+        UsageError: that names the link, or the folder.
     """
     folders = [path for path in _entries(folder) if not path.is_file()]
     of_hydra = [folder / hydra, *_entries(folder / hydra)] if hydra else []
@@ -25,6 +28,9 @@ def refuse_links(folder: Path, hydra: str) -> None:
             raise UsageError(
                 f"{path}: is a link, and the run would write elsewhere; put what it leads to in its place, or remove it"
             )
+    for path in folders:
+        if path.suffix in WRITTEN and path.is_dir():
+            raise UsageError(f"{path}: is a folder, and the run writes a file of that name; remove it")
     for path in of_hydra:
         if path.exists() and not path.is_file() and not path.is_dir():  # a pipe, which Hydra would wait for
             raise UsageError(f"{path}: is no file; remove it")

@@ -19,7 +19,8 @@ from rnnvision.cli.frame.plugins import load_plugins_of
 from rnnvision.cli.frame.strangers.places import check_places
 from rnnvision.cli.frame.strangers.rules import read_run_config
 from rnnvision.cli.frame.trainer.callbacks import CHECKPOINTS
-from rnnvision.cli.train.resume.changes import ENTRY, MAY_CHANGE, allowed, may_change, require_same
+from rnnvision.cli.train.resume.changes import MAY_CHANGE, allowed, may_change, require_same
+from rnnvision.cli.train.saving import mend_checkpoints
 from rnnvision.errors import UsageError
 from rnnvision.masking import hidden_keys, masked_values
 from rnnvision.runs import Run, RunFolder, is_first_process
@@ -38,17 +39,17 @@ CHOSEN_BY = (
 
 
 def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
-    """The configuration the run began with, and what this command line may change of it.
+    """The configuration the run began with, and what this command line may change of it; its checkpoints are mended.
 
     Raises:
-        UsageError: for a change that would make it another run.
+        UsageError: for a change that would make it another run, and for a checkpoint of another run.
     """
     from rnnvision.nn.legacy import current_arguments
-    from rnnvision.training import facts_of
 
     words = {key_of(word): word for word in typed_words()}
     saved = read_run_config(run.path, replaced=words)
     before = plain(saved.get("callbacks")) or {}
+    mend_checkpoints(run, before)
     lost = hidden_keys(OmegaConf.to_container(saved, resolve=False))
     # With auto_resume the words are those that it began with.
     keys = [*differences(saved, cfg), "save_every", *lost] if cfg.get("auto_resume") is True else list(words)
@@ -75,10 +76,10 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     load_plugins_of(saved, HydraConfig.get().runtime.cwd)
     saved.model = current_arguments(written(saved.model))
     saved.resume = cfg.resume
-    last = Run(run.path).last_checkpoint
-    trained = None if last is None else facts_of(last)["rnnvision"].get(ENTRY)
-    if trained is not None:
-        require_same(trained, plain(saved))
+    last, best = Run(run.path).last_checkpoint, run.path / "checkpoints" / "best.ckpt"
+    for path in (last, best if best.is_file() else None):  # what it goes on from, and what may be tested at its end
+        if path is not None:
+            require_same(path, plain(saved))
     if changes and is_first_process():
         print(f"resume    with {in_words(changes)}", flush=True)
     return saved

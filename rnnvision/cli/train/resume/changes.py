@@ -1,6 +1,7 @@
 """What of a run may change when it is resumed: what leaves the training what it is, and how long it takes."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnvision.cli.frame.early.again import OF_COMMAND, in_words
@@ -61,19 +62,21 @@ def _is_place(value: object) -> bool:
     return isinstance(value, str) and "/" in value
 
 
-def require_same(trained: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+def require_same(checkpoint: Path, config: Mapping[str, Any]) -> None:
     """Check that a configuration is the one that a checkpoint was trained with, see `configuration`.
 
     Raises:
         UsageError: that lists what differs.
     """
-    now = configuration(config)
+    from rnnvision.training import facts_of
+
+    trained, now = facts_of(checkpoint)["rnnvision"].get(ENTRY) or {}, configuration(config)
     known = [key for key in trained if key in now]  # another version may have keys of its own
     changed = {key: (trained[key], now[key]) for key in known if trained[key] != now[key]}
     if changed:
         raise UsageError(
-            f"the run was trained with another configuration than its .hydra/config.yaml has: {in_words(changed)}; "
-            f"put back what was there, or begin a run of its own"
+            f"{checkpoint}: was trained with another configuration than .hydra/config.yaml of this run has: "
+            f"{in_words(changed)}; put back what was there, or begin a run of its own"
         )
 
 

@@ -185,6 +185,13 @@ def test_a_resume_is_refused_before_it_writes(name: str, verb: Verb, trained: Co
     assert_whole(outside)
 
 
+@pytest.mark.parametrize("name", ["metrics.csv", "metrics.json", "status.json"])
+def test_a_folder_in_the_place_of_a_file_that_is_written_is_refused_at_the_start(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(UsageError, match=f"{name}: is a folder, and the run writes a file of that name; remove it"):
+        refuse_links(tmp_path, ".hydra")
+
+
 def test_a_run_goes_on_over_a_link_to_its_folder(verb: Verb, trained: Copy) -> None:
     trained("run")
     Path("link").symlink_to("run")
