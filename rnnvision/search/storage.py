@@ -62,6 +62,11 @@ def open_study(folder: Path, settings: Settings, url: str | None = None) -> "Stu
         with running_in_one_line(settings.storage), held(folder / CLAIM):
             study = _opened(folder, settings, url or settings.storage)
             _check_trials(study, settings)
+            if not study.get_trials(deepcopy=False) and any((folder / "trials").glob("[0-9]*/status.json")):
+                raise UsageError(
+                    f"storage={shown(settings.storage)}: holds none of the trials in {folder / 'trials'}; put back "
+                    f"{_file(settings.storage) or 'what it held'}, or begin another study"
+                )
             return study
     except (UsageError, FailureError):
         raise
@@ -186,12 +191,22 @@ def running_in_one_line(storage: str | None) -> Iterator[None]:
 
 def _refusal(storage: str | None, error: Exception) -> UsageError:
     why = " ".join(str(error.__cause__ or error).partition("\n")[0].split())
+    if any(word in why for word in ("not a database", "malformed")) and (file := _file(storage)) is not None:
+        return UsageError(
+            f"{file}: is damaged ({why}), and the study has its trials there; put back a copy of it, or begin another "
+            "study"
+        )
     if "locked" in why:
         return UsageError(f"storage={shown(storage)}: another program holds it ({why}); go on when that has ended")
     return UsageError(
         f"storage={shown(storage)}: cannot be used: {without_password(why)}; choose storage=null (a database in the "
         "folder), storage=journal (a file there, for network file systems), or the URL of a database that runs"
     )
+
+
+def _file(storage: str | None) -> str | None:
+    """The file in the folder of a study that it is kept in; None for one elsewhere."""
+    return {None: DATABASE, "journal": JOURNAL}.get(storage)
 
 
 def shown(storage: str | None) -> str:

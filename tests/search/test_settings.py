@@ -116,6 +116,23 @@ def test_a_database_that_is_damaged_is_one_line(tmp_path: Path, statement: str) 
     assert len(str(refused.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(("storage", "file"), [(None, "study.db"), ("journal", "study.journal")])
+def test_a_study_whose_trials_are_gone_is_not_begun_anew(tmp_path: Path, storage: str | None, file: str) -> None:
+    chosen = settings(storage=storage, pruner="none")
+    chosen.write(tmp_path, 1)
+    run(tmp_path, chosen, 1, FakePlace(speed=7))
+    assert (tmp_path / "trials" / "0000" / "status.json").is_file()
+    (tmp_path / file).unlink()
+    with pytest.raises(UsageError, match=f"holds none of the trials in .*; put back {file}, or begin another study"):
+        open_study(tmp_path, chosen)
+
+
+def test_a_file_that_is_no_database_is_told_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "study.db").write_bytes(bytes(range(256)) * 8)
+    with pytest.raises(UsageError, match=r"^study\.db: is damaged \(.*not a database.*\), .* put back a copy of it"):
+        open_study(tmp_path, settings(storage=None, pruner="none"))
+
+
 def test_a_journal_of_sqlites_that_names_a_file_elsewhere_is_refused(tmp_path: Path) -> None:
     chosen = settings(storage=None, pruner="none")
     open_study(tmp_path, chosen)
