@@ -196,7 +196,7 @@ def _is_epoch(row: dict[Any, Any]) -> bool:
     """
     try:
         numbers = {name: float(value) for name, value in row.items() if value and ("/" in name or name in NUMBERS)}
-        whole = all(numbers[name].is_integer() for name in ("epoch", "step") if name in numbers)
+        whole = all(row[name].isdecimal() for name in ("epoch", "step") if name in numbers)
         return whole and all(
             computable(value) or (name != "seconds" and not math.isfinite(value)) for name, value in numbers.items()
         )

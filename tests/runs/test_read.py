@@ -245,7 +245,7 @@ def test_figures_that_nothing_can_be_computed_with_are_none(tmp_path: Path) -> N
     run = Run(tmp_path)
     assert str(run.metrics) == "{'a': nan, 'b': nan, 'c': 0.5, 'train/seconds': nan}"
     assert (run.training_seconds, run.status) == (None, "completed")
-    rows = ["0,0.5,1.5", "1,1e308,1.5", "2,0.5,inf", "3,0.5,1e308", "4,nan,2.0"]
+    rows = ["0,0.5,1.5", "1e0,0.5,1.5", "-1,0.5,1.5", "1,1e308,1.5", "2,0.5,inf", "3,0.5,1e308", "4,nan,2.0"]
     (tmp_path / "metrics.csv").write_text("\n".join(["epoch,val/loss,seconds", *rows]) + "\n")
     again = Run(tmp_path)
     assert [row["epoch"] for row in again.epochs] == ["0", "4"]  # a training may diverge
