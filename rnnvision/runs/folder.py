@@ -78,6 +78,8 @@ class RunFolder:
             self.write(ENVIRONMENT, environment)
         except OSError:  # the disk is full: it has not begun
             self.put_back()
+            if STATUS not in self._before and is_first_process():
+                (self.path / STATUS).unlink(missing_ok=True)
             raise
         if is_first_process() and not self._is_part():
             self.point_latest()

@@ -14,7 +14,7 @@ from rnnvision.atomic import replaced, whole
 from rnnvision.checks import at_least, number, positive
 from rnnvision.cli.compare.comparison import Comparison, Entrant
 from rnnvision.cli.frame.command_line.words import override
-from rnnvision.cli.frame.strangers.places import places_among
+from rnnvision.cli.frame.strangers.places import places_of
 from rnnvision.cli.frame.sweep.run import Queue
 from rnnvision.cli.frame.sweep.show import shown
 from rnnvision.errors import FailureError
@@ -55,7 +55,7 @@ class Cell:
             override("log_dir", log_dir),
             override("hydra.run.dir", self.folder),
         )
-        resume = (*own, override("resume", self.folder), *places_among(self.comparison.words(self.entrant)))
+        resume = (*own, override("resume", self.folder), *places_of(cfg))
         name = f"{self.entrant.label}, seed {self.seed}"
         return Job(name, self.folder, "rnnvision.cli.train", (*own, *fresh), resume)
 

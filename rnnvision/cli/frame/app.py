@@ -39,6 +39,7 @@ from rnnvision.cli.frame.signals import STOP, Stopped
 from rnnvision.cli.frame.start import check_checkpoint, check_unused, take
 from rnnvision.cli.frame.strangers.guard import guard_hydra
 from rnnvision.cli.frame.strangers.interpolations import allow_typed, allowing
+from rnnvision.cli.frame.strangers.places import places_of
 from rnnvision.cli.frame.strangers.reading import yaml_fault
 from rnnvision.cli.frame.strangers.words import refuse_secrets
 from rnnvision.cli.frame.sweep.command import SweepCommand, go_where_it_began, sweep_command
@@ -84,7 +85,7 @@ def _run_verb(verb: str, task: Task, libraries: tuple[str, ...]) -> None:
 
     def job(config: DictConfig) -> float | None:
         with environment_with(FULL_ERROR, "1" if wants_traceback else None):  # children inherit the user's own wish
-            return _run_job(verb, task, config, wants_traceback, libraries)
+            return _run_job(verb, task, config, libraries)
 
     try:
         allow_typed(sys.argv[1:])
@@ -183,9 +184,7 @@ def _hydra_runs(multirun: Multirun | None) -> Iterator[None]:
             setattr(Hydra, name, function)
 
 
-def _run_job(
-    verb: str, task: Task, config: DictConfig, wants_traceback: bool, libraries: tuple[str, ...]
-) -> float | None:
+def _run_job(verb: str, task: Task, config: DictConfig, libraries: tuple[str, ...]) -> float | None:
     """One job: a plain run, or one of a sweep, where a failure is written down and the others go on."""
     hydra_config = HydraConfig.get()
     locate_paths(config, hydra_config.runtime.cwd)
@@ -223,7 +222,7 @@ def _run_job(
             # After a signal any error is taken to be of it: the system may have told the workers, too.
             if STOP.requested is not None or not isinstance(error, Exception):
                 _leave_interrupted(verb, config, run, STOP.code_of(error))
-            log.keep, code, message = _write_failed(verb, config, run, error, status_before, wants_traceback)
+            log.keep, code, message = _write_failed(verb, config, run, error, status_before)
             STOP.write_down = None
             if not in_a_sweep:
                 leave(verb, message, code)
@@ -265,19 +264,14 @@ def _write_status(run: RunFolder, status: str) -> None:
 
 
 def _write_failed(
-    verb: str,
-    config: DictConfig,
-    run: RunFolder,
-    error: Exception,
-    status_before: dict[str, Any],
-    wants_traceback: bool,
+    verb: str, config: DictConfig, run: RunFolder, error: Exception, status_before: dict[str, Any]
 ) -> tuple[bool, int, str]:
     """Record how a run failed: whether it was one, its exit code, and what to tell.
 
     A resume that changed nothing leaves the folder as it was; wrong use in a folder of its own leaves none.
     """
     code, told = verdict(error, verb)
-    if told is None or wants_traceback:
+    if told is None or os.environ.get(FULL_ERROR) == "1":
         traceback.print_exception(error)
     message = told or f"{type(error).__name__}: {error}"
     message += _resumption(run, config) if isinstance(error, DiskError) or is_full(error) else ""
@@ -297,4 +291,5 @@ def _resumption(run: RunFolder, config: DictConfig) -> str:
     """What to type to go on with a run that has got as far as a checkpoint."""
     if "resume" not in config or Run(run.path).last_checkpoint is None:
         return ""
-    return f"; go on: {allowing(typed_words())}{command([*own_config_dir(), override('resume', run.shown())])}"
+    again = [*own_config_dir(), override("resume", run.shown()), *places_of(config)]
+    return f"; go on: {allowing(typed_words())}{command(again)}"

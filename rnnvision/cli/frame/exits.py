@@ -28,15 +28,20 @@ def leave_if_nowhere(verb: str) -> None:
         leave(verb, "the folder that this is typed in has been removed; go to one that exists: cd FOLDER", EXIT_USAGE)
 
 
-def system_error(error: OSError) -> tuple[str, int]:
-    """The message for what the system refuses, and the exit code: a run folder that cannot be written has a remedy."""
+def system_error(error: OSError, *, of_run: bool = True) -> tuple[str, int]:
+    """The message for what the system refuses, and the exit code: a run folder that cannot be written has a remedy.
+
+    Args:
+        error: which has the name of its file.
+        of_run: whether that is the run folder, or lies there.
+    """
     if is_full(error):
         return f"{no_space(error)}, or {elsewhere('on another disk')}", EXIT_FAILURE
     file, why = error.filename, error.strerror or str(error) or type(error).__name__
     denied = error.errno in (errno.EACCES, errno.EPERM)
     if denied and file and not _may_be_read(Path(os.fsdecode(file))):
         return f"{os.fsdecode(file)}: cannot be read ({why})", EXIT_FAILURE
-    if denied or error.errno in NO_FOLDER:
+    if of_run and (denied or error.errno in NO_FOLDER):
         where = os.fsdecode(file) if file else "the run folder"
         return f"{where}: {why}; {elsewhere('that can be written')}", EXIT_USAGE
     return f"{os.fsdecode(file)}: {why}" if file else f"{type(error).__name__}: {why}", EXIT_FAILURE

@@ -111,7 +111,7 @@ def verdict(error: Exception, verb: str) -> tuple[int, str | None]:
         return EXIT_USAGE, with_command(str(error))
     told = str(error) if isinstance(error, FailureError) else no_space(error) if is_full(error) else None
     if isinstance(error, PermissionError) and error.filename:
-        told, _ = system_error(error)
+        told, _ = system_error(error, of_run=False)
     return EXIT_FAILURE, told or memory_ran_out(error) or _lost_worker(error)
 
 

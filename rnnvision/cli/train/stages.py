@@ -2,8 +2,9 @@
 
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rnnvision.checks import counted
 from rnnvision.cli.frame.arguments import plain
@@ -59,7 +60,8 @@ class Epochs:
         self.last = last if training.cfg.resume is not None and last.is_file() else None
         begun = (folder / "pretrain" / "last.ckpt").is_file()
         if training.cfg.resume is not None and self.last is None and not begun:
-            raise UsageError(f"resume={training.run.shown()}: holds no checkpoints/last.ckpt; {_why_none(folder)}")
+            why = _why_none(folder, plain(training.cfg.callbacks))
+            raise UsageError(f"resume={training.run.shown()}: holds no checkpoints/last.ckpt; {why}")
         lines = (
             *(() if self.last is None else (resume_line(self.last), _table_line(training, self.last))),
             self._validation_line(),
@@ -132,12 +134,14 @@ def _table_line(training: Training, last: Path) -> str:
     return f"resume    metrics.csv is missing: {which} not in it any more"
 
 
-def _why_none(folder: Path) -> str:
+def _why_none(folder: Path, callbacks: Mapping[str, Any] | None) -> str:
     """Why a run has no checkpoint to go on with; what it scored is written at the end of its training."""
     if (folder / "metrics.json").is_file():
         return "its training has ended, and none was saved (callbacks.last=null, callbacks=none), or it is gone"
     if saved := sorted(path.name for path in (folder / "checkpoints").glob("*.ckpt*")):
         return f"{', '.join(saved)}: damaged, or without the state of an optimiser; begin a run of its own"
+    if not any(str((node or {}).get("_target_")).endswith("Checkpoint") for node in (callbacks or {}).values()):
+        return "it saves none (callbacks=none); begin a run of its own in another folder"
     if epochs := len(read_epochs(folder / "metrics.csv")):
         ended = f"{counted(epochs, 'epoch')} of it ended, so what was saved is gone"
         return f"{ended}; begin a run of its own in another folder, or remove this one"

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from rnnvision.cli.frame.app import run_verb
 from rnnvision.cli.frame.command_line.words import override
-from rnnvision.cli.frame.strangers.places import places_among
+from rnnvision.cli.frame.strangers.places import Places
 from rnnvision.cli.tune.axes import words_of
 from rnnvision.cli.tune.check import TuneStart, place_of
 from rnnvision.cli.tune.lines import Lines, first_lines
@@ -70,13 +71,14 @@ def tune(cfg: DictConfig, run: RunFolder) -> float:
 
 def make_jobs(settings: Settings, folder: Path, log_dir: str) -> Callable[[int, Mapping[str, Any]], Job]:
     """The job of a trial: `train` with its values, in a folder of its number."""
+    places = Places(lambda words: compose("train", overrides=list(words)))
 
     def job(number: int, params: Mapping[str, Any]) -> Job:
         name = f"{number:04d}"
         path = folder / "trials" / name
         own = [override("name", name), override("log_dir", log_dir), override("hydra.run.dir", path)]
         fresh = (*settings.config_dir, *settings.words, *words_of(params), *own)
-        resume = (*settings.config_dir, override("resume", path), *places_among(settings.words))
+        resume = (*settings.config_dir, override("resume", path), *places([*settings.words, *words_of(params)]))
         return Job(name, path, "rnnvision.cli.train", fresh, resume)
 
     return job

@@ -28,7 +28,7 @@ INVERT: dict[str, bool | str] = {"auto": "auto", "true": True, "false": False}
 
 LAST = {"connection": "close"}  # the rest of an upload is not waited for
 UPLOADS = 4  # held in memory at a time
-UPLOAD_SECONDS = 20.0  # for all of one, with its turn
+UPLOAD_SECONDS = 20.0  # until it has its turn, and then for all of one
 
 
 class TooLargeError(Exception):
@@ -68,7 +68,11 @@ def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0
     async def reading(request: "Request") -> "Response":
         choice = INVERT.get(request.query_params.get("invert", "auto"), "auto")
         try:
-            content = await asyncio.wait_for(uploaded(request, turns), UPLOAD_SECONDS)
+            await asyncio.wait_for(turns.acquire(), UPLOAD_SECONDS)
+        except asyncio.TimeoutError:
+            return JSONResponse({"error": "others send files at this moment; try again"}, status_code=503, headers=LAST)
+        try:
+            content = await asyncio.wait_for(uploaded(request), UPLOAD_SECONDS)
         except TooLargeError:
             most = f"{MAX_UPLOAD / 1e6:.0f} MB"
             large = f"this file is larger than {most}; choose a smaller one"
@@ -78,6 +82,8 @@ def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0
             return JSONResponse({"error": late}, status_code=408, headers=LAST)
         except ClientDisconnect:
             return Response(status_code=400)  # which nobody reads
+        finally:
+            turns.release()
         return await answered(lambda: read(open_picture(content, classifier), classifier, choice).to_json())
 
     async def example(request: "Request") -> "Response":
@@ -103,8 +109,8 @@ def make_app(classifier: "Classifier", examples: Examples, *, host: str = "127.0
     )
 
 
-async def uploaded(request: "Request", turns: asyncio.Semaphore) -> bytes:
-    """The content of a request, read once it has its turn, and given up as soon as it is too large.
+async def uploaded(request: "Request") -> bytes:
+    """The content of a request, given up as soon as it is too large.
 
     Raises:
         TooLargeError: if it is.
@@ -112,9 +118,8 @@ async def uploaded(request: "Request", turns: asyncio.Semaphore) -> bytes:
     if int(request.headers.get("content-length", "0")) > MAX_UPLOAD:
         raise TooLargeError
     content = bytearray()
-    async with turns:
-        async for part in request.stream():
-            content += part
-            if len(content) > MAX_UPLOAD:
-                raise TooLargeError
+    async for part in request.stream():
+        content += part
+        if len(content) > MAX_UPLOAD:
+            raise TooLargeError
     return bytes(content)

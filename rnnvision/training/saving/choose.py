@@ -79,7 +79,10 @@ def mend_last(folder: Path, *, is_written: bool = True) -> str | None:
     damage = _damage(last)
     if damage is None:
         return None if is_written else _overtaken(folder)
-    chosen = previous if _damage(previous) is None else _newest(folder)
+    found = [previous] if _damage(previous) is None else []
+    if not (found and is_written) and (newest := _newest(folder)) is not None:
+        found.append(newest)
+    chosen = max(found, key=_step, default=None)
     if chosen is None and not (last.exists() or previous.is_file()):
         return None
     if chosen is None:

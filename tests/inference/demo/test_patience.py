@@ -68,7 +68,8 @@ async def never_whole(app: Any, number: int) -> tuple[list[int], int]:
 def test_uploads_that_never_end_are_given_up_and_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_app, "UPLOAD_SECONDS", 0.3)
     statuses, most = asyncio.run(never_whole(app_of(digit()), 20))
-    assert statuses == [408] * 20
+    assert set(statuses) == {408, 503}
+    assert statuses.count(408) >= demo_app.UPLOADS
     assert most == demo_app.UPLOADS
 
 

@@ -62,7 +62,7 @@ def _run_plain(verb: str, usage: str, task: Callable[[list[str]], None]) -> None
     except FailureError as error:
         leave(verb, str(error), EXIT_FAILURE)
     except PermissionError as error:
-        leave(verb, *system_error(error))
+        leave(verb, *system_error(error, of_run=False))
 
 
 def read_settings(verb: str, words: Sequence[str], flags: Sequence[str] = ()) -> dict[str, str]:

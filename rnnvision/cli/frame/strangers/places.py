@@ -4,10 +4,9 @@ Whoever resumes a run of others has not chosen these. Each has to be typed again
 """
 
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -19,13 +18,40 @@ from rnnvision.cli.frame.strangers.rules import TRUST, is_trusted
 from rnnvision.errors import UsageError
 from rnnvision.runs.read import CONFIG
 
-OF_PLACES = re.compile(rf"{CACHE}|(logger|callbacks)\.\w+\.({'|'.join((*FOLDERS, *NAMES, *SERVERS))})")
 SQLITE = "sqlite:///"
+PLACELESS = ("seed", "model", "optimizer", "scheduler", "augmentation", "trainer", "loss", "label_smoothing")
 
 
-def places_among(words: Iterable[str]) -> tuple[str, ...]:
-    """The words of a command that choose such a place, which a job that goes on with its run is told again."""
-    return tuple(f"++{word.lstrip('+')}" for word in words if OF_PLACES.fullmatch(key_of(word)))
+def places_of(config: DictConfig) -> tuple[str, ...]:
+    """The words that name the places of a configuration of the user's own once more, where its run is gone on with."""
+    keys = [CACHE]
+    for group in ("logger", "callbacks"):
+        made = OmegaConf.to_container(node, resolve=False) if OmegaConf.is_dict(node := config.get(group)) else {}
+        for name, made_of in cast(dict[str, Any], made).items():
+            keys += [f"{group}.{name}.{key}" for key, value in _texts(made_of) if "${hydra:" not in value]
+    values = {key: OmegaConf.select(config, key) for key in keys}
+    return tuple(override(f"++{key}", value) for key, value in values.items() if isinstance(value, str))
+
+
+def _texts(made_of: Any) -> Iterator[tuple[str, str]]:
+    """The folders and servers of an object, and names that lead out of a folder."""
+    for key, value in made_of.items() if isinstance(made_of, dict) else ():
+        if isinstance(value, str) and (key in (*FOLDERS, *SERVERS) or (key in NAMES and leads_out(value))):
+            yield key, value
+
+
+class Places:
+    """The places of jobs, by their words; composed once for all that do not differ in what could name a place."""
+
+    def __init__(self, compose: Callable[[Sequence[str]], DictConfig]) -> None:
+        self._compose = compose
+        self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def __call__(self, words: Sequence[str]) -> tuple[str, ...]:
+        which = tuple(word for word in words if key_of(word).partition(".")[0] not in PLACELESS)
+        if which not in self._known:
+            self._known[which] = places_of(self._compose(words))
+        return self._known[which]
 
 
 def check_places(config: DictConfig, folder: Path, own: DictConfig) -> None:

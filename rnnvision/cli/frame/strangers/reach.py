@@ -15,7 +15,7 @@ OF_A_PLACE = (
     *("name", "cluster", "partition", "account", "qos", "minutes", "requeues"),
     *("cpus", "gpus", "memory_gb", "nodes", "tasks"),
 )
-NAME = re.compile(r"[\w.,:-]*")
+NAME = re.compile(r"[\w.,:+@/-]*")
 CACHE = "data.cache"
 WRITTEN = ("log_dir", "output", "save", "to", CACHE)  # keys of what is written
 FOLDERS = ("save_dir", "dirpath", "dir")  # arguments of loggers and callbacks

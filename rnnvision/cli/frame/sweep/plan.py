@@ -16,7 +16,7 @@ from rnnvision.cli.frame.command_line.groups import default_options
 from rnnvision.cli.frame.command_line.words import command, override, parsed
 from rnnvision.cli.frame.start import as_hydra_has_it
 from rnnvision.cli.frame.strangers.interpolations import allowing
-from rnnvision.cli.frame.strangers.places import places_among
+from rnnvision.cli.frame.strangers.places import Places
 from rnnvision.cli.frame.strangers.reach import reaching
 from rnnvision.cli.frame.sweep.check import Compose, check_sweep
 from rnnvision.cli.frame.sweep.command import SweepCommand
@@ -95,7 +95,8 @@ def plan_of(sweep: SweepCommand, hydra: Hydra, config_name: str | None) -> Plan:
             at_least("jobs", config.jobs, 1)
             flags(fail_fast=config.fail_fast, retry_failed=config.retry_failed)
         folder = sweep.folder or Path(str(config.hydra.sweep.dir)).absolute()
-    jobs = [_job(sweep, entry, folder, has_resume="resume" in config) for entry in record.jobs]
+    places = Places(compose) if "resume" in config else None
+    jobs = [_job(sweep, entry, folder, places) for entry in record.jobs]
     _check_unused(sweep, folder, jobs)
     return Plan(sweep, folder, record, record != sweep.record, jobs, config)
 
@@ -151,15 +152,16 @@ def _check_hydra(config: DictConfig, sweep: SweepCommand) -> None:
         raise UsageError("hydra.sweep.subdir: cannot be set; the folder of a job is named by what was swept")
 
 
-def _job(sweep: SweepCommand, entry: Entry, folder: Path, *, has_resume: bool) -> Job:
+def _job(sweep: SweepCommand, entry: Entry, folder: Path, places: Places | None) -> Job:
     place = folder / entry.name
     of_hydra = [word for word in entry.words if word.startswith("hydra")]
+    again = () if places is None else (*of_hydra, override("resume", place), *places(entry.words))
     return Job(
         entry.name,
         place,
         f"rnnvision.cli.{sweep.verb}",
         (*sweep.flags, *entry.words, override("hydra.run.dir", place)),
-        (*sweep.flags, *of_hydra, override("resume", place), *places_among(entry.words)) if has_resume else (),
+        (*sweep.flags, *again) if again else (),
     )
 
 

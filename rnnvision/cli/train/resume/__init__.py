@@ -48,6 +48,7 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
 
     words = {key_of(word): word for word in typed_words()}
     saved = read_run_config(run.path, replaced=words)
+    _check_parts(saved, run)
     before = plain(saved.get("callbacks")) or {}
     mend_checkpoints(run, before)
     lost = hidden_keys(OmegaConf.to_container(saved, resolve=False))
@@ -83,6 +84,15 @@ def resumed(cfg: DictConfig, run: RunFolder) -> DictConfig:
     if changes and is_first_process():
         print(f"resume    with {in_words(changes)}", flush=True)
     return saved
+
+
+def _check_parts(saved: DictConfig, run: RunFolder) -> None:
+    for group in ("callbacks", "logger"):
+        made = plain(saved.get(group)) or {}
+        if not isinstance(made, dict) or not all(node is None or isinstance(node, dict) for node in made.values()):
+            raise UsageError(
+                f"{run.path / CONFIG}: {group}: must hold settings by their names; put back what was there"
+            )
 
 
 def _refusal(key: str, word: str, before: Any, now: Any) -> str:

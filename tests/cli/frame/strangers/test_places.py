@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from rnnvision.cli.frame.strangers.places import places_among
-from tests.cli.running import Copy, Verb
+from rnnvision.cli.frame.strangers.places import places_of
+from rnnvision.runs import Run
+from tests.cli.running import TINY, Copy, Verb
 
 TENSORBOARD = {"_target_": "lightning.pytorch.loggers.TensorBoardLogger", "version": ""}
 CALLBACK = "lightning.pytorch.callbacks.ModelCheckpoint"
@@ -62,9 +63,47 @@ def test_a_command_that_asks_for_it_goes_on(verb: Verb, trained: Copy) -> None:
     trained("run")
     edit("logger.csv.save_dir", "logs")
     words = ("hydra.run.dir=run", "trainer.max_epochs=3", "auto_resume=true", "logger.csv.save_dir=logs")
-    assert "lies outside" not in verb("train", *words).err
+    result = verb("train", *TINY, *words)
+    assert result.code == 0, result.err
 
 
 def test_a_job_that_goes_on_is_told_its_places_again() -> None:
-    words = ["seed=1", "data.cache=/fast", "+logger.tb.save_dir=tb", "logger.csv.echo=false", "data.root=x"]
-    assert places_among(words) == ("++data.cache=/fast", "++logger.tb.save_dir=tb")
+    config = OmegaConf.create(
+        {
+            "data": {"cache": "/fast", "root": "x"},
+            "log_dir": "logs",
+            "logger": {
+                "csv": {"save_dir": "${hydra:runtime.output_dir}", "echo": False},
+                "tb": {"save_dir": "tb", "name": "n", "version": "../v"},
+                "flow": {"tracking_uri": "sqlite:///${log_dir}/mlflow.db"},
+                "none": None,
+            },
+            "callbacks": None,
+        }
+    )
+    assert places_of(config) == (
+        "++data.cache=/fast",
+        "++logger.tb.save_dir=tb",
+        "++logger.tb.version=../v",
+        "++logger.flow.tracking_uri=sqlite:///logs/mlflow.db",
+    )
+
+
+def test_a_sweep_goes_on_with_places_of_a_file(verb: Verb) -> None:
+    file = Path("own/experiment/mine.yaml")
+    file.parent.mkdir(parents=True)
+    file.write_text("# @package _global_\nlogger: {csv: {save_dir: ../../places}}\n")
+    words = ("-m", "--config-dir", "own", "experiment=mine", "seed=0,1", *TINY, "hydra.sweep.dir=sweep")
+    assert verb("train", *words).code == 0
+    status = Path("sweep/seed=0/status.json")
+    status.write_text(status.read_text().replace("completed", "interrupted"))
+    result = verb("train", "-m", "--config-dir", "own", "resume_sweep=sweep")
+    assert result.code == 0, result.err
+    assert Run(status.parent).completed
+
+
+@pytest.mark.parametrize("group", ["callbacks", "logger"])
+def test_parts_that_are_none_are_one_line(group: str, verb: Verb, trained: Copy) -> None:
+    trained("run")
+    edit(f"{group}.last", "x")
+    assert f"{group}: must hold settings by their names" in verb("train", "resume=run").message
