@@ -100,9 +100,11 @@ def _strange(made_of: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, st
 
 
 def _is_above(address: str, folder: Path) -> bool:
-    """Whether an address is the user's, or a database in a file above the run, as that of all runs of log_dir."""
+    """Whether an address is the user's, or a database in a file where that of all runs lies, see conf/logger."""
     if address == os.environ.get("MLFLOW_TRACKING_URI"):
         return True
     if not address.startswith(SQLITE) or "?" in address:
         return False
-    return folder.is_relative_to(Path(address.removeprefix(SQLITE)).resolve().parent)
+    file = Path(address.removeprefix(SQLITE))
+    is_usual = file.name == "mlflow.db" and not leads_out(str(file))  # below the folder of the command, as in logs/
+    return is_usual or folder.is_relative_to(file.resolve().parent)

@@ -22,6 +22,10 @@ PLACES: dict[str, tuple[str, Any]] = {  # key that is told: what the configurati
         "logger.flow",
         {"_target_": "lightning.pytorch.loggers.MLFlowLogger", "tracking_uri": "http://127.0.0.1:9"},
     ),
+    "logger.data.tracking_uri": (
+        "logger.data",
+        {"_target_": "lightning.pytorch.loggers.MLFlowLogger", "tracking_uri": "sqlite:///../elsewhere/mlflow.db"},
+    ),
     "callbacks.mine.dirpath": ("callbacks.mine", {"_target_": CALLBACK, "dirpath": "../mine"}),
     "callbacks.mine.filename": ("callbacks.mine", {"_target_": CALLBACK, "dirpath": "run", "filename": "../../mine"}),
 }
