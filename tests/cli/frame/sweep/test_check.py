@@ -89,4 +89,4 @@ def test_a_word_for_each_value_is_composed_and_not_one_for_each_job(
     monkeypatch.setattr(Hydra, "compose_config", lambda *a, **k: composed.append(a) or compose(*a, **k))
     assert verb("train", "-m", "model=lstm,gru,rnn", "optimizer=adam,sgd", "seed=range(0,20)").code == 0
     assert len(place.commands) == 120
-    assert len(composed) == 1 + 1 + 2 + 1, "the file of the sweep, the first job, the other options"
+    assert len(composed) == 1 + 1 + 2 + 1 + 1, "the file of the sweep, the first job, the other options, the places"
