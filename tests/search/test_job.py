@@ -48,7 +48,7 @@ def test_a_job_goes_on_from_its_last_checkpoint_else_anew(job: Job, left: list[s
 def test_a_job_goes_on_from_its_best_checkpoint_once_an_epoch_has_ended(job: Job) -> None:
     leave(job, "checkpoints/best.ckpt")
     (job.folder / "metrics.csv").write_text("epoch,step,seconds\n0,9,1.0\n")
-    assert job.command()[3:] == ["resume=here"]
+    assert job.command()[BEFORE_MODULE + 1 :] == ["resume=here"]
     assert (job.folder / "checkpoints" / "best.ckpt").is_file()
 
 
