@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnvision.checks import message_line
 from rnnvision.errors import FailureError, UsageError
+from rnnvision.runs import Run
 from rnnvision.runs.lock import Lock
 from rnnvision.search.pruning import make_pruner
 from rnnvision.search.sampling import make_sampler, most_trials
@@ -62,7 +63,8 @@ def open_study(folder: Path, settings: Settings, url: str | None = None) -> "Stu
         with running_in_one_line(settings.storage), held(folder / CLAIM):
             study = _opened(folder, settings, url or settings.storage)
             _check_trials(study, settings)
-            if not study.get_trials(deepcopy=False) and any((folder / "trials").glob("[0-9]*/status.json")):
+            done = any(Run(file.parent).completed for file in (folder / "trials").glob("[0-9]*/status.json"))
+            if done and not study.get_trials(deepcopy=False):
                 raise UsageError(
                     f"storage={shown(settings.storage)}: holds none of the trials in {folder / 'trials'}; put back "
                     f"{_file(settings.storage) or 'what it held'}, or begin another study"

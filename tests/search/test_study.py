@@ -175,7 +175,7 @@ def test_a_study_that_has_tried_a_setting_twice_goes_on_until_it_has_tried_all(t
     [
         ({"val/accuracy": None}, "it has no val/accuracy"),
         ({"val/accuracy": float("nan")}, "its val/accuracy is nan"),
-        ({"val/accuracy": float("inf")}, "its val/accuracy is inf"),
+        ({"val/accuracy": float("inf")}, "its val/accuracy is nan"),
     ],
 )
 def test_a_score_that_is_no_number_is_a_failed_trial(tmp_path: Path, more: dict[str, Any], why: str) -> None:
