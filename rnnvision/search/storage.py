@@ -63,8 +63,8 @@ def open_study(folder: Path, settings: Settings, url: str | None = None) -> "Stu
         with running_in_one_line(settings.storage), held(folder / CLAIM):
             study = _opened(folder, settings, url or settings.storage)
             _check_trials(study, settings)
-            done = any(Run(file.parent).completed for file in (folder / "trials").glob("[0-9]*/status.json"))
-            if done and not study.get_trials(deepcopy=False):
+            trials = (folder / "trials").glob("[0-9]*/status.json")
+            if not study.get_trials(deepcopy=False) and any(Run(file.parent).completed for file in trials):
                 raise UsageError(
                     f"storage={shown(settings.storage)}: holds none of the trials in {folder / 'trials'}; put back "
                     f"{_file(settings.storage) or 'what it held'}, or begin another study"

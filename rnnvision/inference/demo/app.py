@@ -24,8 +24,6 @@ OF_FOLDERS = {"opening.js", "reader_in_browser.js"}  # of an exported page, whos
 SERVED = {path.name: path for path in PAGE.iterdir() if path.name not in OF_FOLDERS}
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 INVERT: dict[str, bool | str] = {"auto": "auto", "true": True, "false": False}
-
-
 LAST = {"connection": "close"}  # the rest of an upload is not waited for
 UPLOADS = 4  # held in memory at a time
 UPLOAD_SECONDS = 20.0  # until it has its turn, and then for all of one

@@ -4,7 +4,7 @@ Whoever resumes a run of others has not chosen these. Each has to be typed again
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -82,21 +82,14 @@ def _outside(config: DictConfig, folder: Path) -> Iterator[tuple[str, str]]:
         yield CACHE, cache
     for group in ("logger", "callbacks"):
         for name, made_of in (plain(config.get(group)) or {}).items():
-            if isinstance(made_of, dict):
-                yield from ((f"{group}.{name}.{key}", value) for key, value in _strange(made_of, folder))
+            yield from ((f"{group}.{name}.{key}", value) for key, value in _strange(made_of, folder))
 
 
-def _strange(made_of: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
-    texts = {key: value for key, value in made_of.items() if isinstance(value, str)}
-    for key in FOLDERS:
-        if key in texts and not Path(texts[key]).resolve().is_relative_to(folder):
-            yield key, texts[key]
-    for key in NAMES:
-        if key in texts and leads_out(texts[key]):
-            yield key, texts[key]
-    for key in SERVERS:
-        if key in texts and not _is_above(texts[key], folder):
-            yield key, texts[key]
+def _strange(made_of: Any, folder: Path) -> Iterator[tuple[str, str]]:
+    for key, value in _texts(made_of):
+        is_own = Path(value).resolve().is_relative_to(folder) if key in FOLDERS else _is_above(value, folder)
+        if key in NAMES or not is_own:
+            yield key, value
 
 
 def _is_above(address: str, folder: Path) -> bool:

@@ -155,13 +155,12 @@ def _check_hydra(config: DictConfig, sweep: SweepCommand) -> None:
 def _job(sweep: SweepCommand, entry: Entry, folder: Path, places: Places | None) -> Job:
     place = folder / entry.name
     of_hydra = [word for word in entry.words if word.startswith("hydra")]
-    again = () if places is None else (*of_hydra, override("resume", place), *places(entry.words))
     return Job(
         entry.name,
         place,
         f"rnnvision.cli.{sweep.verb}",
         (*sweep.flags, *entry.words, override("hydra.run.dir", place)),
-        (*sweep.flags, *again) if again else (),
+        () if places is None else (*sweep.flags, *of_hydra, override("resume", place), *places(entry.words)),
     )
 
 

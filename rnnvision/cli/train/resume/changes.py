@@ -21,17 +21,8 @@ OF_TRAINER = (
 )
 MAY_CHANGE = (
     *(f"trainer.{key}" for key in OF_TRAINER),
-    *(
-        "callbacks.",
-        "logger.",
-        "report",
-        "tags",
-        "data.root",
-        "data.cache",
-        "data.num_workers",
-        "data.timeout",
-        "save_every",
-    ),
+    *("callbacks.", "logger.", "report", "tags", "data.root", "data.cache", "data.num_workers", "data.timeout"),
+    "save_every",
 )
 NOT_OF_TRAINING = (*OF_COMMAND, "tags", "plugins", "report", "logger", "hydra", "experiment", "sweep", "debug")
 ENTRY = "configuration"  # of the description of a checkpoint
