@@ -1,5 +1,7 @@
 """Which networks compute the same, to the last bit, in however many threads."""
 
+import os
+
 import torch
 from torch import nn
 
@@ -24,13 +26,22 @@ def is_exact_in_threads(network: nn.Module) -> bool:
 
     It does where a sum over images is made by threads (normalisation layers, convolutions), and where torch takes one
     approximation of exp or tanh for eight elements at once and another for those that are left over at the end of a
-    thread's share (layers in Python, attention, torch's GRU). oneDNN's LSTM is exact, which torch takes in float32,
-    and so is torch's RNN. Of products of matrices, which MKL has threads of its own for, nothing is said.
+    thread's share (layers in Python, attention, torch's GRU). oneDNN's LSTM, which torch takes in float32, is exact
+    with AVX-512, and torch's RNN everywhere. Of products of matrices, which MKL has threads of its own for, nothing is
+    said.
     """
     modules = list(network.modules())
+    if any(isinstance(module, nn.LSTM) for module in modules) and not _has_avx512():
+        return False
     if not torch.backends.mkldnn.is_available() or any(p.dtype != torch.float32 for p in network.parameters()):
         return False
     return any(isinstance(module, FusedLayer) for module in modules) and all(
         isinstance(module, (*EXACT, *EXACT_OF_TORCH)) or (isinstance(module, Readout) and not list(module.parameters()))
         for module in modules
     )
+
+
+def _has_avx512() -> bool:
+    """Whether torch and oneDNN take AVX-512. With AVX2 alone, threads share the sums of an LSTM's products."""
+    limit = (os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "ALL").upper()
+    return torch.backends.cpu.get_cpu_capability() == "AVX512" and (limit in ("ALL", "DEFAULT") or "512" in limit)

@@ -80,11 +80,29 @@ def trained(threads: tuple[int, ...], **arguments: object) -> list[torch.Tensor]
 @pytest.mark.parametrize("read", READ)
 def test_weights_do_not_depend_on_how_many_threads_trained_them(recurrence: str, read: str) -> None:
     network = build("sequence_classifier", **ODD, recurrence=recurrence, **READ[read])  # type: ignore[arg-type]
+    if recurrence == "lstm" and torch.backends.cpu.get_cpu_capability() != "AVX512":
+        assert not is_exact_in_threads(network)
+        pytest.skip("without AVX-512 the threads of an LSTM keep their number")
     assert is_exact_in_threads(network)
     alone = trained((1, 1, 1), recurrence=recurrence, **READ[read])
     for threads in ((4, 4, 4), (2, 1, 3)):
         for one, other in zip(alone, trained(threads, recurrence=recurrence, **READ[read]), strict=True):
             assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("limit", ["", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"])
+def test_an_lstm_without_avx512_keeps_the_number_of_its_threads(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """oneDNN then has another kernel for it, whose products threads share."""
+    if limit:
+        monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX512")
+        monkeypatch.setenv(limit, "avx2")
+    else:
+        monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX2")
+    exact = {name: is_exact_in_threads(build("sequence_classifier", **ODD, recurrence=name)) for name in EXACT}  # type: ignore[arg-type]
+    assert exact == {"rnn": True, "lstm": False}
+    if limit:
+        monkeypatch.setenv(limit, "AVX512_CORE")
+        assert is_exact_in_threads(build("sequence_classifier", **ODD))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
