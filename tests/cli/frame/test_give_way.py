@@ -31,7 +31,8 @@ def test_only_float32_on_the_cpu_is_exact(
     monkeypatch.setattr(MADE, threads)
     strategy = SimpleNamespace(root_device=torch.device(device))
     trainer: Any = SimpleNamespace(strategy=strategy, precision=precision, is_global_zero=True)
-    learner: Any = SimpleNamespace(network=build("sequence_classifier", input_shape=(1, 4, 4), num_classes=2))
+    network = build("sequence_classifier", input_shape=(1, 4, 4), num_classes=2, recurrence="rnn")
+    learner: Any = SimpleNamespace(network=network)
     GiveWay().setup(trainer, learner, "fit")
     assert made == exact
 
