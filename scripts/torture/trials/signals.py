@@ -18,9 +18,9 @@ comparison and a study start their jobs as always. What was found and mended:
 """
 
 import json
+import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +29,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from rnnvision.cli.frame.signals import CODES
+from rnnvision.launch import module_command
 from rnnvision.runs import Run, find_runs
 from rnnvision.runs.fork_server import ForkServer
 from torture.hooked import ALL, OTHERS, PARENTS, TRAIN
@@ -39,6 +40,7 @@ BAR = "exit code 143, 130, 129, 143; the status true; a training goes on to its 
 COUNT = 578  # every moment with every signal once; 96 are whole sweeps, comparisons and studies
 FOUND = 11
 
+SCRIPTS = Path(__file__).resolve().parents[2]  # where `torture` is
 SMALL = ("device=cpu", "model.hidden_size=8", "trainer.max_epochs=2")
 DIGITS = ("data=digits", "data.batch_size=256", *SMALL)
 LASTS = 5.0  # seconds for workers to find out that they are alone
@@ -57,7 +59,8 @@ class Try(NamedTuple):
 def run(count: int, seed: int, folder: Path) -> Outcome:
     outcome = Outcome()
     trained = folder / "trained"
-    server = ForkServer("rnnvision.cli.frame.places:prepare")
+    found = os.pathsep.join(filter(None, [str(SCRIPTS), os.environ.get("PYTHONPATH")]))
+    server = ForkServer("rnnvision.cli.frame.places:prepare", environment={"PYTHONPATH": found})
     pictures(folder / "pictures")
     call(server, Try("train", "none", 0, DIGITS), trained, folder / "trained.log")
     for number, attempt in zip(range(count), attempts(folder, trained, seed), strict=False):
@@ -134,7 +137,7 @@ def call(server: ForkServer, attempt: Try, run_folder: Path, log: Path) -> tuple
     words = [attempt.moment, str(int(attempt.signum)), attempt.verb, *attempt.words]
     where = "hydra.sweep.dir" if "-m" in words else "hydra.run.dir"
     with log.open("a") as output:
-        child = server([sys.executable, "-m", "torture.hooked", *words, f"{where}={run_folder}"], output)
+        child = server(module_command("torture.hooked", *words, f"{where}={run_folder}"), output)
         while (code := child.poll()) is None and time.monotonic() - began < LIMIT:
             time.sleep(0.05)
         child.close()
@@ -187,7 +190,7 @@ def _fault_of_parent(server: ForkServer, attempt: Try, where: Path, log: Path) -
         return None
     key = "resume_sweep" if "-m" in attempt.words else "resume"
     with log.open("a") as output:
-        code = server([sys.executable, "-m", f"rnnvision.cli.{attempt.verb}", f"{key}={where}"], output).wait()
+        code = server(module_command(f"rnnvision.cli.{attempt.verb}", f"{key}={where}"), output).wait()
     states = {run.path.name: run.state for run in find_runs(where)}
     if code or set(states.values()) != {"completed"}:
         return f"going on: {code}, {states}: {log.read_text()[-300:]}"
@@ -201,7 +204,7 @@ def lost_workers(attempt: Try) -> bool:
 
 def goes_on(server: ForkServer, words: tuple[str, ...], where: Path, log: Path) -> str | None:
     with log.open("a") as output:
-        child = server([sys.executable, "-m", "rnnvision.cli.train", *words], output)
+        child = server(module_command("rnnvision.cli.train", *words), output)
         code = child.wait()
     status = json.loads((where / "status.json").read_text())["status"]
     return None if (code, status) == (0, "completed") else f"going on: {code}, {status}: {log.read_text()[-300:]}"
