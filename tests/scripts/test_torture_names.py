@@ -20,3 +20,24 @@ def test_the_trial_sees_what_lies_outside(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(names, "forked", leaks)
     assert names._tried("a name", "x", tmp_path)[0] == "a/b/c/d/e/outside is outside"
+
+
+@pytest.mark.parametrize("name", ["/abs/olute", "//x", "~root/x", "../../../../../../../x"])
+def test_the_trial_writes_nowhere_else_on_this_machine(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "forked", lambda *_, **__: pytest.fail("it would write there"))
+    for place in names.CHOSEN:
+        assert names._tried(place, name, tmp_path / place) == (None, False)
+
+
+def test_folders_on_the_way_to_a_chosen_one_are_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def makes(verb: str, words: list[str], work: Path, **variables: str) -> names.Ended:
+        (work / "a").mkdir()
+        (work.parent / "b").mkdir()
+        (work.parent / "b" / "run").touch()
+        return names.Ended(0, "", "")
+
+    monkeypatch.setattr(names, "forked", makes)
+    assert names._tried("log_dir", "a/../../b", tmp_path / "chosen") == (None, True)
+    assert "is outside" in str(names._tried("a name", "a/../../b", tmp_path / "named")[0])

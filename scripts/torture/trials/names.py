@@ -7,6 +7,7 @@ Found and mended while it was built:
 """
 
 import json
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,7 @@ PLACES = (
     *("a name", "a name as it is", "log_dir", "hydra.run.dir", "a tag", "an experiment", "a name in a file"),
     *("a model", "a study"),
 )
+CHOSEN = ("log_dir", "hydra.run.dir")  # folders that the user may choose
 
 
 def run(count: int, seed: int, folder: Path) -> Outcome:
@@ -98,23 +100,29 @@ def _tried(place: str, name: str, folder: Path) -> tuple[str | None, bool]:
     work.mkdir(parents=True)
     (folder / "home" / ".cache").mkdir(parents=True)  # where matplotlib keeps what it knows of fonts,
     (folder / "home" / ".config").mkdir()  # and where it looks for settings
-    words = _words(place, name, work)
-    if words is None:  # there is no such file
+    words, chosen = _words(place, name, work), _chosen(name, work, folder) if place in CHOSEN else None
+    if words is None or (chosen and not _lies_in(chosen, folder)):  # no such file, or one of this machine
         return None, False
     before = set(folder.rglob("*"))
     ended = forked("tune" if place == "a study" else "train", words, work, HOME=str(folder / "home"))
     if ended is None:
         return "did not end", False
     allowed = [work / "logs", folder / "home" / ".cache", folder / "home" / ".config"]
-    if place in ("log_dir", "hydra.run.dir"):  # which the user may choose
-        with_home = name.replace("~", str(folder / "home"), 1) if name.split("/")[0] == "~" else name
-        allowed.append(Path(f"{work}/{with_home}" if not with_home.startswith("/") else with_home))
+    if chosen:
+        allowed.append(chosen)
+        before |= set(chosen.parents)  # a/.. is there once a is, as mkdir -p makes it
     made = [path for path in folder.rglob("*") if path not in before]
     outside = [path for path in made if not any(_lies_in(path, place_) for place_ in allowed)]
     wrong = next(iter(_faults(ended, work)), None)
     if outside:
         return f"{outside[0].relative_to(folder)} is outside", False
     return wrong, ended.code == 0
+
+
+def _chosen(name: str, work: Path, folder: Path) -> Path:
+    """The folder that somebody chooses who types this name as one."""
+    name = str(folder / "home") + name[1:] if name.split("/")[0] == "~" else os.path.expanduser(name)  # noqa: PTH111
+    return work / name
 
 
 def _lies_in(path: Path, folder: Path) -> bool:
@@ -167,7 +175,7 @@ def _words(place: str, name: str, work: Path) -> list[str] | None:
         return [*SMALL, override("name", name)]
     if place == "a name as it is":
         return [*SMALL, f"name={name}"]
-    if place in ("log_dir", "hydra.run.dir"):
+    if place in CHOSEN:
         return [*SMALL, override(place, name)]
     if place == "a tag":
         return [*SMALL, f"tags=[{override('x', name).removeprefix('x=')}]"]
