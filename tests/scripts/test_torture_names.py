@@ -31,6 +31,14 @@ def test_the_trial_writes_nowhere_else_on_this_machine(
         assert names._tried(place, name, tmp_path / place) == (None, False)
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\udcff", "x" * 5000, "~", "~/x", "~nobody-of-this-name/x"])
+def test_a_chosen_name_that_no_folder_can_have_is_tried(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "forked", lambda *_, **__: names.Ended(2, "", "rnnvision train: refused"))
+    assert names._tried("log_dir", name, tmp_path) == (None, False)
+
+
 def test_folders_on_the_way_to_a_chosen_one_are_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def makes(verb: str, words: list[str], work: Path, **variables: str) -> names.Ended:
         (work / "a").mkdir()

@@ -100,8 +100,11 @@ def _tried(place: str, name: str, folder: Path) -> tuple[str | None, bool]:
     work.mkdir(parents=True)
     (folder / "home" / ".cache").mkdir(parents=True)  # where matplotlib keeps what it knows of fonts,
     (folder / "home" / ".config").mkdir()  # and where it looks for settings
-    words, chosen = _words(place, name, work), _chosen(name, work, folder) if place in CHOSEN else None
-    if words is None or (chosen and not _lies_in(chosen, folder)):  # no such file, or one of this machine
+    words = _words(place, name, work)
+    chosen = _chosen(name, work, folder / "home") if place in CHOSEN else None
+    if words is None:  # there is no such file
+        return None, False
+    if chosen and not Path(os.path.normpath(chosen)).is_relative_to(folder):  # a place of this machine
         return None, False
     before = set(folder.rglob("*"))
     ended = forked("tune" if place == "a study" else "train", words, work, HOME=str(folder / "home"))
@@ -119,9 +122,9 @@ def _tried(place: str, name: str, folder: Path) -> tuple[str | None, bool]:
     return wrong, ended.code == 0
 
 
-def _chosen(name: str, work: Path, folder: Path) -> Path:
+def _chosen(name: str, work: Path, home: Path) -> Path:
     """The folder that somebody chooses who types this name as one."""
-    name = str(folder / "home") + name[1:] if name.split("/")[0] == "~" else os.path.expanduser(name)  # noqa: PTH111
+    name = str(home) + name[1:] if name.split("/")[0] == "~" else os.path.expanduser(name)  # noqa: PTH111
     return work / name
 
 
