@@ -133,5 +133,5 @@ def openmp() -> Any:
     from threadpoolctl import ThreadpoolController
 
     libraries = ThreadpoolController().select(prefix="libgomp").lib_controllers
-    folder = str(Path(torch.__file__).parent)
-    return next((library for library in libraries if library.filepath.startswith(folder)), None)
+    folder = Path(torch.__file__).resolve().parent  # an environment may be reached over a link
+    return next((library for library in libraries if Path(library.filepath).resolve().is_relative_to(folder)), None)

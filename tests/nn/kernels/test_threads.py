@@ -162,6 +162,14 @@ def test_who_has_cores_of_their_own_disturbs_nobody() -> None:
         assert (states, torch.get_num_threads()) == ([False, False, True, False], 2)
 
 
+def test_an_environment_that_is_reached_over_a_link_has_its_openmp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(Path(torch.__file__).resolve().parent)
+    monkeypatch.setattr(torch, "__file__", str(tmp_path / "link" / "__init__.py"))
+    assert openmp.__wrapped__() is not None
+
+
 def test_products_in_openmps_threads_keep_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
     crew = Threads(exact=True, others=Made(3.0))
